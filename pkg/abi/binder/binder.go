@@ -1,0 +1,148 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package binder holds the user API of Linux's binder driver: ioctl requests,
+// the command (BC_) and return (BR_) protocols, and the layout of everything
+// that crosses the boundary between an application and the driver, as in
+// Linux 7.2's include/uapi/linux/android/binder.h.
+//
+// Names are those of the C header. All layouts are those of 64-bit
+// applications, protocol version 8; the 32-bit protocol 7 was removed from
+// Linux in 6.x and is not described here.
+//
+// The package holds facts only. It imports nothing of the driver, so that
+// tests, clients and the driver can share it.
+package binder
+
+// BINDER_CURRENT_PROTOCOL_VERSION is what BINDER_VERSION answers.
+const BINDER_CURRENT_PROTOCOL_VERSION = 8
+
+// The directions and fields of an ioctl request number, from
+// include/uapi/asm-generic/ioctl.h. They are constants here, and not calls of
+// linux.IOR and friends, so that requests and commands can be switch cases.
+const (
+	iocWrite     = 1 << 30
+	iocRead      = 2 << 30
+	iocSizeShift = 16
+	iocTypeShift = 8
+
+	iocSizeMask = 1<<14 - 1
+	iocNRMask   = 1<<8 - 1
+)
+
+// Ioctl requests on a binder device.
+const (
+	BINDER_WRITE_READ                   = iocRead | iocWrite | SizeOfWriteRead<<iocSizeShift | 'b'<<iocTypeShift | 1
+	BINDER_SET_IDLE_TIMEOUT             = iocWrite | 8<<iocSizeShift | 'b'<<iocTypeShift | 3
+	BINDER_SET_MAX_THREADS              = iocWrite | 4<<iocSizeShift | 'b'<<iocTypeShift | 5
+	BINDER_SET_IDLE_PRIORITY            = iocWrite | 4<<iocSizeShift | 'b'<<iocTypeShift | 6
+	BINDER_SET_CONTEXT_MGR              = iocWrite | 4<<iocSizeShift | 'b'<<iocTypeShift | 7
+	BINDER_THREAD_EXIT                  = iocWrite | 4<<iocSizeShift | 'b'<<iocTypeShift | 8
+	BINDER_VERSION                      = iocRead | iocWrite | SizeOfVersion<<iocSizeShift | 'b'<<iocTypeShift | 9
+	BINDER_GET_NODE_DEBUG_INFO          = iocRead | iocWrite | SizeOfNodeDebugInfo<<iocSizeShift | 'b'<<iocTypeShift | 11
+	BINDER_GET_NODE_INFO_FOR_REF        = iocRead | iocWrite | SizeOfNodeInfoForRef<<iocSizeShift | 'b'<<iocTypeShift | 12
+	BINDER_SET_CONTEXT_MGR_EXT          = iocWrite | SizeOfFlatObject<<iocSizeShift | 'b'<<iocTypeShift | 13
+	BINDER_FREEZE                       = iocWrite | SizeOfFreezeInfo<<iocSizeShift | 'b'<<iocTypeShift | 14
+	BINDER_GET_FROZEN_INFO              = iocRead | iocWrite | SizeOfFrozenStatusInfo<<iocSizeShift | 'b'<<iocTypeShift | 15
+	BINDER_ENABLE_ONEWAY_SPAM_DETECTION = iocWrite | 4<<iocSizeShift | 'b'<<iocTypeShift | 16
+	BINDER_GET_EXTENDED_ERROR           = iocRead | iocWrite | SizeOfExtendedError<<iocSizeShift | 'b'<<iocTypeShift | 17
+)
+
+// Commands, which an application writes to the driver.
+const (
+	BC_TRANSACTION                = iocWrite | SizeOfTransactionData<<iocSizeShift | 'c'<<iocTypeShift | 0
+	BC_REPLY                      = iocWrite | SizeOfTransactionData<<iocSizeShift | 'c'<<iocTypeShift | 1
+	BC_ACQUIRE_RESULT             = iocWrite | 4<<iocSizeShift | 'c'<<iocTypeShift | 2
+	BC_FREE_BUFFER                = iocWrite | 8<<iocSizeShift | 'c'<<iocTypeShift | 3
+	BC_INCREFS                    = iocWrite | 4<<iocSizeShift | 'c'<<iocTypeShift | 4
+	BC_ACQUIRE                    = iocWrite | 4<<iocSizeShift | 'c'<<iocTypeShift | 5
+	BC_RELEASE                    = iocWrite | 4<<iocSizeShift | 'c'<<iocTypeShift | 6
+	BC_DECREFS                    = iocWrite | 4<<iocSizeShift | 'c'<<iocTypeShift | 7
+	BC_INCREFS_DONE               = iocWrite | SizeOfPtrCookie<<iocSizeShift | 'c'<<iocTypeShift | 8
+	BC_ACQUIRE_DONE               = iocWrite | SizeOfPtrCookie<<iocSizeShift | 'c'<<iocTypeShift | 9
+	BC_ATTEMPT_ACQUIRE            = iocWrite | 8<<iocSizeShift | 'c'<<iocTypeShift | 10
+	BC_REGISTER_LOOPER            = 'c'<<iocTypeShift | 11
+	BC_ENTER_LOOPER               = 'c'<<iocTypeShift | 12
+	BC_EXIT_LOOPER                = 'c'<<iocTypeShift | 13
+	BC_REQUEST_DEATH_NOTIFICATION = iocWrite | SizeOfHandleCookie<<iocSizeShift | 'c'<<iocTypeShift | 14
+	BC_CLEAR_DEATH_NOTIFICATION   = iocWrite | SizeOfHandleCookie<<iocSizeShift | 'c'<<iocTypeShift | 15
+	BC_DEAD_BINDER_DONE           = iocWrite | 8<<iocSizeShift | 'c'<<iocTypeShift | 16
+	BC_TRANSACTION_SG             = iocWrite | SizeOfTransactionDataSG<<iocSizeShift | 'c'<<iocTypeShift | 17
+	BC_REPLY_SG                   = iocWrite | SizeOfTransactionDataSG<<iocSizeShift | 'c'<<iocTypeShift | 18
+
+	BC_REQUEST_FREEZE_NOTIFICATION = iocWrite | SizeOfHandleCookie<<iocSizeShift | 'c'<<iocTypeShift | 19
+	BC_CLEAR_FREEZE_NOTIFICATION   = iocWrite | SizeOfHandleCookie<<iocSizeShift | 'c'<<iocTypeShift | 20
+	BC_FREEZE_NOTIFICATION_DONE    = iocWrite | 8<<iocSizeShift | 'c'<<iocTypeShift | 21
+)
+
+// Returns, which an application reads from the driver.
+const (
+	BR_ERROR                         = iocRead | 4<<iocSizeShift | 'r'<<iocTypeShift | 0
+	BR_OK                            = 'r'<<iocTypeShift | 1
+	BR_TRANSACTION                   = iocRead | SizeOfTransactionData<<iocSizeShift | 'r'<<iocTypeShift | 2
+	BR_TRANSACTION_SEC_CTX           = iocRead | SizeOfTransactionDataSecctx<<iocSizeShift | 'r'<<iocTypeShift | 2
+	BR_REPLY                         = iocRead | SizeOfTransactionData<<iocSizeShift | 'r'<<iocTypeShift | 3
+	BR_ACQUIRE_RESULT                = iocRead | 4<<iocSizeShift | 'r'<<iocTypeShift | 4
+	BR_DEAD_REPLY                    = 'r'<<iocTypeShift | 5
+	BR_TRANSACTION_COMPLETE          = 'r'<<iocTypeShift | 6
+	BR_INCREFS                       = iocRead | SizeOfPtrCookie<<iocSizeShift | 'r'<<iocTypeShift | 7
+	BR_ACQUIRE                       = iocRead | SizeOfPtrCookie<<iocSizeShift | 'r'<<iocTypeShift | 8
+	BR_RELEASE                       = iocRead | SizeOfPtrCookie<<iocSizeShift | 'r'<<iocTypeShift | 9
+	BR_DECREFS                       = iocRead | SizeOfPtrCookie<<iocSizeShift | 'r'<<iocTypeShift | 10
+	BR_ATTEMPT_ACQUIRE               = iocRead | 24<<iocSizeShift | 'r'<<iocTypeShift | 11
+	BR_NOOP                          = 'r'<<iocTypeShift | 12
+	BR_SPAWN_LOOPER                  = 'r'<<iocTypeShift | 13
+	BR_FINISHED                      = 'r'<<iocTypeShift | 14
+	BR_DEAD_BINDER                   = iocRead | 8<<iocSizeShift | 'r'<<iocTypeShift | 15
+	BR_CLEAR_DEATH_NOTIFICATION_DONE = iocRead | 8<<iocSizeShift | 'r'<<iocTypeShift | 16
+	BR_FAILED_REPLY                  = 'r'<<iocTypeShift | 17
+	BR_FROZEN_REPLY                  = 'r'<<iocTypeShift | 18
+	BR_ONEWAY_SPAM_SUSPECT           = 'r'<<iocTypeShift | 19
+	BR_TRANSACTION_PENDING_FROZEN    = 'r'<<iocTypeShift | 20
+
+	BR_FROZEN_BINDER                  = iocRead | SizeOfFrozenStateInfo<<iocSizeShift | 'r'<<iocTypeShift | 21
+	BR_CLEAR_FREEZE_NOTIFICATION_DONE = iocRead | 8<<iocSizeShift | 'r'<<iocTypeShift | 22
+)
+
+// CommandSize returns the number of bytes of parameters that follow command or
+// return cmd on the wire. The protocol encodes it in the number itself.
+func CommandSize(cmd uint32) int { return int(cmd >> iocSizeShift & iocSizeMask) }
+
+// CommandNumber returns the ordinal of command or return cmd, which is what
+// the counters in binder_logs/stats are indexed by.
+func CommandNumber(cmd uint32) int { return int(cmd & iocNRMask) }
+
+// Values of TransactionData.Flags.
+const (
+	TF_ONE_WAY     = 0x01 // no reply is sent
+	TF_ROOT_OBJECT = 0x04 // contents are the component's root object
+	TF_STATUS_CODE = 0x08 // contents are a 32-bit status code
+	TF_ACCEPT_FDS  = 0x10 // the reply may hold file descriptors
+	TF_CLEAR_BUF   = 0x20 // the buffer is zeroed when it is freed
+	TF_UPDATE_TXN  = 0x40 // replaces an outdated pending one-way transaction
+)
+
+// Values of the type of an object in a transaction.
+const (
+	BINDER_TYPE_BINDER      = 's'<<24 | 'b'<<16 | '*'<<8 | typeLarge
+	BINDER_TYPE_WEAK_BINDER = 'w'<<24 | 'b'<<16 | '*'<<8 | typeLarge
+	BINDER_TYPE_HANDLE      = 's'<<24 | 'h'<<16 | '*'<<8 | typeLarge
+	BINDER_TYPE_WEAK_HANDLE = 'w'<<24 | 'h'<<16 | '*'<<8 | typeLarge
+	BINDER_TYPE_FD          = 'f'<<24 | 'd'<<16 | '*'<<8 | typeLarge
+	BINDER_TYPE_FDA         = 'f'<<24 | 'd'<<16 | 'a'<<8 | typeLarge
+	BINDER_TYPE_PTR         = 'p'<<24 | 't'<<16 | '*'<<8 | typeLarge
+
+	typeLarge = 0x85
+)
+
+// Values of FlatObject.Flags.
+const (
+	FLAT_BINDER_FLAG_PRIORITY_MASK    = 0xff
+	FLAT_BINDER_FLAG_ACCEPTS_FDS      = 0x100
+	FLAT_BINDER_FLAG_SCHED_POLICY     = 0x600 // Android's kernels only
+	FLAT_BINDER_FLAG_INHERIT_RT       = 0x800 // Android's kernels only
+	FLAT_BINDER_FLAG_TXN_SECURITY_CTX = 0x1000
+)
+
+// BINDER_BUFFER_FLAG_HAS_PARENT is the only value of BufferObject.Flags.
+const BINDER_BUFFER_FLAG_HAS_PARENT = 0x01
