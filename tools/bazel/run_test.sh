@@ -1,0 +1,59 @@
+#!/bin/bash
+# Copyright 2026 The sentrybinder Authors.
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs the test binary of a Go package in one of the places it can run:
+#
+#   run_test.sh PLACE BINARY DIR [ARG...]
+#
+#   host               this machine, in the package's directory DIR as go test does
+#   systrap, ptrace    a sandbox of $RUNSC on that platform
+#   linux-c            Linux's C driver, and
+#   linux-rust         Linux's Rust driver: $BINDER_ORACLE -k c|rust -- COMMAND
+#                      runs COMMAND there; without it this is a skipped test
+
+set -euo pipefail
+
+place=$1
+binary=$PWD/$2
+dir=$3
+shift 3
+cd "$dir"
+
+# Bazel kills what exceeds the target's timeout without a word. The binary's own
+# limit comes first, and shows where each goroutine was.
+timeout=${TEST_TIMEOUT:-300}
+set -- "$binary" -test.v=test2json -test.paniconexit0 -test.timeout=$((timeout * 9 / 10))s "$@"
+
+# sandbox runs a command in a sandbox on platform $1. The output goes through a
+# pipe: a sandbox writes to a regular file at an offset of its own, over what
+# others write.
+sandbox() {
+	local platform=$1 rootless=
+	shift
+	[[ $(id -u) == 0 ]] || rootless=--rootless
+	"$RUNSC" $rootless --platform="$platform" --network=none --ignore-cgroups do "$@" | cat
+}
+
+# linux runs a command under the Linux driver written in language $1.
+linux() {
+	local language=$1
+	shift
+	if [[ -z ${BINDER_ORACLE:-} ]]; then
+		echo "=== RUN   $place"
+		echo "    BINDER_ORACLE names no program that runs a command on Linux's drivers"
+		echo "--- SKIP: $place (0.00s)"
+		return
+	fi
+	"$BINDER_ORACLE" -k "$language" -t "$timeout" -- "$@"
+}
+
+case $place in
+host) exec "$@" ;;
+systrap | ptrace) sandbox "$place" "$@" ;;
+linux-*) linux "${place#linux-}" "$@" ;;
+*)
+	echo "no such place: $place" >&2
+	exit 2
+	;;
+esac
