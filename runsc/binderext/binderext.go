@@ -1,0 +1,104 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package binderext makes the Binder driver an extension of runsc.
+//
+// Which devices a sandbox has is said by the annotation DevicesAnnotation in the
+// OCI spec of its root container.
+package binderext
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+)
+
+// DevicesAnnotation is the OCI annotation whose value lists the names of a
+// sandbox's Binder devices, separated by commas. Each device has a context, and
+// so a context manager, of its own.
+//
+// Without the annotation a sandbox has DefaultDevices. With an empty value it has
+// none. A value that is not a list of distinct, valid names keeps the sandbox
+// from starting.
+const DevicesAnnotation = "dev.sentrybinder.devices"
+
+// DefaultDevices is the value that stands for an absent DevicesAnnotation: the
+// devices that Android has.
+const DefaultDevices = "binder,hwbinder,vndbinder"
+
+// maxNameLen is the length in bytes of the longest name that a Binder device can
+// have, Linux's BINDERFS_MAX_NAME.
+const maxNameLen = 255
+
+// devNames are what gVisor itself puts at the top of /dev beside device files. A
+// device file of such a name would silently be left out.
+var devNames = []string{"block", "char", "fd", "mqueue", "ptmx", "pts", "shm", "stderr", "stdin", "stdout"}
+
+// Extension implements gVisor's interface for extensions that provide devices
+// and file systems.
+type Extension struct{}
+
+// Name implements extension.Extension.Name.
+func (Extension) Name() string {
+	return "binder"
+}
+
+// Register implements extension.Extension.Register.
+func (Extension) Register(_ context.Context, vfsObj *vfs.VirtualFilesystem, spec *specs.Spec) error {
+	names, err := devices(spec)
+	if err != nil {
+		return err
+	}
+	if err := vfsObj.ForEachDevice(func(pathname string, _ vfs.DeviceKind, _, _ uint32, _ uint16) error {
+		if name, _, _ := strings.Cut(pathname, "/"); name != "" && slices.Contains(names, name) {
+			return invalid(strings.Join(names, ","), name, "/dev has something else by that name")
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	return registerDevices(vfsObj, names)
+}
+
+// devices returns the names of the Binder devices that spec asks for.
+func devices(spec *specs.Spec) ([]string, error) {
+	value, ok := spec.Annotations[DevicesAnnotation]
+	if !ok {
+		value = DefaultDevices
+	}
+	if value == "" {
+		return nil, nil
+	}
+	names := strings.Split(value, ",")
+	for i, name := range names {
+		switch {
+		case name == "":
+			return nil, invalid(value, name, "a device name can't be empty")
+		case len(name) > maxNameLen:
+			return nil, invalid(value, name, fmt.Sprintf("a device name has at most %d bytes", maxNameLen))
+		case name == "." || name == ".." || strings.ContainsRune(name, '/'):
+			return nil, invalid(value, name, "a device name is a file name")
+		case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }):
+			return nil, invalid(value, name, "a device name can't have spaces or control characters")
+		case slices.Contains(devNames, name):
+			return nil, invalid(value, name, "/dev has something else by that name")
+		case slices.Contains(names[:i], name):
+			return nil, invalid(value, name, "it's there twice")
+		}
+	}
+	return names, nil
+}
+
+func invalid(value, name, why string) error {
+	return fmt.Errorf("annotation %s=%q: device %q: %s", DevicesAnnotation, value, name, why)
+}
+
+// registerDevices registers a Binder device of each name with vfsObj.
+func registerDevices(*vfs.VirtualFilesystem, []string) error {
+	return nil
+}

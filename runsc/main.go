@@ -1,0 +1,36 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build ignore
+
+// Binary runsc is gVisor's runsc with the Binder driver built in.
+//
+// It needs the extension point that runsc/patches add to gVisor, so only
+// "make runsc" can build it. The build constraint keeps it out of everything that
+// is done with the gVisor module as published, "go mod tidy" included.
+package main
+
+import (
+	"os"
+	"path/filepath"
+
+	"gvisor.dev/gvisor/runsc/boot/extension"
+	"gvisor.dev/gvisor/runsc/cli/maincli"
+	"sentrybinder/runsc/binderext"
+)
+
+// sidecarDirEnv names the directory in which runsc looks for gVisor's sidecar
+// binaries. One of them is a sentry, which would be used in place of this binary.
+const sidecarDirEnv = "GVISOR_SIDECAR_BINARIES_DIR"
+
+func main() {
+	// By default sidecars are looked for beside runsc, where those of another
+	// gVisor may be installed: a sentry without the driver, of another version.
+	if os.Getenv(sidecarDirEnv) == "" {
+		if exe, err := os.Executable(); err == nil {
+			os.Setenv(sidecarDirEnv, filepath.Join(filepath.Dir(exe), "sentrybinder-bin"))
+		}
+	}
+	extension.Register(binderext.Extension{})
+	maincli.Main()
+}
