@@ -1,0 +1,281 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package list
+
+import (
+	"iter"
+
+	"gvisor.dev/gvisor/pkg/sync"
+)
+
+// List is a doubly linked list of the values whose Links[T, ID] it joins. It
+// owns their list references. No method allocates, and none fails unless a rule
+// of the package is broken.
+//
+// The zero List is empty and ready to use. A List must not be copied. It has no
+// lock: its user guards it together with the Links of the values on it.
+//
+// +stateify savable
+type List[T Counted, ID any] struct {
+	_ sync.NoCopy
+
+	head, tail *Links[T, ID]
+
+	// label is the label of the values on the list, and no other list has had
+	// it. It is 0 until the first push, and again after the values have moved
+	// to another list.
+	label uint64
+
+	// mixed is true if there may be values on the list that came from another
+	// list, and still have the label that they had there. They get this list's
+	// label when one is first missed.
+	mixed bool
+}
+
+// Empty returns true if nothing is on the list.
+func (l *List[T, ID]) Empty() bool {
+	return l.head == nil
+}
+
+// Len returns the number of values on the list. It counts them.
+func (l *List[T, ID]) Len() int {
+	n := 0
+	for k := l.head; k != nil; k = k.next {
+		n++
+	}
+	return n
+}
+
+// accept labels links whose list reference is about to be put onto the list.
+// It returns false if r is not a list reference that the caller can have.
+func (l *List[T, ID]) accept(k *Links[T, ID]) bool {
+	if k == nil || k.label != claimed {
+		violation("pushed list reference is on a list or is no more")
+		return false
+	}
+	if l.label == 0 {
+		l.label = lastLabel.Add(1)
+	}
+	k.label = l.label
+	return true
+}
+
+// PushBack puts a value at the end of the list. r must not be used again.
+func (l *List[T, ID]) PushBack(r Ref[T, ID]) {
+	k := r.links
+	if !l.accept(k) {
+		return
+	}
+	last := l.tail
+	l.tail = k
+	k.prev = last
+	if last != nil {
+		last.next = k
+	} else {
+		l.head = k
+	}
+}
+
+// PushFront puts a value at the start of the list. r must not be used again.
+func (l *List[T, ID]) PushFront(r Ref[T, ID]) {
+	k := r.links
+	if !l.accept(k) {
+		return
+	}
+	first := l.head
+	l.head = k
+	k.next = first
+	if first != nil {
+		first.prev = k
+	} else {
+		l.tail = k
+	}
+}
+
+// PushBackList moves everything on m to the end of l, in order and in constant
+// time. It does nothing if m is l.
+func (l *List[T, ID]) PushBackList(m *List[T, ID]) {
+	l.splice(m, false)
+}
+
+// PushFrontList moves everything on m to the start of l, in order and in
+// constant time. It does nothing if m is l.
+func (l *List[T, ID]) PushFrontList(m *List[T, ID]) {
+	l.splice(m, true)
+}
+
+// splice moves everything on m to an end of l.
+func (l *List[T, ID]) splice(m *List[T, ID], front bool) {
+	if m == l || m.head == nil {
+		return
+	}
+	switch {
+	case l.head == nil:
+		// Values that keep their label need no second one.
+		l.head, l.tail = m.head, m.tail
+		l.label, l.mixed = m.label, m.mixed
+	case front:
+		m.tail.next, l.head.prev = l.head, m.tail
+		l.head = m.head
+		l.mixed = true
+	default:
+		l.tail.next, m.head.prev = m.head, l.tail
+		l.tail = m.tail
+		l.mixed = true
+	}
+	m.head, m.tail = nil, nil
+	m.label, m.mixed = 0, false
+}
+
+// PopFront removes and returns the first value, or returns false if the list is
+// empty.
+func (l *List[T, ID]) PopFront() (Ref[T, ID], bool) {
+	k := l.head
+	if k == nil {
+		return Ref[T, ID]{}, false
+	}
+	return l.unlink(k), true
+}
+
+// PopBack removes and returns the last value, or returns false if the list is
+// empty.
+func (l *List[T, ID]) PopBack() (Ref[T, ID], bool) {
+	k := l.tail
+	if k == nil {
+		return Ref[T, ID]{}, false
+	}
+	return l.unlink(k), true
+}
+
+// Remove removes the value that has the links k from the list and returns its
+// list reference, or returns false if the value is not on any list.
+func (l *List[T, ID]) Remove(k *Links[T, ID]) (Ref[T, ID], bool) {
+	if !l.Contains(k) {
+		if k.Linked() {
+			violation("value removed from a list that it is not on")
+		}
+		return Ref[T, ID]{}, false
+	}
+	return l.unlink(k), true
+}
+
+// Contains returns true if the value that has the links k is on the list.
+func (l *List[T, ID]) Contains(k *Links[T, ID]) bool {
+	if k.label <= claimed {
+		return false
+	}
+	if k.label != l.label && l.mixed {
+		l.relabel()
+	}
+	return k.label == l.label
+}
+
+// relabel gives everything on the list the list's label.
+func (l *List[T, ID]) relabel() {
+	for k := l.head; k != nil; k = k.next {
+		k.label = l.label
+	}
+	l.mixed = false
+}
+
+// unlink takes k, which is on the list, off it.
+func (l *List[T, ID]) unlink(k *Links[T, ID]) Ref[T, ID] {
+	next, prev := k.next, k.prev
+	if prev != nil {
+		prev.next = next
+	} else {
+		l.head = next
+	}
+	if next != nil {
+		next.prev = prev
+	} else {
+		l.tail = prev
+	}
+	k.next, k.prev = nil, nil
+	k.label = claimed
+	return Ref[T, ID]{k}
+}
+
+// All returns an iterator over the values, from first to last. The loop may
+// remove the value that it is at and may push others; a loop that removes
+// values elsewhere uses a Cursor for it, or starts again.
+func (l *List[T, ID]) All() iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for c := l.Front(); c.Ok(); {
+			k := c.at
+			c.Next()
+			if !yield(k.value) {
+				return
+			}
+		}
+	}
+}
+
+// Front returns a cursor at the first value.
+func (l *List[T, ID]) Front() Cursor[T, ID] {
+	return Cursor[T, ID]{l, l.head}
+}
+
+// Back returns a cursor at the last value.
+func (l *List[T, ID]) Back() Cursor[T, ID] {
+	return Cursor[T, ID]{l, l.tail}
+}
+
+// Cursor is a place in a list: at a value, or past either end. It stays valid
+// when other values are pushed or removed. If the value that it is at is
+// removed, it must be by the cursor.
+type Cursor[T Counted, ID any] struct {
+	list *List[T, ID]
+	at   *Links[T, ID]
+}
+
+// Ok returns true if the cursor is at a value.
+func (c *Cursor[T, ID]) Ok() bool {
+	return c.at != nil
+}
+
+// Value returns the value that the cursor is at. Past the ends it returns the
+// zero T.
+func (c *Cursor[T, ID]) Value() T {
+	return Ref[T, ID]{c.at}.Get()
+}
+
+// Next moves the cursor to the following value.
+func (c *Cursor[T, ID]) Next() {
+	if c.check() {
+		c.at = c.at.next
+	}
+}
+
+// Prev moves the cursor to the value before.
+func (c *Cursor[T, ID]) Prev() {
+	if c.check() {
+		c.at = c.at.prev
+	}
+}
+
+// Remove removes the value that the cursor is at, returns its list reference
+// and moves the cursor to the following value. Past the ends it returns false.
+func (c *Cursor[T, ID]) Remove() (Ref[T, ID], bool) {
+	if !c.check() {
+		return Ref[T, ID]{}, false
+	}
+	k := c.at
+	c.at = k.next
+	return c.list.unlink(k), true
+}
+
+// check returns true if the cursor is at a value on its list, and moves it past
+// the end if the value has left the list.
+func (c *Cursor[T, ID]) check() bool {
+	if c.at == nil {
+		return false
+	}
+	if !c.list.Contains(c.at) {
+		c.at = nil
+		violation("value under a cursor was removed by other means")
+		return false
+	}
+	return true
+}

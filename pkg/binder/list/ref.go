@@ -1,0 +1,158 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package list
+
+import (
+	"reflect"
+
+	"gvisor.dev/gvisor/pkg/atomicbitops"
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/sync"
+)
+
+// The label of an item's links says where the item's list reference is. Any
+// higher label is that of the list that the item is on.
+const (
+	// unclaimed: there is no list reference.
+	unclaimed = iota
+
+	// claimed: a Ref outside any list.
+	claimed
+)
+
+// lastLabel is the last label that was given to a list.
+var lastLabel = atomicbitops.FromUint64(claimed)
+
+// Links is what makes a value fit for lists: a value can be on one List[T, ID]
+// at a time if it has a Links[T, ID], embedded by value. ID tells several
+// Links of a value apart. It is a type that serves as a name and has no other
+// use; an empty struct will do.
+//
+// The zero Links is ready to use. A Links must not be copied.
+//
+// +stateify savable
+type Links[T Counted, ID any] struct {
+	_ sync.NoCopy
+
+	next, prev *Links[T, ID]
+
+	// label is where the value is. It belongs to the owner of the list
+	// reference: the holder of the Ref, or whoever holds the lock of the list.
+	label uint64
+
+	// taken is 1 while there is a list reference, which is to say that label
+	// isn't unclaimed.
+	taken atomicbitops.Uint32
+
+	// value is the value that has these links, and count is its count. Both
+	// are set by the first claim.
+	value T
+	count *Count
+}
+
+// Claim returns the list reference for these links, with a count of its own, or
+// returns false if there is one already. v is the value that has these links,
+// and there is a reference to it. Claims may be made concurrently and without a
+// lock.
+func (k *Links[T, ID]) Claim(v T) (Ref[T, ID], bool) {
+	if strict && !within(k, v) {
+		violation("links claimed for a value that they are not part of")
+	}
+	if !k.taken.CompareAndSwap(0, 1) {
+		return Ref[T, ID]{}, false
+	}
+	k.value = v
+	k.count = v.counter()
+	k.count.inc()
+	k.label = claimed
+	return Ref[T, ID]{k}, true
+}
+
+// within returns true if the links k are a part of the value v.
+func within[T Counted, ID any](k *Links[T, ID], v T) bool {
+	p := reflect.ValueOf(v)
+	start := p.Pointer()
+	at := reflect.ValueOf(k).Pointer()
+	return at >= start && at-start < p.Type().Elem().Size()
+}
+
+// Linked returns true if the value is on a list. The caller holds the lock of
+// every list that the value can be on, and the Ref or the lock that keeps
+// others from claiming it.
+func (k *Links[T, ID]) Linked() bool {
+	return k.label > claimed
+}
+
+// Pair ends the building of a value: it returns a reference that can be shared
+// and the list reference for the value's links k, each with a count of its own.
+// view is u's value as the lists see it, such as an interface that it
+// implements. u becomes the zero Unique.
+func Pair[U, T Counted, ID any](u *Unique[U], k *Links[T, ID], view T) (Arc[U], Ref[T, ID]) {
+	a := u.Share()
+	r, ok := k.Claim(view)
+	if !ok || k.count != a.count {
+		violation("pair made of a value that is not unique")
+	}
+	return a, r
+}
+
+// Ref is a list reference. There is at most one for each Links, and it alone
+// can put the value onto a list. It owns a count. The zero Ref refers to
+// nothing.
+//
+// A Ref has one owner. Assignment moves it, a push moves it into the list and a
+// removal moves it out again.
+//
+// +stateify savable
+type Ref[T Counted, ID any] struct {
+	links *Links[T, ID]
+}
+
+// Ok returns true if r refers to a value.
+func (r Ref[T, ID]) Ok() bool {
+	return r.links != nil
+}
+
+// Get returns the value. Get of the zero Ref returns the zero T.
+func (r Ref[T, ID]) Get() T {
+	if r.links == nil {
+		var zero T
+		return zero
+	}
+	return r.links.value
+}
+
+// Clone returns a new reference to the value, which is not a list reference.
+// Clone of the zero Ref returns the zero Arc.
+func (r Ref[T, ID]) Clone() Arc[T] {
+	if r.links == nil {
+		return Arc[T]{}
+	}
+	return Arc[T]{r.links.value, r.links.count}.Clone()
+}
+
+// Arc turns r into a reference that is not a list reference. The value can then
+// be claimed again. r becomes the zero Ref.
+func (r *Ref[T, ID]) Arc() Arc[T] {
+	k := r.links
+	r.links = nil
+	if k == nil {
+		return Arc[T]{}
+	}
+	a := Arc[T]{k.value, k.count}
+	if k.label != claimed {
+		violation("list reference given up that is on a list or is no more")
+		return a.Clone()
+	}
+	k.label = unclaimed
+	k.taken.Store(0)
+	return a
+}
+
+// Release gives the list reference up and destroys the value if it was the last
+// reference. r becomes the zero Ref. Release of the zero Ref does nothing.
+func (r *Ref[T, ID]) Release(ctx context.Context) {
+	a := r.Arc()
+	a.Release(ctx)
+}
