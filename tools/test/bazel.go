@@ -1,0 +1,140 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// bazelTests runs bazel test //... and counts what the tests' logs tell.
+func bazelTests() ([]row, error) {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "events.json")
+	testErr := command("tools/test/bazel", "test", "//...",
+		"--color=no", "--show_progress_rate_limit=60", "--build_event_json_file="+file).Run()
+
+	events, err := os.Open(file)
+	if err != nil {
+		return nil, testErr
+	}
+	defer events.Close()
+	targets, err := readBuildEvents(events)
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	for _, t := range targets {
+		c, err := t.counts()
+		if err != nil {
+			return rows, err
+		}
+		if c.failed > 0 {
+			testErr = nil // and a row shows it
+		}
+		rows = append(rows, row{t.suite(), t.place, c})
+	}
+	return rows, testErr
+}
+
+// testTarget is a test target of Bazel's.
+type testTarget struct {
+	label string
+	place string
+	ok    bool
+	log   string // its path; "" if the test did not run
+}
+
+// suite returns the directory of the target's package.
+func (t *testTarget) suite() string {
+	pkg, _, _ := strings.Cut(t.label, ":")
+	return strings.TrimPrefix(pkg, "//")
+}
+
+// counts returns the numbers of tests in the target's log.
+func (t *testTarget) counts() (counts, error) {
+	if t.log == "" {
+		return counts{failed: 1}, nil
+	}
+	log, err := os.Open(t.log)
+	if err != nil {
+		return counts{}, err
+	}
+	defer log.Close()
+	convert := exec.Command("go", "tool", "test2json", "-p", t.suite())
+	convert.Stdin = log
+	convert.Stderr = os.Stderr
+	events, err := convert.StdoutPipe()
+	if err != nil {
+		return counts{}, err
+	}
+	if err := convert.Start(); err != nil {
+		return counts{}, err
+	}
+	packages := readEvents(events, io.Discard)
+	if err := convert.Wait(); err != nil {
+		return counts{}, err
+	}
+	if len(packages) != 1 {
+		return counts{}, fmt.Errorf("%s is no log of a Go test", t.log)
+	}
+	return packages[0].counts(!t.ok), nil
+}
+
+// readBuildEvents reads the events of a run of bazel test, and returns the test
+// targets in the order in which Bazel came to know them.
+func readBuildEvents(r io.Reader) ([]*testTarget, error) {
+	var targets []*testTarget
+	byLabel := map[string]*testTarget{}
+	decoder := json.NewDecoder(bufio.NewReader(r))
+	for {
+		var e struct {
+			ID struct {
+				TargetConfigured struct{ Label string }
+				TestResult       struct{ Label string }
+			}
+			Configured struct {
+				TestSize string
+				Tag      []string
+			}
+			TestResult struct {
+				Status           string
+				TestActionOutput []struct{ Name, URI string }
+			}
+		}
+		if err := decoder.Decode(&e); err == io.EOF {
+			return targets, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if e.Configured.TestSize != "" {
+			t := &testTarget{label: e.ID.TargetConfigured.Label, place: "-"}
+			for _, tag := range e.Configured.Tag {
+				if place, ok := strings.CutPrefix(tag, "place:"); ok {
+					t.place = place
+				}
+			}
+			targets = append(targets, t)
+			byLabel[t.label] = t
+		}
+		if t := byLabel[e.ID.TestResult.Label]; t != nil {
+			t.ok = e.TestResult.Status == "PASSED"
+			for _, output := range e.TestResult.TestActionOutput {
+				if output.Name == "test.log" {
+					t.log = strings.TrimPrefix(output.URI, "file://")
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,145 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// counts are numbers of tests.
+type counts struct {
+	passed, failed, skipped int
+}
+
+// outcome is how a test ended: a bit, so that outcomes make a set.
+type outcome int
+
+const (
+	passed outcome = 1 << iota
+	failed
+	skipped
+)
+
+// outcomes are the actions of events that end a test or a package.
+var outcomes = map[string]outcome{"pass": passed, "fail": failed, "skip": skipped}
+
+// testResult is what is known of one test.
+type testResult struct {
+	outcome outcome // 0 until it has ended
+	output  strings.Builder
+}
+
+// packageResult is what is known of the tests of one package, by name. The name ""
+// is the package itself, and its outcome the test binary's own verdict.
+type packageResult struct {
+	name  string
+	tests map[string]*testResult
+}
+
+// test returns the result of the named test, adding it if it is new.
+func (p *packageResult) test(name string) *testResult {
+	t := p.tests[name]
+	if t == nil {
+		t = &testResult{}
+		p.tests[name] = t
+	}
+	return t
+}
+
+// readEvents reads what go test -json or go tool test2json prints, to its end,
+// and returns the packages in the order in which they ended. Along the way it
+// writes to w the output of what failed, and a line for each package.
+func readEvents(r io.Reader, w io.Writer) []*packageResult {
+	var ended []*packageResult
+	running := map[string]*packageResult{}
+	lines := bufio.NewReader(r)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil && line == "" {
+			return ended
+		}
+		var e struct {
+			Action  string
+			Package string
+			Test    string
+			Output  string
+			Elapsed float64 // seconds
+		}
+		if json.Unmarshal([]byte(line), &e) != nil {
+			io.WriteString(w, line)
+			continue
+		}
+		if e.Package == "" { // about a build
+			io.WriteString(w, e.Output)
+			continue
+		}
+
+		p := running[e.Package]
+		if p == nil {
+			p = &packageResult{name: e.Package, tests: map[string]*testResult{}}
+			running[e.Package] = p
+		}
+		t := p.test(e.Test)
+		t.output.WriteString(e.Output)
+		t.outcome |= outcomes[e.Action]
+		if e.Test != "" || t.outcome == 0 {
+			continue
+		}
+		delete(running, e.Package)
+		ended = append(ended, p)
+		for _, name := range slices.Sorted(maps.Keys(p.tests)) {
+			if t := p.tests[name]; t.outcome == 0 || t.outcome == failed {
+				io.WriteString(w, t.output.String())
+			}
+		}
+		c := p.counts(t.outcome == failed)
+		fmt.Fprintf(w, "%s: %d passed, %d failed, %d skipped in %.1f s\n",
+			p.name, c.passed, c.failed, c.skipped, e.Elapsed)
+	}
+}
+
+// counts returns the numbers of the package's tests. Of a test with subtests, the
+// subtests count; the test itself only if it failed or was skipped and none of
+// them did. A test that has not ended took its process with it, and failed. If
+// the package failed as a whole, the number of failures is at least 1.
+func (p *packageResult) counts(packageFailed bool) counts {
+	below := map[string]outcome{} // of a test with subtests, all of theirs
+	for name, t := range p.tests {
+		if t.outcome == 0 {
+			t.outcome = failed
+		}
+		for i := range name {
+			if name[i] == '/' {
+				below[name[:i]] |= t.outcome
+			}
+		}
+	}
+	var c counts
+	for name, t := range p.tests {
+		if name == "" {
+			continue
+		}
+		if sub, ok := below[name]; ok && (t.outcome == passed || sub&t.outcome != 0) {
+			continue
+		}
+		switch t.outcome {
+		case passed:
+			c.passed++
+		case failed:
+			c.failed++
+		case skipped:
+			c.skipped++
+		}
+	}
+	if packageFailed && c.failed == 0 {
+		c.failed = 1
+	}
+	return c
+}

@@ -1,0 +1,135 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Binary test runs all of the repository's checks and tests, and ends with a
+// table of what ran where and a last line of totals:
+//
+//	N passed, N failed, N skipped
+//
+// It exits with status 1 if anything failed. make test runs it in the
+// repository's root.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// A row of the table.
+type row struct {
+	suite string // a package's directory, or the name of a check
+	place string // where it ran
+	counts
+}
+
+// A step runs something and returns what it counted, by suite and place. An error
+// is a failure that no row shows.
+type step struct {
+	name string
+	run  func() ([]row, error)
+}
+
+var steps = []step{
+	{"gofmt", check("sh", "-c", "! gofmt -l examples pkg runsc test tools 2>&1 | grep .")},
+	{"go vet", check("go", "vet", "./...")},
+	{"generated code", check("make", "--no-print-directory", "check-generated")},
+	{"checklocks", check("make", "--no-print-directory", "checklocks")},
+	{"unit tests with the race detector", unitTests},
+	{"bazel test //...", bazelTests},
+}
+
+func main() {
+	var rows []row
+	for _, s := range steps {
+		fmt.Printf("\n==== %s\n", s.name)
+		start := time.Now()
+		counted, err := s.run()
+		if err != nil {
+			fmt.Printf("%s: %v\n", s.name, err)
+			counted = append(counted, row{s.name, "-", counts{failed: 1}})
+		}
+		// A check is its own suite.
+		for i := range counted {
+			if counted[i].suite == "" {
+				counted[i].suite = s.name
+			}
+		}
+		rows = append(rows, counted...)
+		fmt.Printf("---- %s: %.0f s\n", s.name, time.Since(start).Seconds())
+	}
+
+	fmt.Println()
+	total := row{suite: "total"}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(w, "suite\twhere\tpassed\tfailed\tskipped")
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\n", r.suite, r.place, r.passed, r.failed, r.skipped)
+		total.passed += r.passed
+		total.failed += r.failed
+		total.skipped += r.skipped
+	}
+	w.Flush()
+	fmt.Printf("\n%d passed, %d failed, %d skipped\n", total.passed, total.failed, total.skipped)
+	if total.failed > 0 {
+		os.Exit(1)
+	}
+}
+
+// check returns a step's function that runs a command and counts as one test.
+func check(name string, args ...string) func() ([]row, error) {
+	return func() ([]row, error) {
+		result := row{place: "source", counts: counts{passed: 1}}
+		if err := command(name, args...).Run(); err != nil {
+			fmt.Println(err)
+			result.counts = counts{failed: 1}
+		}
+		return []row{result}, nil
+	}
+}
+
+// command returns a command whose output is this program's.
+func command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	return cmd
+}
+
+// unitTests runs the tests that need neither the device nor a sandbox.
+func unitTests() ([]row, error) {
+	list, err := exec.Command("go", "list", "./...").Output()
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"test", "-race", "-json"}
+	for _, pkg := range strings.Fields(string(list)) {
+		if !strings.HasPrefix(pkg, "sentrybinder/test/") {
+			args = append(args, pkg)
+		}
+	}
+	cmd := exec.Command("go", args...)
+	cmd.Stderr = os.Stderr
+	events, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	var rows []row
+	broken := false
+	for _, p := range readEvents(events, os.Stdout) {
+		c := p.counts(p.test("").outcome == failed)
+		broken = broken || c.failed > 0
+		if c != (counts{}) {
+			rows = append(rows, row{strings.TrimPrefix(p.name, "sentrybinder/"), "host, race", c})
+		}
+	}
+	if err := cmd.Wait(); err != nil && !broken {
+		return rows, err
+	}
+	return rows, nil
+}
