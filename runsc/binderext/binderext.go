@@ -48,6 +48,13 @@ func (Extension) Name() string {
 	return "binder"
 }
 
+// ValidateSpec reports an invalid annotation before the sandbox is started, to
+// whoever starts it.
+func (Extension) ValidateSpec(spec *specs.Spec) error {
+	_, err := devices(spec)
+	return err
+}
+
 // Register implements extension.Extension.Register.
 func (Extension) Register(_ context.Context, vfsObj *vfs.VirtualFilesystem, spec *specs.Spec) error {
 	names, err := devices(spec)

@@ -1,0 +1,47 @@
+# Copyright 2026 The sentrybinder Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+# Everything is built into bin/ and build/, which git ignores.
+
+GO ?= go
+NEED := tools/build/need
+VERSION := $(shell GIT_OPTIONAL_LOCKS=0 git describe --always --dirty 2>/dev/null || echo unknown)
+
+.DEFAULT_GOAL := runsc
+
+.PHONY: help
+help: ## Show the targets.
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: prerequisites
+prerequisites:
+	@$(NEED) go=golang-go patch
+	@tools/build/check-go
+
+# Built like gVisor's own releases: one static program.
+.PHONY: runsc
+runsc: prerequisites ## Build bin/runsc, gVisor's runsc with the Binder driver in it.
+	@tools/build/gvisor
+	CGO_ENABLED=0 $(GO) build -modfile=build/go.mod -buildvcs=false -trimpath \
+		-ldflags="-s -w -X 'gvisor.dev/gvisor/runsc/version.version=sentrybinder $(VERSION) (gvisor.dev/gvisor $$(cut -d' ' -f1 build/gvisor.id))'" \
+		-o bin/runsc runsc/main.go
+
+.PHONY: tools
+tools: prerequisites ## Install gVisor's code generators and checklocks in build/tools.
+	@tools/build/tools
+
+.PHONY: generate
+generate: tools ## Write the generated code anew.
+	@$(GO) run ./tools/generate ./...
+
+.PHONY: check-generated
+check-generated: tools ## Fail if generated code is out of date.
+	@$(GO) run ./tools/generate -check ./...
+
+.PHONY: checklocks
+checklocks: tools ## Check the lock annotations.
+	$(GO) vet -vettool=$(CURDIR)/build/tools/checklocks ./pkg/...
+
+.PHONY: clean
+clean: ## Remove everything that was built.
+	rm -rf bin build
