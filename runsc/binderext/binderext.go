@@ -35,9 +35,12 @@ const DefaultDevices = "binder,hwbinder,vndbinder"
 // have, Linux's BINDERFS_MAX_NAME.
 const maxNameLen = 255
 
-// devNames are what gVisor itself puts at the top of /dev beside device files. A
-// device file of such a name would silently be left out.
-var devNames = []string{"block", "char", "fd", "mqueue", "ptmx", "pts", "shm", "stderr", "stdin", "stdout"}
+// devNames are what gVisor puts at the top of /dev in every sandbox. A device file
+// of such a name would silently be left out.
+var devNames = []string{
+	"block", "char", "fd", "full", "fuse", "mqueue", "net", "null", "ptmx", "pts",
+	"random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero",
+}
 
 // Extension implements gVisor's interface for extensions that provide devices
 // and file systems.
@@ -61,6 +64,7 @@ func (Extension) Register(_ context.Context, vfsObj *vfs.VirtualFilesystem, spec
 	if err != nil {
 		return err
 	}
+	// Devices that only some sandboxes have are known by now.
 	if err := vfsObj.ForEachDevice(func(pathname string, _ vfs.DeviceKind, _, _ uint32, _ uint16) error {
 		if name, _, _ := strings.Cut(pathname, "/"); name != "" && slices.Contains(names, name) {
 			return invalid(strings.Join(names, ","), name, "/dev has something else by that name")
