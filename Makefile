@@ -42,6 +42,12 @@ check-generated: tools ## Fail if generated code is out of date.
 checklocks: tools ## Check the lock annotations.
 	$(GO) vet -vettool=$(CURDIR)/build/tools/checklocks ./pkg/...
 
+# The race detector needs a C compiler; Bazel installs itself when it is asked for.
+.PHONY: test
+test: tools ## Run every check and test, and count what ran where.
+	@$(NEED) gcc="gcc libc6-dev"
+	@$(GO) run ./tools/test
+
 .PHONY: clean
 clean: ## Remove everything that was built.
 	rm -rf bin build

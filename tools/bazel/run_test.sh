@@ -32,7 +32,8 @@ sandbox() {
 	local platform=$1 rootless=
 	shift
 	[[ $(id -u) == 0 ]] || rootless=--rootless
-	"$RUNSC" $rootless --platform="$platform" --network=none --ignore-cgroups do "$@" | cat
+	"$RUNSC" $rootless --platform="$platform" --network=none --ignore-cgroups \
+		"do" "$@" | cat
 }
 
 # linux runs a command under the Linux driver written in language $1.

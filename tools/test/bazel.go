@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -93,7 +94,7 @@ func (t *testTarget) counts() (counts, error) {
 }
 
 // readBuildEvents reads the events of a run of bazel test, and returns the test
-// targets in the order in which Bazel came to know them.
+// targets in the order of their labels.
 func readBuildEvents(r io.Reader) ([]*testTarget, error) {
 	var targets []*testTarget
 	byLabel := map[string]*testTarget{}
@@ -114,6 +115,7 @@ func readBuildEvents(r io.Reader) ([]*testTarget, error) {
 			}
 		}
 		if err := decoder.Decode(&e); err == io.EOF {
+			slices.SortFunc(targets, func(a, b *testTarget) int { return strings.Compare(a.label, b.label) })
 			return targets, nil
 		} else if err != nil {
 			return nil, err

@@ -73,9 +73,9 @@ func TestBuildFailureIsShown(t *testing.T) {
 func TestBuildEvents(t *testing.T) {
 	targets, err := readBuildEvents(strings.NewReader(`{"id":{"started":{}},"children":[{"targetConfigured":{"label":"//x:x"}}]}
 {"id":{"targetConfigured":{"label":"//x:lib"}},"configured":{"targetKind":"go_library rule"}}
-{"id":{"targetConfigured":{"label":"//x:a"}},"configured":{"testSize":"SMALL","tag":["external","place:systrap"]}}
 {"id":{"targetConfigured":{"label":"//x:b"}},"configured":{"testSize":"SMALL","tag":["place:host"]}}
-{"id":{"targetConfigured":{"label":"//x/y:c"}},"configured":{"testSize":"SMALL"}}
+{"id":{"targetConfigured":{"label":"//x:a"}},"configured":{"testSize":"SMALL","tag":["external","place:systrap"]}}
+{"id":{"targetConfigured":{"label":"//y/z:c"}},"configured":{"testSize":"SMALL"}}
 {"id":{"testResult":{"label":"//x:a"}},"testResult":{"status":"PASSED","testActionOutput":[{"name":"test.xml","uri":"file:///a.xml"},{"name":"test.log","uri":"file:///a.log"}]}}
 {"id":{"testResult":{"label":"//x:b"}},"testResult":{"status":"TIMEOUT","testActionOutput":[{"name":"test.log","uri":"file:///b.log"}]}}
 `))
@@ -83,9 +83,9 @@ func TestBuildEvents(t *testing.T) {
 	require.Equal(t, []*testTarget{
 		{label: "//x:a", place: "systrap", ok: true, log: "/a.log"},
 		{label: "//x:b", place: "host", log: "/b.log"},
-		{label: "//x/y:c", place: "-"},
+		{label: "//y/z:c", place: "-"},
 	}, targets)
-	require.Equal(t, "x/y", targets[2].suite())
+	require.Equal(t, "y/z", targets[2].suite())
 }
 
 func TestTargetCounts(t *testing.T) {
