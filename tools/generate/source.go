@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"go/ast"
 	"go/build"
+	"go/format"
 	"go/parser"
-	"go/printer"
 	"go/token"
 	"os"
 	"path"
@@ -172,7 +172,7 @@ func (src *source) reduce(tmp string) (file, imports string, err error) {
 	fmt.Fprintf(&buf, "package %s\n", src.pkg.Name)
 	for _, d := range slices.Concat(types, methods) {
 		buf.WriteString("\n")
-		if err := printer.Fprint(&buf, src.fset, d); err != nil {
+		if err := format.Node(&buf, src.fset, d); err != nil {
 			return "", "", err
 		}
 		buf.WriteString("\n")
