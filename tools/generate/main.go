@@ -9,9 +9,9 @@
 // PACKAGE_abi_autogen_unsafe.go, as in gVisor. With -check it writes nothing and
 // fails if a file would change.
 //
-// A generic type has hand-written methods instead, since go_stateify knows
-// nothing of type parameters: one that is marked savable must have StateSave. All
-// other code may use generics freely.
+// A type with a StateSave method has the others written by hand too, and is left
+// alone. A generic type that is marked must have one, since go_stateify knows nothing
+// of type parameters. All other code may use generics freely.
 package main
 
 import (

@@ -36,7 +36,7 @@ func stateify(p pkg, names []string, tmp string) ([]byte, error) {
 		return nil, err
 	}
 	in, imports, err := src.reduce(tmp)
-	if err != nil {
+	if err != nil || in == "" {
 		return nil, err
 	}
 	out := filepath.Join(tmp, "out.go")

@@ -124,48 +124,46 @@ func (src *source) marked() bool {
 // reduce writes a file in tmp that has only what go_stateify looks at, the marked
 // types and the methods' signatures, and nothing of it generic. It returns the
 // file's path and, separated by commas, the packages that the generated code needs.
+// The path is empty if all marked types have hand-written methods.
 func (src *source) reduce(tmp string) (file, imports string, err error) {
 	var types, methods []ast.Decl
-	var generic []*ast.TypeSpec
-	saved := make(map[string]bool)
-	needed := make(map[string]bool)
+	byHand := make(map[string]bool)
 	for _, f := range src.files {
 		for _, d := range f.ast.Decls {
-			switch d := d.(type) {
-			case *ast.FuncDecl:
-				if d.Recv == nil || len(d.Recv.List) != 1 {
-					continue
-				}
-				if name, isGeneric := typeName(d.Recv.List[0].Type); !isGeneric {
-					methods = append(methods, &ast.FuncDecl{Recv: d.Recv, Name: d.Name, Type: &ast.FuncType{}, Body: &ast.BlockStmt{}})
-				} else if d.Name.Name == "StateSave" {
-					saved[name] = true
-				}
-			case *ast.GenDecl:
-				if !src.isMarked(d) {
-					continue
-				}
-				d.Specs = slices.DeleteFunc(d.Specs, func(s ast.Spec) bool {
-					t := s.(*ast.TypeSpec)
-					if t.TypeParams != nil {
-						generic = append(generic, t)
-					}
-					return t.TypeParams != nil
-				})
-				if len(d.Specs) == 0 {
-					continue
-				}
-				if err := src.prepare(f.ast, d, needed); err != nil {
-					return "", "", err
-				}
-				types = append(types, d)
+			d, ok := d.(*ast.FuncDecl)
+			if !ok || d.Recv == nil || len(d.Recv.List) != 1 {
+				continue
+			}
+			name, isGeneric := typeName(d.Recv.List[0].Type)
+			if d.Name.Name == "StateSave" {
+				byHand[name] = true
+			}
+			if !isGeneric {
+				methods = append(methods, &ast.FuncDecl{Recv: d.Recv, Name: d.Name, Type: &ast.FuncType{}, Body: &ast.BlockStmt{}})
 			}
 		}
 	}
-	for _, t := range generic {
-		if !saved[t.Name.Name] {
-			return "", "", fmt.Errorf("%s: generic type %s is marked as savable but has no StateSave; write its methods by hand", src.fset.Position(t.Pos()), t.Name.Name)
+	needed := make(map[string]bool)
+	for _, f := range src.files {
+		for _, d := range f.ast.Decls {
+			d, ok := d.(*ast.GenDecl)
+			if !ok || !src.isMarked(d) {
+				continue
+			}
+			d.Specs = slices.DeleteFunc(d.Specs, func(s ast.Spec) bool {
+				return byHand[s.(*ast.TypeSpec).Name.Name]
+			})
+			if len(d.Specs) == 0 {
+				continue
+			}
+			if err := src.prepare(f.ast, d, needed); err != nil {
+				return "", "", err
+			}
+			types = append(types, d)
 		}
+	}
+	if len(types) == 0 {
+		return "", "", nil
 	}
 
 	var buf bytes.Buffer
@@ -195,6 +193,11 @@ var savedAs = regexp.MustCompile(`\b(\w+)\.`)
 // prepare makes the types that d declares digestible for go_stateify, and adds to
 // needed the packages that their state tags refer to.
 func (src *source) prepare(f *ast.File, d *ast.GenDecl, needed map[string]bool) error {
+	for _, s := range d.Specs {
+		if t := s.(*ast.TypeSpec); t.TypeParams != nil {
+			return fmt.Errorf("%s: generic type %s is marked as savable but has no StateSave; write its methods by hand", src.fset.Position(t.Pos()), t.Name.Name)
+		}
+	}
 	var err error
 	ast.Inspect(d, func(n ast.Node) bool {
 		field, ok := n.(*ast.Field)

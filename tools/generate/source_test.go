@@ -41,6 +41,9 @@ type node struct {
 // +stateify savable
 type set[T any] struct{ v T }
 
+// +stateify savable
+type manual struct{}
+
 // +stateify type
 type kind int
 
@@ -49,6 +52,8 @@ type unmarked struct{}
 func (n *node) afterLoad(ctx context.Context) { n.all.Init[int]() }
 
 func (s *set[T]) StateSave(sink state.Sink) {}
+
+func (m manual) StateSave(sink state.Sink) {}
 
 func (s *set[T]) get() T { return s.v }
 
@@ -80,7 +85,19 @@ type kind int
 
 func (n *node) afterLoad() {
 }
+
+func (m manual) StateSave() {
+}
 `, string(got))
+}
+
+func TestAllByHand(t *testing.T) {
+	p := write(t, "p.go", "package p\n\n// +stateify savable\ntype t[V any] struct{}\n\nfunc (*t[V]) StateSave(state.Sink) {}\n")
+	src, err := parse(p, p.GoFiles, "// +stateify ")
+	require.NoError(t, err)
+	file, _, err := src.reduce(t.TempDir())
+	require.NoError(t, err)
+	require.Empty(t, file)
 }
 
 func TestUnmarked(t *testing.T) {
