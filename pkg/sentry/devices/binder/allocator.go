@@ -1,0 +1,429 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"context"
+	"slices"
+
+	"gvisor.dev/gvisor/pkg/bitmap"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/safemem"
+	"gvisor.dev/gvisor/pkg/sentry/memmap"
+	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
+	"gvisor.dev/gvisor/pkg/sentry/usage"
+	"gvisor.dev/gvisor/pkg/sync"
+
+	"sentrybinder/pkg/binder/list"
+)
+
+// maxMappingSize is the most of a mapping that the driver uses, in bytes. A
+// longer mapping is allowed; the rest of it is never filled.
+const maxMappingSize = 4 << 20
+
+// minBufferSize is what a buffer without contents occupies, in bytes, so that
+// each has an address of its own.
+const minBufferSize = 8
+
+// buffer is a piece of the mapping of the process that receives a transaction.
+// It holds, in this order and each aligned to 8 bytes: the data, the offsets of
+// the objects in the data, and extra space (for the security context).
+//
+// The fields without a comment on locking are immutable.
+//
+// +stateify savable
+type buffer struct {
+	debugID int32
+
+	start uint64 // bytes from the start of the mapping
+	size  uint64 // bytes occupied
+
+	dataSize    uint64
+	offsetsSize uint64
+	extraSize   uint64
+
+	// async is true if the buffer counts against the space for one-way
+	// transactions.
+	async bool
+
+	// clearOnFree is true if the contents are zeroed when the buffer is freed.
+	// It is set by the sender before the buffer is delivered.
+	clearOnFree bool
+
+	// targetNode is the node that the transaction was sent to, on which the
+	// buffer holds a strong local reference. A reply has none. It is set by the
+	// sender before the transaction is queued.
+	targetNode list.Arc[*Node]
+
+	// allowUserFree is true once the receiver knows the buffer, and until it
+	// frees it. It is protected by allocator.mu.
+	allowUserFree bool
+}
+
+// offsetsStart returns where the offsets lie, in bytes from the start of the
+// buffer.
+func (b *buffer) offsetsStart() uint64 { return (b.dataSize + 7) &^ 7 }
+
+// extraStart returns where the extra space lies, likewise.
+func (b *buffer) extraStart() uint64 { return b.offsetsStart() + (b.offsetsSize+7)&^7 }
+
+// allocator hands out buffers in the mapping of one process and owns the memory
+// behind it.
+//
+// The memory is one range of the sentry's MemoryFile. The file is sparse: a
+// page costs host memory only once it was written. The application sees a page
+// once a buffer has been placed on it, and gets SIGBUS for the others.
+//
+// +stateify savable
+type allocator struct {
+	mu sync.Mutex `state:"nosave"`
+
+	// mf is where fr lies.
+	mf *pgalloc.MemoryFile `state:"nosave"`
+
+	// fr is the memory behind the mapping, allocated with the first buffer.
+	// +checklocks:mu
+	fr memmap.FileRange
+
+	// size is the number of bytes that buffers can be placed in, zero until
+	// the process has mapped the device. It never changes after that, even if
+	// the mapping goes.
+	// +checklocks:mu
+	size uint64
+
+	// space is where the mapping is, as long as it's there.
+	// +checklocks:mu
+	space memmap.MappingSpace
+
+	// start is the address of the mapping in the process.
+	// +checklocks:mu
+	start hostarch.Addr
+
+	// mapped is true while the process has the mapping, whole and in place.
+	// +checklocks:mu
+	mapped bool
+
+	// released is true once the process has closed the device.
+	// +checklocks:mu
+	released bool
+
+	// pins is the number of buffers that somebody copies to. fr outlives the
+	// last of them.
+	// +checklocks:mu
+	pins int
+
+	// buffers holds the allocated buffers by their start.
+	// +checklocks:mu
+	buffers map[uint64]*buffer
+
+	// freeAsync is the number of bytes left to one-way transactions.
+	// +checklocks:mu
+	freeAsync uint64
+
+	// present has a bit for each page that the application can see.
+	// +checklocks:mu
+	present bitmap.Bitmap
+
+	// free is the space that buffers leaves.
+	// +checklocks:mu
+	free freeSpans `state:"nosave"`
+}
+
+// setMapped notes that the process has the mapping at ar. This happens once.
+//
+// Errors: EBUSY if it has happened before. EAGAIN if it is for another address
+// space than that time: the process forks before the mapping could be marked as
+// not to be inherited.
+func (a *allocator) setMapped(ms memmap.MappingSpace, ar hostarch.AddrRange) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.size != 0 {
+		if a.space != nil && ms != a.space {
+			return linuxerr.EAGAIN
+		}
+		return linuxerr.EBUSY
+	}
+	a.space = ms
+	a.start = ar.Start
+	a.size = min(uint64(ar.Length()), maxMappingSize)
+	a.freeAsync = a.size / 2
+	a.mapped = true
+	a.buffers = make(map[uint64]*buffer)
+	a.present = bitmap.New(uint32(a.size / hostarch.PageSize))
+	a.free.init()
+	a.free.insert(span{0, a.size})
+	return nil
+}
+
+// setUnmapped notes that part of the mapping, at least, is gone. The process
+// receives nothing from then on.
+func (a *allocator) setUnmapped() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.mapped = false
+	a.space = nil
+}
+
+// everMapped returns whether the mapping was established, even if it is gone.
+func (a *allocator) everMapped() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.size != 0
+}
+
+// allocate returns a buffer for the given numbers of bytes and pins it: the
+// caller must call unpin once it no longer touches the contents.
+//
+// Errors: EINVAL if the sizes overflow, ESRCH if the process has no mapping,
+// ENOSPC if there's no room, ENOMEM if the sentry has no memory.
+func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uint64, async bool) (*buffer, error) {
+	size, ok := bufferSize(dataSize, offsetsSize, extraSize)
+	if !ok {
+		return nil, linuxerr.EINVAL
+	}
+	b := &buffer{
+		debugID:     debugID,
+		size:        size,
+		dataSize:    dataSize,
+		offsetsSize: offsetsSize,
+		extraSize:   extraSize,
+		async:       async,
+	}
+
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.mapped || a.released {
+		return nil, linuxerr.ESRCH
+	}
+	if async && a.freeAsync < size {
+		return nil, linuxerr.ENOSPC
+	}
+	if a.fr.Length() == 0 {
+		fr, err := a.mf.Allocate(a.size, pgalloc.AllocOpts{Kind: usage.Anonymous, Mode: pgalloc.AllocateUncommitted})
+		if err != nil {
+			return nil, linuxerr.ENOMEM
+		}
+		a.fr = fr
+	}
+	if b.start, ok = a.free.allocate(size); !ok {
+		return nil, linuxerr.ENOSPC
+	}
+	if async {
+		a.freeAsync -= size
+	}
+	for page, end := pageRange(b.start, size); page < end; page++ {
+		a.present.Add(page)
+	}
+	a.buffers[b.start] = b
+	a.pins++
+	return b, nil
+}
+
+// bufferSize returns the number of bytes that a buffer with the given contents
+// occupies, or false if the sum overflows.
+func bufferSize(dataSize, offsetsSize, extraSize uint64) (uint64, bool) {
+	var sum uint64
+	for _, n := range [...]uint64{dataSize, offsetsSize, extraSize} {
+		n, ok := align8(n)
+		if !ok || sum+n < sum {
+			return 0, false
+		}
+		sum += n
+	}
+	return max(sum, minBufferSize), true
+}
+
+// unpin ends the caller's access to the contents of a buffer.
+func (a *allocator) unpin() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pins--
+	a.dropMemoryIfUnused()
+}
+
+// handOver makes b known to the application: it may free it from now on.
+func (a *allocator) handOver(b *buffer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b.allowUserFree = true
+}
+
+// takeBack returns the buffer at address addr of the process and makes the
+// application forget it, so that nobody else frees it too.
+//
+// Errors: ENOENT if there's no buffer at addr, EPERM if the application has not
+// received it or has freed it.
+func (a *allocator) takeBack(addr hostarch.Addr) (*buffer, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	// An address below the start wraps around to a start that no buffer has.
+	b := a.buffers[uint64(addr-a.start)]
+	if b == nil {
+		return nil, linuxerr.ENOENT
+	}
+	if !b.allowUserFree {
+		return nil, linuxerr.EPERM
+	}
+	b.allowUserFree = false
+	return b, nil
+}
+
+// deallocate gives b's space back.
+//
+// Preconditions: b is allocated, and allowUserFree is false.
+func (a *allocator) deallocate(b *buffer) {
+	if b.clearOnFree {
+		a.zero(b)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if b.async {
+		a.freeAsync += b.size
+	}
+	delete(a.buffers, b.start)
+	a.free.release(span{b.start, b.size})
+}
+
+// releaseAll frees all buffers. The memory goes with the last pin.
+func (a *allocator) releaseAll() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.released = true
+	a.buffers = nil
+	a.dropMemoryIfUnused()
+}
+
+// +checklocks:a.mu
+func (a *allocator) dropMemoryIfUnused() {
+	if a.released && a.pins == 0 && a.fr.Length() != 0 {
+		a.mf.DecRef(a.fr)
+		a.fr = memmap.FileRange{}
+	}
+}
+
+// address returns where the application finds b.
+func (a *allocator) address(b *buffer) hostarch.Addr {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.start + hostarch.Addr(b.start)
+}
+
+// blocks returns n bytes of b from offset on, as the sentry sees them. The
+// application only reads them.
+//
+// Preconditions: The caller has pinned b, or is in a call by the process that
+// owns it. offset+n <= b.size.
+func (a *allocator) blocks(b *buffer, offset, n uint64) (safemem.BlockSeq, error) {
+	if n == 0 {
+		return safemem.BlockSeq{}, nil
+	}
+	a.mu.Lock()
+	start := a.fr.Start + b.start + offset
+	a.mu.Unlock()
+	return a.mf.MapInternal(memmap.FileRange{Start: start, End: start + n}, hostarch.ReadWrite)
+}
+
+// write copies src to b at offset.
+//
+// Preconditions: Those of blocks.
+func (a *allocator) write(b *buffer, offset uint64, src []byte) error {
+	dst, err := a.blocks(b, offset, uint64(len(src)))
+	if err != nil {
+		return err
+	}
+	_, err = safemem.CopySeq(dst, safemem.BlockSeqOf(safemem.BlockFromSafeSlice(src)))
+	return err
+}
+
+// read fills dst from b at offset.
+//
+// Preconditions: Those of blocks.
+func (a *allocator) read(b *buffer, offset uint64, dst []byte) error {
+	src, err := a.blocks(b, offset, uint64(len(dst)))
+	if err != nil {
+		return err
+	}
+	_, err = safemem.CopySeq(safemem.BlockSeqOf(safemem.BlockFromSafeSlice(dst)), src)
+	return err
+}
+
+// zero clears the contents of b.
+//
+// Preconditions: Those of blocks.
+func (a *allocator) zero(b *buffer) {
+	if dst, err := a.blocks(b, 0, b.size); err == nil {
+		_, _ = safemem.ZeroSeq(dst)
+	}
+}
+
+// translate implements memmap.Mappable.Translate for offsets into the mapping.
+func (a *allocator) translate(required, optional memmap.MappableRange) ([]memmap.Translation, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	first, end := pageRange(required.Start, required.Length())
+	for page := first; page < end; page++ {
+		if !a.presentLocked(page) {
+			end = page
+			break
+		}
+	}
+	if first == end {
+		return nil, &memmap.BusError{Err: linuxerr.EFAULT}
+	}
+	var err error
+	if required.End > uint64(end)*hostarch.PageSize {
+		err = &memmap.BusError{Err: linuxerr.EFAULT}
+	} else {
+		// All that's required is there; add what is there around it.
+		optionalFirst, optionalEnd := pageRange(optional.Start, optional.Length())
+		for end < optionalEnd && a.presentLocked(end) {
+			end++
+		}
+		for first > optionalFirst && a.presentLocked(first-1) {
+			first--
+		}
+	}
+	source := memmap.MappableRange{Start: uint64(first) * hostarch.PageSize, End: uint64(end) * hostarch.PageSize}
+	return []memmap.Translation{{
+		Source: source,
+		File:   a.mf,
+		Offset: a.fr.Start + source.Start,
+		Perms:  hostarch.ReadExecute,
+	}}, err
+}
+
+// +checklocks:a.mu
+func (a *allocator) presentLocked(page uint32) bool {
+	if a.fr.Length() == 0 || uint64(page)*hostarch.PageSize >= a.size {
+		return false
+	}
+	set, err := a.present.FirstOne(page)
+	return err == nil && set == page
+}
+
+// afterLoad is called by stateify.
+func (a *allocator) afterLoad(ctx context.Context) {
+	a.mf = pgalloc.MemoryFileFromContext(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.size == 0 {
+		return
+	}
+	a.free.init()
+	starts := make([]uint64, 0, len(a.buffers)+1)
+	for start := range a.buffers {
+		starts = append(starts, start)
+	}
+	slices.Sort(starts)
+	var end uint64
+	for _, start := range append(starts, a.size) {
+		if start > end {
+			a.free.insert(span{end, start - end})
+		}
+		if b := a.buffers[start]; b != nil {
+			end = start + b.size
+		}
+	}
+}

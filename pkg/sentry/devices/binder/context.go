@@ -1,0 +1,135 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/atomicbitops"
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/pkg/sync"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/binder/kvvec"
+	"sentrybinder/pkg/binder/list"
+)
+
+// Driver is what all binder devices of a sandbox share: counters. It is no
+// point where they contend for a lock.
+//
+// +stateify savable
+type Driver struct {
+	stats  stats
+	lastID atomicbitops.Int32
+}
+
+// NewDriver returns a Driver without devices.
+func NewDriver() *Driver { return &Driver{} }
+
+// nextID returns a number for a new object, by which logs name it.
+func (d *Driver) nextID() int32 { return d.lastID.Add(1) }
+
+// Context is a world of its own: the processes that have opened the same
+// device, and the context manager that they all know as handle 0.
+//
+// +stateify savable
+type Context struct {
+	driver *Driver
+
+	// name is the device's.
+	name string
+
+	// secctx is the security context of every sender.
+	secctx string
+
+	mu sync.RWMutex `state:"nosave"`
+
+	// manager is the context manager's node, if there is one.
+	// +checklocks:mu
+	manager list.Arc[*Node]
+
+	// managerUID is the user that the context manager must run as: that of the
+	// first one, once there was one.
+	// +checklocks:mu
+	managerUID auth.KUID
+	// +checklocks:mu
+	managerUIDSet bool
+
+	// procs holds the processes that have opened the device. A process knows
+	// its index.
+	// +checklocks:mu
+	procs kvvec.Vec[*Process]
+}
+
+// NewContext returns a context for the device called name, whose senders have
+// the security context secctx.
+func (d *Driver) NewContext(name, secctx string) *Context {
+	return &Context{driver: d, name: name, secctx: secctx}
+}
+
+// managerNode returns a reference to the context manager's node, or none.
+func (c *Context) managerNode() list.Arc[*Node] {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.manager.Clone()
+}
+
+// isManager returns whether n is the context manager's node.
+func (c *Context) isManager(n *Node) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.manager.Get() == n
+}
+
+// setManager makes p's node, as object describes it, the context manager.
+//
+// Errors: EBUSY if there's one, EPERM if there was one and it was another
+// user's.
+func (c *Context) setManager(p *Process, caller auth.KUID, object *binder.FlatObject) error {
+	// p.mu comes before c.mu.
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.manager.Ok() {
+		return linuxerr.EBUSY
+	}
+	if c.managerUIDSet && c.managerUID != caller {
+		return linuxerr.EPERM
+	}
+	c.managerUID, c.managerUIDSet = caller, true
+
+	n := p.nodeLocked(object.Binder)
+	if n == nil {
+		n = p.newNodeLocked(object)
+	}
+	// The manager holds references to itself for ever, and isn't told.
+	n.localStrong++
+	n.localWeak++
+	n.hasStrong, n.hasWeak = true, true
+	c.manager = list.BorrowOf(n).Arc()
+	return nil
+}
+
+// register adds p to the processes of the context.
+func (c *Context) register(p *Process) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.index = c.procs.Len()
+	c.procs.Append(p)
+}
+
+// deregister removes p, and its node if that's the context manager's.
+func (c *Context) deregister(ctx context.Context, p *Process) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.procs.SwapRemove(p.index)
+	if p.index < c.procs.Len() {
+		c.procs.At(p.index).index = p.index
+	}
+	c.procs.ShrinkAfterRemoval()
+	if c.manager.Ok() && c.manager.Get().owner == p {
+		c.manager.Release(ctx)
+	}
+}

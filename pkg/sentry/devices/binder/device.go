@@ -1,0 +1,150 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"fmt"
+
+	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/sentry/arch"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/pkg/sentry/memmap"
+	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+	"gvisor.dev/gvisor/pkg/usermem"
+	"gvisor.dev/gvisor/pkg/waiter"
+)
+
+// Device implements vfs.Device for a binder device.
+//
+// +stateify savable
+type Device struct {
+	ctx *Context
+}
+
+// NewDevice returns the device of ctx.
+func NewDevice(ctx *Context) *Device { return &Device{ctx: ctx} }
+
+// Open implements vfs.Device.Open.
+func (d *Device) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.Dentry, opts vfs.OpenOptions) (*vfs.FileDescription, error) {
+	t := kernel.TaskFromContext(ctx)
+	if t == nil {
+		return nil, linuxerr.ENXIO
+	}
+	creds := auth.CredentialsFromContext(ctx)
+	fd := &deviceFD{}
+	if err := fd.vfsfd.Init(fd, opts.Flags, creds, mnt, vfsd, &vfs.FileDescriptionOptions{
+		UseDentryMetadata: true,
+		SpecialFile:       true,
+	}); err != nil {
+		return nil, err
+	}
+	fd.proc = d.ctx.open(t.ThreadGroup(), int32(t.TGIDInRoot()), creds.EffectiveKUID, pgalloc.MemoryFileFromContext(ctx))
+	return &fd.vfsfd, nil
+}
+
+// deviceFD implements vfs.FileDescriptionImpl for an open binder device.
+//
+// +stateify savable
+type deviceFD struct {
+	vfsfd vfs.FileDescription
+	vfs.FileDescriptionDefaultImpl
+	vfs.DentryMetadataFileDescriptionImpl
+	vfs.NoLockFD
+
+	proc *Process
+}
+
+// Ioctl implements vfs.FileDescriptionImpl.Ioctl.
+func (fd *deviceFD) Ioctl(ctx context.Context, uio usermem.IO, _ uintptr, args arch.SyscallArguments) (uintptr, error) {
+	t := kernel.TaskFromContext(ctx)
+	if t == nil {
+		panic("Ioctl should be called from a task context")
+	}
+	nonBlocking := fd.vfsfd.StatusFlags()&linux.O_NONBLOCK != 0
+	return 0, fd.proc.ioctl(kernelTask{t}, uio, args[1].Uint(), args[2].Pointer(), nonBlocking)
+}
+
+// ConfigureMMap implements vfs.FileDescriptionImpl.ConfigureMMap.
+//
+// Errors: EINVAL if the caller isn't the process that opened the device, EPERM
+// if it wants to write, EBUSY if it has mapped the device before.
+func (fd *deviceFD) ConfigureMMap(ctx context.Context, opts *memmap.MMapOpts) error {
+	t := kernel.TaskFromContext(ctx)
+	if t == nil || t.ThreadGroup() != fd.proc.opener {
+		return linuxerr.EINVAL
+	}
+	if opts.Perms.Write {
+		return linuxerr.EPERM
+	}
+	if fd.proc.alloc.everMapped() {
+		return linuxerr.EBUSY
+	}
+	opts.MaxPerms.Write = false
+	// The mapping shows the buffers from the first on, whatever is asked for.
+	opts.Offset = 0
+	return vfs.GenericConfigureMMap(&fd.vfsfd, fd.proc, opts)
+}
+
+// OnClose implements vfs.FileDescriptionImpl.OnClose.
+func (fd *deviceFD) OnClose(context.Context) error {
+	fd.proc.flush()
+	return nil
+}
+
+// Release implements vfs.FileDescriptionImpl.Release.
+func (fd *deviceFD) Release(ctx context.Context) {
+	fd.proc.release(ctx)
+}
+
+// Readiness implements waiter.Waitable.Readiness.
+func (fd *deviceFD) Readiness(mask waiter.EventMask) waiter.EventMask {
+	return fd.proc.readiness() & mask
+}
+
+// EventRegister implements waiter.Waitable.EventRegister.
+func (fd *deviceFD) EventRegister(e *waiter.Entry) error {
+	fd.proc.pollers.EventRegister(e)
+	return nil
+}
+
+// EventUnregister implements waiter.Waitable.EventUnregister.
+func (fd *deviceFD) EventUnregister(e *waiter.Entry) {
+	fd.proc.pollers.EventUnregister(e)
+}
+
+// Epollable implements vfs.FileDescriptionImpl.Epollable.
+func (fd *deviceFD) Epollable() bool {
+	return true
+}
+
+// Linux numbers the devices that have no number of their own among the misc
+// devices downwards from this minor.
+const lastDynamicMinor = 127
+
+// Register registers a binder device of each name with vfsObj, each with a
+// context of its own. All senders have the security context secctx.
+func Register(vfsObj *vfs.VirtualFilesystem, names []string, secctx string) error {
+	driver := NewDriver()
+	minor := uint32(lastDynamicMinor)
+	for _, name := range names {
+		for vfsObj.IsDeviceRegistered(vfs.CharDevice, linux.MISC_MAJOR, minor) {
+			if minor == 0 {
+				return fmt.Errorf("no minor number is left for binder device %q", name)
+			}
+			minor--
+		}
+		if err := vfsObj.RegisterDevice(vfs.CharDevice, linux.MISC_MAJOR, minor, NewDevice(driver.NewContext(name, secctx)), &vfs.RegisterDeviceOptions{
+			GroupName: "misc",
+			Pathname:  name,
+			FilePerms: 0666,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

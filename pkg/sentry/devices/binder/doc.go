@@ -1,0 +1,76 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package binder implements Android's Binder IPC driver: the devices that Linux
+// calls /dev/binder, /dev/hwbinder and /dev/vndbinder, with the behaviour of the
+// drivers of Linux 7.2.
+//
+// # How a call travels
+//
+//	client                         driver                           service
+//	------                         ------                           -------
+//	ioctl(BINDER_WRITE_READ)
+//	  BC_TRANSACTION ────▶ Thread.write ▶ call                ioctl: Thread.read
+//	                         │ target:  handle ▶ Ref ▶ Node         │
+//	                         │ compose: memory of the client ──▶ buffer in the
+//	                         │          (one copy)           mapping of the service
+//	                         │          objects are translated      │
+//	                         └ queue:   todo of a Thread ──wake──▶ deliver
+//	  Thread.read waits                                         BR_TRANSACTION
+//	                                                            ... works ...
+//	  BR_REPLY   ◀── deliver ◀─wake── todo ◀── answer ◀─────── BC_REPLY
+//
+// The files follow the same division: device.go, mapping.go and poll.go are what
+// vfs and mm see, ioctl.go takes a request apart, write.go carries out commands,
+// read.go hands out returns. They work on Context (a device), Process (an open
+// of it), Thread, Node and Ref (an object, and a process's handle for it),
+// Transaction, buffer and allocator (the mapping), and death (a notification).
+// objects.go translates what a transaction carries. Nothing below device.go
+// needs a kernel.Task; see Task.
+//
+// # Ownership
+//
+// Whatever a thread has to be told is a work item: a transaction, a node whose
+// references changed, a death, an error. Items of all kinds sit on the same todo
+// lists, by links that they carry themselves (sentrybinder/pkg/binder/list), so
+// that queueing takes no memory and can't fail. A list holds a reference to each
+// item on it. The comments of the types name the other holders; statistics count
+// an object until its last reference goes.
+//
+// A file that is sent belongs to its Transaction until a receiver has it. It may
+// be a binder device itself, so that dropping it may end a Process: files are
+// dropped without any lock held, and list.Counted.Destroy never drops any.
+//
+// # Locks
+//
+// There's no lock that all processes of a context take for each transaction;
+// Context.mu is only read for handle 0. The order is:
+//
+//	Process.refsMu            the handles of a process, and its Refs' counts
+//	  Process.mu              threads, todo lists, nodes and their counts,
+//	                          transaction stacks
+//	    Context.mu            the context manager, and the list of processes
+//	    Transaction.mu        how a call is linked to its threads
+//	    Process.pollers       (waiter.Queue, and what is notified by it)
+//	allocator.mu              the buffers of a process; a leaf. Translate takes
+//	                          it below mm.activeMu
+//
+// Nobody holds two locks of the same kind, whatever the processes: so Ref (in
+// the table of one process, refsMu) may look after its Node (of another, mu),
+// while the opposite happens in the other direction. While a node's owner dies
+// it marks its nodes dead under mu and comes for the Refs afterwards, without
+// it; a process that asks for a death notification looks for the mark after it
+// has stored the request. One of them finds the other.
+//
+// No lock is held while memory of an application is accessed, which may fault,
+// nor while a file is dropped. The buffer that a sender fills is pinned instead:
+// its memory outlives the process that it belongs to.
+//
+// # Waiting
+//
+// A thread that reads waits on Thread.wake, a channel that holds a token at most
+// and no state: whoever waits looks at its lists before and after. A checkpoint
+// interrupts the wait; the call ends with ERESTARTSYS and is made again after
+// the restore, so that all state is in the structures, which are savable, and
+// there's none in goroutines.
+package binder

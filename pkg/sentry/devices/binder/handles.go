@@ -1,0 +1,145 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/log"
+
+	"sentrybinder/pkg/binder/idpool"
+	"sentrybinder/pkg/binder/kvvec"
+	"sentrybinder/pkg/binder/list"
+)
+
+// handlesPerChunk is the number of handles in a chunk of a handleTable: a chunk
+// is one page.
+const handlesPerChunk = 512
+
+// handleChunk is a piece of a handleTable.
+//
+// +stateify savable
+type handleChunk struct {
+	refs [handlesPerChunk]list.Arc[*Ref]
+	used int
+}
+
+// handleTable maps handles to Refs. Lookup takes constant time; allocation
+// takes what idpool takes. Growing and shrinking move whole chunks and copy
+// none of the entries.
+//
+// Its user is a Process, whose refsMu guards it.
+//
+// +stateify savable
+type handleTable struct {
+	// ids has the handles in use.
+	ids idpool.Pool
+
+	// chunks holds the Refs. A chunk that is nil has none.
+	chunks kvvec.Vec[*handleChunk]
+}
+
+// get returns the Ref for handle, or nil.
+func (t *handleTable) get(handle uint32) *Ref {
+	i := int(handle / handlesPerChunk)
+	if i >= t.chunks.Len() {
+		return nil
+	}
+	chunk := t.chunks.At(i)
+	if chunk == nil {
+		return nil
+	}
+	return chunk.refs[handle%handlesPerChunk].Get()
+}
+
+// insert takes id for ref, of which it takes over the reference.
+func (t *handleTable) insert(id idpool.Unused, ref list.Arc[*Ref]) {
+	handle := uint32(id.ID())
+	i := int(handle / handlesPerChunk)
+	for t.chunks.Len() <= i {
+		t.chunks.Append(nil)
+	}
+	chunk := t.chunks.At(i)
+	if chunk == nil {
+		chunk = &handleChunk{}
+		t.chunks.Set(i, chunk)
+	}
+	chunk.refs[handle%handlesPerChunk] = ref
+	chunk.used++
+	id.Acquire()
+}
+
+// remove frees handle, which is in use, and returns the reference to its Ref.
+func (t *handleTable) remove(handle uint32) list.Arc[*Ref] {
+	i := int(handle / handlesPerChunk)
+	chunk := t.chunks.At(i)
+	ref := chunk.refs[handle%handlesPerChunk].Take()
+	if chunk.used--; chunk.used == 0 {
+		t.chunks.Set(i, nil)
+	}
+	if err := t.ids.Release(int(handle)); err != nil {
+		log.Warningf("binder: handle %d was in the table and not in use: %v", handle, err)
+	}
+	return ref
+}
+
+// unusedHandleLocked returns the lowest handle that p has free for n, which is
+// at least 1 unless n is the context manager. It unlocks p.refsMu while it
+// allocates memory.
+//
+// +checklocks:p.refsMu
+func (p *Process) unusedHandleLocked(n *Node) (idpool.Unused, error) {
+	from := 1
+	if p.ctx.isManager(n) {
+		from = 0
+	}
+	for {
+		if id, ok := p.handles.ids.FindUnused(from); ok {
+			if p.handles.get(uint32(id.ID())) == nil {
+				return id, nil
+			}
+			// The pool and the table disagree. The table is right.
+			log.Warningf("binder: handle %d was in use and free at once", id.ID())
+			id.Acquire()
+			continue
+		}
+		request, ok := p.handles.ids.GrowRequest()
+		if !ok {
+			return idpool.Unused{}, linuxerr.ENOMEM
+		}
+		p.refsMu.Unlock()
+		resizer := request.Alloc()
+		p.refsMu.Lock()
+		p.handles.ids.Grow(resizer)
+	}
+}
+
+// shrinkHandlesLocked gives memory back after handles were freed. It unlocks
+// p.refsMu while it allocates the smaller table.
+//
+// +checklocks:p.refsMu
+func (p *Process) shrinkHandlesLocked() {
+	for p.handles.chunks.Len() > 0 && p.handles.chunks.At(p.handles.chunks.Len()-1) == nil {
+		p.handles.chunks.SwapRemove(p.handles.chunks.Len() - 1)
+	}
+	p.handles.chunks.ShrinkAfterRemoval()
+	request, ok := p.handles.ids.ShrinkRequest()
+	if !ok {
+		return
+	}
+	p.refsMu.Unlock()
+	resizer := request.Alloc()
+	p.refsMu.Lock()
+	p.handles.ids.Shrink(resizer)
+}
+
+// releaseRefs gives up all references that p holds.
+func (p *Process) releaseRefs(ctx context.Context) {
+	p.refsMu.Lock()
+	defer p.refsMu.Unlock()
+	for _, r := range p.refs {
+		r.removeLocked(ctx)
+	}
+	p.handles = handleTable{}
+}

@@ -1,0 +1,117 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/goid"
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/marshal/primitive"
+	"gvisor.dev/gvisor/pkg/usermem"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// ioctl carries out an ioctl by task, whose memory is uio. It is all that an
+// application does with the driver but for open, mmap, poll and close, and needs
+// no file description.
+//
+// Errors: those of Linux's driver; EINVAL if request is unknown, or if its
+// argument can't be read or written, but EFAULT for BINDER_WRITE_READ.
+func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
+	th := p.thread(task)
+	th.goroutine.Store(goid.Get())
+	if request == binder.BINDER_THREAD_EXIT {
+		th.exit(task)
+		return nil
+	}
+	err := th.ioctl(task, uio, request, arg, nonBlocking)
+	p.mu.Lock()
+	th.needReturn = false
+	p.mu.Unlock()
+	return err
+}
+
+func (th *Thread) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
+	p := th.proc
+	cc := &usermem.IOCopyContext{Ctx: task, IO: uio, Opts: ioOpts}
+	switch request {
+	case binder.BINDER_WRITE_READ:
+		return th.writeRead(task, uio, arg, nonBlocking)
+
+	case binder.BINDER_SET_MAX_THREADS:
+		var n uint32
+		if _, err := primitive.CopyUint32In(cc, arg, &n); err != nil {
+			return linuxerr.EINVAL
+		}
+		p.mu.Lock()
+		p.maxThreads = n
+		p.mu.Unlock()
+		return nil
+
+	case binder.BINDER_SET_CONTEXT_MGR:
+		return p.ctx.setManager(p, task.EffectiveKUID(), &binder.FlatObject{})
+
+	case binder.BINDER_SET_CONTEXT_MGR_EXT:
+		var object binder.FlatObject
+		if _, err := object.CopyIn(cc, arg); err != nil {
+			return linuxerr.EINVAL
+		}
+		return p.ctx.setManager(p, task.EffectiveKUID(), &object)
+
+	case binder.BINDER_VERSION:
+		version := binder.Version{ProtocolVersion: binder.BINDER_CURRENT_PROTOCOL_VERSION}
+		if _, err := version.CopyOut(cc, arg); err != nil {
+			return linuxerr.EINVAL
+		}
+		return nil
+
+	case binder.BINDER_ENABLE_ONEWAY_SPAM_DETECTION:
+		var enable uint32
+		if _, err := primitive.CopyUint32In(cc, arg, &enable); err != nil {
+			return linuxerr.EINVAL
+		}
+		p.mu.Lock()
+		p.oneWaySpamDetection = enable != 0
+		p.mu.Unlock()
+		return nil
+
+	default:
+		return linuxerr.EINVAL
+	}
+}
+
+// writeRead handles BINDER_WRITE_READ: commands, then returns.
+func (th *Thread) writeRead(task Task, uio usermem.IO, arg hostarch.Addr, nonBlocking bool) error {
+	cc := &usermem.IOCopyContext{Ctx: task, IO: uio, Opts: ioOpts}
+	var wr binder.WriteRead
+	if _, err := wr.CopyIn(cc, arg); err != nil {
+		return linuxerr.EFAULT
+	}
+	var err error
+	if wr.WriteSize > 0 {
+		if err = th.write(task, uio, &wr); err != nil {
+			wr.ReadConsumed = 0
+		}
+	}
+	if err == nil && wr.ReadSize > 0 {
+		err = th.read(task, uio, &wr, nonBlocking)
+		th.proc.wakeupIfWork()
+	}
+	// How far it has come is told even if it failed, so that the application,
+	// or the restart of an interrupted call, goes on from there.
+	if _, copyErr := wr.CopyOut(cc, arg); copyErr != nil {
+		return linuxerr.EFAULT
+	}
+	return err
+}
+
+// wakeupIfWork passes on work that the caller was woken for and has not taken.
+func (p *Process) wakeupIfWork() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.todo.empty() {
+		p.wakeupLocked()
+	}
+}

@@ -1,0 +1,65 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sentry/memmap"
+)
+
+// A Process is the memmap.Mappable of its mapping: one mapping, by the process
+// that opened the device, established once, from offset 0. The process receives
+// as long as it is whole and in its place.
+
+// AddMapping implements memmap.Mappable.AddMapping.
+//
+// Errors: see allocator.setMapped.
+func (p *Process) AddMapping(ctx context.Context, ms memmap.MappingSpace, ar hostarch.AddrRange, offset uint64, writable bool) error {
+	if err := p.alloc.setMapped(ms, ar); err != nil {
+		return err
+	}
+	if t := kernel.TaskFromContext(ctx); t != nil {
+		t.RegisterWork(&dontFork{ar})
+	}
+	return nil
+}
+
+// RemoveMapping implements memmap.Mappable.RemoveMapping.
+func (p *Process) RemoveMapping(ctx context.Context, ms memmap.MappingSpace, ar hostarch.AddrRange, offset uint64, writable bool) {
+	p.alloc.setUnmapped()
+}
+
+// CopyMapping implements memmap.Mappable.CopyMapping. The mapping can be moved,
+// but what is sent to the process would still be found in the old place: to the
+// driver, it is gone.
+func (p *Process) CopyMapping(ctx context.Context, ms memmap.MappingSpace, srcAR, dstAR hostarch.AddrRange, offset uint64, writable bool) error {
+	return nil
+}
+
+// Translate implements memmap.Mappable.Translate.
+func (p *Process) Translate(ctx context.Context, required, optional memmap.MappableRange, at hostarch.AccessType) ([]memmap.Translation, error) {
+	return p.alloc.translate(required, optional)
+}
+
+// InvalidateUnsavable implements memmap.Mappable.InvalidateUnsavable.
+func (p *Process) InvalidateUnsavable(context.Context) error {
+	return nil
+}
+
+// dontFork is task work that keeps a new mapping from being inherited by fork.
+// It can't be done while the mapping is made, which holds the locks that this
+// takes; it is done before the caller of mmap(2) runs again.
+//
+// +stateify savable
+type dontFork struct {
+	ar hostarch.AddrRange
+}
+
+// TaskWork implements kernel.TaskWorker.TaskWork.
+func (d *dontFork) TaskWork(t *kernel.Task) {
+	// An error means that another thread has unmapped it meanwhile.
+	_ = t.MemoryManager().SetDontFork(d.ar.Start, uint64(d.ar.Length()), true)
+}

@@ -1,0 +1,396 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/safemem"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+	"gvisor.dev/gvisor/pkg/usermem"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/binder/list"
+)
+
+// ioOpts is for access to the memory of the calling task.
+var ioOpts = usermem.IOOpts{}
+
+// offsetSize is the size of an element of the offsets of a transaction, in
+// bytes.
+const offsetSize = 8
+
+// maxObjectSize is the size of the largest object, in bytes.
+const maxObjectSize = binder.SizeOfBufferObject
+
+// sentFile is a file in a transaction that has not been delivered.
+//
+// +stateify savable
+type sentFile struct {
+	file *vfs.FileDescription
+
+	// offset is where the receiver's file descriptor goes, in bytes from the
+	// start of the buffer.
+	offset uint64
+}
+
+// dropFiles drops the files that t still has.
+//
+// Preconditions: No lock is held; a file may be a binder device.
+func (t *Transaction) dropFiles(ctx context.Context) {
+	for _, f := range t.files {
+		f.file.DecRef(ctx)
+	}
+	t.files = nil
+}
+
+// composer makes a transaction out of a message: it copies the data into a
+// buffer of the receiver, once, and translates the objects on the way.
+type composer struct {
+	task Task
+	uio  usermem.IO
+	th   *Thread
+	m    *message
+	t    *Transaction
+
+	// filesAllowed is true if the receiver takes files.
+	filesAllowed bool
+
+	// translated is the number of bytes of offsets whose objects have been
+	// translated.
+	translated uint64
+
+	// copied is the number of bytes of data that have been copied, or
+	// translated.
+	copied uint64
+
+	// writer is where data is copied to.
+	writer safemem.BlockSeqWriter
+}
+
+// compose returns a transaction from th to process to with the contents that m
+// describes: a call to node target, or the reply to call. It takes over the
+// reference to target and the strong local one that goes with it. The buffer of
+// the result is pinned.
+func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, target list.Arc[*Node], call *Transaction) (list.Arc[*Transaction], *failure) {
+	driver := th.proc.ctx.driver
+	t := &Transaction{
+		debugID:    driver.nextID(),
+		code:       m.Code,
+		flags:      m.Flags,
+		reply:      call != nil,
+		fromProc:   th.proc,
+		senderEUID: th.proc.euid,
+		to:         to,
+	}
+	c := composer{task: task, uio: uio, th: th, m: m, t: t}
+	extra := m.buffersSize
+	if n := target.Get(); n != nil {
+		c.filesAllowed = n.acceptsFDs
+		if n.wantsSecctx {
+			t.secctxSize = uint64(len(to.ctx.secctx)) + 1
+			extra += (t.secctxSize + 7) &^ 7
+		}
+	} else {
+		c.filesAllowed = call.flags&binder.TF_ACCEPT_FDS != 0
+	}
+	var err error = linuxerr.EINVAL
+	if extra >= m.buffersSize {
+		t.buffer, err = to.alloc.allocate(t.debugID, m.DataSize, m.OffsetsSize, extra, t.oneWay())
+	}
+	if err != nil {
+		if n := target.Get(); n != nil {
+			n.dec(task, true, false)
+			target.Release(task)
+		}
+		if linuxerr.Equals(linuxerr.ESRCH, err) {
+			return list.Arc[*Transaction]{}, dead(err)
+		}
+		return list.Arc[*Transaction]{}, failed(err)
+	}
+	t.buffer.clearOnFree = m.Flags&binder.TF_CLEAR_BUF != 0
+	t.buffer.targetNode = target
+	driver.stats.created(objectTransaction)
+	fresh := list.NewUnique(t)
+	if err := c.fill(); err != nil {
+		t.dropFiles(task)
+		to.discardBuffer(task, t.buffer, c.translated)
+		to.alloc.unpin()
+		fresh.Release(task)
+		return list.Arc[*Transaction]{}, failed(err)
+	}
+	return fresh.Share(), nil
+}
+
+// fill copies and translates the contents.
+//
+// Errors: EFAULT if the sender's memory can't be read, EINVAL if what's there is
+// malformed or refers to what the sender doesn't have, EPERM if the receiver
+// doesn't accept files, EBADF if the sender has no such file.
+func (c *composer) fill() error {
+	b := c.t.buffer
+	if err := c.copyIn(b.offsetsStart(), c.m.Offsets, b.offsetsSize); err != nil {
+		return err
+	}
+	if b.offsetsSize%offsetSize != 0 || c.m.buffersSize%8 != 0 {
+		return linuxerr.EINVAL
+	}
+	// The offsets are read back from the buffer: the sender may change its own
+	// memory at any time, the receiver can't change the buffer.
+	for c.translated < b.offsetsSize {
+		var batch [32 * offsetSize]byte
+		n := min(b.offsetsSize-c.translated, uint64(len(batch)))
+		if err := c.t.to.alloc.read(b, b.offsetsStart()+c.translated, batch[:n]); err != nil {
+			return err
+		}
+		for i := uint64(0); i < n; i += offsetSize {
+			if err := c.translateAt(hostarch.ByteOrder.Uint64(batch[i:])); err != nil {
+				return err
+			}
+			c.translated += offsetSize
+		}
+	}
+	if err := c.copyIn(c.copied, c.m.Buffer+c.copied, b.dataSize-c.copied); err != nil {
+		return err
+	}
+	if c.t.secctxSize == 0 {
+		return nil
+	}
+	return c.t.to.alloc.write(b, c.t.secctxStart(), append([]byte(c.t.to.ctx.secctx), 0))
+}
+
+// secctxStart returns where the security context lies, in bytes from the start
+// of the buffer: at the end of the extra space.
+func (t *Transaction) secctxStart() uint64 {
+	return t.buffer.extraStart() + (t.buffer.extraSize+7)&^7 - (t.secctxSize+7)&^7
+}
+
+// copyIn copies n bytes at address addr of the sender to offset in the buffer.
+func (c *composer) copyIn(offset, addr, n uint64) error {
+	if n == 0 {
+		return nil
+	}
+	ar, ok := hostarch.Addr(addr).ToRange(n)
+	if !ok {
+		return linuxerr.EFAULT
+	}
+	dst, err := c.t.to.alloc.blocks(c.t.buffer, offset, n)
+	if err != nil {
+		return err
+	}
+	c.writer.Blocks = dst
+	if done, err := c.uio.CopyInTo(c.task, hostarch.AddrRangeSeqOf(ar), &c.writer, ioOpts); err != nil || uint64(done) != n {
+		return linuxerr.EFAULT
+	}
+	return nil
+}
+
+// translateAt copies the data before offset and translates the object that is
+// there. Objects must come in order and not overlap.
+func (c *composer) translateAt(offset uint64) error {
+	b := c.t.buffer
+	if offset < c.copied || offset > b.dataSize || offset%4 != 0 {
+		return linuxerr.EINVAL
+	}
+	if err := c.copyIn(c.copied, c.m.Buffer+c.copied, offset-c.copied); err != nil {
+		return err
+	}
+	var raw [maxObjectSize]byte
+	n := min(b.dataSize-offset, uint64(len(raw)))
+	if n < binder.SizeOfObjectHeader {
+		return linuxerr.EINVAL
+	}
+	if _, err := c.uio.CopyIn(c.task, hostarch.Addr(c.m.Buffer+offset), raw[:n], ioOpts); err != nil {
+		return linuxerr.EINVAL
+	}
+	size := objectSize(raw[:])
+	if size == 0 || size > n {
+		return linuxerr.EINVAL
+	}
+	if err := c.translate(raw[:size], offset); err != nil {
+		return err
+	}
+	c.copied = offset + size
+	return c.t.to.alloc.write(b, offset, raw[:size])
+}
+
+// objectType returns the type of the object that starts raw.
+func objectType(raw []byte) uint32 { return hostarch.ByteOrder.Uint32(raw) }
+
+// objectSize returns the size of the object that starts raw, or 0 if its type is
+// unknown.
+func objectSize(raw []byte) uint64 {
+	switch objectType(raw) {
+	case binder.BINDER_TYPE_BINDER, binder.BINDER_TYPE_WEAK_BINDER, binder.BINDER_TYPE_HANDLE, binder.BINDER_TYPE_WEAK_HANDLE:
+		return binder.SizeOfFlatObject
+	case binder.BINDER_TYPE_FD:
+		return binder.SizeOfFDObject
+	case binder.BINDER_TYPE_PTR:
+		return binder.SizeOfBufferObject
+	case binder.BINDER_TYPE_FDA:
+		return binder.SizeOfFDArrayObject
+	default:
+		return 0
+	}
+}
+
+// translate turns the object in raw, which is to stand at offset, from what it
+// means to the sender into what it means to the receiver.
+func (c *composer) translate(raw []byte, offset uint64) error {
+	switch objectType(raw) {
+	case binder.BINDER_TYPE_BINDER, binder.BINDER_TYPE_WEAK_BINDER, binder.BINDER_TYPE_HANDLE, binder.BINDER_TYPE_WEAK_HANDLE:
+		var o binder.FlatObject
+		o.UnmarshalUnsafe(raw)
+		var err error
+		if o.Type == binder.BINDER_TYPE_BINDER || o.Type == binder.BINDER_TYPE_WEAK_BINDER {
+			err = c.translateBinder(&o)
+		} else {
+			err = c.translateHandle(&o)
+		}
+		o.MarshalUnsafe(raw)
+		return err
+
+	case binder.BINDER_TYPE_FD:
+		var o binder.FDObject
+		o.UnmarshalUnsafe(raw)
+		if !c.filesAllowed {
+			return linuxerr.EPERM
+		}
+		file := c.task.GetFile(int32(o.FD))
+		if file == nil {
+			return linuxerr.EBADF
+		}
+		c.t.files = append(c.t.files, sentFile{file, offset + 8})
+		o.FD, o.PadFD = 0, 0
+		o.MarshalUnsafe(raw)
+		return nil
+
+	default:
+		// BINDER_TYPE_PTR and BINDER_TYPE_FDA
+		return linuxerr.EINVAL
+	}
+}
+
+// translateBinder turns a node of the sender into a handle of the receiver.
+func (c *composer) translateBinder(o *binder.FlatObject) error {
+	p := c.th.proc
+	strong := o.Type == binder.BINDER_TYPE_BINDER
+	p.mu.Lock()
+	n := p.nodeLocked(o.Binder)
+	if n == nil {
+		n = p.newNodeLocked(o)
+	} else if n.cookie != o.Cookie {
+		p.mu.Unlock()
+		return linuxerr.EINVAL
+	}
+	held := list.BorrowOf(n).Arc()
+	defer held.Release(c.task)
+	p.mu.Unlock()
+
+	handle, err := c.t.to.acquireNode(c.task, n, strong, c.th)
+	if err != nil {
+		p.mu.Lock()
+		n.dropIfUnusedLocked(c.task)
+		p.mu.Unlock()
+		return err
+	}
+	o.Type = binder.BINDER_TYPE_HANDLE
+	if !strong {
+		o.Type = binder.BINDER_TYPE_WEAK_HANDLE
+	}
+	o.Binder, o.Cookie = uint64(handle), 0
+	return nil
+}
+
+// translateHandle turns a handle of the sender into one of the receiver, or, if
+// the node is the receiver's own, into that.
+func (c *composer) translateHandle(o *binder.FlatObject) error {
+	strong := o.Type == binder.BINDER_TYPE_HANDLE
+	held, ok := c.th.proc.nodeOf(uint32(o.Binder), strong)
+	if !ok {
+		return linuxerr.EINVAL
+	}
+	defer held.Release(c.task)
+	n := held.Get()
+	if n.owner == c.t.to {
+		n.owner.mu.Lock()
+		defer n.owner.mu.Unlock()
+		// The owner knows that there are references: the sender has one.
+		_ = n.incLocked(c.task, strong, false, nil)
+		o.Type = binder.BINDER_TYPE_BINDER
+		if !strong {
+			o.Type = binder.BINDER_TYPE_WEAK_BINDER
+		}
+		o.Binder, o.Cookie = n.ptr, n.cookie
+		return nil
+	}
+	handle, err := c.t.to.acquireNode(c.task, n, strong, nil)
+	if err != nil {
+		return err
+	}
+	o.Binder, o.Cookie = uint64(handle), 0
+	return nil
+}
+
+// freeBuffer frees a buffer of p whose transaction was queued: the next one-way
+// transaction to the same node can go.
+//
+// Preconditions: No lock is held.
+func (p *Process) freeBuffer(ctx context.Context, b *buffer) {
+	if n := b.targetNode.Get(); n != nil && b.async {
+		p.mu.Lock()
+		n.nextAsyncLocked(ctx)
+		p.mu.Unlock()
+	}
+	p.discardBuffer(ctx, b, b.offsetsSize)
+}
+
+// discardBuffer frees a buffer of p, and the references that it holds: on its
+// target, and by the objects at the first end bytes of offsets.
+//
+// Preconditions: No lock is held.
+func (p *Process) discardBuffer(ctx context.Context, b *buffer, end uint64) {
+	if n := b.targetNode.Get(); n != nil {
+		n.dec(ctx, true, false)
+		b.targetNode.Release(ctx)
+	}
+	var batch [32 * offsetSize]byte
+	for at := uint64(0); at < end; at += uint64(len(batch)) {
+		n := min(end-at, uint64(len(batch)))
+		if p.alloc.read(b, b.offsetsStart()+at, batch[:n]) != nil {
+			break
+		}
+		for i := uint64(0); i < n; i += offsetSize {
+			p.releaseObject(ctx, b, hostarch.ByteOrder.Uint64(batch[i:]))
+		}
+	}
+	p.alloc.deallocate(b)
+}
+
+// releaseObject drops the reference that the object at offset in b holds.
+func (p *Process) releaseObject(ctx context.Context, b *buffer, offset uint64) {
+	var raw [maxObjectSize]byte
+	if offset > b.dataSize {
+		return
+	}
+	n := min(b.dataSize-offset, uint64(len(raw)))
+	if n < binder.SizeOfObjectHeader || p.alloc.read(b, offset, raw[:n]) != nil || objectSize(raw[:]) > n {
+		return
+	}
+	var o binder.FlatObject
+	switch objectType(raw[:]) {
+	case binder.BINDER_TYPE_BINDER, binder.BINDER_TYPE_WEAK_BINDER:
+		o.UnmarshalUnsafe(raw[:])
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if node := p.nodeLocked(o.Binder); node != nil {
+			node.decLocked(ctx, o.Type == binder.BINDER_TYPE_BINDER, false)
+		}
+	case binder.BINDER_TYPE_HANDLE, binder.BINDER_TYPE_WEAK_HANDLE:
+		o.UnmarshalUnsafe(raw[:])
+		_ = p.changeRef(ctx, uint32(o.Binder), false, o.Type == binder.BINDER_TYPE_HANDLE)
+	}
+	// A file that was delivered is the receiver's to close.
+}

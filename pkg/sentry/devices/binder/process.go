@@ -1,0 +1,208 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
+	"gvisor.dev/gvisor/pkg/sync"
+	"gvisor.dev/gvisor/pkg/waiter"
+
+	"sentrybinder/pkg/binder/list"
+)
+
+// Process is an open binder device: everything that an application has in the
+// driver, from open to the last close. An application that opens a device twice
+// is two Processes.
+//
+// +stateify savable
+type Process struct {
+	ctx *Context
+
+	// opener is the thread group that opened the device, and pid its ID in the
+	// root PID namespace. opener is nil in tests without a kernel.
+	opener *kernel.ThreadGroup
+	pid    int32
+
+	// euid is the effective user ID with which the device was opened.
+	euid auth.KUID
+
+	// index is p's place in ctx.procs. It is protected by ctx.mu.
+	index int
+
+	// alloc has the buffers that p receives transactions in.
+	alloc allocator
+
+	refsMu sync.Mutex `state:"nosave"`
+
+	// handles has p's references to nodes of others by handle, refs has them by
+	// node.
+	// +checklocks:refsMu
+	handles handleTable
+	// +checklocks:refsMu
+	refs map[*Node]*Ref
+
+	mu sync.Mutex `state:"nosave"`
+
+	// dead is true once the device was closed for the last time.
+	// +checklocks:mu
+	dead bool
+
+	// nodes has p's own nodes by address.
+	// +checklocks:mu
+	nodes map[uint64]list.Arc[*Node]
+
+	// threads has the threads that have called the driver, by thread ID.
+	// +checklocks:mu
+	threads map[int32]list.Arc[*Thread]
+
+	// todo is work for whichever thread comes first.
+	// +checklocks:mu
+	todo workList
+
+	// deliveredDeath has the death notifications that p was told of and has
+	// not answered.
+	// +checklocks:mu
+	deliveredDeath workList
+
+	// waiting has the threads that wait for todo, last come first.
+	// +checklocks:mu
+	waiting list.List[*Thread, waitingID]
+
+	// maxThreads is the number of loopers that the driver may ask for,
+	// requestedThreads those that it has asked for and that have not come, and
+	// startedThreads those that have come.
+	// +checklocks:mu
+	maxThreads uint32
+	// +checklocks:mu
+	requestedThreads uint32
+	// +checklocks:mu
+	startedThreads uint32
+
+	// oneWaySpamDetection is true if the process wants to be told when it sends
+	// so much that it's probably in error.
+	// +checklocks:mu
+	oneWaySpamDetection bool
+
+	// pollers wait in poll(2) and the like, for any thread's work.
+	pollers waiter.Queue
+}
+
+// open adds a process to c. mf is where its mapping will lie.
+func (c *Context) open(opener *kernel.ThreadGroup, pid int32, euid auth.KUID, mf *pgalloc.MemoryFile) *Process {
+	p := &Process{
+		ctx:     c,
+		opener:  opener,
+		pid:     pid,
+		euid:    euid,
+		refs:    make(map[*Node]*Ref),
+		nodes:   make(map[uint64]list.Arc[*Node]),
+		threads: make(map[int32]list.Arc[*Thread]),
+	}
+	p.alloc.mf = mf
+	p.stats().created(objectProcess)
+	c.register(p)
+	return p
+}
+
+func (p *Process) stats() *stats { return &p.ctx.driver.stats }
+
+// wakeupLocked makes a thread look at p.todo.
+//
+// +checklocks:p.mu
+func (p *Process) wakeupLocked() {
+	p.wakeThreadLocked(p.selectThreadLocked())
+}
+
+// selectThreadLocked takes a thread off p.waiting, so that it is not selected
+// again before it has run, or returns nil if none waits.
+//
+// +checklocks:p.mu
+func (p *Process) selectThreadLocked() *Thread {
+	ref, ok := p.waiting.PopFront()
+	if !ok {
+		return nil
+	}
+	th := ref.Get()
+	ref.Release(context.Background())
+	return th
+}
+
+// wakeThreadLocked wakes th, or, if it is nil, those who poll.
+//
+// +checklocks:p.mu
+func (p *Process) wakeThreadLocked(th *Thread) {
+	if th != nil {
+		th.signal()
+		return
+	}
+	p.pollers.Notify(waiter.ReadableEvents)
+}
+
+// thread returns the caller's Thread, which is made by its first call.
+func (p *Process) thread(task Task) *Thread {
+	id := task.ThreadID()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if th := p.threads[id].Get(); th != nil {
+		return th
+	}
+	th := newThread(p, id)
+	fresh := list.NewUnique(th)
+	p.threads[id] = fresh.Share()
+	return th
+}
+
+// flush makes all threads that are in a read return. It is called when a
+// descriptor of the device is closed, which may be to end the loopers.
+func (p *Process) flush() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, held := range p.threads {
+		th := held.Get()
+		th.needReturn = true
+		if th.looper&looperWaiting != 0 {
+			th.signal()
+		}
+	}
+}
+
+// release ends p, after the last close. Nobody is in a call by it, but others
+// may be about to send to it, or hold its nodes.
+func (p *Process) release(ctx context.Context) {
+	p.ctx.deregister(ctx, p)
+
+	p.mu.Lock()
+	p.dead = true
+	threads := p.threads
+	p.threads = nil
+	p.mu.Unlock()
+	for _, held := range threads {
+		held.Get().release(ctx)
+		held.Release(ctx)
+	}
+
+	// Transactions that nobody has taken fail, their senders are told.
+	var unread workList
+	var bereaved []*Ref
+	p.mu.Lock()
+	for _, held := range p.nodes {
+		bereaved = append(bereaved, held.Get().releaseLocked(ctx, &unread)...)
+		held.Release(ctx)
+	}
+	p.nodes = nil
+	p.todo.moveTo(&unread)
+	p.deliveredDeath.moveTo(&unread)
+	p.mu.Unlock()
+
+	for _, r := range bereaved {
+		r.announceDeath()
+	}
+	p.releaseRefs(ctx)
+	unread.cancelAll(ctx)
+	p.alloc.releaseAll()
+	p.stats().deleted(objectProcess)
+}

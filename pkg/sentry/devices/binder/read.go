@@ -1,0 +1,235 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+	"gvisor.dev/gvisor/pkg/usermem"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/binder/list"
+)
+
+// returnSize is the size of a return's code, in bytes.
+const returnSize = 4
+
+// returnWriter puts returns into the read buffer of an application.
+type returnWriter struct {
+	task Task
+	uio  usermem.IO
+	addr hostarch.Addr
+
+	// pos and end are bytes from addr.
+	pos, end uint64
+
+	// scratch holds a return on its way.
+	scratch [returnSize + binder.SizeOfTransactionDataSecctx]byte
+}
+
+// fits returns whether there's room for the longest return.
+func (w *returnWriter) fits() bool {
+	return w.end >= w.pos && w.end-w.pos >= uint64(len(w.scratch))
+}
+
+// put writes br and the first size bytes of parameters, which are in scratch
+// after it. It does not look at the end of the buffer.
+func (w *returnWriter) put(br uint32, size int) error {
+	hostarch.ByteOrder.PutUint32(w.scratch[:], br)
+	n := returnSize + size
+	if _, err := w.uio.CopyOut(w.task, w.addr+hostarch.Addr(w.pos), w.scratch[:n], ioOpts); err != nil {
+		return linuxerr.EFAULT
+	}
+	w.pos += uint64(n)
+	return nil
+}
+
+// params returns where the parameters of the return that's to be put go.
+func (w *returnWriter) params() []byte { return w.scratch[returnSize:] }
+
+// read fills wr's read buffer with what th has to be told, and counts the bytes.
+// It waits until there's something.
+//
+// Errors: those of wait, and EFAULT if the buffer can't be written.
+func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlocking bool) error {
+	w := returnWriter{
+		task: task,
+		uio:  uio,
+		addr: hostarch.Addr(wr.ReadBuffer),
+		pos:  wr.ReadConsumed,
+		end:  wr.ReadSize,
+	}
+	if w.pos == 0 {
+		// It's there so that BR_SPAWN_LOOPER can take its place.
+		if err := w.put(binder.BR_NOOP, 0); err != nil {
+			return err
+		}
+	}
+	for more := true; more; {
+		procWork := th.takesProcWork()
+		if err := th.wait(task, procWork, nonBlocking); err != nil {
+			return err
+		}
+		var err error
+		if more, err = th.readAll(&w, procWork); err != nil {
+			return err
+		}
+	}
+	wr.ReadConsumed = w.pos
+
+	th.proc.mu.Lock()
+	spawn := th.needsLooperLocked()
+	th.proc.mu.Unlock()
+	if spawn {
+		w.pos = 0
+		return w.put(binder.BR_SPAWN_LOOPER, 0)
+	}
+	return nil
+}
+
+func (th *Thread) takesProcWork() bool {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	return th.takesProcWorkLocked()
+}
+
+// readAll puts what there is to be told into w, until there's no more, no room,
+// or something that is to be read alone. It returns true if th has to wait again:
+// it was woken for nothing, since another thread was faster.
+func (th *Thread) readAll(w *returnWriter, procWork bool) (again bool, err error) {
+	for {
+		d, ok, again := th.takeWork(w, procWork)
+		if !ok {
+			return again, nil
+		}
+		if d.transaction.Ok() {
+			if delivered, err := th.deliver(w, d.transaction); delivered || err != nil {
+				return false, err
+			}
+			continue
+		}
+		for _, br := range d.commands[:d.n] {
+			size := binder.CommandSize(br)
+			if size == binder.SizeOfPtrCookie {
+				hostarch.ByteOrder.PutUint64(w.params(), d.ptr)
+				hostarch.ByteOrder.PutUint64(w.params()[8:], d.cookie)
+			} else {
+				hostarch.ByteOrder.PutUint64(w.params(), d.cookie)
+			}
+			if err := w.put(br, size); err != nil {
+				return false, err
+			}
+		}
+		if d.last {
+			return false, nil
+		}
+	}
+}
+
+// takeWork takes the next item of work that th is to be told, if w has room for
+// it. If there's none, again says whether th has to wait for some.
+func (th *Thread) takeWork(w *returnWriter, procWork bool) (d delivery, ok, again bool) {
+	p := th.proc
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	from := &th.todo
+	if from.empty() {
+		if !procWork || p.todo.empty() {
+			return delivery{}, false, w.pos == returnSize && !th.needReturn
+		}
+		from = &p.todo
+	}
+	if !w.fits() {
+		return delivery{}, false, false
+	}
+	item, _ := from.popFront()
+	if th.todo.empty() {
+		th.processTodo = false
+	}
+	d = item.Get().take(w.task, th)
+	item.Release(w.task)
+	return d, true, false
+}
+
+// deliver puts a transaction into w and makes its buffer known to the
+// application. It returns false if the transaction has failed, and there's
+// nothing to read. It takes over the reference.
+func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, error) {
+	t := held.Get()
+	p := th.proc
+	if err := t.installFiles(w.task); err != nil {
+		defer held.Release(w.task)
+		t.cancelWith(w.task, binder.BR_FAILED_REPLY)
+		if t.reply {
+			return true, w.put(binder.BR_FAILED_REPLY, 0)
+		}
+		return false, nil
+	}
+	addr := uint64(p.alloc.address(t.buffer))
+	out := binder.TransactionDataSecctx{
+		TransactionData: binder.TransactionData{
+			Code:        t.code,
+			Flags:       t.flags,
+			SenderEUID:  uint32(w.task.UIDOf(t.senderEUID)),
+			DataSize:    t.buffer.dataSize,
+			OffsetsSize: t.buffer.offsetsSize,
+			Buffer:      addr,
+			Offsets:     addr + t.buffer.offsetsStart(),
+		},
+	}
+	br := uint32(binder.BR_REPLY)
+	if n := t.buffer.targetNode.Get(); n != nil {
+		br = binder.BR_TRANSACTION
+		out.TransactionData.Target, out.TransactionData.Cookie = n.ptr, n.cookie
+	}
+	if t.sender() != nil {
+		out.TransactionData.SenderPID = w.task.PIDOf(t.fromProc)
+	}
+	if t.secctxSize != 0 {
+		br = binder.BR_TRANSACTION_SEC_CTX
+		out.Secctx = addr + t.secctxStart()
+	}
+	out.MarshalUnsafe(w.params())
+	if err := w.put(br, binder.CommandSize(br)); err != nil {
+		t.cancelWith(w.task, binder.BR_FAILED_REPLY)
+		held.Release(w.task)
+		return false, err
+	}
+	p.alloc.handOver(t.buffer)
+	if t.reply || t.oneWay() {
+		held.Release(w.task)
+	} else {
+		th.handle(held)
+	}
+	return true, nil
+}
+
+// installFiles gives t's files to the task that reads it, and writes their
+// numbers into the buffer.
+//
+// Errors: EMFILE if the task can't have so many; t keeps its files.
+func (t *Transaction) installFiles(task Task) error {
+	if len(t.files) == 0 {
+		return nil
+	}
+	files := make([]*vfs.FileDescription, len(t.files))
+	for i, f := range t.files {
+		files[i] = f.file
+	}
+	fds, err := task.InstallFiles(files)
+	if err != nil {
+		return err
+	}
+	for i, f := range t.files {
+		var raw [4]byte
+		hostarch.ByteOrder.PutUint32(raw[:], uint32(fds[i]))
+		if err := t.to.alloc.write(t.buffer, f.offset, raw[:]); err != nil {
+			return err
+		}
+	}
+	t.dropFiles(task)
+	return nil
+}
+

@@ -1,0 +1,304 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/atomicbitops"
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/waiter"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/binder/list"
+)
+
+// looperState is what a thread has said of itself, and where it is.
+type looperState uint8
+
+const (
+	// looperRegistered: the thread came because the driver asked for it.
+	looperRegistered looperState = 1 << iota
+	// looperEntered: the application made the thread a looper by itself.
+	looperEntered
+	// looperExited: the thread is no looper any more.
+	looperExited
+	// looperInvalid: the thread has said what contradicts what it said before.
+	looperInvalid
+	// looperWaiting: the thread is in a read, before it takes anything.
+	looperWaiting
+)
+
+// waitingID marks the links of Process.waiting.
+type waitingID struct{}
+
+// Thread is a thread of an application that has called the driver, until it
+// leaves by BINDER_THREAD_EXIT or the process closes the device. What it owns
+// is protected by proc.mu.
+//
+// +stateify savable
+type Thread struct {
+	list.Count
+	waitingLinks list.Links[*Thread, waitingID]
+
+	proc *Process
+	id   int32
+
+	// wake has a token if the thread may have something to do. Nothing hangs
+	// on the token: whoever waits looks again when it starts to.
+	wake chan struct{} `state:"nosave"`
+
+	// goroutine is the task goroutine that last made an ioctl as this thread.
+	// See Process.Readiness.
+	goroutine atomicbitops.Int64 `state:"nosave"`
+
+	// +checklocks:proc.mu
+	looper looperState
+
+	// dead is true once the thread has left.
+	// +checklocks:proc.mu
+	dead bool
+
+	// needReturn is true if the thread's next read, or the one that it is in,
+	// is to return with nothing rather than wait.
+	// +checklocks:proc.mu
+	needReturn bool
+
+	// todo is work for this thread alone. processTodo is false if there is
+	// nothing on it that's worth to wake up for: what a sender gets to know
+	// when its transaction was queued can wait until the reply is there.
+	// +checklocks:proc.mu
+	todo workList
+	// +checklocks:proc.mu
+	processTodo bool
+
+	// stack is the innermost transaction that the thread handles, or waits for
+	// the reply of.
+	// +checklocks:proc.mu
+	stack list.Arc[*Transaction]
+
+	// returnError is how the thread's last command failed, replyError how a
+	// transaction did that it waits for the reply of.
+	returnError list.Arc[*threadError]
+	replyError  list.Arc[*threadError]
+}
+
+func newThread(p *Process, id int32) *Thread {
+	p.stats().created(objectThread)
+	return &Thread{
+		proc:        p,
+		id:          id,
+		wake:        make(chan struct{}, 1),
+		returnError: newThreadError(),
+		replyError:  newThreadError(),
+	}
+}
+
+// Destroy implements list.Counted.Destroy.
+func (th *Thread) Destroy(context.Context) { th.proc.stats().deleted(objectThread) }
+
+// afterLoad is called by stateify.
+func (th *Thread) afterLoad(context.Context) { th.wake = make(chan struct{}, 1) }
+
+// threadError is work that tells a thread of a failure.
+//
+// +stateify savable
+type threadError struct {
+	list.Count
+	workItem
+
+	// br is the return, or BR_OK if there's nothing to tell. It is protected by
+	// the thread's proc.mu.
+	br uint32
+}
+
+func newThreadError() list.Arc[*threadError] {
+	fresh := list.NewUnique(&threadError{br: binder.BR_OK})
+	return fresh.Share()
+}
+
+// Destroy implements list.Counted.Destroy.
+func (*threadError) Destroy(context.Context) {}
+
+// cancel implements work.cancel.
+func (*threadError) cancel(context.Context) {}
+
+// take implements work.take.
+func (e *threadError) take(context.Context, *Thread) delivery {
+	var d delivery
+	d.add(e.br)
+	e.br = binder.BR_OK
+	return d
+}
+
+// signal makes th look for work, if it waits.
+func (th *Thread) signal() {
+	select {
+	case th.wake <- struct{}{}:
+	default:
+	}
+}
+
+// queueLocked adds w to what th alone is to do. It doesn't wake th.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) queueLocked(w work) {
+	th.todo.pushBack(w)
+	th.processTodo = true
+	if th.looper&looperWaiting == 0 {
+		// A thread that waits in poll(2) has to hear of its own work, too.
+		th.proc.pollers.Notify(waiter.ReadableEvents)
+	}
+}
+
+// failLocked tells th that its command failed: the next read returns br first,
+// and no command is taken until then.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) failLocked(br uint32) {
+	e := th.returnError.Get()
+	e.br = br
+	th.queueLocked(e)
+}
+
+// failed returns whether a failure has to be read before th takes commands.
+func (th *Thread) failed() bool {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	return th.returnError.Get().br != binder.BR_OK
+}
+
+// takesProcWorkLocked returns whether th, if it reads now, takes work that's for
+// any thread: it has no business of its own.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) takesProcWorkLocked() bool {
+	return !th.stack.Ok() && th.todo.empty()
+}
+
+// hasWorkLocked returns whether a read by th has something to return.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) hasWorkLocked(procWork bool) bool {
+	return th.processTodo || th.needReturn || procWork && !th.proc.todo.empty()
+}
+
+// wait waits until th has work.
+//
+// Errors: EAGAIN if it has none and may not wait. EINTR if a signal came.
+// ERESTARTSYS if the wait was interrupted otherwise.
+func (th *Thread) wait(task Task, procWork, nonBlocking bool) error {
+	p := th.proc
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	th.looper |= looperWaiting
+	defer th.stopWaitingLocked()
+	for !th.hasWorkLocked(procWork) {
+		if nonBlocking {
+			return linuxerr.EAGAIN
+		}
+		if procWork && !th.waitingLinks.Linked() {
+			if ref, ok := th.waitingLinks.Claim(th); ok {
+				p.waiting.PushFront(ref)
+			}
+		}
+		p.mu.Unlock()
+		err := task.Block(th.wake)
+		p.mu.Lock()
+		if err != nil {
+			if task.SignalPending() {
+				return linuxerr.EINTR
+			}
+			return linuxerr.ERESTARTSYS
+		}
+	}
+	return nil
+}
+
+// stopWaitingLocked ends wait.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) stopWaitingLocked() {
+	th.looper &^= looperWaiting
+	if ref, ok := th.proc.waiting.Remove(&th.waitingLinks); ok {
+		ref.Release(context.Background())
+	}
+}
+
+// register handles BC_REGISTER_LOOPER: th is the thread that the driver asked
+// for.
+func (th *Thread) register() {
+	p := th.proc
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case th.looper&looperEntered != 0, p.requestedThreads == 0:
+		th.looper |= looperInvalid
+	default:
+		p.requestedThreads--
+		p.startedThreads++
+	}
+	th.looper |= looperRegistered
+}
+
+// enter handles BC_ENTER_LOOPER.
+func (th *Thread) enter() {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	if th.looper&looperRegistered != 0 {
+		th.looper |= looperInvalid
+	}
+	th.looper |= looperEntered
+}
+
+// exitLooper handles BC_EXIT_LOOPER.
+func (th *Thread) exitLooper() {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	th.looper |= looperExited
+}
+
+// needsLooperLocked returns whether the application should start another
+// looper: th, which is one, is about to be busy, nobody waits, and there may
+// be more. The answer true counts as a request.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) needsLooperLocked() bool {
+	p := th.proc
+	if th.looper&(looperRegistered|looperEntered) == 0 ||
+		p.requestedThreads != 0 || !p.waiting.Empty() || p.startedThreads >= p.maxThreads {
+		return false
+	}
+	p.requestedThreads++
+	return true
+}
+
+// exit handles BINDER_THREAD_EXIT.
+func (th *Thread) exit(ctx context.Context) {
+	p := th.proc
+	p.mu.Lock()
+	held := p.threads[th.id]
+	delete(p.threads, th.id)
+	p.mu.Unlock()
+	th.release(ctx)
+	held.Release(ctx)
+}
+
+// release ends th, which nobody finds any more. Whoever waits for a reply from
+// it is told that it's dead; whoever replies to it will be.
+//
+// Preconditions: No lock is held.
+func (th *Thread) release(ctx context.Context) {
+	var unread workList
+	th.proc.mu.Lock()
+	th.dead = true
+	unanswered := th.unwindLocked(ctx)
+	th.todo.moveTo(&unread)
+	th.proc.mu.Unlock()
+
+	if unanswered.Ok() {
+		unanswered.Get().fail(ctx, binder.BR_DEAD_REPLY)
+		unanswered.Release(ctx)
+	}
+	unread.cancelAll(ctx)
+}

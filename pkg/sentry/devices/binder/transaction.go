@@ -1,0 +1,506 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/pkg/sync"
+	"gvisor.dev/gvisor/pkg/usermem"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/binder/list"
+)
+
+// Transaction is a message on its way: a call or a reply. A synchronous call
+// lives until it is answered.
+//
+// A call is on two stacks: on that of the thread that waits for the reply, and,
+// once it has been read, on that of the thread that handles it. Each thread's
+// stack is linked through the calls themselves: from a call that the thread
+// waits for by fromParent, from one that it handles by toParent. References are
+// held by the stacks, and by the todo list until the transaction is read.
+//
+// +stateify savable
+type Transaction struct {
+	list.Count
+	workItem
+
+	debugID int32
+	code    uint32
+	flags   uint32
+	reply   bool
+
+	// fromProc is the sender and senderEUID its effective user.
+	fromProc   *Process
+	senderEUID auth.KUID
+
+	// to is the receiver, and buffer, in its mapping, the contents.
+	to     *Process
+	buffer *buffer
+
+	// secctxSize is the length of the sender's security context at the end of
+	// buffer, in bytes with its NUL, or zero if the receiver asked for none.
+	secctxSize uint64
+
+	// files are the files that the receiver gets. They belong to whoever has
+	// the transaction: the sender, then the reader, then nobody.
+	files []sentFile
+
+	mu sync.Mutex `state:"nosave"`
+
+	// from is the thread that waits for the reply, as long as it does. A reply
+	// and a one-way call have none.
+	// +checklocks:mu
+	from *Thread
+
+	// fromParent is the next transaction on the stack of from. It stays when
+	// from is gone: if the call fails, the failure is that of fromParent.
+	// +checklocks:mu
+	fromParent list.Arc[*Transaction]
+
+	// toThread is the thread that handles the call, as long as it does.
+	// +checklocks:mu
+	toThread *Thread
+
+	// toParent is the next transaction on the stack of toThread.
+	// +checklocks:mu
+	toParent list.Arc[*Transaction]
+}
+
+// Destroy implements list.Counted.Destroy.
+func (t *Transaction) Destroy(ctx context.Context) {
+	t.mu.Lock()
+	fromParent, toParent := t.fromParent.Take(), t.toParent.Take()
+	t.mu.Unlock()
+	fromParent.Release(ctx)
+	toParent.Release(ctx)
+	t.fromProc.stats().deleted(objectTransaction)
+}
+
+// oneWay returns whether nobody waits for a reply to t.
+func (t *Transaction) oneWay() bool { return !t.reply && t.flags&binder.TF_ONE_WAY != 0 }
+
+// sender returns the thread that waits for the reply to t, or nil.
+func (t *Transaction) sender() *Thread {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.from
+}
+
+// handler returns the thread that handles t, or nil.
+func (t *Transaction) handler() *Thread {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.toThread
+}
+
+// take implements work.take.
+func (t *Transaction) take(context.Context, *Thread) delivery {
+	return delivery{transaction: list.BorrowOf(t).Arc(), last: true}
+}
+
+// cancel implements work.cancel.
+func (t *Transaction) cancel(ctx context.Context) { t.cancelWith(ctx, binder.BR_DEAD_REPLY) }
+
+// cancelWith gives up t, which was queued and which nobody will handle. Whoever
+// waits for a reply gets br.
+//
+// Preconditions: No lock is held.
+func (t *Transaction) cancelWith(ctx context.Context, br uint32) {
+	t.dropFiles(ctx)
+	t.to.freeBuffer(ctx, t.buffer)
+	if !t.reply && !t.oneWay() {
+		t.fail(ctx, br)
+	}
+}
+
+// fail answers the call t with br in place of a reply. If the sender is gone,
+// the call that it was handling has failed.
+//
+// Preconditions: No lock is held.
+func (t *Transaction) fail(ctx context.Context, br uint32) {
+	held := list.BorrowOf(t).Arc()
+	for held.Ok() {
+		t := held.Get()
+		if th := t.sender(); th != nil && th.failCall(ctx, t, br) {
+			break
+		}
+		t.mu.Lock()
+		next := t.fromParent.Take()
+		t.mu.Unlock()
+		held.Release(ctx)
+		held = next
+	}
+	held.Release(ctx)
+}
+
+// failCall tells th that its call t has failed. It returns false if th doesn't
+// wait for t any more.
+func (th *Thread) failCall(ctx context.Context, t *Transaction, br uint32) bool {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	popped, ok := th.popCallLocked(t)
+	if !ok {
+		return false
+	}
+	popped.Release(ctx)
+	if e := th.replyError.Get(); e.br == binder.BR_OK {
+		e.br = br
+		th.queueLocked(e)
+		th.signal()
+	}
+	return true
+}
+
+// pushCallLocked notes that th waits for the reply to t.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) pushCallLocked(t *Transaction) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.from = th
+	t.fromParent = th.stack.Take()
+	th.stack = list.BorrowOf(t).Arc()
+}
+
+// popCallLocked notes that th doesn't wait for the reply to t any more, and
+// returns its reference to t, or false if it didn't.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) popCallLocked(t *Transaction) (list.Arc[*Transaction], bool) {
+	if th.stack.Get() != t {
+		return list.Arc[*Transaction]{}, false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.from != th {
+		return list.Arc[*Transaction]{}, false
+	}
+	t.from = nil
+	popped := th.stack.Take()
+	th.stack = t.fromParent.Take()
+	return popped, true
+}
+
+// handle makes th the thread that handles call, which it has just read.
+func (th *Thread) handle(call list.Arc[*Transaction]) {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	t := call.Get()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.toThread = th
+	t.toParent = th.stack.Take()
+	th.stack = call
+}
+
+// unwindLocked empties the stack of th, which is leaving. It returns the call
+// that th was handling, if it did nothing further up: whoever waits for it has
+// to be told.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) unwindLocked(ctx context.Context) (unanswered list.Arc[*Transaction]) {
+	top := th.stack.Take()
+	if top.Ok() && top.Get().handler() == th {
+		unanswered = top.Clone()
+	}
+	for top.Ok() {
+		t := top.Get()
+		t.mu.Lock()
+		var next list.Arc[*Transaction]
+		if t.toThread == th {
+			t.toThread = nil
+			next = t.toParent.Take()
+		} else {
+			t.from = nil
+			next = t.fromParent.Clone()
+		}
+		t.mu.Unlock()
+		top.Release(ctx)
+		top = next
+	}
+	return unanswered
+}
+
+// failure says how a transaction failed: with which return, and why.
+type failure struct {
+	br  uint32
+	err error
+}
+
+func failed(err error) *failure { return &failure{binder.BR_FAILED_REPLY, err} }
+
+func dead(err error) *failure { return &failure{binder.BR_DEAD_REPLY, err} }
+
+// message is what an application asks to be sent.
+type message struct {
+	binder.TransactionData
+
+	// buffersSize is the extra space for scatter-gather, in bytes.
+	buffersSize uint64
+}
+
+// call handles BC_TRANSACTION.
+func (th *Thread) call(task Task, uio usermem.IO, m *message) {
+	if f := th.tryCall(task, uio, m); f != nil {
+		th.proc.mu.Lock()
+		defer th.proc.mu.Unlock()
+		th.failLocked(f.br)
+	}
+}
+
+func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
+	p := th.proc
+	target, f := p.target(uint32(m.Target))
+	if f != nil {
+		return f
+	}
+	n := target.Get()
+	oneWay := m.Flags&binder.TF_ONE_WAY != 0
+	var inChain *Thread
+	if n.owner == p {
+		f = failed(linuxerr.EINVAL)
+	} else {
+		inChain, f = th.checkStack(n.owner, oneWay)
+	}
+	if f != nil {
+		n.dec(task, true, false)
+		target.Release(task)
+		return f
+	}
+
+	held, f := th.compose(task, uio, m, n.owner, target, nil)
+	if f != nil {
+		return f
+	}
+	defer held.Release(task)
+	t := held.Get()
+	defer t.to.alloc.unpin()
+
+	done := newCompletion(p)
+	defer done.Release(task)
+	p.mu.Lock()
+	if oneWay {
+		th.queueLocked(done.Get())
+	} else {
+		th.todo.pushBack(done.Get())
+		th.pushCallLocked(t)
+	}
+	p.mu.Unlock()
+	f = t.queue(inChain)
+	if f == nil {
+		return nil
+	}
+
+	p.mu.Lock()
+	dequeue(task, done.Get())
+	popped, _ := th.popCallLocked(t)
+	p.mu.Unlock()
+	popped.Release(task)
+	t.abandon(task)
+	return f
+}
+
+// target returns the node that p knows by handle, with a strong local reference
+// for the buffer of a call to it.
+func (p *Process) target(handle uint32) (list.Arc[*Node], *failure) {
+	var target list.Arc[*Node]
+	if handle != 0 {
+		var ok bool
+		if target, ok = p.nodeOf(handle, true); !ok {
+			return target, failed(linuxerr.EINVAL)
+		}
+	} else {
+		target = p.ctx.managerNode()
+		if !target.Ok() {
+			return target, dead(linuxerr.EINVAL)
+		}
+	}
+	n := target.Get()
+	n.owner.mu.Lock()
+	isDead := n.dead
+	if !isDead {
+		n.localStrong++
+	}
+	n.owner.mu.Unlock()
+	if isDead {
+		target.Release(context.Background())
+		return target, dead(linuxerr.EINVAL)
+	}
+	if handle == 0 && n.owner.pid == p.pid {
+		n.dec(context.Background(), true, false)
+		target.Release(context.Background())
+		return target, failed(linuxerr.EINVAL)
+	}
+	return target, nil
+}
+
+// checkStack checks that th is in a position to call to. It returns the thread
+// of to that waits for what th is doing, if there's one: the call goes to it.
+func (th *Thread) checkStack(to *Process, oneWay bool) (*Thread, *failure) {
+	if oneWay {
+		return nil, nil
+	}
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	for w := range th.todo.items.All() {
+		if _, ok := w.(*Transaction); ok {
+			return nil, failed(linuxerr.EPROTO)
+		}
+		break
+	}
+	t := th.stack.Get()
+	if t != nil && t.handler() != th {
+		return nil, failed(linuxerr.EPROTO)
+	}
+	for t != nil {
+		t.mu.Lock()
+		from := t.from
+		next := t.fromParent.Get()
+		t.mu.Unlock()
+		if from != nil && from.proc == to {
+			return from, nil
+		}
+		t = next
+	}
+	return nil, nil
+}
+
+// queue gives t, a call, to its receiver: to thread th, or, if that is nil, to
+// whichever takes it.
+func (t *Transaction) queue(th *Thread) *failure {
+	q := t.to
+	n := t.buffer.targetNode.Get()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.dead || th != nil && th.dead {
+		return dead(linuxerr.ESRCH)
+	}
+	if t.oneWay() {
+		if n.asyncBusy {
+			n.asyncTodo.pushBack(t)
+			return nil
+		}
+		n.asyncBusy = true
+	}
+	if th == nil {
+		th = q.selectThreadLocked()
+	}
+	if th != nil {
+		th.queueLocked(t)
+	} else {
+		q.todo.pushBack(t)
+	}
+	q.wakeThreadLocked(th)
+	return nil
+}
+
+// answer handles BC_REPLY.
+func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
+	p := th.proc
+	p.mu.Lock()
+	if !th.stack.Ok() || th.stack.Get().handler() != th {
+		th.failLocked(binder.BR_FAILED_REPLY)
+		p.mu.Unlock()
+		return
+	}
+	held := th.stack.Take()
+	defer held.Release(task)
+	call := held.Get()
+	call.mu.Lock()
+	th.stack = call.toParent.Take()
+	caller := call.from
+	call.toThread = nil
+	call.mu.Unlock()
+	p.mu.Unlock()
+
+	var f *failure
+	if caller == nil {
+		f = dead(linuxerr.ESRCH)
+	} else {
+		f = th.tryAnswer(task, uio, m, call, caller)
+	}
+	if f == nil {
+		return
+	}
+	// The caller hears of the failure; the one who answers has done its part.
+	p.mu.Lock()
+	th.failLocked(binder.BR_TRANSACTION_COMPLETE)
+	p.mu.Unlock()
+	call.fail(task, f.br)
+}
+
+func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transaction, caller *Thread) *failure {
+	held, f := th.compose(task, uio, m, caller.proc, list.Arc[*Node]{}, call)
+	if f != nil {
+		return f
+	}
+	defer held.Release(task)
+	t := held.Get()
+	defer t.to.alloc.unpin()
+
+	done := newCompletion(th.proc)
+	defer done.Release(task)
+	th.proc.mu.Lock()
+	th.queueLocked(done.Get())
+	th.proc.mu.Unlock()
+
+	q := caller.proc
+	q.mu.Lock()
+	popped, ok := caller.popCallLocked(call)
+	if ok {
+		caller.queueLocked(t)
+		caller.signal()
+	}
+	q.mu.Unlock()
+	if ok {
+		popped.Release(task)
+		return nil
+	}
+
+	th.proc.mu.Lock()
+	dequeue(task, done.Get())
+	th.proc.mu.Unlock()
+	t.abandon(task)
+	return dead(linuxerr.ESRCH)
+}
+
+// abandon drops the contents of t, which could not be queued.
+//
+// Preconditions: t.buffer is pinned.
+func (t *Transaction) abandon(ctx context.Context) {
+	t.dropFiles(ctx)
+	t.to.discardBuffer(ctx, t.buffer, t.buffer.offsetsSize)
+}
+
+// completion is work that tells a thread that its transaction was queued.
+//
+// +stateify savable
+type completion struct {
+	list.Count
+	workItem
+
+	proc *Process
+}
+
+func newCompletion(p *Process) list.Arc[*completion] {
+	p.stats().created(objectTransactionComplete)
+	fresh := list.NewUnique(&completion{proc: p})
+	return fresh.Share()
+}
+
+// Destroy implements list.Counted.Destroy.
+func (c *completion) Destroy(context.Context) { c.proc.stats().deleted(objectTransactionComplete) }
+
+// cancel implements work.cancel.
+func (c *completion) cancel(context.Context) {}
+
+// take implements work.take.
+func (c *completion) take(context.Context, *Thread) delivery {
+	var d delivery
+	d.add(binder.BR_TRANSACTION_COMPLETE)
+	return d
+}

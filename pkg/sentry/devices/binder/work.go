@@ -1,0 +1,146 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/log"
+
+	"sentrybinder/pkg/binder/list"
+)
+
+// work is something that a thread of an application has to be told: an item of
+// a todo list. Items of all kinds share the lists in the order in which they
+// came; an item is on one list at most.
+type work interface {
+	list.Counted
+
+	// take says what to tell th, which has just taken the item off a list, and
+	// what the driver notes with it.
+	//
+	// Preconditions: th.proc.mu is locked.
+	take(ctx context.Context, th *Thread) delivery
+
+	// cancel gives up an item that nobody will read any more. It is called
+	// with no lock held.
+	cancel(ctx context.Context)
+
+	// item returns the workItem that the kind embeds.
+	item() *workItem
+}
+
+// delivery is what a work item amounts to in the buffer of the thread that
+// reads it: up to maxDelivered returns with the same parameters.
+type delivery struct {
+	// transaction is delivered if it is not nil, and nothing else.
+	transaction list.Arc[*Transaction]
+
+	// commands are BR_ codes; the first n are used.
+	commands [maxDelivered]uint32
+	n        int
+
+	// ptr and cookie follow each of commands, as far as the size that the code
+	// gives for its parameters goes: cookie alone if that is 8 bytes.
+	ptr, cookie uint64
+
+	// last is true if nothing else is to be read in the same call.
+	last bool
+}
+
+// maxDelivered is the number of returns that a node may need at once: it can
+// gain or lose a strong and a weak reference.
+const maxDelivered = 4
+
+func (d *delivery) add(br uint32) {
+	d.commands[d.n] = br
+	d.n++
+}
+
+// todoID marks the links of todo lists.
+type todoID struct{}
+
+// workItem is what each kind of work embeds to be on a workList.
+//
+// +stateify savable
+type workItem struct {
+	links list.Links[work, todoID]
+
+	// on is the list that the item is on, or nil. It is protected by the lock
+	// of the lists that items of this kind can be on.
+	on *workList
+}
+
+// item implements work.item.
+func (i *workItem) item() *workItem { return i }
+
+// workList is a list of work items, with a reference to each. Its user guards
+// it.
+//
+// +stateify savable
+type workList struct {
+	items list.List[work, todoID]
+}
+
+// pushBack adds w, which must not be on a list, with a new reference.
+func (l *workList) pushBack(w work) {
+	i := w.item()
+	ref, ok := i.links.Claim(w)
+	if !ok {
+		log.Warningf("binder: %T is queued twice", w)
+		return
+	}
+	l.items.PushBack(ref)
+	i.on = l
+}
+
+// popFront removes the first item and returns its reference, or returns false
+// if there is none.
+func (l *workList) popFront() (list.Arc[work], bool) {
+	ref, ok := l.items.PopFront()
+	if !ok {
+		return list.Arc[work]{}, false
+	}
+	ref.Get().item().on = nil
+	return ref.Arc(), true
+}
+
+func (l *workList) empty() bool { return l.items.Empty() }
+
+// moveTo moves everything on l to the end of m, which nobody else knows.
+func (l *workList) moveTo(m *workList) {
+	for {
+		ref, ok := l.items.PopFront()
+		if !ok {
+			return
+		}
+		ref.Get().item().on = m
+		m.items.PushBack(ref)
+	}
+}
+
+// cancelAll gives up everything on l, which nobody else knows.
+//
+// Preconditions: No lock is held.
+func (l *workList) cancelAll(ctx context.Context) {
+	for {
+		w, ok := l.popFront()
+		if !ok {
+			return
+		}
+		w.Get().cancel(ctx)
+		w.Release(ctx)
+	}
+}
+
+// dequeue takes w off the list that it is on, if it is on one.
+func dequeue(ctx context.Context, w work) {
+	i := w.item()
+	if i.on == nil {
+		return
+	}
+	if ref, ok := i.on.items.Remove(&i.links); ok {
+		i.on = nil
+		ref.Release(ctx)
+	}
+}

@@ -1,0 +1,140 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/usermem"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// commandReader takes commands and their parameters from the write buffer of an
+// application.
+type commandReader struct {
+	task Task
+	uio  usermem.IO
+	addr hostarch.Addr
+
+	// pos and end are bytes from addr.
+	pos, end uint64
+}
+
+// next fills dst with what comes next. The end of the buffer is not looked at
+// within a command, as in Linux: it says where no further one starts.
+func (r *commandReader) next(dst []byte) error {
+	if _, err := r.uio.CopyIn(r.task, r.addr+hostarch.Addr(r.pos), dst, ioOpts); err != nil {
+		return linuxerr.EFAULT
+	}
+	r.pos += uint64(len(dst))
+	return nil
+}
+
+// maxCommandSize is the size of the parameters of the longest command, in bytes.
+const maxCommandSize = binder.SizeOfTransactionDataSG
+
+// write carries out the commands in wr's write buffer and counts what it has
+// consumed: whole commands only. It stops, without an error, when one has failed
+// in a way that the thread has to read.
+//
+// Errors: EFAULT if a command can't be read, EINVAL if it's unknown.
+func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
+	r := commandReader{
+		task: task,
+		uio:  uio,
+		addr: hostarch.Addr(wr.WriteBuffer),
+		pos:  wr.WriteConsumed,
+		end:  wr.WriteSize,
+	}
+	var raw [maxCommandSize]byte
+	for r.pos < r.end && !th.failed() {
+		if err := r.next(raw[:4]); err != nil {
+			return err
+		}
+		cmd := hostarch.ByteOrder.Uint32(raw[:])
+		size := binder.CommandSize(cmd)
+		if !knownCommand(cmd) {
+			return linuxerr.EINVAL
+		}
+		params := raw[:size]
+		if err := r.next(params); err != nil {
+			return err
+		}
+		th.command(task, uio, cmd, params)
+		wr.WriteConsumed = r.pos
+	}
+	return nil
+}
+
+// knownCommand returns whether cmd is a command that the driver carries out.
+func knownCommand(cmd uint32) bool {
+	switch cmd {
+	case binder.BC_TRANSACTION, binder.BC_REPLY,
+		binder.BC_FREE_BUFFER,
+		binder.BC_INCREFS, binder.BC_ACQUIRE, binder.BC_RELEASE, binder.BC_DECREFS,
+		binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE,
+		binder.BC_REGISTER_LOOPER, binder.BC_ENTER_LOOPER, binder.BC_EXIT_LOOPER,
+		binder.BC_REQUEST_DEATH_NOTIFICATION, binder.BC_CLEAR_DEATH_NOTIFICATION, binder.BC_DEAD_BINDER_DONE,
+		binder.BC_TRANSACTION_SG, binder.BC_REPLY_SG:
+		return true
+	default:
+		return false
+	}
+}
+
+// command carries out one command. What it refers to may not exist: then it has
+// no effect, or the failure is for the thread to read.
+func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) {
+	p := th.proc
+	switch cmd {
+	case binder.BC_INCREFS, binder.BC_ACQUIRE, binder.BC_RELEASE, binder.BC_DECREFS:
+		handle := hostarch.ByteOrder.Uint32(params)
+		increment := cmd == binder.BC_INCREFS || cmd == binder.BC_ACQUIRE
+		strong := cmd == binder.BC_ACQUIRE || cmd == binder.BC_RELEASE
+		_ = p.changeRef(task, handle, increment, strong)
+
+	case binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE:
+		var pc binder.PtrCookie
+		pc.UnmarshalUnsafe(params)
+		p.acknowledge(task, cmd == binder.BC_ACQUIRE_DONE, &pc)
+
+	case binder.BC_FREE_BUFFER:
+		addr := hostarch.Addr(hostarch.ByteOrder.Uint64(params))
+		if b, err := p.alloc.takeBack(addr); err == nil {
+			p.freeBuffer(task, b)
+		}
+
+	case binder.BC_TRANSACTION, binder.BC_REPLY, binder.BC_TRANSACTION_SG, binder.BC_REPLY_SG:
+		var m message
+		rest := m.UnmarshalUnsafe(params)
+		if len(rest) != 0 {
+			m.buffersSize = hostarch.ByteOrder.Uint64(rest)
+		}
+		if cmd == binder.BC_REPLY || cmd == binder.BC_REPLY_SG {
+			th.answer(task, uio, &m)
+		} else {
+			th.call(task, uio, &m)
+		}
+
+	case binder.BC_REGISTER_LOOPER:
+		th.register()
+	case binder.BC_ENTER_LOOPER:
+		th.enter()
+	case binder.BC_EXIT_LOOPER:
+		th.exitLooper()
+
+	case binder.BC_REQUEST_DEATH_NOTIFICATION, binder.BC_CLEAR_DEATH_NOTIFICATION:
+		var hc binder.HandleCookie
+		hc.UnmarshalBytes(params)
+		if cmd == binder.BC_REQUEST_DEATH_NOTIFICATION {
+			p.requestDeath(hc.Handle, hc.Cookie)
+		} else {
+			p.clearDeath(task, th, hc.Handle, hc.Cookie)
+		}
+
+	case binder.BC_DEAD_BINDER_DONE:
+		p.deadBinderDone(task, th, hostarch.ByteOrder.Uint64(params))
+	}
+}
