@@ -3,8 +3,9 @@
 
 // Package binderext makes the Binder driver an extension of runsc.
 //
-// Which devices a sandbox has is said by the annotation DevicesAnnotation in the
-// OCI spec of its root container.
+// It's configured by annotations in the OCI spec of a sandbox's root container:
+// DevicesAnnotation and SecurityContextAnnotation. An invalid value keeps the
+// sandbox from starting.
 package binderext
 
 import (
@@ -16,15 +17,17 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
+
+	"sentrybinder/pkg/sentry/devices/binder"
 )
 
 // DevicesAnnotation is the OCI annotation whose value lists the names of a
 // sandbox's Binder devices, separated by commas. Each device has a context, and
 // so a context manager, of its own.
 //
-// Without the annotation a sandbox has DefaultDevices. With an empty value it has
-// none. A value that is not a list of distinct, valid names keeps the sandbox
-// from starting.
+// Without the annotation a sandbox has DefaultDevices, with an empty value none.
+// The names are distinct file names of at most 255 bytes, without spaces and
+// control characters.
 const DevicesAnnotation = "dev.sentrybinder.devices"
 
 // DefaultDevices is the value that stands for an absent DevicesAnnotation: the
@@ -54,13 +57,20 @@ func (Extension) Name() string {
 // ValidateSpec reports an invalid annotation before the sandbox is started, to
 // whoever starts it.
 func (Extension) ValidateSpec(spec *specs.Spec) error {
-	_, err := devices(spec)
+	if _, err := devices(spec); err != nil {
+		return err
+	}
+	_, err := securityContext(spec)
 	return err
 }
 
 // Register implements extension.Extension.Register.
 func (Extension) Register(_ context.Context, vfsObj *vfs.VirtualFilesystem, spec *specs.Spec) error {
 	names, err := devices(spec)
+	if err != nil {
+		return err
+	}
+	secctx, err := securityContext(spec)
 	if err != nil {
 		return err
 	}
@@ -73,7 +83,7 @@ func (Extension) Register(_ context.Context, vfsObj *vfs.VirtualFilesystem, spec
 	}); err != nil {
 		return err
 	}
-	return registerDevices(vfsObj, names)
+	return binder.Register(vfsObj, names, secctx)
 }
 
 // devices returns the names of the Binder devices that spec asks for.
@@ -107,9 +117,4 @@ func devices(spec *specs.Spec) ([]string, error) {
 
 func invalid(value, name, why string) error {
 	return fmt.Errorf("annotation %s=%q: device %q: %s", DevicesAnnotation, value, name, why)
-}
-
-// registerDevices registers a Binder device of each name with vfsObj.
-func registerDevices(*vfs.VirtualFilesystem, []string) error {
-	return nil
 }
