@@ -22,16 +22,19 @@ type List[T Counted, ID any] struct {
 
 	head, tail *Links[T, ID]
 
-	// label is the label of the values on the list, and no other list has had
-	// it. It is 0 until the first push, and again after the values have moved
-	// to another list.
+	// label is what the places of the values on the list are made of. No other
+	// list has had it. It is 0 before the first push, and again after all
+	// values have moved to another list.
 	label uint64
 
 	// mixed is true if there may be values on the list that came from another
-	// list, and still have the label that they had there. They get this list's
-	// label when one is first missed.
+	// list and still have its label. They get this list's label when one of
+	// them is first looked for, so that moving them takes constant time.
 	mixed bool
 }
+
+// badPush is the violation of both pushes.
+const badPush = "pushed list reference is on a list or is no more"
 
 // Empty returns true if nothing is on the list.
 func (l *List[T, ID]) Empty() bool {
@@ -47,50 +50,52 @@ func (l *List[T, ID]) Len() int {
 	return n
 }
 
-// accept labels links whose list reference is about to be put onto the list.
-// It returns false if r is not a list reference that the caller can have.
-func (l *List[T, ID]) accept(k *Links[T, ID]) bool {
-	if k == nil || k.label != claimed {
-		violation("pushed list reference is on a list or is no more")
-		return false
-	}
+// place returns the place of the values on the list.
+func (l *List[T, ID]) place() uint64 {
+	return onList + l.label
+}
+
+// start makes k, which is about to be pushed, the only value of a list that is
+// empty.
+func (l *List[T, ID]) start(k *Links[T, ID]) {
 	if l.label == 0 {
 		l.label = lastLabel.Add(1)
 	}
-	k.label = l.label
-	return true
+	l.head, l.tail = k, k
 }
 
 // PushBack puts a value at the end of the list. r must not be used again.
 func (l *List[T, ID]) PushBack(r Ref[T, ID]) {
 	k := r.links
-	if !l.accept(k) {
+	if k == nil || k.place != claimed {
+		violation(badPush)
 		return
 	}
-	last := l.tail
-	l.tail = k
-	k.prev = last
-	if last != nil {
+	if last := l.tail; last != nil {
 		last.next = k
+		k.prev = last
+		l.tail = k
 	} else {
-		l.head = k
+		l.start(k)
 	}
+	k.place = l.place()
 }
 
 // PushFront puts a value at the start of the list. r must not be used again.
 func (l *List[T, ID]) PushFront(r Ref[T, ID]) {
 	k := r.links
-	if !l.accept(k) {
+	if k == nil || k.place != claimed {
+		violation(badPush)
 		return
 	}
-	first := l.head
-	l.head = k
-	k.next = first
-	if first != nil {
+	if first := l.head; first != nil {
 		first.prev = k
+		k.next = first
+		l.head = k
 	} else {
-		l.tail = k
+		l.start(k)
 	}
+	k.place = l.place()
 }
 
 // PushBackList moves everything on m to the end of l, in order and in constant
@@ -151,10 +156,19 @@ func (l *List[T, ID]) PopBack() (Ref[T, ID], bool) {
 // Remove removes the value that has the links k from the list and returns its
 // list reference, or returns false if the value is not on any list.
 func (l *List[T, ID]) Remove(k *Links[T, ID]) (Ref[T, ID], bool) {
+	if k.place != l.place() {
+		return l.removeSlow(k)
+	}
+	return l.unlink(k), true
+}
+
+// removeSlow is Remove for a value that does not seem to be on the list.
+func (l *List[T, ID]) removeSlow(k *Links[T, ID]) (Ref[T, ID], bool) {
+	if !k.Linked() {
+		return Ref[T, ID]{}, false
+	}
 	if !l.Contains(k) {
-		if k.Linked() {
-			violation("value removed from a list that it is not on")
-		}
+		violation("value removed from a list that it is not on")
 		return Ref[T, ID]{}, false
 	}
 	return l.unlink(k), true
@@ -162,19 +176,16 @@ func (l *List[T, ID]) Remove(k *Links[T, ID]) (Ref[T, ID], bool) {
 
 // Contains returns true if the value that has the links k is on the list.
 func (l *List[T, ID]) Contains(k *Links[T, ID]) bool {
-	if k.label <= claimed {
-		return false
+	if l.mixed && k.place != l.place() && k.Linked() {
+		l.settle()
 	}
-	if k.label != l.label && l.mixed {
-		l.relabel()
-	}
-	return k.label == l.label
+	return k.place == l.place()
 }
 
-// relabel gives everything on the list the list's label.
-func (l *List[T, ID]) relabel() {
+// settle gives everything on the list the list's own label.
+func (l *List[T, ID]) settle() {
 	for k := l.head; k != nil; k = k.next {
-		k.label = l.label
+		k.place = l.place()
 	}
 	l.mixed = false
 }
@@ -193,7 +204,7 @@ func (l *List[T, ID]) unlink(k *Links[T, ID]) Ref[T, ID] {
 		l.tail = prev
 	}
 	k.next, k.prev = nil, nil
-	k.label = claimed
+	k.place = claimed
 	return Ref[T, ID]{k}
 }
 

@@ -11,18 +11,21 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// The label of an item's links says where the item's list reference is. Any
-// higher label is that of the list that the item is on.
+// Places of a list reference.
 const (
-	// unclaimed: there is no list reference.
+	// unclaimed: there is none.
 	unclaimed = iota
 
-	// claimed: a Ref outside any list.
+	// claimed: it is a Ref outside any list.
 	claimed
+
+	// onList plus the label of a list: it is on that list. No list that has
+	// anything on it has the label 0.
+	onList
 )
 
 // lastLabel is the last label that was given to a list.
-var lastLabel = atomicbitops.FromUint64(claimed)
+var lastLabel atomicbitops.Uint64
 
 // Links is what makes a value fit for lists: a value can be on one List[T, ID]
 // at a time if it has a Links[T, ID], embedded by value. ID tells several
@@ -37,16 +40,15 @@ type Links[T Counted, ID any] struct {
 
 	next, prev *Links[T, ID]
 
-	// label is where the value is. It belongs to the owner of the list
-	// reference: the holder of the Ref, or whoever holds the lock of the list.
-	label uint64
+	// place is where the list reference is. It belongs to the holder of the
+	// Ref or, while the value is on a list, of the list's lock.
+	place uint64
 
-	// taken is 1 while there is a list reference, which is to say that label
-	// isn't unclaimed.
+	// taken is 1 while there is a list reference.
 	taken atomicbitops.Uint32
 
 	// value is the value that has these links, and count is its count. Both
-	// are set by the first claim.
+	// are set by a claim.
 	value T
 	count *Count
 }
@@ -65,7 +67,7 @@ func (k *Links[T, ID]) Claim(v T) (Ref[T, ID], bool) {
 	k.value = v
 	k.count = v.counter()
 	k.count.inc()
-	k.label = claimed
+	k.place = claimed
 	return Ref[T, ID]{k}, true
 }
 
@@ -81,7 +83,7 @@ func within[T Counted, ID any](k *Links[T, ID], v T) bool {
 // every list that the value can be on, and the Ref or the lock that keeps
 // others from claiming it.
 func (k *Links[T, ID]) Linked() bool {
-	return k.label > claimed
+	return k.place >= onList
 }
 
 // Pair ends the building of a value: it returns a reference that can be shared
@@ -90,11 +92,13 @@ func (k *Links[T, ID]) Linked() bool {
 // implements. u becomes the zero Unique.
 func Pair[U, T Counted, ID any](u *Unique[U], k *Links[T, ID], view T) (Arc[U], Ref[T, ID]) {
 	a := u.Share()
-	r, ok := k.Claim(view)
-	if !ok || k.count != a.count {
-		violation("pair made of a value that is not unique")
+	if a.count == view.counter() {
+		if r, ok := k.Claim(view); ok {
+			return a, r
+		}
 	}
-	return a, r
+	violation("pair made of a value that is not unique")
+	return a, Ref[T, ID]{}
 }
 
 // Ref is a list reference. There is at most one for each Links, and it alone
@@ -141,11 +145,11 @@ func (r *Ref[T, ID]) Arc() Arc[T] {
 		return Arc[T]{}
 	}
 	a := Arc[T]{k.value, k.count}
-	if k.label != claimed {
+	if k.place != claimed {
 		violation("list reference given up that is on a list or is no more")
 		return a.Clone()
 	}
-	k.label = unclaimed
+	k.place = unclaimed
 	k.taken.Store(0)
 	return a
 }

@@ -13,8 +13,9 @@ import (
 
 // The generic types are saved by hand, since go_stateify knows no type
 // parameters. What is saved of a list is its head and the chain of next
-// pointers; the rest follows from them. No field waits for another when it is
-// loaded, so values may sit on each other's lists in any way.
+// pointers; the rest follows from them. Package state follows pointers without
+// recursion, so a list may be long. Nothing waits for another object when it is
+// loaded, so values may be on each other's lists in any way.
 
 // registered holds the types that have been registered with package state.
 var registered sync.Map
@@ -131,9 +132,6 @@ func (k *Links[T, ID]) StateFields() []string {
 
 // StateSave implements state.SaverLoader.StateSave.
 func (k *Links[T, ID]) StateSave(m state.Sink) {
-	// Package state finds the value that has these links by the pointer to it.
-	// Saving that first keeps the ids of objects in the order of the list,
-	// without which loading would recurse once for each value.
 	m.Save(0, &k.value)
 	m.Save(1, &k.taken)
 	m.Save(2, &k.next)
@@ -145,7 +143,7 @@ func (k *Links[T, ID]) StateLoad(_ context.Context, m state.Source) {
 	m.Load(1, &k.taken)
 	m.Load(2, &k.next)
 	if k.taken.Load() != 0 {
-		k.label = claimed
+		k.place = claimed
 		k.count = k.value.counter()
 	}
 }
@@ -175,10 +173,10 @@ func (l *List[T, ID]) StateLoad(_ context.Context, m state.Source) {
 func (l *List[T, ID]) afterLoad() {
 	l.label = lastLabel.Add(1)
 	for k := l.head; k != nil; k = k.next {
-		if k.label != claimed {
+		if k.place != claimed {
 			state.Failf("list: value is twice on a list or has no list reference")
 		}
-		k.label = l.label
+		k.place = l.place()
 		k.prev = l.tail
 		l.tail = k
 	}
