@@ -51,4 +51,4 @@ test: tools ## Run every check and test, and count what ran where.
 
 .PHONY: clean
 clean: ## Remove everything that was built.
-	rm -rf bin build
+	rm -rf --one-file-system bin build
