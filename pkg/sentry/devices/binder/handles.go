@@ -53,9 +53,13 @@ func (t *handleTable) get(handle uint32) *Ref {
 	return chunk.refs[handle%handlesPerChunk].Get()
 }
 
-// insert takes id for ref, of which it takes over the reference.
+// insert takes id for ref, of which it takes over the reference. There is no Ref
+// for id yet.
 func (t *handleTable) insert(id idpool.Unused, ref list.Arc[*Ref]) {
 	handle := uint32(id.ID())
+	if err := id.Acquire(); err != nil {
+		log.Warningf("binder: handle %d was found, but can't be used: %v", handle, err)
+	}
 	i := int(handle / handlesPerChunk)
 	for t.chunks.Len() <= i {
 		t.chunks.Append(nil)
@@ -67,7 +71,6 @@ func (t *handleTable) insert(id idpool.Unused, ref list.Arc[*Ref]) {
 	}
 	chunk.refs[handle%handlesPerChunk] = ref
 	chunk.used++
-	id.Acquire()
 }
 
 // remove frees handle, which is in use, and returns the reference to its Ref.
@@ -101,7 +104,9 @@ func (p *Process) unusedHandleLocked(n *Node) (idpool.Unused, error) {
 			}
 			// The pool and the table disagree. The table is right.
 			log.Warningf("binder: handle %d was in use and free at once", id.ID())
-			id.Acquire()
+			if err := id.Acquire(); err != nil {
+				return idpool.Unused{}, linuxerr.ENOMEM
+			}
 			continue
 		}
 		request, ok := p.handles.ids.GrowRequest()

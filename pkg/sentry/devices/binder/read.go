@@ -232,4 +232,3 @@ func (t *Transaction) installFiles(task Task) error {
 	t.dropFiles(task)
 	return nil
 }
-

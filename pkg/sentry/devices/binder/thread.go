@@ -60,7 +60,7 @@ type Thread struct {
 	dead bool
 
 	// needReturn is true if the thread's next read, or the one that it is in,
-	// is to return with nothing rather than wait.
+	// is to return with nothing rather than wait. A thread's first one does.
 	// +checklocks:proc.mu
 	needReturn bool
 
@@ -89,6 +89,7 @@ func newThread(p *Process, id int32) *Thread {
 		proc:        p,
 		id:          id,
 		wake:        make(chan struct{}, 1),
+		needReturn:  true,
 		returnError: newThreadError(),
 		replyError:  newThreadError(),
 	}
