@@ -133,7 +133,7 @@ type allocator struct {
 
 // setMapped notes that the process has the mapping at ar. This happens once.
 //
-// Errors: EBUSY if it has happened before. EAGAIN if it is for another address
+// Errors: ENOMEM if it has happened before: the mapping can't grow. EAGAIN if it is for another address
 // space than that time: the process forks before the mapping could be marked as
 // not to be inherited.
 func (a *allocator) setMapped(ms memmap.MappingSpace, ar hostarch.AddrRange) error {
@@ -143,7 +143,7 @@ func (a *allocator) setMapped(ms memmap.MappingSpace, ar hostarch.AddrRange) err
 		if a.space != nil && ms != a.space {
 			return linuxerr.EAGAIN
 		}
-		return linuxerr.EBUSY
+		return linuxerr.ENOMEM
 	}
 	a.space = ms
 	a.start = ar.Start

@@ -63,6 +63,9 @@ func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlock
 	}
 	if w.pos == 0 {
 		// It's there so that BR_SPAWN_LOOPER can take its place.
+		if w.end < returnSize {
+			return linuxerr.EFAULT
+		}
 		if err := w.put(binder.BR_NOOP, 0); err != nil {
 			return err
 		}
