@@ -12,7 +12,6 @@ package syscalls
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -453,11 +452,16 @@ func (th *thread) timespec(ms int) uintptr {
 	return at
 }
 
-// drivers that tests may have to tell apart.
-var isRust = func() bool {
-	_, err := os.Stat("/sys/module/rust_binder")
+// Whether the driver is one of Linux's own.
+var (
+	isC    = exists("/sys/module/binder_linux") || exists("/sys/module/binder")
+	isRust = exists("/sys/module/rust_binder")
+)
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
 	return err == nil
-}()
+}
 
 // differs reports whether the test runs on Linux's driver in Rust, for a test
 // that expects something else of that one. Why says what and why.
@@ -468,8 +472,6 @@ func differs(t testing.TB, why string) bool {
 	}
 	return isRust
 }
-
-var _ = fmt.Sprint
 
 // setUser changes the real, effective and saved user id of a thread.
 func (th *thread) setUser(uid int) {

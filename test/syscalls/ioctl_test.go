@@ -1,0 +1,98 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package syscalls
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// BINDER_VERSION answers 8.
+func TestVersion(t *testing.T) {
+	p := newProcess(t)
+	got, err := p.ioctlBytes(binder.BINDER_VERSION, words(0xdeadbeef).encode())
+	require.NoError(t, err)
+	require.EqualValues(t, words(8), got)
+}
+
+// Requests with an argument fail if it is at a bad address.
+func TestBadArgument(t *testing.T) {
+	for name, tc := range map[string]struct {
+		request uintptr
+		want    error
+	}{
+		"BINDER_VERSION":             {binder.BINDER_VERSION, unix.EINVAL},
+		"BINDER_SET_MAX_THREADS":     {binder.BINDER_SET_MAX_THREADS, unix.EINVAL},
+		"BINDER_SET_CONTEXT_MGR_EXT": {binder.BINDER_SET_CONTEXT_MGR_EXT, unix.EINVAL},
+		"BINDER_WRITE_READ":          {binder.BINDER_WRITE_READ, unix.EFAULT},
+	} {
+		for where, addr := range map[string]uintptr{"null": 0, "bad": badAddress, "kernel": 1 << 63} {
+			t.Run(name+" "+where, func(t *testing.T) {
+				if differs(t, "it gives the errno that other drivers would") {
+					tc.want = unix.EFAULT
+				}
+				require.Equal(t, tc.want, newProcess(t).ioctl(tc.request, addr))
+			})
+		}
+	}
+}
+
+// A request that the driver does not know is refused.
+func TestUnknownRequest(t *testing.T) {
+	p := newProcess(t)
+	for _, request := range []uintptr{
+		0, 1, ^uintptr(0),
+		unix.TCGETS, unix.TIOCINQ,
+		binder.BINDER_VERSION + 1,
+		binder.BINDER_VERSION &^ 0xff,
+		binder.BINDER_VERSION ^ 0x40000000, // another direction
+		binder.BINDER_VERSION + 1<<16,      // another size
+		binder.BINDER_SET_IDLE_TIMEOUT,     // never implemented
+		binder.BINDER_SET_IDLE_PRIORITY,    // never implemented
+	} {
+		t.Run(fmt.Sprintf("%#x", request), func(t *testing.T) {
+			require.Equal(t, unix.EINVAL, p.ioctl(request, p.Scratch()))
+		})
+	}
+}
+
+// The upper half of a request number does not count.
+func TestRequestIs32Bits(t *testing.T) {
+	p := newProcess(t)
+	require.NoError(t, p.ioctl(binder.BINDER_VERSION|0xabcd<<32, p.Scratch()))
+}
+
+// Requests that take no argument take any.
+func TestUnusedArgument(t *testing.T) {
+	require.NoError(t, newProcess(t).ioctl(binder.BINDER_SET_CONTEXT_MGR, badAddress))
+	require.NoError(t, newProcess(t).ioctl(binder.BINDER_THREAD_EXIT, badAddress))
+}
+
+// Any number of threads can be asked for.
+func TestSetMaxThreads(t *testing.T) {
+	p := newProcess(t)
+	for _, n := range []uint32{0, 1, 15, 1 << 31, ^uint32(0)} {
+		p.setMaxThreads(n)
+	}
+}
+
+// A thread that has exited is new at its next ioctl.
+func TestThreadExit(t *testing.T) {
+	p := newProcess(t)
+	require.NoError(t, p.ioctl(binder.BINDER_THREAD_EXIT, 0))
+	if !differs(t, "see TestFirstReadDoesNotBlock") {
+		p.expect(brNoop)
+	}
+	p.startRead()
+}
+
+// A thread that never did anything can exit.
+func TestThreadExitFirst(t *testing.T) {
+	require.NoError(t, newProcess(t).newBareThread().ioctl(binder.BINDER_THREAD_EXIT, 0))
+}
