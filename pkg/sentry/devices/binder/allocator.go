@@ -4,9 +4,6 @@
 package binder
 
 import (
-	"context"
-	"slices"
-
 	"gvisor.dev/gvisor/pkg/bitmap"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
@@ -401,29 +398,4 @@ func (a *allocator) presentLocked(page uint32) bool {
 	}
 	set, err := a.present.FirstOne(page)
 	return err == nil && set == page
-}
-
-// afterLoad is called by stateify.
-func (a *allocator) afterLoad(ctx context.Context) {
-	a.mf = pgalloc.MemoryFileFromContext(ctx)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.size == 0 {
-		return
-	}
-	a.free.init()
-	starts := make([]uint64, 0, len(a.buffers)+1)
-	for start := range a.buffers {
-		starts = append(starts, start)
-	}
-	slices.Sort(starts)
-	var end uint64
-	for _, start := range append(starts, a.size) {
-		if start > end {
-			a.free.insert(span{end, start - end})
-		}
-		if b := a.buffers[start]; b != nil {
-			end = start + b.size
-		}
-	}
 }

@@ -98,9 +98,6 @@ func newThread(p *Process, id int32) *Thread {
 // Destroy implements list.Counted.Destroy.
 func (th *Thread) Destroy(context.Context) { th.proc.stats().deleted(objectThread) }
 
-// afterLoad is called by stateify.
-func (th *Thread) afterLoad(context.Context) { th.wake = make(chan struct{}, 1) }
-
 // threadError is work that tells a thread of a failure.
 //
 // +stateify savable

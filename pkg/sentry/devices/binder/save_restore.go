@@ -1,0 +1,60 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"context"
+	"slices"
+
+	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
+
+	"sentrybinder/pkg/binder/kvvec"
+	"sentrybinder/pkg/binder/list"
+)
+
+// go_stateify doesn't see the instances of generic types.
+func init() {
+	list.Register[work, todoID]()
+	list.Register[*Ref, nodeRefsID]()
+	list.Register[*Thread, waitingID]()
+	list.RegisterArc[*Node]()
+	list.RegisterArc[*Ref]()
+	list.RegisterArc[*Thread]()
+	list.RegisterArc[*Transaction]()
+	list.RegisterArc[*death]()
+	list.RegisterArc[*threadError]()
+	kvvec.Register[*Process]()
+	kvvec.Register[*handleChunk]()
+}
+
+// afterLoad is invoked by stateify.
+func (th *Thread) afterLoad(context.Context) {
+	th.wake = make(chan struct{}, 1)
+}
+
+// afterLoad is invoked by stateify.
+func (a *allocator) afterLoad(ctx context.Context) {
+	a.mf = pgalloc.MemoryFileFromContext(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.size == 0 {
+		return
+	}
+	// The free space is what the buffers leave.
+	a.free.init()
+	starts := make([]uint64, 0, len(a.buffers)+1)
+	for start := range a.buffers {
+		starts = append(starts, start)
+	}
+	slices.Sort(starts)
+	var end uint64
+	for _, start := range append(starts, a.size) {
+		if start > end {
+			a.free.insert(span{end, start - end})
+		}
+		if b := a.buffers[start]; b != nil {
+			end = start + b.size
+		}
+	}
+}
