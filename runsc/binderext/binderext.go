@@ -19,6 +19,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 
 	"sentrybinder/pkg/sentry/devices/binder"
+	"sentrybinder/pkg/sentry/fsimpl/binderfs"
 )
 
 // DevicesAnnotation is the OCI annotation whose value lists the names of a
@@ -83,7 +84,17 @@ func (Extension) Register(_ context.Context, vfsObj *vfs.VirtualFilesystem, spec
 	}); err != nil {
 		return err
 	}
-	return binder.Register(vfsObj, names, secctx)
+	driver := binder.NewDriver()
+	if err := driver.RegisterDevices(vfsObj, names, secctx); err != nil {
+		return err
+	}
+	return binderfs.Register(vfsObj, driver)
+}
+
+// MountOptions implements the optional interface of package extension by which a
+// container's config can mount a file system.
+func (Extension) MountOptions(fsType string) ([]string, bool) {
+	return binderfs.MountOptions, fsType == binderfs.Name
 }
 
 // devices returns the names of the Binder devices that spec asks for.

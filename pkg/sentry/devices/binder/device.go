@@ -126,10 +126,9 @@ func (fd *deviceFD) Epollable() bool {
 // devices downwards from this minor.
 const lastDynamicMinor = 127
 
-// Register registers a binder device of each name with vfsObj, each with a
-// context of its own. All senders have the security context secctx.
-func Register(vfsObj *vfs.VirtualFilesystem, names []string, secctx string) error {
-	driver := NewDriver()
+// RegisterDevices registers a binder device of each name with vfsObj, each with
+// a context of its own. All senders have the security context secctx.
+func (d *Driver) RegisterDevices(vfsObj *vfs.VirtualFilesystem, names []string, secctx string) error {
 	minor := uint32(lastDynamicMinor)
 	for _, name := range names {
 		for vfsObj.IsDeviceRegistered(vfs.CharDevice, linux.MISC_MAJOR, minor) {
@@ -138,7 +137,7 @@ func Register(vfsObj *vfs.VirtualFilesystem, names []string, secctx string) erro
 			}
 			minor--
 		}
-		if err := vfsObj.RegisterDevice(vfs.CharDevice, linux.MISC_MAJOR, minor, NewDevice(driver.NewContext(name, secctx)), &vfs.RegisterDeviceOptions{
+		if err := vfsObj.RegisterDevice(vfs.CharDevice, linux.MISC_MAJOR, minor, NewDevice(d.NewContext(name, secctx)), &vfs.RegisterDeviceOptions{
 			GroupName: "misc",
 			Pathname:  name,
 			FilePerms: 0666,
