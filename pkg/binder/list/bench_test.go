@@ -5,7 +5,9 @@ package list
 
 import (
 	stdlist "container/list"
+	"slices"
 	"testing"
+	"time"
 
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/ilist"
@@ -13,99 +15,353 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 )
 
-// benchSize is the number of values that are on the list, apart from the one
-// that a benchmark pushes and removes.
+// benchSize is how many values are on the list that a benchmark pushes another
+// one to.
 const benchSize = 16
 
 type benchID struct{}
 
-type benchValue struct {
+// benchItem can be on a list of pointers, on one of interface values and on an
+// ilist.
+type benchItem struct {
 	Count
-	ilist.Entry
-	self  Links[*benchValue, benchID]
+	ptr   Links[*benchItem, benchID]
 	iface Links[Counted, benchID]
+	ilist.Entry
 }
 
-func (*benchValue) Destroy(context.Context) {}
+func (*benchItem) Destroy(context.Context) {}
 
-// benchRef returns a claimed list reference and the links that it is for.
-func benchRef() (Ref[*benchValue, benchID], *Links[*benchValue, benchID]) {
-	v := new(benchValue)
+func newPtrRef() Ref[*benchItem, benchID] {
+	v := new(benchItem)
 	u := NewUnique(v)
-	_, r := Pair(&u, &v.self, v)
-	return r, &v.self
+	_, r := Pair(&u, &v.ptr, v)
+	return r
 }
 
-func benchIfaceRef() (Ref[Counted, benchID], *Links[Counted, benchID]) {
-	v := new(benchValue)
+func newIfaceRef() Ref[Counted, benchID] {
+	v := new(benchItem)
 	u := NewUnique(v)
 	_, r := Pair(&u, &v.iface, Counted(v))
-	return r, &v.iface
+	return r
 }
 
-// BenchmarkPushRemove pushes a value at the end of a list and removes it.
+// contender is a kind of list. Each function does n rounds of an operation.
+//
+// The kinds are List with pointers and with interface values, the two that gVisor
+// has, which are ilist as it is instantiated for a type of pointers (here that
+// of package tcpip) and ilist itself, whose values are interfaces, and
+// container/list.
+type contender struct {
+	name string
+
+	// pushRemove pushes a value at the end and removes it.
+	pushRemove func(n int)
+
+	// pushPop pushes a value at the end and pops one from the start.
+	pushPop func(n int)
+
+	// locked is pushRemove with a mutex, taken for each.
+	locked func(n int)
+}
+
+func contenders() []contender {
+	return []contender{
+		listContender("List/pointer", newPtrRef),
+		listContender("List/interface", newIfaceRef),
+		routeListContender(),
+		ilistContender(),
+		stdContender(),
+	}
+}
+
+func listContender[T Counted](name string, newRef func() Ref[T, benchID]) contender {
+	var q struct {
+		mu sync.Mutex
+		l  List[T, benchID]
+	}
+	for range benchSize {
+		q.l.PushBack(newRef())
+	}
+	r := newRef()
+	return contender{
+		name: name,
+		pushRemove: func(n int) {
+			k := r.links
+			for range n {
+				q.l.PushBack(r)
+				r, _ = q.l.Remove(k)
+			}
+		},
+		pushPop: func(n int) {
+			for range n {
+				q.l.PushBack(r)
+				r, _ = q.l.PopFront()
+			}
+		},
+		locked: func(n int) {
+			k := r.links
+			for range n {
+				q.mu.Lock()
+				q.l.PushBack(r)
+				q.mu.Unlock()
+				q.mu.Lock()
+				r, _ = q.l.Remove(k)
+				q.mu.Unlock()
+			}
+		},
+	}
+}
+
+func routeListContender() contender {
+	var q struct {
+		mu sync.Mutex
+		l  tcpip.RouteList
+	}
+	for range benchSize {
+		q.l.PushBack(new(tcpip.Route))
+	}
+	e := new(tcpip.Route)
+	return contender{
+		name: "ilist/pointer",
+		pushRemove: func(n int) {
+			for range n {
+				q.l.PushBack(e)
+				q.l.Remove(e)
+			}
+		},
+		pushPop: func(n int) {
+			for range n {
+				q.l.PushBack(e)
+				e = q.l.Front()
+				q.l.Remove(e)
+			}
+		},
+		locked: func(n int) {
+			for range n {
+				q.mu.Lock()
+				q.l.PushBack(e)
+				q.mu.Unlock()
+				q.mu.Lock()
+				q.l.Remove(e)
+				q.mu.Unlock()
+			}
+		},
+	}
+}
+
+func ilistContender() contender {
+	var q struct {
+		mu sync.Mutex
+		l  ilist.List
+	}
+	for range benchSize {
+		q.l.PushBack(new(benchItem))
+	}
+	e := ilist.Element(new(benchItem))
+	return contender{
+		name: "ilist/interface",
+		pushRemove: func(n int) {
+			for range n {
+				q.l.PushBack(e)
+				q.l.Remove(e)
+			}
+		},
+		pushPop: func(n int) {
+			for range n {
+				q.l.PushBack(e)
+				e = q.l.Front()
+				q.l.Remove(e)
+			}
+		},
+		locked: func(n int) {
+			for range n {
+				q.mu.Lock()
+				q.l.PushBack(e)
+				q.mu.Unlock()
+				q.mu.Lock()
+				q.l.Remove(e)
+				q.mu.Unlock()
+			}
+		},
+	}
+}
+
+func stdContender() contender {
+	var q struct {
+		mu sync.Mutex
+		l  stdlist.List
+	}
+	for range benchSize {
+		q.l.PushBack(new(benchItem))
+	}
+	v := new(benchItem)
+	return contender{
+		name: "container/list",
+		pushRemove: func(n int) {
+			for range n {
+				q.l.Remove(q.l.PushBack(v))
+			}
+		},
+		pushPop: func(n int) {
+			for range n {
+				q.l.PushBack(v)
+				q.l.Remove(q.l.Front())
+			}
+		},
+		locked: func(n int) {
+			for range n {
+				q.mu.Lock()
+				e := q.l.PushBack(v)
+				q.mu.Unlock()
+				q.mu.Lock()
+				q.l.Remove(e)
+				q.mu.Unlock()
+			}
+		},
+	}
+}
+
+func benchmark(b *testing.B, run func(c contender) func(n int)) {
+	for _, c := range contenders() {
+		b.Run("list="+c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.ResetTimer()
+			run(c)(b.N)
+		})
+	}
+}
+
 func BenchmarkPushRemove(b *testing.B) {
-	b.Run("list=List/value=pointer", func(b *testing.B) {
-		var l List[*benchValue, benchID]
-		for range benchSize {
-			r, _ := benchRef()
-			l.PushBack(r)
+	benchmark(b, func(c contender) func(int) { return c.pushRemove })
+}
+
+func BenchmarkPushPop(b *testing.B) {
+	benchmark(b, func(c contender) func(int) { return c.pushPop })
+}
+
+func BenchmarkLockedPushRemove(b *testing.B) {
+	benchmark(b, func(c contender) func(int) { return c.locked })
+}
+
+// BenchmarkRatio reports what a push and a removal take compared with gVisor's
+// list of the same kind of value. The two take turns, so that whatever else the
+// machine does happens to both, and their medians are compared.
+func BenchmarkRatio(b *testing.B) {
+	const rounds, n = 101, 50_000
+	cs := contenders()
+	for _, kind := range []struct {
+		name         string
+		ours, theirs contender
+	}{
+		{"pointer", cs[0], cs[2]},
+		{"interface", cs[1], cs[3]},
+	} {
+		for _, op := range []struct {
+			name string
+			run  func(c contender) func(int)
+		}{
+			{"PushRemove", func(c contender) func(int) { return c.pushRemove }},
+			{"PushPop", func(c contender) func(int) { return c.pushPop }},
+			{"LockedPushRemove", func(c contender) func(int) { return c.locked }},
+		} {
+			b.Run("op="+op.name+"/value="+kind.name, func(b *testing.B) {
+				for b.Loop() {
+					var ours, theirs []time.Duration
+					for range rounds {
+						start := time.Now()
+						op.run(kind.ours)(n)
+						middle := time.Now()
+						op.run(kind.theirs)(n)
+						ours = append(ours, middle.Sub(start))
+						theirs = append(theirs, time.Since(middle))
+					}
+					slices.Sort(ours)
+					slices.Sort(theirs)
+					b.ReportMetric(float64(ours[rounds/2])/n, "ns/List-op")
+					b.ReportMetric(float64(theirs[rounds/2])/n, "ns/ilist-op")
+					b.ReportMetric(float64(ours[rounds/2])/float64(theirs[rounds/2]), "ratio")
+					b.ReportMetric(0, "ns/op")
+				}
+			})
 		}
-		r, k := benchRef()
+	}
+}
+
+// BenchmarkReferences has what the other operations take.
+func BenchmarkReferences(b *testing.B) {
+	ctx := context.Background()
+	v := new(benchItem)
+	u := NewUnique(v)
+	a := u.Share()
+	b.Run("op=CloneRelease", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			l.PushBack(r)
-			r, _ = l.Remove(k)
+			c := a.Clone()
+			c.Release(ctx)
 		}
 	})
-	b.Run("list=List/value=interface", func(b *testing.B) {
+	b.Run("op=ClaimRelease", func(b *testing.B) {
+		strict = false
+		defer func() { strict = true }()
+		b.ReportAllocs()
+		for b.Loop() {
+			r, _ := v.iface.Claim(v)
+			r.Release(ctx)
+		}
+	})
+	b.Run("op=BuildQueueDestroy", func(b *testing.B) {
+		strict = false
+		defer func() { strict = true }()
 		var l List[Counted, benchID]
-		for range benchSize {
-			r, _ := benchIfaceRef()
+		w := new(benchItem)
+		b.ReportAllocs()
+		for b.Loop() {
+			u := NewUnique(w)
+			a, r := Pair(&u, &w.iface, Counted(w))
 			l.PushBack(r)
-		}
-		r, k := benchIfaceRef()
-		b.ReportAllocs()
-		for b.Loop() {
-			l.PushBack(r)
-			r, _ = l.Remove(k)
-		}
-	})
-	b.Run("list=ilist/value=pointer", func(b *testing.B) {
-		var l tcpip.RouteList
-		for range benchSize {
-			l.PushBack(new(tcpip.Route))
-		}
-		e := new(tcpip.Route)
-		b.ReportAllocs()
-		for b.Loop() {
-			l.PushBack(e)
-			l.Remove(e)
-		}
-	})
-	b.Run("list=ilist/value=interface", func(b *testing.B) {
-		var l ilist.List
-		for range benchSize {
-			l.PushBack(new(benchValue))
-		}
-		e := new(benchValue)
-		b.ReportAllocs()
-		for b.Loop() {
-			l.PushBack(e)
-			l.Remove(e)
-		}
-	})
-	b.Run("list=container/list", func(b *testing.B) {
-		var l stdlist.List
-		for range benchSize {
-			l.PushBack(new(benchValue))
-		}
-		v := new(benchValue)
-		b.ReportAllocs()
-		for b.Loop() {
-			l.Remove(l.PushBack(v))
+			r, _ = l.PopFront()
+			r.Release(ctx)
+			a.Release(ctx)
 		}
 	})
 }
 
-var _ sync.Mutex
+// BenchmarkWalk walks lists of a thousand values.
+func BenchmarkWalk(b *testing.B) {
+	const size = 1000
+	var l List[Counted, benchID]
+	var p tcpip.RouteList
+	for range size {
+		l.PushBack(newIfaceRef())
+		p.PushBack(new(tcpip.Route))
+	}
+	sum := 0
+	b.Run("by=All", func(b *testing.B) {
+		for b.Loop() {
+			for v := range l.All() {
+				if v != nil {
+					sum++
+				}
+			}
+		}
+	})
+	b.Run("by=Cursor", func(b *testing.B) {
+		for b.Loop() {
+			for c := l.Front(); c.Ok(); c.Next() {
+				if c.Value() != nil {
+					sum++
+				}
+			}
+		}
+	})
+	b.Run("by=ilist", func(b *testing.B) {
+		for b.Loop() {
+			for e := p.Front(); e != nil; e = e.Next() {
+				if e != nil {
+					sum++
+				}
+			}
+		}
+	})
+}

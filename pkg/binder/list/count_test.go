@@ -109,21 +109,23 @@ func TestCountDrift(t *testing.T) {
 		{"inc/last", math.MaxInt32 - 1, math.MaxInt32, false, 0},
 		{"inc/overflow", math.MaxInt32, saturated, false, 1},
 		{"inc/overflow under way", math.MinInt32 + 1000, saturated, false, 1},
-		{"inc/saturated, low", saturated + underflow, saturated, false, 0},
+		{"inc/overflow under way, highest", -3<<29 - 2, saturated, false, 1},
+		{"inc/saturated, lowest", -3<<29 - 1, saturated, false, 0},
 		{"inc/saturated", saturated, saturated, false, 0},
-		{"inc/saturated, high", underflow - 1, saturated, false, 0},
+		{"inc/saturated, high", -1<<29 - 1, saturated, false, 0},
 		{"inc/underflow under way", -1, saturated, false, 0},
 		{"inc/dead", 0, saturated, false, 1},
 		{"dec/live", 2, 1, true, 0},
 		{"dec/last", 1, 0, true, 0},
 		{"dec/dead", 0, saturated, true, 1},
 		{"dec/underflow under way", -1000, saturated, true, 1},
-		{"dec/underflow, lowest", underflow + 1, saturated, true, 1},
-		{"dec/saturated, high", underflow, saturated, true, 0},
+		{"dec/underflow, lowest", -1<<29 + 1, saturated, true, 1},
+		{"dec/saturated, high", -1 << 29, saturated, true, 0},
 		{"dec/saturated", saturated, saturated, true, 0},
 		{"dec/overflow under way", math.MinInt32, math.MaxInt32, true, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			require.EqualValues(t, -1<<30, saturated)
 			notes := production(t)
 			var c Count
 			c.n.Store(test.from)

@@ -64,7 +64,13 @@ func (l *List[T, ID]) start(k *Links[T, ID]) {
 	l.head, l.tail = k, k
 }
 
+// The pushes and Remove are nosplit, as those of gVisor's lists are. They are so
+// short that checking for stack space would take a good part of their time, and
+// what they call in the event of a violation makes that check.
+
 // PushBack puts a value at the end of the list. r must not be used again.
+//
+//go:nosplit
 func (l *List[T, ID]) PushBack(r Ref[T, ID]) {
 	k := r.links
 	if k == nil || k.place != claimed {
@@ -82,6 +88,8 @@ func (l *List[T, ID]) PushBack(r Ref[T, ID]) {
 }
 
 // PushFront puts a value at the start of the list. r must not be used again.
+//
+//go:nosplit
 func (l *List[T, ID]) PushFront(r Ref[T, ID]) {
 	k := r.links
 	if k == nil || k.place != claimed {
@@ -155,6 +163,8 @@ func (l *List[T, ID]) PopBack() (Ref[T, ID], bool) {
 
 // Remove removes the value that has the links k from the list and returns its
 // list reference, or returns false if the value is not on any list.
+//
+//go:nosplit
 func (l *List[T, ID]) Remove(k *Links[T, ID]) (Ref[T, ID], bool) {
 	if k.place != l.place() {
 		return l.removeSlow(k)
