@@ -210,6 +210,16 @@ func (th *thread) tryMmap(fd, size, prot, flags int) (uintptr, error) {
 	return th.Call(th.t, unix.SYS_MMAP, 0, uintptr(size), uintptr(prot), uintptr(flags), uintptr(fd), 0)
 }
 
+// pageEdge returns the address of the end of a page that can be read and
+// written, behind which nothing can.
+func (th *thread) pageEdge() uintptr {
+	th.t.Helper()
+	page := th.Must(th.t, unix.SYS_MMAP, 0, 8192, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANON, ^uintptr(0), 0)
+	th.Must(th.t, unix.SYS_MUNMAP, page+4096, 4096)
+	return page + 4096
+}
+
 // munmap removes the process's mapping.
 func (p *process) munmap() {
 	p.t.Helper()

@@ -6,27 +6,474 @@ package syscalls
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"sentrybinder/pkg/abi/binder"
 )
+
+const oneWay = binder.TF_ONE_WAY
 
 // A synchronous transaction carries code, flags and data to the server, and a
 // reply back.
 func TestCall(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
-
 	client.startWriteRead(bcTransaction{code: 7, flags: binder.TF_ACCEPT_FDS, payload: payload{text("hello")}})
 	got := server.expect(brNoop, &message{
 		code: 7, flags: binder.TF_ACCEPT_FDS, pid: client.pid(), payload: payload{text("hello")},
 	})
-	server.write(bcReply{code: 9, payload: payload{text("world")}}, got.message(t).free())
+	server.write(bcReply{code: 9, flags: binder.TF_STATUS_CODE, payload: payload{text("world")}}, got.message(t).free())
 	server.expect(brNoop, brTransactionComplete)
 	client.finishExpect(brNoop, brTransactionComplete,
-		&message{reply: true, code: 9, payload: payload{text("world")}})
+		&message{reply: true, code: 9, flags: binder.TF_STATUS_CODE, payload: payload{text("world")}})
 }
 
-// The manager gives a node to a client, and is told of its references.
-func TestGive(t *testing.T) {
+// Flags that mean nothing to the driver are carried too.
+func TestFlagsAreCarried(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
-	h := server.give(client, 0x1000, 0x2000)
-	_ = h
+	const flags = ^uint32(binder.TF_ONE_WAY)
+	client.start(readSize, bcTransaction{flags: flags})
+	server.expect(brNoop, &message{flags: flags, pid: client.pid()})
+	server.write(bcReply{flags: flags})
+	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, flags: flags})
+}
+
+// The cookie, the sender's identity and the upper half of the handle in a
+// command do not count.
+func TestIgnoredFields(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: oneWay, edit: func(tr *binder.TransactionData) {
+		tr.Target = 1 << 32
+		tr.Cookie = 0x1234
+		tr.SenderPID = 1
+		tr.SenderEUID = 1
+	}})
+	server.expect(brNoop, &message{flags: oneWay})
+}
+
+// The completion of a one-way transaction is there at once. The receiver does
+// not learn the sender's process id.
+func TestOneWay(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{code: 1, flags: oneWay, payload: payload{text("hello")}})
+	client.expect(brNoop, brTransactionComplete)
+	server.expect(brNoop, &message{code: 1, flags: oneWay, payload: payload{text("hello")}})
+}
+
+// Of the one-way transactions to a node only one is being handled at a time:
+// the next comes when the buffer of the one before it is freed. They come in
+// order, from whomever they are.
+func TestOneWayOneAtATime(t *testing.T) {
+	server, client, other := newManager(t), newProcess(t), newProcess(t)
+	for code := range uint32(4) {
+		sender := []*process{client, other}[code%2]
+		sender.write(bcTransaction{code: code, flags: oneWay})
+		sender.expect(brNoop, brTransactionComplete)
+	}
+	for code := range uint32(4) {
+		got := server.expect(brNoop, &message{code: code, flags: oneWay})
+		server.expectNothing()
+		server.write(got.message(t).free())
+	}
+	server.expectNothing()
+}
+
+// Any thread of the process may free the buffer; the next transaction comes to
+// whichever reads.
+func TestOneWayFreedByAnotherThread(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	other := server.newLooper()
+	client.write(bcTransaction{code: 1, flags: oneWay}, bcTransaction{code: 2, flags: oneWay})
+	got := server.expect(brNoop, &message{code: 1, flags: oneWay})
+	server.startRead()
+	other.write(got.message(t).free())
+	server.finishExpect(brNoop, &message{code: 2, flags: oneWay})
+}
+
+// A one-way transaction that waits for its node does not hold up those to
+// other nodes.
+func TestOneWayOtherNode(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	h := server.give(client, 0x1000, 0)
+	client.write(
+		bcTransaction{code: 1, flags: oneWay},
+		bcTransaction{code: 2, flags: oneWay},
+		bcTransaction{handle: h, code: 3, flags: oneWay},
+	)
+	server.expect(brNoop, &message{code: 1, flags: oneWay})
+	server.expect(brNoop, &message{ptr: 0x1000, code: 3, flags: oneWay})
+}
+
+// A call overtakes one-way transactions that wait for their node, and does not
+// wait for the one that is being handled.
+func TestCallOvertakesOneWay(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{code: 1, flags: oneWay}, bcTransaction{code: 2, flags: oneWay})
+	client.expect(brNoop, brTransactionComplete, brTransactionComplete)
+	one := server.expect(brNoop, &message{code: 1, flags: oneWay})
+	client.start(readSize, bcTransaction{code: 3})
+	three := server.expect(brNoop, &message{code: 3, pid: client.pid()})
+	server.write(bcReply{}, three.message(t).free(), one.message(t).free())
+	client.finish().ok(t)
+	server.expect(brNoop, brTransactionComplete)
+	server.expect(brNoop, &message{code: 2, flags: oneWay})
+}
+
+// Calls are handled in the order in which they came.
+func TestCallsInOrder(t *testing.T) {
+	server := newManager(t)
+	clients := []*process{newProcess(t), newProcess(t), newProcess(t)}
+	for i, client := range clients {
+		client.startWriteRead(bcTransaction{code: uint32(i)})
+	}
+	for i, client := range clients {
+		server.expect(brNoop, &message{code: uint32(i), pid: client.pid()})
+		server.write(bcReply{code: uint32(i)})
+		server.expect(brNoop, brTransactionComplete)
+		client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: uint32(i)})
+	}
+}
+
+// newPeers returns the manager and a client of which each knows a node of the
+// other's: for the manager it is handle 1, for the client handle 0. The
+// client's node is clientNode.
+func newPeers(t *testing.T) (manager, client *process, h uint32) {
+	manager, client = newManager(t), newProcess(t)
+	return manager, client, client.offer(manager, clientNode)
+}
+
+// clientNode is the pointer of the client's node in newPeers; its cookie is
+// clientNode+1.
+const clientNode = 0x5000
+
+// offer makes the process give the manager a node and returns the handle. The
+// process has acknowledged the references; nothing else is left of it.
+func (p *process) offer(manager *process, ptr uint64) uint32 {
+	p.t.Helper()
+	p.start(readSize, bcTransaction{payload: payload{node(ptr, ptr+1)}})
+	request := manager.read().message(p.t)
+	h := request.handle(0)
+	manager.write(bcIncrefs(h), bcAcquire(h), bcReply{}, request.free())
+	manager.expect(brNoop, brTransactionComplete)
+	answer := p.finishExpect(brNoop, brIncrefs(ptr, ptr+1), brAcquire(ptr, ptr+1), brTransactionComplete, &message{reply: true})
+	p.write(bcIncrefsDone(ptr, ptr+1), bcAcquireDone(ptr, ptr+1), answer.message(p.t).free())
+	return h
+}
+
+// replyAndWait replies to a nested call and then waits for the reply to the
+// call that it is nested in.
+func (th *thread) replyAndWait(reply bcReply) {
+	th.t.Helper()
+	expect(th.t, th.writeRead(readSize, reply).ok(th.t), brNoop, brTransactionComplete)
+	th.startRead()
+}
+
+// A server can call back. The call comes to the very thread that waits, though
+// another is free.
+func TestNestedCall(t *testing.T) {
+	manager, client, h := newPeers(t)
+	idle := client.newLooper()
+	idle.startRead()
+
+	client.startWriteRead(bcTransaction{code: 1})
+	manager.expect(brNoop, &message{code: 1, pid: client.pid()})
+	manager.startWriteRead(bcTransaction{handle: h, code: 2})
+	client.finishExpect(brNoop, brTransactionComplete,
+		&message{ptr: clientNode, cookie: clientNode + 1, code: 2, pid: manager.pid()})
+	client.replyAndWait(bcReply{code: 3})
+	manager.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 3})
+	manager.write(bcReply{code: 4})
+	client.finishExpect(brNoop, &message{reply: true, code: 4})
+	require.Equal(t, "S", idle.State())
+}
+
+// So can a third process, further down the chain.
+func TestNestedCallThroughThird(t *testing.T) {
+	manager, client, toClient := newPeers(t)
+	third := newProcess(t)
+	toThird := third.offer(manager, 0x7000)
+	// The third process gets to know the client's node.
+	_, answer := third.call(manager.thread, bcTransaction{}, payload{handle(toClient)})
+	thirdToClient := answer.handle(0)
+	idle := client.newLooper()
+	idle.startRead()
+
+	client.startWriteRead(bcTransaction{code: 1})
+	manager.read()
+	manager.startWriteRead(bcTransaction{handle: toThird, code: 2})
+	third.expect(brNoop, &message{ptr: 0x7000, cookie: 0x7001, code: 2, pid: manager.pid()})
+	third.startWriteRead(bcTransaction{handle: thirdToClient, code: 3})
+	client.finishExpect(brNoop, brTransactionComplete,
+		&message{ptr: clientNode, cookie: clientNode + 1, code: 3, pid: third.pid()})
+	client.replyAndWait(bcReply{code: 4})
+	third.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 4})
+	third.write(bcReply{code: 5})
+	manager.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 5})
+	manager.write(bcReply{code: 6})
+	client.finishExpect(brNoop, &message{reply: true, code: 6})
+}
+
+// A one-way transaction to a process in the chain does not go to the thread
+// that waits.
+func TestNestedOneWay(t *testing.T) {
+	manager, client, h := newPeers(t)
+	other := client.newLooper()
+	client.startWriteRead(bcTransaction{code: 1})
+	manager.read()
+	manager.write(bcTransaction{handle: h, code: 2, flags: oneWay})
+	manager.expect(brNoop, brTransactionComplete)
+	other.expect(brNoop, &message{ptr: clientNode, cookie: clientNode + 1, code: 2, flags: oneWay})
+	manager.write(bcReply{code: 3})
+	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 3})
+}
+
+// A call from outside the chain does not go to the thread that waits.
+func TestCallFromOutsideTheChain(t *testing.T) {
+	manager, client, h := newPeers(t)
+	other, callee := manager.newLooper(), client.newLooper()
+	client.startWriteRead(bcTransaction{code: 1})
+	manager.read()
+	other.startWriteRead(bcTransaction{handle: h, code: 2})
+	require.Equal(t, "S", client.State())
+	callee.expect(brNoop, &message{ptr: clientNode, cookie: clientNode + 1, code: 2, pid: manager.pid()})
+	callee.write(bcReply{code: 3})
+	other.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 3})
+	manager.write(bcReply{code: 4})
+	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 4})
+}
+
+// Two threads can call each other's process to a great depth.
+func TestDeepChain(t *testing.T) {
+	const depth = 50
+	manager, client, h := newPeers(t)
+	client.start(readSize, bcTransaction{code: 0})
+	manager.expect(brNoop, &message{code: 0, pid: client.pid()})
+	for i := uint32(1); i < depth; i++ {
+		if i%2 == 1 {
+			manager.start(readSize, bcTransaction{handle: h, code: i})
+			client.finishExpect(brNoop, brTransactionComplete,
+				&message{ptr: clientNode, cookie: clientNode + 1, code: i, pid: manager.pid()})
+		} else {
+			client.start(readSize, bcTransaction{code: i})
+			manager.finishExpect(brNoop, brTransactionComplete, &message{code: i, pid: client.pid()})
+		}
+	}
+	from, to := client, manager
+	for i := uint32(depth - 1); i > 0; i-- {
+		from.replyAndWait(bcReply{code: i})
+		if i == depth-1 {
+			// This one has not yet read anything since its call.
+			to.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: i})
+		} else {
+			to.finishExpect(brNoop, &message{reply: true, code: i})
+		}
+		from, to = to, from
+	}
+	manager.write(bcReply{code: 0})
+	client.finishExpect(brNoop, &message{reply: true})
+}
+
+// A thread that waits for a reply cannot make another call; one-way
+// transactions it can make.
+func TestCallWhileWaiting(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{code: 1})
+	client.write(bcTransaction{code: 2})
+	client.expect(brNoop, brTransactionComplete, brFailedReply)
+	client.write(bcTransaction{code: 3, flags: oneWay})
+	client.expect(brNoop, brTransactionComplete)
+	server.expect(brNoop, &message{code: 1, pid: client.pid()})
+	server.write(bcReply{code: 4})
+	client.expect(brNoop, &message{reply: true, code: 4})
+}
+
+// Another thread of the same process can.
+func TestCallsOfTwoThreads(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	second := client.newThread()
+	client.startWriteRead(bcTransaction{code: 1})
+	second.startWriteRead(bcTransaction{code: 2})
+	server.expect(brNoop, &message{code: 1, pid: client.pid()})
+	other := server.newLooper()
+	other.expect(brNoop, &message{code: 2, pid: client.pid()})
+	other.write(bcReply{code: 20})
+	second.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 20})
+	server.write(bcReply{code: 10})
+	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 10})
+}
+
+// A reply without a call fails.
+func TestReplyToNothing(t *testing.T) {
+	newManager(t)
+	p := newProcess(t)
+	p.write(bcReply{})
+	p.expect(brNoop, brFailedReply)
+}
+
+// There is nothing to reply to after a one-way transaction.
+func TestReplyToOneWay(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: oneWay})
+	server.read()
+	server.write(bcReply{})
+	server.expect(brNoop, brFailedReply)
+}
+
+// A call is replied to once.
+func TestReplyTwice(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.start(readSize, bcTransaction{})
+	server.read()
+	r := server.writeRead(readSize, bcReply{code: 1}, bcReply{code: 2})
+	expect(t, r.ok(t), brNoop, brTransactionComplete, brFailedReply)
+	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 1})
+	client.expectNothing()
+}
+
+// Only the thread that received a call can reply to it.
+func TestReplyByAnotherThread(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	other := server.newThread()
+	client.start(readSize, bcTransaction{})
+	server.read()
+	other.write(bcReply{code: 1})
+	other.expect(brNoop, brFailedReply)
+	server.write(bcReply{code: 2})
+	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 2})
+}
+
+// A thread that waits for a reply cannot reply to what it was called for.
+func TestReplyWhileWaiting(t *testing.T) {
+	manager, client, h := newPeers(t)
+	client.start(readSize, bcTransaction{code: 1})
+	manager.read()
+	manager.write(bcTransaction{handle: h, code: 2})
+	manager.write(bcReply{code: 3})
+	manager.expect(brNoop, brTransactionComplete, brFailedReply)
+	client.finishExpect(brNoop, brTransactionComplete,
+		&message{ptr: clientNode, cookie: clientNode + 1, code: 2, pid: manager.pid()})
+}
+
+// A reply marked as one-way is a reply.
+func TestReplyOneWay(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.start(readSize, bcTransaction{})
+	server.read()
+	server.write(bcReply{flags: oneWay})
+	server.expect(brNoop, brTransactionComplete)
+	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, flags: oneWay})
+}
+
+// A reply that fails fails the call.
+func TestFailingReply(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.start(readSize, bcTransaction{})
+	server.read()
+	server.write(bcReply{edit: func(tr *binder.TransactionData) { tr.Buffer, tr.DataSize = badAddress, 8 }})
+	server.expect(brNoop, brTransactionComplete)
+	client.finishExpect(brNoop, brTransactionComplete, brFailedReply)
+	server.write(bcReply{})
+	server.expect(brNoop, brFailedReply)
+}
+
+// A call whose data cannot be read fails, and so does one whose offsets
+// cannot.
+func TestUnreadableData(t *testing.T) {
+	for name, edit := range map[string]func(*binder.TransactionData){
+		"data":    func(tr *binder.TransactionData) { tr.Buffer, tr.DataSize = badAddress, 100 },
+		"null":    func(tr *binder.TransactionData) { tr.Buffer, tr.DataSize = 0, 100 },
+		"offsets": func(tr *binder.TransactionData) { tr.Offsets, tr.OffsetsSize = badAddress, 8 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, client := newManager(t), newProcess(t)
+			for _, flags := range []uint32{0, oneWay} {
+				client.write(bcTransaction{flags: flags, payload: payload{text("hello")}, edit: edit})
+				client.expect(brNoop, brFailedReply)
+			}
+			server.expectNothing()
+		})
+	}
+}
+
+// Data that becomes unreadable in the middle fails the transaction too.
+func TestDataFaultsInTheMiddle(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	edge := client.pageEdge()
+	client.write(bcTransaction{edit: func(tr *binder.TransactionData) {
+		tr.Buffer, tr.DataSize = uint64(edge-4096), 8192
+	}})
+	client.expect(brNoop, brFailedReply)
+	server.expectNothing()
+}
+
+// Empty data and offsets may be anywhere.
+func TestNoData(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: oneWay, edit: func(tr *binder.TransactionData) {
+		tr.Buffer, tr.Offsets = badAddress, badAddress
+	}})
+	server.expect(brNoop, &message{flags: oneWay})
+}
+
+// Data of many pages arrives whole, from any alignment.
+func TestLargeData(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	for _, size := range []int{1, 7, 4095, 4096, 4097, 20000, 65536} {
+		want := payload{space(size)}
+		client.start(readSize, bcTransaction{payload: want})
+		got := server.expect(brNoop, &message{pid: client.pid(), payload: want})
+		server.write(got.message(t).free(), bcReply{payload: want})
+		server.expect(brNoop, brTransactionComplete)
+		got = client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, payload: want})
+		client.write(got.message(t).free())
+	}
+}
+
+// TF_CLEAR_BUF: nothing can be read of the data after the buffer is freed.
+func TestClearBuffer(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.start(readSize, bcTransaction{payload: payload{text("public")}, flags: binder.TF_CLEAR_BUF})
+	got := server.read().message(t)
+	server.write(got.free(), bcReply{payload: payload{text("secret")}, flags: binder.TF_CLEAR_BUF})
+	answer := client.finish().ok(t).message(t)
+	client.write(answer.free())
+	for _, tc := range []struct {
+		p *process
+		m *message
+	}{{server, got}, {client, answer}} {
+		left, err := tc.p.ReadMemory(t, uintptr(tc.m.buffer), 6)
+		if err == nil {
+			require.Equal(t, make([]byte, 6), left)
+		}
+	}
+}
+
+// TF_UPDATE_TXN replaces nothing in a process that is not frozen.
+func TestUpdateTransaction(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	const flags = oneWay | binder.TF_UPDATE_TXN
+	for code := range uint32(3) {
+		client.write(bcTransaction{code: code, flags: flags})
+		client.expect(brNoop, brTransactionComplete)
+	}
+	for code := range uint32(3) {
+		got := server.expect(brNoop, &message{code: code, flags: flags})
+		server.write(got.message(t).free())
+	}
+}
+
+// Many commands can be written at once, and their completions read at once.
+func TestManyInOneWrite(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	var cmds []command
+	want := []br{brNoop}
+	for code := range uint32(20) {
+		cmds = append(cmds, bcTransaction{code: code, flags: oneWay})
+		want = append(want, brTransactionComplete)
+	}
+	client.write(cmds...)
+	client.expect(want...)
+	for code := range uint32(20) {
+		got := server.expect(brNoop, &message{code: code, flags: oneWay})
+		server.write(got.message(t).free())
+	}
 }

@@ -101,11 +101,9 @@ func TestWriteBufferFault(t *testing.T) {
 	require.Equal(t, unix.EFAULT, r.err)
 	require.Zero(t, r.writeConsumed)
 
-	// The last four bytes of a page, before a page that is not there.
-	page := p.Must(t, unix.SYS_MMAP, 0, 8192, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON, ^uintptr(0), 0)
-	p.Must(t, unix.SYS_MUNMAP, page+4096, 4096)
-	require.NoError(t, p.WriteMemory(t, page+4096-8, append(bcExitLooper, bc(binder.BC_INCREFS)...)))
-	p.startRaw(binder.WriteRead{WriteSize: 12, WriteBuffer: uint64(page + 4096 - 8)})
+	edge := p.pageEdge()
+	require.NoError(t, p.WriteMemory(t, edge-8, append(bcExitLooper, bc(binder.BC_INCREFS)...)))
+	p.startRaw(binder.WriteRead{WriteSize: 12, WriteBuffer: uint64(edge - 8)})
 	r = p.finish()
 	require.Equal(t, unix.EFAULT, r.err)
 	require.Equal(t, 4, r.writeConsumed)
@@ -288,9 +286,7 @@ func TestReadBufferFault(t *testing.T) {
 func TestReadBufferFaultInTransaction(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{code: 3})
-	page := server.Must(t, unix.SYS_MMAP, 0, 8192, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON, ^uintptr(0), 0)
-	server.Must(t, unix.SYS_MUNMAP, page+4096, 4096)
-	server.startRaw(binder.WriteRead{ReadSize: 4096, ReadBuffer: uint64(page + 4096 - 12)})
+	server.startRaw(binder.WriteRead{ReadSize: 4096, ReadBuffer: uint64(server.pageEdge() - 12)})
 	r := server.finish()
 	require.Equal(t, unix.EFAULT, r.err)
 	client.finishExpect(brNoop, brTransactionComplete, brFailedReply)

@@ -44,7 +44,7 @@ const (
 	// scratchOffset is where a thread's scratch memory begins, after its slot
 	// and its stack.
 	scratchOffset = 4<<10 + stackSize
-	threadSize    = 2 * chunkSize
+	threadSize    = 4 * chunkSize
 
 	// ScratchSize is the size of a thread's scratch memory.
 	ScratchSize = threadSize - scratchOffset
