@@ -27,13 +27,15 @@ set -- "$binary" -test.v=test2json -test.paniconexit0 -test.timeout=$((timeout *
 
 # sandbox runs a command in a sandbox on platform $1. The output goes through a
 # pipe: a sandbox writes to a regular file at an offset of its own, over what
-# others write.
+# others write. What made the sentry panic, if anything did, comes last.
 sandbox() {
-	local platform=$1 rootless=
+	local platform=$1 panic=$TEST_TMPDIR/panic rootless="" status=0
 	shift
 	[[ $(id -u) == 0 ]] || rootless=--rootless
-	"$RUNSC" $rootless --platform="$platform" --network=none --ignore-cgroups \
-		"do" "$@" | cat
+	"$RUNSC" $rootless --platform="$platform" --network=none --ignore-cgroups --panic-log="$panic" \
+		"do" "$@" | cat || status=$?
+	[[ ! -s $panic ]] || cat "$panic"
+	return $status
 }
 
 # linux runs a command under the Linux driver written in language $1.

@@ -34,13 +34,20 @@ type step struct {
 }
 
 var steps = []step{
-	{"gofmt", check("sh", "-c", "! gofmt -l examples pkg runsc test tools 2>&1 | grep .")},
+	{"gofmt", check("sh", "-c", "! find . -path ./build -prune -o -name '*.go' -print0 | xargs -0 gofmt -l 2>&1 | grep .")},
 	{"go vet", check("go", "vet", "./...")},
 	{"generated code", check("make", "--no-print-directory", "check-generated")},
 	{"checklocks", check("make", "--no-print-directory", "checklocks")},
+	{"BUILD files", check("sh", "-c", buildFiles)},
 	{"unit tests with the race detector", unitTests},
 	{"bazel test //...", bazelTests},
 }
+
+// buildFiles names the packages, and those with tests, that Bazel does not know.
+const buildFiles = `! go list -f '{{.Dir}} {{if or .TestGoFiles .XTestGoFiles}}_test{{else}}_library{{end}}(' ./... |
+	while read -r dir rule; do
+		grep -qs "$rule" "$dir/BUILD.bazel" || echo "$dir: no rule go$rule...) in BUILD.bazel"
+	done | grep .`
 
 func main() {
 	var rows []row
