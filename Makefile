@@ -49,6 +49,14 @@ test: tools ## Run every check and test, and count what ran where.
 	@$(NEED) gcc="gcc libc6-dev"
 	@$(GO) run ./tools/test
 
+# Figures are comparable within a run only. The peers run in turn.
+.PHONY: bench
+bench: runsc ## Run all benchmarks, each beside its peers.
+	@$(GO) test -run '^$$' -bench . -benchmem ./pkg/binder/...
+	@CGO_ENABLED=0 $(GO) build -o build/roundtrip ./test/benchmarks/roundtrip
+	@for bytes in 0 128 4096 65536; do echo; \
+		bin/runsc --network=none --ignore-cgroups do build/roundtrip -bytes $$bytes | cat; done
+
 .PHONY: clean
 clean: ## Remove everything that was built.
 	rm -rf --one-file-system bin build
