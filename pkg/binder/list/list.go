@@ -73,7 +73,7 @@ func (l *List[T, ID]) start(k *Links[T, ID]) {
 //go:nosplit
 func (l *List[T, ID]) PushBack(r Ref[T, ID]) {
 	k := r.links
-	if k == nil || k.place != claimed {
+	if !k.held() {
 		violation(badPush)
 		return
 	}
@@ -84,7 +84,7 @@ func (l *List[T, ID]) PushBack(r Ref[T, ID]) {
 	} else {
 		l.start(k)
 	}
-	k.place = l.place()
+	k.place.RacyStore(l.place())
 }
 
 // PushFront puts a value at the start of the list. r must not be used again.
@@ -92,7 +92,7 @@ func (l *List[T, ID]) PushBack(r Ref[T, ID]) {
 //go:nosplit
 func (l *List[T, ID]) PushFront(r Ref[T, ID]) {
 	k := r.links
-	if k == nil || k.place != claimed {
+	if !k.held() {
 		violation(badPush)
 		return
 	}
@@ -103,7 +103,7 @@ func (l *List[T, ID]) PushFront(r Ref[T, ID]) {
 	} else {
 		l.start(k)
 	}
-	k.place = l.place()
+	k.place.RacyStore(l.place())
 }
 
 // PushBackList moves everything on m to the end of l, in order and in constant
@@ -166,7 +166,7 @@ func (l *List[T, ID]) PopBack() (Ref[T, ID], bool) {
 //
 //go:nosplit
 func (l *List[T, ID]) Remove(k *Links[T, ID]) (Ref[T, ID], bool) {
-	if k.place != l.place() {
+	if k.place.Load() != l.place() {
 		return l.removeSlow(k)
 	}
 	return l.unlink(k), true
@@ -186,16 +186,16 @@ func (l *List[T, ID]) removeSlow(k *Links[T, ID]) (Ref[T, ID], bool) {
 
 // Contains returns true if the value that has the links k is on the list.
 func (l *List[T, ID]) Contains(k *Links[T, ID]) bool {
-	if l.mixed && k.place != l.place() && k.Linked() {
+	if l.mixed && k.place.Load() != l.place() && k.Linked() {
 		l.settle()
 	}
-	return k.place == l.place()
+	return k.place.Load() == l.place()
 }
 
 // settle gives everything on the list the list's own label.
 func (l *List[T, ID]) settle() {
 	for k := l.head; k != nil; k = k.next {
-		k.place = l.place()
+		k.place.RacyStore(l.place())
 	}
 	l.mixed = false
 }
@@ -214,7 +214,7 @@ func (l *List[T, ID]) unlink(k *Links[T, ID]) Ref[T, ID] {
 		l.tail = prev
 	}
 	k.next, k.prev = nil, nil
-	k.place = claimed
+	k.place.RacyStore(claimed)
 	return Ref[T, ID]{k}
 }
 

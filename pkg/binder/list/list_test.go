@@ -356,9 +356,9 @@ func TestSpliceIsConstantTime(t *testing.T) {
 	var l, m List[item, left]
 	fill(&l, "a")
 	vs := fill(&m, "b", "c", "d")
-	place := vs[1].left.place
+	place := vs[1].left.place.Load()
 	l.PushBackList(&m)
-	require.Equal(t, place, vs[1].left.place)
+	require.Equal(t, place, vs[1].left.place.Load())
 	require.True(t, l.mixed)
 
 	// Values that are on no list are not looked for.
@@ -371,16 +371,16 @@ func TestSpliceIsConstantTime(t *testing.T) {
 	require.True(t, l.mixed)
 
 	require.True(t, l.Contains(&vs[1].left))
-	require.NotEqual(t, place, vs[1].left.place)
+	require.NotEqual(t, place, vs[1].left.place.Load())
 	require.False(t, l.mixed)
 
 	// A list that gets everything gets the label as well.
-	place = vs[1].left.place
+	place = vs[1].left.place.Load()
 	l.PushFrontList(&m)
 	m.PushBackList(&l)
 	require.False(t, m.mixed)
 	require.True(t, m.Contains(&vs[1].left))
-	require.Equal(t, place, vs[1].left.place)
+	require.Equal(t, place, vs[1].left.place.Load())
 	require.Zero(t, l.label)
 }
 

@@ -40,11 +40,14 @@ type Links[T Counted, ID any] struct {
 
 	next, prev *Links[T, ID]
 
-	// place is where the list reference is. It belongs to the holder of the
-	// Ref or, while the value is on a list, of the list's lock.
-	place uint64
+	// place is where the list reference is. Only the owner of the reference
+	// changes it: the list, which is locked, or the holder of a Ref, who need
+	// not have the lock. Whoever has the lock may read it.
+	place atomicbitops.Uint64
 
-	// taken is 1 while there is a list reference.
+	// taken is 1 while there is a list reference. It decides between those who
+	// want to claim it. Had place been used for that, it would have to be
+	// changed atomically by each push and removal.
 	taken atomicbitops.Uint32
 
 	// value is the value that has these links, and count is its count. Both
@@ -67,7 +70,7 @@ func (k *Links[T, ID]) Claim(v T) (Ref[T, ID], bool) {
 	k.value = v
 	k.count = v.counter()
 	k.count.inc()
-	k.place = claimed
+	k.place.Store(claimed)
 	return Ref[T, ID]{k}, true
 }
 
@@ -80,10 +83,15 @@ func within[T Counted, ID any](k *Links[T, ID], v T) bool {
 }
 
 // Linked returns true if the value is on a list. The caller holds the lock of
-// every list that the value can be on, and the Ref or the lock that keeps
-// others from claiming it.
+// the lists that the value can be on.
 func (k *Links[T, ID]) Linked() bool {
-	return k.place >= onList
+	return k.place.Load() >= onList
+}
+
+// held returns true if k is not nil and its list reference is a Ref, which the
+// caller has.
+func (k *Links[T, ID]) held() bool {
+	return k != nil && k.place.RacyLoad() == claimed
 }
 
 // Pair ends the building of a value: it returns a reference that can be shared
@@ -145,11 +153,11 @@ func (r *Ref[T, ID]) Arc() Arc[T] {
 		return Arc[T]{}
 	}
 	a := Arc[T]{k.value, k.count}
-	if k.place != claimed {
+	if !k.held() {
 		violation("list reference given up that is on a list or is no more")
 		return a.Clone()
 	}
-	k.place = unclaimed
+	k.place.Store(unclaimed)
 	k.taken.Store(0)
 	return a
 }

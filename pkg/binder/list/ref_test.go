@@ -96,6 +96,56 @@ func TestClaimConcurrent(t *testing.T) {
 	require.Equal(t, 1, v.destroyed)
 }
 
+// TestClaimWhileLooking claims and gives up without the lock while somebody who
+// has it asks where the value is. The race detector has the last word.
+func TestClaimWhileLooking(t *testing.T) {
+	const times = 1000
+	v := new(red)
+	u := NewUnique(v)
+	a := u.Share()
+	var mu sync.Mutex
+	var l List[item, left]
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for i := range times {
+				r, ok := v.left.Claim(v)
+				if !ok {
+					continue
+				}
+				if i%2 == 0 {
+					r.Release(ctx)
+					continue
+				}
+				mu.Lock()
+				l.PushBack(r)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Go(func() {
+		for range times {
+			mu.Lock()
+			linked := v.left.Linked()
+			if l.Contains(&v.left) != linked {
+				t.Error("linked, but on no list")
+			}
+			r, ok := l.Remove(&v.left)
+			mu.Unlock()
+			if ok != linked {
+				t.Error("linked, but not removed")
+			}
+			r.Release(ctx)
+		}
+	})
+	wg.Wait()
+	if r, ok := l.PopFront(); ok {
+		r.Release(ctx)
+	}
+	a.Release(ctx)
+	require.Equal(t, 1, v.destroyed)
+}
+
 func TestClaimForOther(t *testing.T) {
 	v, w := new(red), new(red)
 	u, x := NewUnique(v), NewUnique(w)

@@ -143,7 +143,7 @@ func (k *Links[T, ID]) StateLoad(_ context.Context, m state.Source) {
 	m.Load(1, &k.taken)
 	m.Load(2, &k.next)
 	if k.taken.Load() != 0 {
-		k.place = claimed
+		k.place.Store(claimed)
 		k.count = k.value.counter()
 	}
 }
@@ -173,10 +173,10 @@ func (l *List[T, ID]) StateLoad(_ context.Context, m state.Source) {
 func (l *List[T, ID]) afterLoad() {
 	l.label = lastLabel.Add(1)
 	for k := l.head; k != nil; k = k.next {
-		if k.place != claimed {
+		if !k.held() {
 			state.Failf("list: value is twice on a list or has no list reference")
 		}
-		k.place = l.place()
+		k.place.Store(l.place())
 		k.prev = l.tail
 		l.tail = k
 	}
