@@ -104,11 +104,7 @@ func (c *Context) setManager(p *Process, caller auth.KUID, object *binder.FlatOb
 	if n == nil {
 		n = p.newNodeLocked(object)
 	}
-	// The manager holds references to itself for ever, and isn't told.
-	n.localStrong++
-	n.localWeak++
-	n.hasStrong, n.hasWeak = true, true
-	c.manager = list.BorrowOf(n).Arc()
+	c.manager = n.becomeManagerLocked() // +checklocksignore: n.owner is p.
 	return nil
 }
 

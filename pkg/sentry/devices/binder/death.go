@@ -73,12 +73,18 @@ func (d *death) take(context.Context, *Thread) delivery {
 func (p *Process) requestDeath(handle uint32, cookie uint64) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
-	r := p.refLocked(handle, false)
-	if r == nil || r.death.Ok() {
+	if r := p.refLocked(handle, false); r != nil {
+		r.requestDeathLocked(cookie) // +checklocksignore: r.proc is p.
+	}
+}
+
+// +checklocks:r.proc.refsMu
+func (r *Ref) requestDeathLocked(cookie uint64) {
+	if r.death.Ok() {
 		return
 	}
-	p.stats().created(objectDeath)
-	fresh := list.NewUnique(&death{proc: p, cookie: cookie})
+	r.proc.stats().created(objectDeath)
+	fresh := list.NewUnique(&death{proc: r.proc, cookie: cookie})
 	r.death = fresh.Share()
 
 	n := r.node()
@@ -124,21 +130,26 @@ func (r *Ref) announceDeath() {
 func (p *Process) clearDeath(ctx context.Context, th *Thread, handle uint32, cookie uint64) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
-	r := p.refLocked(handle, false)
-	if r == nil || !r.death.Ok() || r.death.Get().cookie != cookie {
+	if r := p.refLocked(handle, false); r != nil {
+		r.clearDeathLocked(ctx, th, cookie) // +checklocksignore: r.proc is p.
+	}
+}
+
+// +checklocks:r.proc.refsMu
+func (r *Ref) clearDeathLocked(ctx context.Context, th *Thread, cookie uint64) {
+	if !r.death.Ok() || r.death.Get().cookie != cookie {
 		return
 	}
 	held := r.death.Take()
 	d := held.Get()
-	p.mu.Lock()
+	d.proc.mu.Lock()
 	if d.on == nil {
-		d.state = deathClear
-		p.queueForLooperLocked(th, d)
+		d.finishLocked(th)
 	} else {
 		// It's queued or delivered; BC_DEAD_BINDER_DONE goes on from here.
 		d.state = deathDeadAndClear
 	}
-	p.mu.Unlock()
+	d.proc.mu.Unlock()
 	held.Release(ctx)
 }
 
@@ -147,30 +158,41 @@ func (p *Process) deadBinderDone(ctx context.Context, th *Thread, cookie uint64)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for w := range p.deliveredDeath.items.All() {
-		d := w.(*death)
-		if d.cookie != cookie {
-			continue
+		if d := w.(*death); d.cookie == cookie {
+			d.answeredLocked(ctx, th) // +checklocksignore: d.proc is p.
+			return
 		}
-		kept := list.BorrowOf(d).Arc()
-		dequeue(ctx, d)
-		if d.state == deathDeadAndClear {
-			d.state = deathClear
-			p.queueForLooperLocked(th, d)
-		}
-		kept.Release(ctx)
-		return
 	}
 }
 
-// queueForLooperLocked queues w for th, which makes the call that leads to it,
-// if th is a looper, and else for whichever thread comes first.
+// +checklocks:d.proc.mu
+func (d *death) answeredLocked(ctx context.Context, th *Thread) {
+	kept := list.BorrowOf(d).Arc()
+	dequeue(ctx, d)
+	if d.state == deathDeadAndClear {
+		d.finishLocked(th)
+	}
+	kept.Release(ctx)
+}
+
+// finishLocked queues BR_CLEAR_DEATH_NOTIFICATION_DONE, for th, whose command
+// led to it.
 //
-// +checklocks:p.mu
-func (p *Process) queueForLooperLocked(th *Thread, w work) {
+// +checklocks:d.proc.mu
+func (d *death) finishLocked(th *Thread) {
+	d.state = deathClear
+	th.queueForLooperLocked(d) // +checklocksignore: th.proc is d.proc.
+}
+
+// queueForLooperLocked queues w for th, if it is a looper, and else for whichever
+// thread comes first.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) queueForLooperLocked(w work) {
 	if th.looper&(looperRegistered|looperEntered) != 0 {
 		th.queueLocked(w)
 		return
 	}
-	p.todo.pushBack(w)
-	p.wakeupLocked()
+	th.proc.todo.pushBack(w)
+	th.proc.wakeupLocked()
 }

@@ -144,7 +144,7 @@ func (p *Process) releaseRefs(ctx context.Context) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	for _, r := range p.refs {
-		r.removeLocked(ctx)
+		r.removeLocked(ctx) // +checklocksignore: r.proc is p.
 	}
 	p.handles = handleTable{}
 }

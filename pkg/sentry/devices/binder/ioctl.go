@@ -27,9 +27,9 @@ func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 		return nil
 	}
 	err := th.ioctl(task, uio, request, arg, nonBlocking)
-	p.mu.Lock()
+	th.proc.mu.Lock()
 	th.needReturn = false
-	p.mu.Unlock()
+	th.proc.mu.Unlock()
 	return err
 }
 

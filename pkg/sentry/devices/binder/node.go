@@ -112,6 +112,17 @@ func (p *Process) newNodeLocked(object *binder.FlatObject) *Node {
 	return n
 }
 
+// becomeManagerLocked returns the context's reference to n, its new manager. The
+// manager holds references to itself for ever, and isn't told.
+//
+// +checklocks:n.owner.mu
+func (n *Node) becomeManagerLocked() list.Arc[*Node] {
+	n.localStrong++
+	n.localWeak++
+	n.hasStrong, n.hasWeak = true, true
+	return list.BorrowOf(n).Arc()
+}
+
 // incLocked adds a reference: strong or weak, by a Ref (internal) or by the
 // owner's own buffers.
 //
@@ -133,7 +144,7 @@ func (n *Node) incLocked(ctx context.Context, strong, internal bool, th *Thread)
 		}
 		if !n.hasStrong && th != nil {
 			dequeue(ctx, n)
-			th.todo.pushBack(n)
+			th.todo.pushBack(n) // +checklocksignore: th.proc is n.owner.
 		}
 		return nil
 	}
@@ -144,7 +155,7 @@ func (n *Node) incLocked(ctx context.Context, strong, internal bool, th *Thread)
 		if th == nil {
 			return linuxerr.EINVAL
 		}
-		th.todo.pushBack(n)
+		th.todo.pushBack(n) // +checklocksignore: th.proc is n.owner.
 	}
 	return nil
 }
@@ -244,10 +255,13 @@ func (n *Node) take(ctx context.Context, _ *Thread) delivery {
 func (p *Process) acknowledge(ctx context.Context, strong bool, pc *binder.PtrCookie) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := p.nodeLocked(pc.Ptr)
-	if n == nil || n.cookie != pc.Cookie {
-		return
+	if n := p.nodeLocked(pc.Ptr); n != nil && n.cookie == pc.Cookie {
+		n.acknowledgeLocked(ctx, strong) // +checklocksignore: n.owner is p.
 	}
+}
+
+// +checklocks:n.owner.mu
+func (n *Node) acknowledgeLocked(ctx context.Context, strong bool) {
 	pending := &n.pendingWeak
 	if strong {
 		pending = &n.pendingStrong

@@ -291,9 +291,9 @@ func (c *composer) translateBinder(o *binder.FlatObject) error {
 
 	handle, err := c.t.to.acquireNode(c.task, n, strong, c.th)
 	if err != nil {
-		p.mu.Lock()
+		n.owner.mu.Lock()
 		n.dropIfUnusedLocked(c.task)
-		p.mu.Unlock()
+		n.owner.mu.Unlock()
 		return err
 	}
 	o.Type = binder.BINDER_TYPE_HANDLE
@@ -340,9 +340,9 @@ func (c *composer) translateHandle(o *binder.FlatObject) error {
 // Preconditions: No lock is held.
 func (p *Process) freeBuffer(ctx context.Context, b *buffer) {
 	if n := b.targetNode.Get(); n != nil && b.async {
-		p.mu.Lock()
+		n.owner.mu.Lock()
 		n.nextAsyncLocked(ctx)
-		p.mu.Unlock()
+		n.owner.mu.Unlock()
 	}
 	p.discardBuffer(ctx, b, b.offsetsSize)
 }
@@ -386,7 +386,7 @@ func (p *Process) releaseObject(ctx context.Context, b *buffer, offset uint64) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if node := p.nodeLocked(o.Binder); node != nil {
-			node.decLocked(ctx, o.Type == binder.BINDER_TYPE_BINDER, false)
+			node.decLocked(ctx, o.Type == binder.BINDER_TYPE_BINDER, false) // +checklocksignore: node.owner is p.
 		}
 	case binder.BINDER_TYPE_HANDLE, binder.BINDER_TYPE_WEAK_HANDLE:
 		o.UnmarshalUnsafe(raw[:])

@@ -22,7 +22,7 @@ func (p *Process) readiness() waiter.EventMask {
 	defer p.mu.Unlock()
 	for _, held := range p.threads {
 		if th := held.Get(); th.goroutine.Load() == caller {
-			if th.hasWorkLocked(th.takesProcWorkLocked()) {
+			if th.readyLocked() { // +checklocksignore: th.proc is p.
 				return waiter.ReadableEvents
 			}
 			return 0
@@ -33,3 +33,8 @@ func (p *Process) readiness() waiter.EventMask {
 	}
 	return 0
 }
+
+// readyLocked returns whether a read by th would return at once.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) readyLocked() bool { return th.hasWorkLocked(th.takesProcWorkLocked()) }

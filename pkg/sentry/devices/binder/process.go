@@ -162,11 +162,7 @@ func (p *Process) flush() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, held := range p.threads {
-		th := held.Get()
-		th.needReturn = true
-		if th.looper&looperWaiting != 0 {
-			th.signal()
-		}
+		held.Get().makeReturnLocked() // +checklocksignore: its proc is p.
 	}
 }
 
@@ -190,7 +186,8 @@ func (p *Process) release(ctx context.Context) {
 	var bereaved []*Ref
 	p.mu.Lock()
 	for _, held := range p.nodes {
-		bereaved = append(bereaved, held.Get().releaseLocked(ctx, &unread)...)
+		refs := held.Get().releaseLocked(ctx, &unread) // +checklocksignore: its owner is p.
+		bereaved = append(bereaved, refs...)
 		held.Release(ctx)
 	}
 	p.nodes = nil

@@ -82,10 +82,18 @@ func (r *Ref) decLocked(ctx context.Context, strong bool) error {
 	if strong && *count == 0 {
 		r.node().dec(ctx, true, true)
 	}
+	r.removeIfUnusedLocked(ctx)
+	return nil
+}
+
+// removeIfUnusedLocked removes the Ref if the process has no reference through
+// it.
+//
+// +checklocks:r.proc.refsMu
+func (r *Ref) removeIfUnusedLocked(ctx context.Context) {
 	if r.strong == 0 && r.weak == 0 {
 		r.removeLocked(ctx)
 	}
-	return nil
 }
 
 // removeLocked removes the Ref from its process and from its node, whatever its
@@ -121,7 +129,7 @@ func (r *Ref) removeLocked(ctx context.Context) {
 // +checklocks:p.refsMu
 func (p *Process) refLocked(handle uint32, needStrong bool) *Ref {
 	r := p.handles.get(handle)
-	if r == nil || needStrong && r.strong == 0 {
+	if r == nil || needStrong && r.strong == 0 { // +checklocksignore: r.proc is p.
 		return nil
 	}
 	return r
@@ -161,10 +169,10 @@ func (p *Process) changeRef(ctx context.Context, handle uint32, increment, stron
 		return linuxerr.EINVAL
 	}
 	if increment {
-		return r.incLocked(ctx, strong, nil)
+		return r.incLocked(ctx, strong, nil) // +checklocksignore: r.proc is p.
 	}
 	defer p.shrinkHandlesLocked()
-	return r.decLocked(ctx, strong)
+	return r.decLocked(ctx, strong) // +checklocksignore: r.proc is p.
 }
 
 // acquireNode acquires n for p and returns the handle, a new one if p had none.
@@ -193,10 +201,8 @@ func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thr
 			p.insertRefLocked(r, id)
 		}
 	}
-	if err := r.incLocked(ctx, strong, th); err != nil {
-		if r.strong == 0 && r.weak == 0 {
-			r.removeLocked(ctx)
-		}
+	if err := r.incLocked(ctx, strong, th); err != nil { // +checklocksignore: r.proc is p.
+		r.removeIfUnusedLocked(ctx) // +checklocksignore: r.proc is p.
 		return 0, err
 	}
 	return r.handle, nil

@@ -137,6 +137,16 @@ func (th *Thread) signal() {
 	}
 }
 
+// makeReturnLocked makes th return from the read that it is in, or is to make.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) makeReturnLocked() {
+	th.needReturn = true
+	if th.looper&looperWaiting != 0 {
+		th.signal()
+	}
+}
+
 // queueLocked adds w to what th alone is to do. It doesn't wake th.
 //
 // +checklocks:th.proc.mu

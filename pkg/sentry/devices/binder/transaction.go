@@ -372,11 +372,11 @@ func (th *Thread) checkStack(to *Process, oneWay bool) (*Thread, *failure) {
 // queue gives t, a call, to its receiver: to thread th, or, if that is nil, to
 // whichever takes it.
 func (t *Transaction) queue(th *Thread) *failure {
-	q := t.to
 	n := t.buffer.targetNode.Get()
+	q := n.owner
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.dead || th != nil && th.dead {
+	if q.dead || th != nil && th.dead { // +checklocksignore: th.proc is q.
 		return dead(linuxerr.ESRCH)
 	}
 	if t.oneWay() {
@@ -390,7 +390,7 @@ func (t *Transaction) queue(th *Thread) *failure {
 		th = q.selectThreadLocked()
 	}
 	if th != nil {
-		th.queueLocked(t)
+		th.queueLocked(t) // +checklocksignore: th.proc is q.
 	} else {
 		q.todo.pushBack(t)
 	}
