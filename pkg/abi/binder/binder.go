@@ -28,80 +28,84 @@ const (
 
 	iocSizeMask = 1<<14 - 1
 	iocNRMask   = 1<<8 - 1
+
+	typeRequest = 0x62 // 'b'
+	typeCommand = 0x63 // 'c'
+	typeReturn  = 0x72 // 'r'
 )
 
 // Ioctl requests on a binder device.
 const (
-	BINDER_WRITE_READ                   = iocRead | iocWrite | SizeOfWriteRead<<iocSizeShift | 'b'<<iocTypeShift | 1
-	BINDER_SET_IDLE_TIMEOUT             = iocWrite | 8<<iocSizeShift | 'b'<<iocTypeShift | 3
-	BINDER_SET_MAX_THREADS              = iocWrite | 4<<iocSizeShift | 'b'<<iocTypeShift | 5
-	BINDER_SET_IDLE_PRIORITY            = iocWrite | 4<<iocSizeShift | 'b'<<iocTypeShift | 6
-	BINDER_SET_CONTEXT_MGR              = iocWrite | 4<<iocSizeShift | 'b'<<iocTypeShift | 7
-	BINDER_THREAD_EXIT                  = iocWrite | 4<<iocSizeShift | 'b'<<iocTypeShift | 8
-	BINDER_VERSION                      = iocRead | iocWrite | SizeOfVersion<<iocSizeShift | 'b'<<iocTypeShift | 9
-	BINDER_GET_NODE_DEBUG_INFO          = iocRead | iocWrite | SizeOfNodeDebugInfo<<iocSizeShift | 'b'<<iocTypeShift | 11
-	BINDER_GET_NODE_INFO_FOR_REF        = iocRead | iocWrite | SizeOfNodeInfoForRef<<iocSizeShift | 'b'<<iocTypeShift | 12
-	BINDER_SET_CONTEXT_MGR_EXT          = iocWrite | SizeOfFlatObject<<iocSizeShift | 'b'<<iocTypeShift | 13
-	BINDER_FREEZE                       = iocWrite | SizeOfFreezeInfo<<iocSizeShift | 'b'<<iocTypeShift | 14
-	BINDER_GET_FROZEN_INFO              = iocRead | iocWrite | SizeOfFrozenStatusInfo<<iocSizeShift | 'b'<<iocTypeShift | 15
-	BINDER_ENABLE_ONEWAY_SPAM_DETECTION = iocWrite | 4<<iocSizeShift | 'b'<<iocTypeShift | 16
-	BINDER_GET_EXTENDED_ERROR           = iocRead | iocWrite | SizeOfExtendedError<<iocSizeShift | 'b'<<iocTypeShift | 17
+	BINDER_WRITE_READ                   = iocRead | iocWrite | SizeOfWriteRead<<iocSizeShift | typeRequest<<iocTypeShift | 1
+	BINDER_SET_IDLE_TIMEOUT             = iocWrite | 8<<iocSizeShift | typeRequest<<iocTypeShift | 3
+	BINDER_SET_MAX_THREADS              = iocWrite | 4<<iocSizeShift | typeRequest<<iocTypeShift | 5
+	BINDER_SET_IDLE_PRIORITY            = iocWrite | 4<<iocSizeShift | typeRequest<<iocTypeShift | 6
+	BINDER_SET_CONTEXT_MGR              = iocWrite | 4<<iocSizeShift | typeRequest<<iocTypeShift | 7
+	BINDER_THREAD_EXIT                  = iocWrite | 4<<iocSizeShift | typeRequest<<iocTypeShift | 8
+	BINDER_VERSION                      = iocRead | iocWrite | SizeOfVersion<<iocSizeShift | typeRequest<<iocTypeShift | 9
+	BINDER_GET_NODE_DEBUG_INFO          = iocRead | iocWrite | SizeOfNodeDebugInfo<<iocSizeShift | typeRequest<<iocTypeShift | 11
+	BINDER_GET_NODE_INFO_FOR_REF        = iocRead | iocWrite | SizeOfNodeInfoForRef<<iocSizeShift | typeRequest<<iocTypeShift | 12
+	BINDER_SET_CONTEXT_MGR_EXT          = iocWrite | SizeOfFlatObject<<iocSizeShift | typeRequest<<iocTypeShift | 13
+	BINDER_FREEZE                       = iocWrite | SizeOfFreezeInfo<<iocSizeShift | typeRequest<<iocTypeShift | 14
+	BINDER_GET_FROZEN_INFO              = iocRead | iocWrite | SizeOfFrozenStatusInfo<<iocSizeShift | typeRequest<<iocTypeShift | 15
+	BINDER_ENABLE_ONEWAY_SPAM_DETECTION = iocWrite | 4<<iocSizeShift | typeRequest<<iocTypeShift | 16
+	BINDER_GET_EXTENDED_ERROR           = iocRead | iocWrite | SizeOfExtendedError<<iocSizeShift | typeRequest<<iocTypeShift | 17
 )
 
 // Commands, which an application writes to the driver.
 const (
-	BC_TRANSACTION                = iocWrite | SizeOfTransactionData<<iocSizeShift | 'c'<<iocTypeShift | 0
-	BC_REPLY                      = iocWrite | SizeOfTransactionData<<iocSizeShift | 'c'<<iocTypeShift | 1
-	BC_ACQUIRE_RESULT             = iocWrite | 4<<iocSizeShift | 'c'<<iocTypeShift | 2
-	BC_FREE_BUFFER                = iocWrite | 8<<iocSizeShift | 'c'<<iocTypeShift | 3
-	BC_INCREFS                    = iocWrite | 4<<iocSizeShift | 'c'<<iocTypeShift | 4
-	BC_ACQUIRE                    = iocWrite | 4<<iocSizeShift | 'c'<<iocTypeShift | 5
-	BC_RELEASE                    = iocWrite | 4<<iocSizeShift | 'c'<<iocTypeShift | 6
-	BC_DECREFS                    = iocWrite | 4<<iocSizeShift | 'c'<<iocTypeShift | 7
-	BC_INCREFS_DONE               = iocWrite | SizeOfPtrCookie<<iocSizeShift | 'c'<<iocTypeShift | 8
-	BC_ACQUIRE_DONE               = iocWrite | SizeOfPtrCookie<<iocSizeShift | 'c'<<iocTypeShift | 9
-	BC_ATTEMPT_ACQUIRE            = iocWrite | 8<<iocSizeShift | 'c'<<iocTypeShift | 10
-	BC_REGISTER_LOOPER            = 'c'<<iocTypeShift | 11
-	BC_ENTER_LOOPER               = 'c'<<iocTypeShift | 12
-	BC_EXIT_LOOPER                = 'c'<<iocTypeShift | 13
-	BC_REQUEST_DEATH_NOTIFICATION = iocWrite | SizeOfHandleCookie<<iocSizeShift | 'c'<<iocTypeShift | 14
-	BC_CLEAR_DEATH_NOTIFICATION   = iocWrite | SizeOfHandleCookie<<iocSizeShift | 'c'<<iocTypeShift | 15
-	BC_DEAD_BINDER_DONE           = iocWrite | 8<<iocSizeShift | 'c'<<iocTypeShift | 16
-	BC_TRANSACTION_SG             = iocWrite | SizeOfTransactionDataSG<<iocSizeShift | 'c'<<iocTypeShift | 17
-	BC_REPLY_SG                   = iocWrite | SizeOfTransactionDataSG<<iocSizeShift | 'c'<<iocTypeShift | 18
+	BC_TRANSACTION                = iocWrite | SizeOfTransactionData<<iocSizeShift | typeCommand<<iocTypeShift | 0
+	BC_REPLY                      = iocWrite | SizeOfTransactionData<<iocSizeShift | typeCommand<<iocTypeShift | 1
+	BC_ACQUIRE_RESULT             = iocWrite | 4<<iocSizeShift | typeCommand<<iocTypeShift | 2
+	BC_FREE_BUFFER                = iocWrite | 8<<iocSizeShift | typeCommand<<iocTypeShift | 3
+	BC_INCREFS                    = iocWrite | 4<<iocSizeShift | typeCommand<<iocTypeShift | 4
+	BC_ACQUIRE                    = iocWrite | 4<<iocSizeShift | typeCommand<<iocTypeShift | 5
+	BC_RELEASE                    = iocWrite | 4<<iocSizeShift | typeCommand<<iocTypeShift | 6
+	BC_DECREFS                    = iocWrite | 4<<iocSizeShift | typeCommand<<iocTypeShift | 7
+	BC_INCREFS_DONE               = iocWrite | SizeOfPtrCookie<<iocSizeShift | typeCommand<<iocTypeShift | 8
+	BC_ACQUIRE_DONE               = iocWrite | SizeOfPtrCookie<<iocSizeShift | typeCommand<<iocTypeShift | 9
+	BC_ATTEMPT_ACQUIRE            = iocWrite | 8<<iocSizeShift | typeCommand<<iocTypeShift | 10
+	BC_REGISTER_LOOPER            = typeCommand<<iocTypeShift | 11
+	BC_ENTER_LOOPER               = typeCommand<<iocTypeShift | 12
+	BC_EXIT_LOOPER                = typeCommand<<iocTypeShift | 13
+	BC_REQUEST_DEATH_NOTIFICATION = iocWrite | SizeOfHandleCookie<<iocSizeShift | typeCommand<<iocTypeShift | 14
+	BC_CLEAR_DEATH_NOTIFICATION   = iocWrite | SizeOfHandleCookie<<iocSizeShift | typeCommand<<iocTypeShift | 15
+	BC_DEAD_BINDER_DONE           = iocWrite | 8<<iocSizeShift | typeCommand<<iocTypeShift | 16
+	BC_TRANSACTION_SG             = iocWrite | SizeOfTransactionDataSG<<iocSizeShift | typeCommand<<iocTypeShift | 17
+	BC_REPLY_SG                   = iocWrite | SizeOfTransactionDataSG<<iocSizeShift | typeCommand<<iocTypeShift | 18
 
-	BC_REQUEST_FREEZE_NOTIFICATION = iocWrite | SizeOfHandleCookie<<iocSizeShift | 'c'<<iocTypeShift | 19
-	BC_CLEAR_FREEZE_NOTIFICATION   = iocWrite | SizeOfHandleCookie<<iocSizeShift | 'c'<<iocTypeShift | 20
-	BC_FREEZE_NOTIFICATION_DONE    = iocWrite | 8<<iocSizeShift | 'c'<<iocTypeShift | 21
+	BC_REQUEST_FREEZE_NOTIFICATION = iocWrite | SizeOfHandleCookie<<iocSizeShift | typeCommand<<iocTypeShift | 19
+	BC_CLEAR_FREEZE_NOTIFICATION   = iocWrite | SizeOfHandleCookie<<iocSizeShift | typeCommand<<iocTypeShift | 20
+	BC_FREEZE_NOTIFICATION_DONE    = iocWrite | 8<<iocSizeShift | typeCommand<<iocTypeShift | 21
 )
 
 // Returns, which an application reads from the driver.
 const (
-	BR_ERROR                         = iocRead | 4<<iocSizeShift | 'r'<<iocTypeShift | 0
-	BR_OK                            = 'r'<<iocTypeShift | 1
-	BR_TRANSACTION                   = iocRead | SizeOfTransactionData<<iocSizeShift | 'r'<<iocTypeShift | 2
-	BR_TRANSACTION_SEC_CTX           = iocRead | SizeOfTransactionDataSecctx<<iocSizeShift | 'r'<<iocTypeShift | 2
-	BR_REPLY                         = iocRead | SizeOfTransactionData<<iocSizeShift | 'r'<<iocTypeShift | 3
-	BR_ACQUIRE_RESULT                = iocRead | 4<<iocSizeShift | 'r'<<iocTypeShift | 4
-	BR_DEAD_REPLY                    = 'r'<<iocTypeShift | 5
-	BR_TRANSACTION_COMPLETE          = 'r'<<iocTypeShift | 6
-	BR_INCREFS                       = iocRead | SizeOfPtrCookie<<iocSizeShift | 'r'<<iocTypeShift | 7
-	BR_ACQUIRE                       = iocRead | SizeOfPtrCookie<<iocSizeShift | 'r'<<iocTypeShift | 8
-	BR_RELEASE                       = iocRead | SizeOfPtrCookie<<iocSizeShift | 'r'<<iocTypeShift | 9
-	BR_DECREFS                       = iocRead | SizeOfPtrCookie<<iocSizeShift | 'r'<<iocTypeShift | 10
-	BR_ATTEMPT_ACQUIRE               = iocRead | 24<<iocSizeShift | 'r'<<iocTypeShift | 11
-	BR_NOOP                          = 'r'<<iocTypeShift | 12
-	BR_SPAWN_LOOPER                  = 'r'<<iocTypeShift | 13
-	BR_FINISHED                      = 'r'<<iocTypeShift | 14
-	BR_DEAD_BINDER                   = iocRead | 8<<iocSizeShift | 'r'<<iocTypeShift | 15
-	BR_CLEAR_DEATH_NOTIFICATION_DONE = iocRead | 8<<iocSizeShift | 'r'<<iocTypeShift | 16
-	BR_FAILED_REPLY                  = 'r'<<iocTypeShift | 17
-	BR_FROZEN_REPLY                  = 'r'<<iocTypeShift | 18
-	BR_ONEWAY_SPAM_SUSPECT           = 'r'<<iocTypeShift | 19
-	BR_TRANSACTION_PENDING_FROZEN    = 'r'<<iocTypeShift | 20
+	BR_ERROR                         = iocRead | 4<<iocSizeShift | typeReturn<<iocTypeShift | 0
+	BR_OK                            = typeReturn<<iocTypeShift | 1
+	BR_TRANSACTION                   = iocRead | SizeOfTransactionData<<iocSizeShift | typeReturn<<iocTypeShift | 2
+	BR_TRANSACTION_SEC_CTX           = iocRead | SizeOfTransactionDataSecctx<<iocSizeShift | typeReturn<<iocTypeShift | 2
+	BR_REPLY                         = iocRead | SizeOfTransactionData<<iocSizeShift | typeReturn<<iocTypeShift | 3
+	BR_ACQUIRE_RESULT                = iocRead | 4<<iocSizeShift | typeReturn<<iocTypeShift | 4
+	BR_DEAD_REPLY                    = typeReturn<<iocTypeShift | 5
+	BR_TRANSACTION_COMPLETE          = typeReturn<<iocTypeShift | 6
+	BR_INCREFS                       = iocRead | SizeOfPtrCookie<<iocSizeShift | typeReturn<<iocTypeShift | 7
+	BR_ACQUIRE                       = iocRead | SizeOfPtrCookie<<iocSizeShift | typeReturn<<iocTypeShift | 8
+	BR_RELEASE                       = iocRead | SizeOfPtrCookie<<iocSizeShift | typeReturn<<iocTypeShift | 9
+	BR_DECREFS                       = iocRead | SizeOfPtrCookie<<iocSizeShift | typeReturn<<iocTypeShift | 10
+	BR_ATTEMPT_ACQUIRE               = iocRead | 24<<iocSizeShift | typeReturn<<iocTypeShift | 11
+	BR_NOOP                          = typeReturn<<iocTypeShift | 12
+	BR_SPAWN_LOOPER                  = typeReturn<<iocTypeShift | 13
+	BR_FINISHED                      = typeReturn<<iocTypeShift | 14
+	BR_DEAD_BINDER                   = iocRead | 8<<iocSizeShift | typeReturn<<iocTypeShift | 15
+	BR_CLEAR_DEATH_NOTIFICATION_DONE = iocRead | 8<<iocSizeShift | typeReturn<<iocTypeShift | 16
+	BR_FAILED_REPLY                  = typeReturn<<iocTypeShift | 17
+	BR_FROZEN_REPLY                  = typeReturn<<iocTypeShift | 18
+	BR_ONEWAY_SPAM_SUSPECT           = typeReturn<<iocTypeShift | 19
+	BR_TRANSACTION_PENDING_FROZEN    = typeReturn<<iocTypeShift | 20
 
-	BR_FROZEN_BINDER                  = iocRead | SizeOfFrozenStateInfo<<iocSizeShift | 'r'<<iocTypeShift | 21
-	BR_CLEAR_FREEZE_NOTIFICATION_DONE = iocRead | 8<<iocSizeShift | 'r'<<iocTypeShift | 22
+	BR_FROZEN_BINDER                  = iocRead | SizeOfFrozenStateInfo<<iocSizeShift | typeReturn<<iocTypeShift | 21
+	BR_CLEAR_FREEZE_NOTIFICATION_DONE = iocRead | 8<<iocSizeShift | typeReturn<<iocTypeShift | 22
 )
 
 // CommandSize returns the number of bytes of parameters that follow command or
@@ -122,17 +126,15 @@ const (
 	TF_UPDATE_TXN  = 0x40 // replaces an outdated pending one-way transaction
 )
 
-// Values of the type of an object in a transaction.
+// Values of the type of an object in a transaction: three letters and 0x85.
 const (
-	BINDER_TYPE_BINDER      = 's'<<24 | 'b'<<16 | '*'<<8 | typeLarge
-	BINDER_TYPE_WEAK_BINDER = 'w'<<24 | 'b'<<16 | '*'<<8 | typeLarge
-	BINDER_TYPE_HANDLE      = 's'<<24 | 'h'<<16 | '*'<<8 | typeLarge
-	BINDER_TYPE_WEAK_HANDLE = 'w'<<24 | 'h'<<16 | '*'<<8 | typeLarge
-	BINDER_TYPE_FD          = 'f'<<24 | 'd'<<16 | '*'<<8 | typeLarge
-	BINDER_TYPE_FDA         = 'f'<<24 | 'd'<<16 | 'a'<<8 | typeLarge
-	BINDER_TYPE_PTR         = 'p'<<24 | 't'<<16 | '*'<<8 | typeLarge
-
-	typeLarge = 0x85
+	BINDER_TYPE_BINDER      = 0x73622a85 // "sb*"
+	BINDER_TYPE_WEAK_BINDER = 0x77622a85 // "wb*"
+	BINDER_TYPE_HANDLE      = 0x73682a85 // "sh*"
+	BINDER_TYPE_WEAK_HANDLE = 0x77682a85 // "wh*"
+	BINDER_TYPE_FD          = 0x66642a85 // "fd*"
+	BINDER_TYPE_FDA         = 0x66646185 // "fda"
+	BINDER_TYPE_PTR         = 0x70742a85 // "pt*"
 )
 
 // Values of FlatObject.Flags.
