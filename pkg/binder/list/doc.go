@@ -40,10 +40,10 @@
 //
 // # Locks
 //
-// Counting references and claiming a Ref are safe for concurrent use. A List is
-// not: a lock of its user's guards it together with the Links of the values on
-// it. Lists whose values move from one to the other share a lock, or are locked
-// both.
+// Counting references, claiming a Ref and giving it up are safe for concurrent
+// use and need no lock. A List is not: a lock of its user's guards it together
+// with the places of the values on it. Lists between which values move share a
+// lock, or are both locked for that.
 //
 // # Rules and who enforces them
 //
