@@ -34,7 +34,7 @@ import (
 
 // Timeout is how long a test waits for a remote system call before it fails.
 // It is far more than any call takes that is not stuck.
-var Timeout = 20 * time.Second
+var Timeout = 10 * time.Second
 
 // ErrGone is the result of a system call in a thread that ended meanwhile.
 var ErrGone = errors.New("the remote thread is gone")
