@@ -43,7 +43,7 @@ func (d *Device) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.Dentry, opt
 	}); err != nil {
 		return nil, err
 	}
-	fd.proc = d.ctx.open(t.ThreadGroup(), int32(t.TGIDInRoot()), creds.EffectiveKUID, pgalloc.MemoryFileFromContext(ctx))
+	fd.proc = d.ctx.open(t.ThreadGroup(), int32(t.TGIDInRoot()), pgalloc.MemoryFileFromContext(ctx))
 	return &fd.vfsfd, nil
 }
 

@@ -82,7 +82,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 		flags:      m.Flags,
 		reply:      call != nil,
 		fromProc:   th.proc,
-		senderEUID: th.proc.euid,
+		senderEUID: task.EffectiveKUID(),
 		to:         to,
 	}
 	c := composer{task: task, uio: uio, th: th, m: m, t: t}

@@ -6,7 +6,6 @@ package binder
 import (
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
-	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 	"gvisor.dev/gvisor/pkg/sync"
 	"gvisor.dev/gvisor/pkg/waiter"
@@ -26,9 +25,6 @@ type Process struct {
 	// root PID namespace. opener is nil in tests without a kernel.
 	opener *kernel.ThreadGroup
 	pid    int32
-
-	// euid is the effective user ID with which the device was opened.
-	euid auth.KUID
 
 	// index is p's place in ctx.procs. It is protected by ctx.mu.
 	index int
@@ -92,12 +88,11 @@ type Process struct {
 }
 
 // open adds a process to c. mf is where its mapping will lie.
-func (c *Context) open(opener *kernel.ThreadGroup, pid int32, euid auth.KUID, mf *pgalloc.MemoryFile) *Process {
+func (c *Context) open(opener *kernel.ThreadGroup, pid int32, mf *pgalloc.MemoryFile) *Process {
 	p := &Process{
 		ctx:     c,
 		opener:  opener,
 		pid:     pid,
-		euid:    euid,
 		refs:    make(map[*Node]*Ref),
 		nodes:   make(map[uint64]list.Arc[*Node]),
 		threads: make(map[int32]list.Arc[*Thread]),

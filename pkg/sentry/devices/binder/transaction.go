@@ -33,7 +33,7 @@ type Transaction struct {
 	flags   uint32
 	reply   bool
 
-	// fromProc is the sender and senderEUID its effective user.
+	// fromProc is the sender, and senderEUID the effective user of its thread.
 	fromProc   *Process
 	senderEUID auth.KUID
 
