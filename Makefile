@@ -57,6 +57,14 @@ bench: runsc ## Run all benchmarks, each beside its peers.
 	@for bytes in 0 128 4096 65536; do echo; \
 		bin/runsc --network=none --ignore-cgroups do build/roundtrip -bytes $$bytes | cat; done
 
+.PHONY: demo
+demo: runsc ## Show what Binder does, in a sandbox.
+	@GO=$(GO) examples/demo/run.sh
+
+.PHONY: clients
+clients: runsc ## Run Binder clients written by others in a sandbox.
+	@test/clients/run.sh
+
 .PHONY: clean
 clean: ## Remove everything that was built.
 	rm -rf --one-file-system bin build

@@ -1,0 +1,304 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// hung is when the director gives up. The play takes a fraction of a second.
+const hung = 40 * time.Second
+
+// stage is where the play happens.
+type stage struct {
+	ctx   context.Context
+	cast  []*actor
+	steps int
+
+	// err is the first thing that did not happen as it should. Nothing happens
+	// any more once it is set.
+	err error
+
+	out io.Writer
+}
+
+// actor is a process in one of the roles.
+type actor struct {
+	stage  *stage
+	name   string
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	events chan event
+
+	// seen are events that came before the one that the director was waiting
+	// for.
+	seen []event
+}
+
+// direct runs the play and shows it on out. It returns the first thing that did
+// not happen as it should.
+func direct(out io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), hung)
+	defer cancel()
+	s := &stage{ctx: ctx, out: out}
+	s.play()
+	// Whoever is still on the stage leaves it with the context.
+	cancel()
+	for _, a := range s.cast {
+		_ = a.cmd.Wait()
+	}
+	if s.err == nil {
+		s.printf("\nAll %d steps happened.\n", s.steps)
+	}
+	return s.err
+}
+
+func (s *stage) play() {
+	s.step("A service manager takes the device")
+	manager := s.enter("manager", "manager")
+	manager.await("ready")
+
+	s.step("A service registers with it")
+	service := s.enter("service", "service")
+	manager.await("added", deskName, service.pid(), strconv.Itoa(os.Geteuid()))
+	service.await("ready")
+
+	s.step("Two clients look the service up")
+	ann := s.enter("ann", "client")
+	bob := s.enter("bob", "client")
+	for _, client := range []*actor{ann, bob} {
+		client.do("find")
+		manager.await("found", deskName, client.pid())
+		client.await("found")
+		client.await("done")
+	}
+
+	s.step("A synchronous call")
+	ann.do("add")
+	service.await("added", "40", "2", ann.pid())
+	ann.await("sum", "42")
+	ann.await("done")
+
+	s.step("Two at a time, each held until the other is there too")
+	ann.do("meet")
+	bob.do("meet")
+	service.await("spawned")
+	annsThread := ann.await("met")
+	bobsThread := bob.await("met")
+	if slices.Equal(annsThread, bobsThread) {
+		s.fail(fmt.Errorf("thread %v served both clients at once", annsThread))
+	}
+	ann.await("done")
+	bob.await("done")
+
+	s.step("One-way calls")
+	bob.do("note")
+	service.await("holding", "one", "true")
+	bob.await("sent")
+	bob.await("done")
+	ann.do("read")
+	service.await("notes", "one, two, three")
+	ann.await("notes", "one, two, three")
+	ann.await("done")
+
+	s.step("A callback into a client that waits")
+	bob.do("ask")
+	service.await("asking", bob.pid())
+	bob.await("asked", service.pid(), "true")
+	service.await("answered", "process "+bob.pid())
+	bob.await("answer", "process "+bob.pid())
+	bob.await("done")
+
+	s.step("A file descriptor")
+	ann.do("open")
+	secret := service.await("file")
+	ann.await("file", secret...)
+	ann.await("done")
+
+	s.step("The service is killed, and those who asked are told")
+	ann.do("watch")
+	ann.await("watching")
+	ann.await("done")
+	service.kill()
+	ann.await("died")
+	manager.await("forgotten", deskName)
+	ann.do("call dead")
+	ann.await("refused")
+	ann.await("done")
+	bob.do("miss")
+	manager.await("not found", deskName, bob.pid())
+	bob.await("missed")
+	bob.await("done")
+
+	s.step("The clients leave")
+	ann.leave()
+	bob.leave()
+}
+
+// fail ends the play.
+func (s *stage) fail(err error) {
+	if s.err == nil && err != nil {
+		s.err = err
+	}
+}
+
+// step announces the next part of the play.
+func (s *stage) step(title string) {
+	if s.err == nil {
+		s.steps++
+		s.printf("\n%d. %s\n", s.steps, title)
+	}
+}
+
+// show prints what somebody says.
+func (s *stage) show(who, text string) { s.printf("   %-9s %s\n", who, text) }
+
+func (s *stage) printf(format string, args ...any) {
+	fmt.Fprintf(s.out, format, args...)
+}
+
+// enter runs this program in a role, under the actor's name.
+func (s *stage) enter(name, role string) *actor {
+	a := &actor{stage: s, name: name, events: make(chan event, 100)}
+	if s.err != nil {
+		return a
+	}
+	self, err := os.Executable()
+	if err != nil {
+		s.fail(err)
+		return a
+	}
+	a.cmd = exec.CommandContext(s.ctx, self, role)
+	a.cmd.Stderr = os.Stderr
+	stdin, err1 := a.cmd.StdinPipe()
+	stdout, err2 := a.cmd.StdoutPipe()
+	if err := errors.Join(err1, err2); err != nil {
+		s.fail(err)
+		return a
+	}
+	a.stdin = stdin
+	if err := a.cmd.Start(); err != nil {
+		s.fail(err)
+		return a
+	}
+	s.cast = append(s.cast, a)
+	go a.listen(stdout)
+	return a
+}
+
+// listen passes what the actor says on to the director, until the actor says no
+// more.
+func (a *actor) listen(stdout io.Reader) {
+	defer close(a.events)
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		var e event
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			e = event{Name: "error", Text: lines.Text()}
+		}
+		select {
+		case a.events <- e:
+		case <-a.stage.ctx.Done():
+			return
+		}
+	}
+}
+
+// pid returns the actor's process, as text.
+func (a *actor) pid() string {
+	if a.stage.err != nil {
+		return ""
+	}
+	return strconv.Itoa(a.cmd.Process.Pid)
+}
+
+// do tells a client what to do next.
+func (a *actor) do(action string) {
+	if a.stage.err == nil {
+		_, err := io.WriteString(a.stdin, action+"\n")
+		a.stage.fail(err)
+	}
+}
+
+// await waits for an event, which may have come already, and returns its
+// values. If there is a want, they have to equal it.
+func (a *actor) await(name string, want ...string) []string {
+	if a.stage.err != nil {
+		return nil
+	}
+	e, ok := a.take(name)
+	if !ok {
+		a.stage.fail(fmt.Errorf("%s ended or did nothing for %v, and did not say %q", a.name, hung, name))
+	} else if len(want) != 0 && !slices.Equal(e.Values, want) {
+		a.stage.fail(fmt.Errorf("%s said %q of %q, which should be %q", a.name, e.Values, name, want))
+	}
+	return e.Values
+}
+
+// take waits for an event. It returns false if the actor has ended without.
+func (a *actor) take(name string) (event, bool) {
+	is := func(e event) bool { return e.Name == name }
+	if i := slices.IndexFunc(a.seen, is); i >= 0 {
+		e := a.seen[i]
+		a.seen = slices.Delete(a.seen, i, i+1)
+		return e, true
+	}
+	for e := range a.events {
+		// Shown when the director comes to it, so that causes stand before
+		// their effects.
+		if e.Text != "" {
+			a.stage.show(a.name, e.Text)
+		}
+		if is(e) {
+			return e, true
+		}
+		a.seen = append(a.seen, e)
+	}
+	return event{}, false
+}
+
+// kill kills the actor with SIGKILL and waits until it is dead.
+func (a *actor) kill() {
+	if a.stage.err != nil {
+		return
+	}
+	a.stage.show("director", "I kill process "+a.pid())
+	if err := a.cmd.Process.Kill(); err != nil {
+		a.stage.fail(err)
+		return
+	}
+	for range a.events {
+		// What it said before.
+	}
+	var exit *exec.ExitError
+	if err := a.cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		a.stage.fail(fmt.Errorf("%s was killed and ended with %v", a.name, err))
+	}
+}
+
+// leave lets a client end and expects it to do so without a word.
+func (a *actor) leave() {
+	if a.stage.err != nil {
+		return
+	}
+	a.stage.fail(a.stdin.Close())
+	for e := range a.events {
+		a.stage.fail(fmt.Errorf("%s said %q when it should leave", a.name, e.Name))
+	}
+	if err := a.cmd.Wait(); err != nil {
+		a.stage.fail(fmt.Errorf("%s ended with %w", a.name, err))
+		return
+	}
+	a.stage.show(a.name, "bye")
+}

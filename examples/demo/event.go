@@ -1,0 +1,39 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+// event is something that one of the roles has done or seen. Roles write them
+// to their standard output, one JSON value per line.
+type event struct {
+	// Name and Values are for the director to check.
+	Name   string   `json:"name"`
+	Values []string `json:"values,omitempty"`
+
+	// Text is for people. Without one the event is not shown.
+	Text string `json:"text,omitempty"`
+}
+
+// tell writes an event. It may be called from any goroutine.
+func tell(name string, values []any, format string, args ...any) {
+	e := event{Name: name, Text: fmt.Sprintf(format, args...)}
+	for _, v := range values {
+		e.Values = append(e.Values, fmt.Sprint(v))
+	}
+	line, err := json.Marshal(e)
+	if err != nil {
+		panic(err)
+	}
+	// One write, so that lines of several goroutines do not mix. If nobody
+	// reads it, nobody misses it.
+	_, _ = os.Stdout.Write(append(line, '\n'))
+}
+
+// values is what tell takes.
+func values(v ...any) []any { return v }

@@ -1,0 +1,281 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package ipc
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	abi "sentrybinder/pkg/abi/binder"
+)
+
+// Errors of a call.
+var (
+	// ErrDead says that the object's process is gone, or was before it replied.
+	ErrDead = errors.New("the object is dead")
+
+	// ErrFailed says that the driver refused the call.
+	ErrFailed = errors.New("the driver refused the call")
+)
+
+// StatusError is what a Handler's error becomes at the caller.
+type StatusError int32
+
+// Error implements error.Error.
+func (e StatusError) Error() string {
+	return fmt.Sprintf("the object answered with status %d", int32(e))
+}
+
+// statusUnknownError is the status of a Handler's error that has none.
+const statusUnknownError = StatusError(-1 << 31)
+
+// thread is one thread's conversation with the driver. All its methods run on
+// the same thread of the operating system.
+type thread struct {
+	conn *Conn
+
+	// out are commands that the driver has not been given yet. What they point
+	// to is pinned.
+	out []byte
+	pin runtime.Pinner
+
+	in [256]byte
+}
+
+// aReturn is one return of the driver and its parameters.
+type aReturn struct {
+	cmd uint32
+	arg []byte
+}
+
+// marshaller is a structure of the driver's protocol.
+type marshaller interface{ MarshalBytes([]byte) []byte }
+
+// put adds a command to those for the driver.
+func (t *thread) put(cmd uint32, arg marshaller) {
+	t.out = binary.NativeEndian.AppendUint32(t.out, cmd)
+	if arg != nil {
+		at := len(t.out)
+		t.out = append(t.out, make([]byte, abi.CommandSize(cmd))...)
+		arg.MarshalBytes(t.out[at:])
+	}
+}
+
+// put32 and put64 are put for commands with a number for a parameter.
+func (t *thread) put32(cmd, arg uint32) {
+	t.out = binary.NativeEndian.AppendUint32(t.out, cmd)
+	t.out = binary.NativeEndian.AppendUint32(t.out, arg)
+}
+
+func (t *thread) put64(cmd uint32, arg uint64) {
+	t.out = binary.NativeEndian.AppendUint32(t.out, cmd)
+	t.out = binary.NativeEndian.AppendUint64(t.out, arg)
+}
+
+// putParcel adds a transaction or a reply. The driver reads the parcel where it
+// is, when it is given the command.
+func (t *thread) putParcel(cmd, handle, code, flags uint32, p *Parcel) {
+	td := abi.TransactionData{Target: uint64(handle), Code: code, Flags: flags}
+	if len(p.data) != 0 {
+		t.pin.Pin(&p.data[0])
+		td.Buffer = uint64(uintptr(unsafe.Pointer(&p.data[0])))
+		td.DataSize = uint64(len(p.data))
+	}
+	if len(p.offsets) != 0 {
+		t.pin.Pin(&p.offsets[0])
+		td.Offsets = uint64(uintptr(unsafe.Pointer(&p.offsets[0])))
+		td.OffsetsSize = uint64(8 * len(p.offsets))
+	}
+	t.put(cmd, &td)
+}
+
+// flush gives the driver the commands without waiting for returns.
+func (t *thread) flush() error {
+	if len(t.out) == 0 {
+		return nil
+	}
+	return t.writeRead(new(abi.WriteRead))
+}
+
+// talk gives the driver the commands, waits until there is something for this
+// thread and returns it. The returns are valid until the next talk.
+func (t *thread) talk() ([]aReturn, error) {
+	wr := abi.WriteRead{
+		ReadSize:   uint64(len(t.in)),
+		ReadBuffer: uint64(uintptr(unsafe.Pointer(&t.in[0]))),
+	}
+	t.pin.Pin(&t.in[0])
+	if err := t.writeRead(&wr); err != nil {
+		return nil, err
+	}
+	var returns []aReturn
+	for in := t.in[:wr.ReadConsumed]; len(in) != 0; {
+		cmd := binary.NativeEndian.Uint32(in)
+		end := 4 + abi.CommandSize(cmd)
+		returns = append(returns, aReturn{cmd, in[4:end]})
+		in = in[end:]
+	}
+	return returns, nil
+}
+
+// writeRead gives the driver all commands and what else wr says. Where a signal
+// interrupts it, wr says how far the driver has come.
+func (t *thread) writeRead(wr *abi.WriteRead) error {
+	defer t.pin.Unpin()
+	if len(t.out) != 0 {
+		t.pin.Pin(&t.out[0])
+		wr.WriteSize = uint64(len(t.out))
+		wr.WriteBuffer = uint64(uintptr(unsafe.Pointer(&t.out[0])))
+	}
+	if err := t.conn.ioctl(abi.BINDER_WRITE_READ, unsafe.Pointer(wr)); err != nil {
+		return fmt.Errorf("BINDER_WRITE_READ: %w", err)
+	}
+	t.out = t.out[:0]
+	return nil
+}
+
+// call makes a call and waits for the reply; if it is one-way, only until the
+// driver has taken it. Meanwhile this thread does what else comes to it: the
+// object that it calls may call one of this process's in turn.
+func (t *thread) call(handle, code, flags uint32, request *Parcel) (*Reader, error) {
+	t.putParcel(abi.BC_TRANSACTION, handle, code, flags, request)
+	var (
+		reply  *Reader
+		result error
+	)
+	for done := false; !done; {
+		returns, err := t.talk()
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range returns {
+			switch r.cmd {
+			case abi.BR_TRANSACTION_COMPLETE:
+				// It comes for this process's replies too, but a thread that
+				// waits for this of a one-way call is not given calls.
+				done = flags&abi.TF_ONE_WAY != 0
+			case abi.BR_REPLY:
+				reply, result = t.reply(r.arg)
+				done = true
+			case abi.BR_DEAD_REPLY:
+				result = ErrDead
+				done = true
+			case abi.BR_FAILED_REPLY:
+				result = ErrFailed
+				done = true
+			default:
+				if err := t.handle(r); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return reply, errors.Join(result, t.flush())
+}
+
+// reply reads the parameter of BR_REPLY.
+func (t *thread) reply(arg []byte) (*Reader, error) {
+	var td abi.TransactionData
+	td.UnmarshalBytes(arg)
+	reader := t.conn.newReader(&td)
+	if td.Flags&abi.TF_STATUS_CODE == 0 {
+		return reader, nil
+	}
+	status, err := reader.ReadInt32()
+	t.put64(abi.BC_FREE_BUFFER, td.Buffer)
+	return nil, errors.Join(err, StatusError(status))
+}
+
+// handle does what any return asks for that is not the end of a call.
+func (t *thread) handle(r aReturn) error {
+	switch r.cmd {
+	case abi.BR_NOOP, abi.BR_TRANSACTION_COMPLETE:
+	case abi.BR_TRANSACTION:
+		var td abi.TransactionData
+		td.UnmarshalBytes(r.arg)
+		return t.dispatch(&td)
+	case abi.BR_INCREFS, abi.BR_ACQUIRE:
+		// Somebody has got a reference to one of this process's objects. The
+		// driver waits for these answers before it takes the reference back.
+		var node abi.PtrCookie
+		node.UnmarshalBytes(r.arg)
+		if r.cmd == abi.BR_INCREFS {
+			t.put(abi.BC_INCREFS_DONE, &node)
+		} else {
+			t.put(abi.BC_ACQUIRE_DONE, &node)
+		}
+	case abi.BR_RELEASE, abi.BR_DECREFS:
+		// Nobody has one any more. An Object lives as long as its process.
+	case abi.BR_SPAWN_LOOPER:
+		go t.conn.spawn()
+	case abi.BR_DEAD_BINDER:
+		cookie := binary.NativeEndian.Uint64(r.arg)
+		t.conn.mu.Lock()
+		died := t.conn.deaths[cookie]
+		delete(t.conn.deaths, cookie)
+		t.conn.mu.Unlock()
+		if died != nil {
+			died()
+		}
+		t.put64(abi.BC_DEAD_BINDER_DONE, cookie)
+	case abi.BR_ERROR:
+		return fmt.Errorf("the driver answered with BR_ERROR %d", int32(binary.NativeEndian.Uint32(r.arg)))
+	default:
+		return fmt.Errorf("the driver answered with %#x, which was not asked for", r.cmd)
+	}
+	return nil
+}
+
+// spawn is a thread that the driver has asked for.
+func (c *Conn) spawn() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	c.mu.Lock()
+	spawned := c.spawned
+	c.mu.Unlock()
+	if spawned != nil {
+		spawned()
+	}
+	// An error is the device's end. Serve's caller is told the same.
+	_ = c.loop(abi.BC_REGISTER_LOOPER)
+}
+
+// dispatch answers a call.
+func (t *thread) dispatch(td *abi.TransactionData) error {
+	t.conn.mu.Lock()
+	object := t.conn.objects[td.Target]
+	t.conn.mu.Unlock()
+	if object == nil {
+		return fmt.Errorf("the driver called object %d, which does not exist", td.Target)
+	}
+	call := &Call{
+		Code:       td.Code,
+		OneWay:     td.Flags&abi.TF_ONE_WAY != 0,
+		SenderPID:  int(td.SenderPID),
+		SenderEUID: int(td.SenderEUID),
+		Reader:     t.conn.newReader(td),
+	}
+	reply, err := object.handler(call)
+	// Only now may the driver use the room for something else.
+	t.put64(abi.BC_FREE_BUFFER, td.Buffer)
+	if call.OneWay {
+		return nil
+	}
+	flags := uint32(abi.TF_ACCEPT_FDS)
+	if err != nil {
+		status := statusUnknownError
+		errors.As(err, &status)
+		reply = new(Parcel)
+		reply.WriteInt32(int32(status))
+		flags = abi.TF_STATUS_CODE
+	}
+	if reply == nil {
+		reply = new(Parcel)
+	}
+	t.putParcel(abi.BC_REPLY, 0, 0, flags, reply)
+	return nil
+}

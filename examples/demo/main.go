@@ -1,0 +1,44 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command demo shows what Binder does, on the device of the system that it runs
+// on: a service manager, a service and two clients, each a process, and what
+// they say as they talk to each other. It exits with 0 only if everything that
+// it shows happened.
+//
+// Without an argument it is the director (director.go), which runs itself in
+// the other roles and tells them what to do. Each role writes what it has seen
+// as events (event.go), and the director compares them.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+const device = "/dev/binder"
+
+var roles = map[string]func() error{
+	"manager": runManager,
+	"service": runService,
+	"client":  runClient,
+}
+
+func main() {
+	if len(os.Args) == 1 {
+		if err := direct(os.Stdout); err != nil {
+			fmt.Fprintf(os.Stderr, "\nThis did not happen: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
+	run, ok := roles[os.Args[1]]
+	if !ok || len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: demo")
+		os.Exit(2)
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
