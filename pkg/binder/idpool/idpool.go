@@ -21,6 +21,9 @@ const (
 	// wordBits is the number of bits in a word.
 	wordBits = 64
 
+	// maxHeight is the number of levels below the root at DefaultMax.
+	maxHeight = 5
+
 	// full is a word with all bits set.
 	full = math.MaxUint64
 )
@@ -52,6 +55,11 @@ type Pool struct {
 	// root is the bitmap's last level, and its only one up to MinCap ids.
 	root uint64
 
+	// height is the number of levels below the root, and starts has the index in
+	// words of each one's first word, and behind the last of them len(words).
+	height int
+	starts [maxHeight + 1]uint
+
 	// extra is Cap()-MinCap.
 	extra int
 
@@ -63,8 +71,14 @@ type Pool struct {
 
 	// quarter is the id from which on an id in use keeps the Pool from
 	// shrinking, and high the number of those in use.
-	quarter int
+	quarter uint
 	high    int
+
+	// No id from lowest up to, not including, next is free, and if found is set,
+	// next is. This spares most searches.
+	lowest int
+	next   int
+	found  bool
 
 	// growing and shrinking are requested and not yet applied; both are reset
 	// when the capacity changes. They are weak so that requests that were given
@@ -108,18 +122,16 @@ func (p *Pool) Len() int {
 
 // InUse returns whether id is in use. It may be any number.
 func (p *Pool) InUse(id int) bool {
-	if uint(id) >= uint(p.Cap()) {
-		return false
-	}
-	return *p.word(id)>>(uint(id)%wordBits)&1 != 0
+	i := uint(id)
+	return i < uint(p.Cap()) && *p.word(i)>>(i%wordBits)&1 != 0
 }
 
-// word returns the word with id's bit.
-func (p *Pool) word(id int) *uint64 {
-	if p.extra <= 0 {
+// word returns the word with the bit of id i.
+func (p *Pool) word(i uint) *uint64 {
+	if p.height == 0 {
 		return &p.root
 	}
-	return &p.words[id/wordBits]
+	return &p.words[i/wordBits]
 }
 
 // Unused is an id that was free when it was found. It is a free id still, and
@@ -132,44 +144,55 @@ type Unused struct {
 // FindUnused returns the lowest free id that is at least from, and whether there
 // is one below the capacity. There is none if from is negative.
 func (p *Pool) FindUnused(from int) (Unused, bool) {
-	if uint(from) >= uint(p.Cap()) {
-		return Unused{}, false
+	if !p.found || from < p.lowest || from > p.next {
+		p.search(from)
+	}
+	return Unused{p, p.next}, p.found
+}
+
+// search makes found tell whether there is something to be found from from on,
+// and next what.
+func (p *Pool) search(from int) {
+	if from < p.lowest || from > p.next {
+		p.lowest, p.next = from, from
+	}
+	p.found = false
+	i, level := uint(p.next), 0
+	if i >= uint(p.Cap()) {
+		return
 	}
 
-	// Climb until a word has a hole at or above i, the place in its level.
-	i, n := from, p.Cap()
-	words := p.words
-	var below [5][]uint64
-	depth := 0
+	// Climb until a word has a hole at or behind bit i of its level.
 	var hole uint64
-	for n > wordBits {
-		n = numWords(n)
+	for {
+		mask := uint64(full) << (i % wordBits)
 		w := i / wordBits
-		if w >= n {
-			return Unused{}, false
-		}
-		if hole = ^words[w] &^ (1<<(uint(i)%wordBits) - 1); hole != 0 {
-			i = w*wordBits + bits.TrailingZeros64(hole)
+		if level >= p.height {
+			if hole = ^p.root & mask; hole == 0 || w != 0 {
+				return
+			}
+			i = uint(bits.TrailingZeros64(hole))
 			break
 		}
-		below[depth] = words[:n]
-		depth++
-		words = words[n:]
-		i = w + 1
-	}
-	if hole == 0 {
-		if hole = ^p.root &^ (1<<uint(i) - 1); hole == 0 {
-			return Unused{}, false
+		w += p.starts[level]
+		if w >= p.starts[level+1] {
+			return
 		}
-		i = bits.TrailingZeros64(hole)
+		if hole = ^p.words[w] & mask; hole != 0 {
+			i = i&^(wordBits-1) + uint(bits.TrailingZeros64(hole))
+			break
+		}
+		i = i/wordBits + 1
+		level++
 	}
 
-	// Descend to the id. Words with a bit that is not set are not full.
-	for depth > 0 {
-		depth--
-		i = i*wordBits + bits.TrailingZeros64(^below[depth][i])
+	// Descend to the id. A word whose bit is not set has a hole.
+	for level > 0 {
+		level--
+		hole = ^p.words[p.starts[level]+i]
+		i = i*wordBits + uint(bits.TrailingZeros64(hole))
 	}
-	return Unused{p, i}, true
+	p.next, p.found = int(i), true
 }
 
 // ID returns the id.
@@ -181,32 +204,32 @@ func (u Unused) ID() int {
 // free any more or has been cut off by a Shrink. Other changes to the Pool since
 // the id was found do no harm, but a lower id may have become free.
 func (u Unused) Acquire() error {
-	p, id := u.pool, u.id
-	if p == nil || uint(id) >= uint(p.Cap()) {
+	p, i := u.pool, uint(u.id)
+	if p == nil || i >= uint(p.Cap()) {
 		return ErrStale
 	}
-	word := p.word(id)
-	bit := uint64(1) << (uint(id) % wordBits)
+	word, bit := p.word(i), uint64(1)<<(i%wordBits)
 	if *word&bit != 0 {
 		return ErrStale
 	}
-	*word |= bit
 	p.used++
-	if id >= p.quarter {
+	if i >= p.quarter {
 		p.high++
 	}
+	if u.id == p.next {
+		p.next++
+		p.found = false
+	}
+	*word |= bit
 
 	// Tell the levels above of words that have become full.
-	words := p.words
-	for n := p.Cap(); *word == full && n > wordBits; {
-		n = numWords(n)
-		words = words[n:]
-		id /= wordBits
+	for level := 1; *word == full && level <= p.height; level++ {
+		i /= wordBits
 		word = &p.root
-		if n > wordBits {
-			word = &words[id/wordBits]
+		if level < p.height {
+			word = &p.words[p.starts[level]+i/wordBits]
 		}
-		*word |= 1 << (uint(id) % wordBits)
+		*word |= 1 << (i % wordBits)
 	}
 	return nil
 }
@@ -214,31 +237,35 @@ func (u Unused) Acquire() error {
 // Release frees id. It returns ErrNotInUse, and does nothing, if id is not in use;
 // it may be any number.
 func (p *Pool) Release(id int) error {
-	if !p.InUse(id) {
+	i := uint(id)
+	if i >= uint(p.Cap()) {
+		return ErrNotInUse
+	}
+	word, bit := p.word(i), uint64(1)<<(i%wordBits)
+	was := *word
+	if was&bit == 0 {
 		return ErrNotInUse
 	}
 	p.used--
-	if id >= p.quarter {
+	if i >= p.quarter {
 		p.high--
 	}
+	if p.lowest <= id && id <= p.next {
+		p.next, p.found = id, true
+	}
+	*word = was &^ bit
 
 	// Tell the levels above of words that were full.
-	word := p.word(id)
-	words := p.words
-	for n := p.Cap(); ; {
-		was := *word
-		*word &^= 1 << (uint(id) % wordBits)
-		if was != full || n <= wordBits {
-			return nil
-		}
-		n = numWords(n)
-		words = words[n:]
-		id /= wordBits
+	for level := 1; was == full && level <= p.height; level++ {
+		i /= wordBits
 		word = &p.root
-		if n > wordBits {
-			word = &words[id/wordBits]
+		if level < p.height {
+			word = &p.words[p.starts[level]+i/wordBits]
 		}
+		was = *word
+		*word &^= 1 << (i % wordBits)
 	}
+	return nil
 }
 
 // numWords returns the number of words that hold n bits.

@@ -15,11 +15,16 @@ func (p *Pool) StateFields() []string {
 	return []string{
 		"words",
 		"root",
+		"height",
+		"starts",
 		"extra",
 		"max",
 		"used",
 		"quarter",
 		"high",
+		"lowest",
+		"next",
+		"found",
 	}
 }
 
@@ -30,11 +35,16 @@ func (p *Pool) StateSave(stateSinkObject state.Sink) {
 	p.beforeSave()
 	stateSinkObject.Save(0, &p.words)
 	stateSinkObject.Save(1, &p.root)
-	stateSinkObject.Save(2, &p.extra)
-	stateSinkObject.Save(3, &p.max)
-	stateSinkObject.Save(4, &p.used)
-	stateSinkObject.Save(5, &p.quarter)
-	stateSinkObject.Save(6, &p.high)
+	stateSinkObject.Save(2, &p.height)
+	stateSinkObject.Save(3, &p.starts)
+	stateSinkObject.Save(4, &p.extra)
+	stateSinkObject.Save(5, &p.max)
+	stateSinkObject.Save(6, &p.used)
+	stateSinkObject.Save(7, &p.quarter)
+	stateSinkObject.Save(8, &p.high)
+	stateSinkObject.Save(9, &p.lowest)
+	stateSinkObject.Save(10, &p.next)
+	stateSinkObject.Save(11, &p.found)
 }
 
 func (p *Pool) afterLoad(context.Context) {}
@@ -43,11 +53,16 @@ func (p *Pool) afterLoad(context.Context) {}
 func (p *Pool) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &p.words)
 	stateSourceObject.Load(1, &p.root)
-	stateSourceObject.Load(2, &p.extra)
-	stateSourceObject.Load(3, &p.max)
-	stateSourceObject.Load(4, &p.used)
-	stateSourceObject.Load(5, &p.quarter)
-	stateSourceObject.Load(6, &p.high)
+	stateSourceObject.Load(2, &p.height)
+	stateSourceObject.Load(3, &p.starts)
+	stateSourceObject.Load(4, &p.extra)
+	stateSourceObject.Load(5, &p.max)
+	stateSourceObject.Load(6, &p.used)
+	stateSourceObject.Load(7, &p.quarter)
+	stateSourceObject.Load(8, &p.high)
+	stateSourceObject.Load(9, &p.lowest)
+	stateSourceObject.Load(10, &p.next)
+	stateSourceObject.Load(11, &p.found)
 }
 
 func init() {

@@ -131,7 +131,7 @@ func (p *Pool) shrunkCap() (int, bool) {
 	case p.high != 0:
 		return 0, false
 	default:
-		return max(2*p.quarter, MinCap), true
+		return max(2*int(p.quarter), MinCap), true
 	}
 }
 
@@ -143,11 +143,14 @@ func (p *Pool) resize(r *resizing) {
 		root     [1]uint64
 		first    uint64 // the first word of the level below
 	)
+	p.height = 0
 	for {
 		level := root[:]
 		if m > wordBits {
 			level = dst[:numWords(m)]
 			dst = dst[numWords(m):]
+			p.starts[p.height+1] = p.starts[p.height] + uint(len(level))
+			p.height++
 		}
 		switch {
 		case n > wordBits:
@@ -168,6 +171,7 @@ func (p *Pool) resize(r *resizing) {
 
 	kept := min(numWords(p.Cap()), numWords(r.cap))
 	p.words, p.root, p.extra = r.words, root[0], r.cap-MinCap
+	p.lowest, p.next, p.found = 0, 0, false
 	p.quarter, p.high = 0, p.used
 	if p.extra > 0 {
 		p.quarter = 1 << bits.Len(uint(r.cap-1)) / 4

@@ -1,0 +1,162 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package idpool
+
+import (
+	"math/bits"
+	"testing"
+
+	"github.com/bits-and-blooms/bitset"
+	"gvisor.dev/gvisor/pkg/bitmap"
+)
+
+// allocator is what the peers have in common: find takes the lowest free id that
+// is at least from.
+type allocator interface {
+	take(from int) int
+	release(id int)
+}
+
+// linear is one bitmap that is scanned from the start, as in Linux.
+type linear []uint64
+
+func (l linear) take(from int) int {
+	w := from / 64
+	free := ^l[w] &^ (1<<(from%64) - 1)
+	for free == 0 {
+		w++
+		free = ^l[w]
+	}
+	l[w] |= free & -free
+	return w*64 + bits.TrailingZeros64(free)
+}
+
+func (l linear) release(id int) { l[id/64] &^= 1 << (id % 64) }
+
+// canShrink looks for the last bit that is set, as Linux does after each release.
+func (l linear) canShrink() bool {
+	for w := len(l) - 1; w >= 0; w-- {
+		if l[w] != 0 {
+			return w < len(l)/4
+		}
+	}
+	return true
+}
+
+type bitsetPeer struct{ *bitset.BitSet }
+
+func (b bitsetPeer) take(from int) int {
+	id, _ := b.NextClear(uint(from))
+	b.Set(id)
+	return int(id)
+}
+
+func (b bitsetPeer) release(id int) { b.Clear(uint(id)) }
+
+type bitmapPeer struct{ *bitmap.Bitmap }
+
+func (b bitmapPeer) take(from int) int {
+	id, _ := b.FirstZero(uint32(from))
+	b.Add(id)
+	return int(id)
+}
+
+func (b bitmapPeer) release(id int) { b.Remove(uint32(id)) }
+
+func (p *Pool) take(from int) int {
+	id, _ := p.FindUnused(from)
+	id.Acquire()
+	return id.ID()
+}
+
+func (p *Pool) release(id int) { p.Release(id) }
+
+// grown returns a Pool with the capacity n.
+func grown(n int) *Pool {
+	p := New(n)
+	for p.Cap() < n {
+		q, _ := p.GrowRequest()
+		p.Grow(q.Alloc())
+	}
+	return &p
+}
+
+var peers = []struct {
+	name string
+	make func(n int) allocator
+}{
+	{"sentrybinder", func(n int) allocator { return grown(n) }},
+	{"linear", func(n int) allocator { return make(linear, numWords(n)) }},
+	{"bitset", func(n int) allocator { return bitsetPeer{bitset.New(uint(n))} }},
+	{"gvisor-bitmap", func(n int) allocator { b := bitmap.New(uint32(n)); return bitmapPeer{&b} }},
+}
+
+var sizes = []struct {
+	name string
+	n    int
+}{
+	{"1k", 1000},
+	{"100k", 100_000},
+	{"16M", 1 << 24},
+}
+
+// random is a fast generator of ids.
+type random uint64
+
+func (r *random) below(n int) int {
+	*r ^= *r << 13
+	*r ^= *r >> 7
+	*r ^= *r << 17
+	hi, _ := bits.Mul64(uint64(*r), uint64(n))
+	return int(hi)
+}
+
+// BenchmarkHolePlace finds, acquires and releases the only free id, whose place
+// is the first, one in the middle, or the last.
+func BenchmarkHolePlace(b *testing.B) {
+	for _, size := range sizes {
+		for _, place := range []struct {
+			name string
+			hole int
+		}{{"first", 0}, {"middle", size.n/2 + 21}, {"last", size.n - 1}} {
+			b.Run(size.name+"/"+place.name, func(b *testing.B) {
+				p := grown(size.n)
+				for id := range size.n {
+					p.take(id)
+				}
+				p.release(place.hole)
+				for b.Loop() {
+					id, _ := p.FindUnused(0)
+					id.Acquire()
+					p.Release(id.ID())
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkFindAcquireRelease finds and acquires the only free id and releases
+// another one, which may be any.
+func BenchmarkFindAcquireRelease(b *testing.B) {
+	for _, peer := range peers {
+		for _, size := range sizes {
+			b.Run(peer.name+"/"+size.name+"-nearly-full-hole-anywhere", func(b *testing.B) {
+				a := peer.make(size.n)
+				for id := range size.n {
+					a.take(id)
+				}
+				r := random(1)
+				hole := r.below(size.n)
+				a.release(hole)
+				for b.Loop() {
+					if id := a.take(0); id != hole {
+						b.Fatalf("found %d, want %d", id, hole)
+					}
+					hole = r.below(size.n)
+					a.release(hole)
+				}
+			})
+		}
+	}
+}
