@@ -5,6 +5,7 @@ package binder
 
 import (
 	"gvisor.dev/gvisor/pkg/bitmap"
+	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/safemem"
@@ -284,10 +285,18 @@ func (a *allocator) deallocate(b *buffer) {
 }
 
 // releaseAll frees all buffers. The memory goes with the last pin.
-func (a *allocator) releaseAll() {
+//
+// Preconditions: Nobody takes buffers back any more. Those that the application
+// has not received belong to senders, who free them.
+func (a *allocator) releaseAll(ctx context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.released = true
+	for _, b := range a.buffers {
+		if b.allowUserFree {
+			b.targetNode.Release(ctx)
+		}
+	}
 	a.buffers = nil
 	a.dropMemoryIfUnused()
 }

@@ -195,6 +195,6 @@ func (p *Process) release(ctx context.Context) {
 	}
 	p.releaseRefs(ctx)
 	unread.cancelAll(ctx)
-	p.alloc.releaseAll()
+	p.alloc.releaseAll(ctx)
 	p.stats().deleted(objectProcess)
 }

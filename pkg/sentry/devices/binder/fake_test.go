@@ -1,0 +1,497 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/memutil"
+	"gvisor.dev/gvisor/pkg/safemem"
+	"gvisor.dev/gvisor/pkg/sentry/fsimpl/eventfd"
+	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/pkg/sentry/memmap"
+	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+	"gvisor.dev/gvisor/pkg/sync"
+	"gvisor.dev/gvisor/pkg/usermem"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// testMemory returns the MemoryFile of all tests.
+var testMemory = sync.OnceValue(func() *pgalloc.MemoryFile {
+	fd, err := memutil.CreateMemFD("binder-test", 0)
+	if err != nil {
+		panic(err)
+	}
+	mf, err := pgalloc.NewMemoryFile(os.NewFile(uintptr(fd), "binder-test"), pgalloc.MemoryFileOpts{
+		DisableIMAWorkAround:    true,
+		DisableMemoryAccounting: true,
+	})
+	if err != nil {
+		panic(err)
+	}
+	return mf
+})
+
+// testVFS returns the file system of all tests, for files without a path.
+var testVFS = sync.OnceValue(func() *vfs.VirtualFilesystem {
+	v := &vfs.VirtualFilesystem{}
+	if err := v.Init(context.Background()); err != nil {
+		panic(err)
+	}
+	return v
+})
+
+// newContext returns what the tests have in place of the context of a task.
+func newContext() context.Context {
+	return context.WithValue(context.Background(), pgalloc.CtxMemoryFile, testMemory())
+}
+
+// world is a device and the applications that use it. They run in the test's own
+// goroutine: an application does something when the test says so, and what would
+// make it sleep is a call of thread.onBlock.
+type world struct {
+	t      testing.TB
+	driver *Driver
+	ctx    *Context
+	apps   []*app
+	lastID int32
+}
+
+// testLabel is the security context of all senders.
+const testLabel = "u:r:test:s0"
+
+// newWorld returns a world that must be empty once the test is done and its
+// applications have ended.
+func newWorld(t testing.TB) *world {
+	d := NewDriver()
+	w := &world{t: t, driver: d, ctx: d.NewContext("binder", testLabel)}
+	t.Cleanup(func() {
+		w.closeAll()
+		w.requireEmpty()
+	})
+	return w
+}
+
+// closeAll ends all applications.
+func (w *world) closeAll() {
+	for len(w.apps) > 0 {
+		w.apps[0].close()
+	}
+}
+
+// active returns the numbers of objects that the driver holds, by kind.
+func (w *world) active() map[string]uint64 {
+	active := make(map[string]uint64)
+	for _, c := range w.driver.ObjectCounts() {
+		active[c.Name] = c.Active
+	}
+	return active
+}
+
+// requireEmpty checks that the driver holds nothing.
+func (w *world) requireEmpty() {
+	w.t.Helper()
+	for _, c := range w.driver.ObjectCounts() {
+		require.Zero(w.t, c.Active, "objects of kind %s that are left", c.Name)
+	}
+	require.Zero(w.t, w.ctx.procs.Len())
+	require.False(w.t, w.ctx.manager.Ok())
+}
+
+// An app has this much memory, in bytes, and uses it thus: the argument of an
+// ioctl, the buffer for returns, and what is written, one thing after the other.
+const (
+	appMemory   = 256 << 10
+	argAddr     = 0x100
+	readAddr    = 0x1000
+	readSize    = 0x1000
+	arenaAddr   = readAddr + readSize
+	badAddr     = 1 << 40
+	testMapping = 64 << 10
+	testMapAddr = 0x7f0000000000
+)
+
+// app is an application: a process with the device open and mapped.
+type app struct {
+	*Process
+	w     *world
+	euid  auth.KUID
+	mem   usermem.BytesIO
+	arena hostarch.Addr
+
+	// files has what the app has open, maxFiles is how many it may have.
+	files    map[int32]*vfs.FileDescription
+	maxFiles int
+}
+
+// open starts an application with a mapping of size bytes, or without one.
+func (w *world) open(size uint64) *app {
+	w.lastID++
+	a := &app{
+		Process:  w.ctx.open(nil, w.lastID, testMemory()),
+		w:        w,
+		euid:     auth.KUID(1000 + w.lastID),
+		mem:      usermem.BytesIO{Bytes: make([]byte, appMemory)},
+		arena:    arenaAddr,
+		files:    make(map[int32]*vfs.FileDescription),
+		maxFiles: 16,
+	}
+	w.apps = append(w.apps, a)
+	if size != 0 {
+		require.NoError(w.t, a.mapAt(testMapAddr, size))
+	}
+	return a
+}
+
+// newApp starts an application that is ready to talk, and returns its only
+// thread.
+func (w *world) newApp() *thread { return w.open(testMapping).newThread() }
+
+// newManager is newApp for the context manager.
+func (w *world) newManager() *thread {
+	th := w.newApp()
+	require.NoError(w.t, th.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
+	return th
+}
+
+// mapAt makes size bytes at addr a's mapping.
+func (a *app) mapAt(addr hostarch.Addr, size uint64) error {
+	ar, ok := addr.ToRange(size)
+	require.True(a.w.t, ok)
+	return a.AddMapping(newContext(), nil, ar, 0, false)
+}
+
+// close ends a, as the end of its process does.
+func (a *app) close() {
+	for i, other := range a.w.apps {
+		if other == a {
+			a.w.apps = append(a.w.apps[:i], a.w.apps[i+1:]...)
+			break
+		}
+	}
+	ctx := newContext()
+	for fd := range a.files {
+		a.closeFile(fd)
+	}
+	a.flush()
+	a.release(ctx)
+}
+
+// put stores b where the driver can read it, until the next ioctl.
+func (a *app) put(b []byte) uint64 {
+	at := a.arena
+	require.LessOrEqual(a.w.t, int(at)+len(b), len(a.mem.Bytes), "the app has too little memory")
+	copy(a.mem.Bytes[at:], b)
+	a.arena = (at + hostarch.Addr(len(b)) + 7) &^ 7
+	return uint64(at)
+}
+
+// peek returns what a sees at address addr of its mapping, or the error that
+// a fault gives.
+func (a *app) peek(addr, n uint64) ([]byte, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	first := (addr - testMapAddr) &^ (hostarch.PageSize - 1)
+	end := (addr - testMapAddr + n + hostarch.PageSize - 1) &^ (hostarch.PageSize - 1)
+	pages := memmap.MappableRange{Start: first, End: end}
+	ts, err := a.Translate(newContext(), pages, pages, hostarch.Read)
+	if err != nil {
+		return nil, err
+	}
+	fr := ts[0].FileRange()
+	fr.Start += addr - testMapAddr - first
+	fr.End = fr.Start + n
+	src, err := ts[0].File.MapInternal(fr, hostarch.Read)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, n)
+	_, err = safemem.CopySeq(safemem.BlockSeqOf(safemem.BlockFromSafeSlice(b)), src)
+	return b, err
+}
+
+// installFile gives a the file, of which it takes over the reference, at the
+// lowest free descriptor.
+func (a *app) installFile(file *vfs.FileDescription) int32 {
+	fd := int32(3)
+	for a.files[fd] != nil {
+		fd++
+	}
+	a.files[fd] = file
+	return fd
+}
+
+func (a *app) closeFile(fd int32) {
+	file := a.files[fd]
+	delete(a.files, fd)
+	file.DecRef(newContext())
+}
+
+// newEventFile returns a file that has nothing to do with binder.
+func newEventFile(t testing.TB) *vfs.FileDescription {
+	file, err := eventfd.New(newContext(), testVFS(), 0, false, linux.O_RDWR)
+	require.NoError(t, err)
+	return file
+}
+
+// newDeviceFile returns an open device, a process of which nothing else is left.
+// It isn't one of w.apps.
+func (w *world) newDeviceFile() (*vfs.FileDescription, *Process) {
+	w.lastID++
+	ctx := newContext()
+	vd := testVFS().NewAnonVirtualDentry("[binder]")
+	defer vd.DecRef(ctx)
+	fd := &deviceFD{proc: w.ctx.open(nil, w.lastID, testMemory())}
+	require.NoError(w.t, fd.vfsfd.Init(fd, linux.O_RDWR, auth.CredentialsFromContext(ctx), vd.Mount(), vd.Dentry(), &vfs.FileDescriptionOptions{
+		UseDentryMetadata: true,
+		SpecialFile:       true,
+	}))
+	return &fd.vfsfd, fd.proc
+}
+
+// errInterrupted is what Block returns.
+var errInterrupted = errors.New("interrupted")
+
+// thread is a thread of an app. It implements Task.
+type thread struct {
+	context.Context
+	*app
+	id int32
+
+	// onBlock is called when the thread would sleep. If there's a reason to wake
+	// up afterwards, it goes on; if not, it is interrupted: by a signal if
+	// signaled is true.
+	onBlock  func()
+	signaled bool
+	slept    int
+}
+
+// newBareThread returns a thread that the driver doesn't know yet.
+func (a *app) newBareThread() *thread {
+	a.w.lastID++
+	return &thread{Context: newContext(), app: a, id: a.w.lastID}
+}
+
+// newThread returns a thread that has made its first ioctl, so that its reads
+// wait.
+func (a *app) newThread() *thread {
+	th := a.newBareThread()
+	require.NoError(a.w.t, th.ioctl(binder.BINDER_VERSION, argAddr))
+	return th
+}
+
+// newLooper returns a thread that says that it handles what comes.
+func (a *app) newLooper() *thread {
+	th := a.newBareThread()
+	th.write(cmd(binder.BC_ENTER_LOOPER))
+	return th
+}
+
+// state returns what the driver has of th.
+func (th *thread) state() *Thread {
+	return th.app.threads[th.id].Get()
+}
+
+// Block implements context.Blocker.Block.
+func (th *thread) Block(c <-chan struct{}) error {
+	th.slept++
+	if f := th.onBlock; f != nil {
+		f()
+	}
+	select {
+	case <-c:
+		return nil
+	default:
+		return errInterrupted
+	}
+}
+
+// ThreadID implements Task.ThreadID.
+func (th *thread) ThreadID() int32 { return th.id }
+
+// PIDOf implements Task.PIDOf.
+func (th *thread) PIDOf(proc *Process) int32 { return proc.pid }
+
+// UIDOf implements Task.UIDOf.
+func (th *thread) UIDOf(kuid auth.KUID) auth.UID { return auth.UID(kuid) }
+
+// EffectiveKUID implements Task.EffectiveKUID.
+func (th *thread) EffectiveKUID() auth.KUID { return th.euid }
+
+// SignalPending implements Task.SignalPending.
+func (th *thread) SignalPending() bool { return th.signaled }
+
+// GetFile implements Task.GetFile.
+func (th *thread) GetFile(fd int32) *vfs.FileDescription {
+	file := th.files[fd]
+	if file != nil {
+		file.IncRef()
+	}
+	return file
+}
+
+// InstallFiles implements Task.InstallFiles.
+func (th *thread) InstallFiles(files []*vfs.FileDescription) ([]int32, error) {
+	if len(th.files)+len(files) > th.maxFiles {
+		return nil, linuxerr.EMFILE
+	}
+	fds := make([]int32, len(files))
+	for i, file := range files {
+		file.IncRef()
+		fds[i] = th.installFile(file)
+	}
+	return fds, nil
+}
+
+// ioctl makes an ioctl that does not sleep.
+func (th *thread) ioctl(request uint32, arg hostarch.Addr) error {
+	err := th.app.Process.ioctl(th, &th.mem, request, arg, true)
+	th.arena = arenaAddr
+	return err
+}
+
+// ioctlUint32 makes an ioctl whose argument is at first n.
+func (th *thread) ioctlUint32(request, n uint32) error {
+	hostarch.ByteOrder.PutUint32(th.mem.Bytes[argAddr:], n)
+	return th.ioctl(request, argAddr)
+}
+
+// outcome is what a BINDER_WRITE_READ did.
+type outcome struct {
+	binder.WriteRead
+	err     error
+	returns []ret
+}
+
+// writeRead makes a BINDER_WRITE_READ that doesn't sleep. Its argument is wr.
+func (th *thread) writeRead(wr binder.WriteRead) outcome {
+	wr.MarshalUnsafe(th.mem.Bytes[argAddr:])
+	out := outcome{err: th.ioctl(binder.BINDER_WRITE_READ, argAddr)}
+	out.parse(th)
+	return out
+}
+
+// parse sets what there is of out once the call is over.
+func (out *outcome) parse(th *thread) {
+	out.UnmarshalUnsafe(th.mem.Bytes[argAddr:])
+	if out.ReadConsumed <= readSize {
+		out.returns = parseReturns(th.w.t, th.mem.Bytes[readAddr:][:out.ReadConsumed])
+	}
+}
+
+// try writes commands and reads nothing.
+func (th *thread) try(cmds ...[]byte) outcome {
+	return th.writeRead(th.writing(cmds))
+}
+
+// writing returns the argument to write cmds.
+func (th *thread) writing(cmds [][]byte) binder.WriteRead {
+	var all []byte
+	for _, c := range cmds {
+		all = append(all, c...)
+	}
+	return binder.WriteRead{WriteSize: uint64(len(all)), WriteBuffer: th.put(all)}
+}
+
+// write writes commands, of which all must be consumed.
+func (th *thread) write(cmds ...[]byte) {
+	th.w.t.Helper()
+	out := th.try(cmds...)
+	require.NoError(th.w.t, out.err)
+	require.Equal(th.w.t, out.WriteSize, out.WriteConsumed)
+}
+
+// tryRead reads what there is.
+func (th *thread) tryRead() outcome {
+	return th.writeRead(binder.WriteRead{ReadSize: readSize, ReadBuffer: readAddr})
+}
+
+// read reads what there is, at least something, and returns it without the
+// BR_NOOP at its start.
+func (th *thread) read() []ret {
+	th.w.t.Helper()
+	out := th.tryRead()
+	require.NoError(th.w.t, out.err)
+	require.NotEmpty(th.w.t, out.returns)
+	require.Equal(th.w.t, "BR_NOOP", out.returns[0].String())
+	return out.returns[1:]
+}
+
+// sleepRead makes a read that may sleep, and run then.
+func (th *thread) sleepRead(run func()) outcome {
+	th.onBlock = run
+	defer func() { th.onBlock = nil }()
+	wr := binder.WriteRead{ReadSize: readSize, ReadBuffer: readAddr}
+	wr.MarshalUnsafe(th.mem.Bytes[argAddr:])
+	out := outcome{err: th.app.Process.ioctl(th, &th.mem, binder.BINDER_WRITE_READ, argAddr, false)}
+	out.parse(th)
+	return out
+}
+
+// expect reads, and checks that what it gets is want.
+func (th *thread) expect(want ...uint32) []ret {
+	th.w.t.Helper()
+	got := th.read()
+	require.Equal(th.w.t, names(want), returnNames(got))
+	return got
+}
+
+// expectNothing checks that th would sleep if it read.
+func (th *thread) expectNothing() {
+	th.w.t.Helper()
+	out := th.tryRead()
+	require.Equal(th.w.t, linuxerr.EAGAIN, out.err, "returns: %v", out.returns)
+}
+
+// expectTransaction reads a transaction or a reply and nothing else.
+func (th *thread) expectTransaction(br uint32) received {
+	th.w.t.Helper()
+	return th.received(th.expect(br)[0])
+}
+
+// received is a transaction or a reply with its contents.
+type received struct {
+	binder.TransactionDataSecctx
+	data    []byte
+	offsets []byte
+}
+
+// received returns what th finds in r, which is a transaction or a reply.
+func (th *thread) received(r ret) received {
+	th.w.t.Helper()
+	var got received
+	var raw [binder.SizeOfTransactionDataSecctx]byte
+	copy(raw[:], r.params)
+	got.UnmarshalUnsafe(raw[:])
+	td := got.TransactionData
+	var err error
+	got.data, err = th.peek(td.Buffer, td.DataSize)
+	require.NoError(th.w.t, err)
+	got.offsets, err = th.peek(td.Offsets, td.OffsetsSize)
+	require.NoError(th.w.t, err)
+	return got
+}
+
+// object returns the object at offset in the data.
+func (r *received) object(offset int) binder.FlatObject {
+	var o binder.FlatObject
+	o.UnmarshalUnsafe(r.data[offset:])
+	return o
+}
+
+// free returns the command that frees the buffer.
+func (r *received) free() []byte {
+	return cmd(binder.BC_FREE_BUFFER, r.TransactionData.Buffer)
+}

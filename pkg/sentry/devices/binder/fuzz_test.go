@@ -1,0 +1,450 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// FuzzCommands runs a program that is made of the input: a few applications of a
+// few threads each make ioctls of all kinds, sensible and not, and end. The
+// structures of the driver are checked after each step, what an application gets
+// is compared with what was sent to it, and in the end nothing may be left.
+func FuzzCommands(f *testing.F) {
+	f.Fuzz(func(t *testing.T, program []byte) {
+		m := &machine{world: newWorld(t), input: program, sent: make(map[uint32]sentPayload)}
+		m.run()
+	})
+}
+
+// The machine has so many applications, of so many threads each, and carries out
+// so many steps at most.
+const (
+	machineApps    = 4
+	machineThreads = 3
+	machineSteps   = 400
+)
+
+// machine carries out a program.
+type machine struct {
+	*world
+	input []byte
+	slots [machineApps]*slot
+
+	// sent has what was sent, by the code of the transaction, which counts up.
+	sent     map[uint32]sentPayload
+	lastCode uint32
+}
+
+// slot is an application of a machine.
+type slot struct {
+	*app
+	threads [machineThreads]*thread
+
+	// buffers are those that the app has received. It may have freed them.
+	buffers []uint64
+}
+
+// sentPayload is the contents of a transaction, and from whom and to whom it
+// went.
+type sentPayload struct {
+	payload
+	from *app
+	to   int32
+}
+
+// wordTag is at the top of each word of contents that isn't an object; below it
+// there's the process ID of the receiver.
+const wordTag = 0xf00d
+
+// byte returns the next byte of the program, or 0 at its end.
+func (m *machine) byte() byte {
+	if len(m.input) == 0 {
+		return 0
+	}
+	b := m.input[0]
+	m.input = m.input[1:]
+	return b
+}
+
+// pick returns one of a few things.
+func pick[T any](m *machine, from ...T) T { return from[int(m.byte())%len(from)] }
+
+func (m *machine) run() {
+	for i := range m.slots {
+		m.start(i, testMapping)
+	}
+	first := m.slots[0].threads[0]
+	if err := first.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0); err != nil {
+		m.t.Fatalf("BINDER_SET_CONTEXT_MGR: %v", err)
+	}
+	for range machineSteps {
+		if len(m.input) == 0 {
+			break
+		}
+		m.step()
+		m.requireSound()
+		for _, s := range m.slots {
+			if at, found := s.foreignWord(); found {
+				m.t.Fatalf("app %d has the word at %#x of another", s.pid, at)
+			}
+		}
+	}
+	procs := m.slots
+	m.closeAll()
+	m.requireEmpty()
+	for _, s := range procs {
+		s.requireGone(m.world)
+	}
+}
+
+// start starts application i.
+func (m *machine) start(i int, mapping uint64) {
+	s := &slot{app: m.open(mapping)}
+	s.maxFiles = 4
+	for j := range s.threads {
+		s.threads[j] = s.newThread()
+	}
+	m.slots[i] = s
+}
+
+// step carries out a step of the program.
+func (m *machine) step() {
+	who := m.byte()
+	s := m.slots[who%machineApps]
+	th := s.threads[who/machineApps%machineThreads]
+	switch op := m.byte() % 32; op {
+	case 0:
+		s.close()
+		s.requireGone(m.world)
+		m.start(int(who%machineApps), pick(m, uint64(testMapping), 0, 8<<10, 4<<10))
+	case 1:
+		m.noError(th.ioctl(binder.BINDER_THREAD_EXIT, 0))
+	case 2:
+		s.RemoveMapping(th, nil, hostarch.AddrRange{Start: testMapAddr, End: testMapAddr + hostarch.PageSize}, 0, false)
+	case 3:
+		_ = th.ioctl(pick[uint32](m, binder.BINDER_SET_CONTEXT_MGR, binder.BINDER_SET_CONTEXT_MGR_EXT), argAddr)
+	case 4:
+		m.noError(th.ioctlUint32(binder.BINDER_SET_MAX_THREADS, uint32(m.byte()%4)))
+	case 5:
+		s.flush()
+	case 6:
+		_ = s.readiness()
+	case 7:
+		m.rawIoctl(th)
+	case 8:
+		m.newFile(s)
+	case 9:
+		for fd := range s.files {
+			s.closeFile(fd)
+			break
+		}
+	case 10, 11:
+		th.signaled = op == 10
+		th.sleepRead(nil)
+	default:
+		m.writeRead(s, th, op)
+	}
+}
+
+// noError fails if err is one.
+func (m *machine) noError(err error) {
+	if err != nil {
+		m.t.Fatalf("ioctl: %v", err)
+	}
+}
+
+// rawIoctl makes an ioctl with whatever the program says.
+func (m *machine) rawIoctl(th *thread) {
+	n := copy(th.mem.Bytes[arenaAddr:], m.input[:min(len(m.input), int(m.byte()))])
+	m.input = m.input[min(n, len(m.input)):]
+	defer clear(th.mem.Bytes[arenaAddr : arenaAddr+n])
+	switch m.byte() % 4 {
+	case 0:
+		_ = th.ioctl(binary.LittleEndian.Uint32(th.mem.Bytes[arenaAddr:]), pick[hostarch.Addr](m, 0, arenaAddr+4, appMemory-4, badAddr))
+	case 1:
+		// The argument itself is made up.
+		_ = th.ioctl(binder.BINDER_WRITE_READ, arenaAddr)
+	default:
+		th.writeRead(binder.WriteRead{WriteSize: uint64(n), WriteBuffer: arenaAddr})
+	}
+}
+
+// newFile opens a file: one that has nothing to do with binder, or a device.
+func (m *machine) newFile(s *slot) {
+	if len(s.files) >= s.maxFiles {
+		return
+	}
+	var file *vfs.FileDescription
+	if m.byte()%2 == 0 {
+		file = newEventFile(m.t)
+	} else {
+		file, _ = m.newDeviceFile()
+	}
+	s.installFile(file)
+}
+
+// writeRead makes a BINDER_WRITE_READ of a few commands, or a read.
+func (m *machine) writeRead(s *slot, th *thread, op byte) {
+	var wr binder.WriteRead
+	if op%2 == 0 {
+		var cmds [][]byte
+		for range 1 + m.byte()%3 {
+			cmds = append(cmds, m.command(s, th))
+		}
+		wr = th.writing(cmds)
+	}
+	if op%4 != 0 {
+		wr.ReadBuffer = readAddr
+		wr.ReadSize = readSize
+		if op%8 == 7 {
+			wr.ReadSize = pick[uint64](m, readSize, 0, 3, 4, 75, 76, 80, 84, 200)
+			wr.ReadBuffer = pick[uint64](m, readAddr, readAddr, appMemory-4, badAddr)
+		}
+	}
+	used := th.arena
+	out := th.writeRead(wr)
+	clear(th.mem.Bytes[arenaAddr:used])
+	if wr.ReadBuffer == readAddr {
+		m.receive(s, th, out.returns)
+	}
+}
+
+// handle returns a handle that may exist.
+func (m *machine) handle() uint32 { return uint32(m.byte() % 6) }
+
+// nodePtr returns the address of a node that may exist, which is never the
+// first manager's.
+func (m *machine) nodePtr() uint64 { return uint64(m.byte()%4) * 0x10 }
+
+// cookieOf returns the cookie for ptr, most of the time.
+func (m *machine) cookieOf(ptr uint64) uint64 {
+	if ptr == 0 {
+		return 0
+	}
+	if m.byte() == 0xff {
+		return 1
+	}
+	return testCookie(ptr)
+}
+
+// command returns a command.
+func (m *machine) command(s *slot, th *thread) []byte {
+	switch m.byte() % 16 {
+	case 0, 1, 2:
+		return m.transaction(s, th)
+	case 3, 4:
+		return m.answer(s, th)
+	case 5, 6:
+		addr := pick[uint64](m, testMapAddr, 0, testMapAddr+8, badAddr)
+		if len(s.buffers) > 0 {
+			addr = s.buffers[int(m.byte())%len(s.buffers)]
+		}
+		return cmd(binder.BC_FREE_BUFFER, addr)
+	case 7, 8:
+		code := pick[uint32](m, binder.BC_INCREFS, binder.BC_ACQUIRE, binder.BC_RELEASE, binder.BC_DECREFS)
+		return cmd(code, m.handle())
+	case 9:
+		ptr := m.nodePtr()
+		code := pick[uint32](m, binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE)
+		return cmd(code, binder.PtrCookie{Ptr: ptr, Cookie: m.cookieOf(ptr)})
+	case 10, 11:
+		code := pick[uint32](m, binder.BC_REQUEST_DEATH_NOTIFICATION, binder.BC_CLEAR_DEATH_NOTIFICATION)
+		return cmd(code, m.handle(), uint64(m.byte()%4))
+	case 12:
+		return cmd(binder.BC_DEAD_BINDER_DONE, uint64(m.byte()%4))
+	case 13:
+		return cmd(pick[uint32](m, binder.BC_ENTER_LOOPER, binder.BC_REGISTER_LOOPER, binder.BC_EXIT_LOOPER))
+	case 14:
+		return cmd(pick[uint32](m, binder.BC_ATTEMPT_ACQUIRE, binder.BC_ACQUIRE_RESULT, binder.BR_NOOP, 0), uint64(m.byte()))
+	default:
+		return m.transaction(s, th)
+	}
+}
+
+// transaction returns a call to one of the handles that s has.
+func (m *machine) transaction(s *slot, th *thread) []byte {
+	handle := m.handle()
+	to := int32(-1)
+	if n := m.target(s, handle); n != nil {
+		to = n.owner.pid
+	}
+	return m.message(s, th, pick[uint32](m, binder.BC_TRANSACTION, binder.BC_TRANSACTION, binder.BC_TRANSACTION_SG), handle, to)
+}
+
+// target returns the node that s knows by handle, or nil.
+//
+// +checklocksignore
+func (m *machine) target(s *slot, handle uint32) *Node {
+	if handle == 0 {
+		return m.ctx.manager.Get()
+	}
+	if r := s.handles.get(handle); r != nil {
+		return r.node()
+	}
+	return nil
+}
+
+// answer returns a reply to the call that th handles, if there is one.
+//
+// +checklocksignore
+func (m *machine) answer(s *slot, th *thread) []byte {
+	to := int32(-1)
+	if state := th.state(); state != nil {
+		if call := state.stack.Get(); call != nil && call.from != nil {
+			to = call.from.proc.pid
+		}
+	}
+	return m.message(s, th, pick[uint32](m, binder.BC_REPLY, binder.BC_REPLY, binder.BC_REPLY_SG), 0, to)
+}
+
+// message returns a BC_TRANSACTION, a BC_REPLY, or one of their _SG forms, with
+// contents of which most words have to's tag.
+func (m *machine) message(s *slot, th *thread, code, handle uint32, to int32) []byte {
+	p := m.contents(s, to)
+	m.lastCode++
+	m.sent[m.lastCode] = sentPayload{p, s.app, to}
+	flags := uint32(m.byte()) & (binder.TF_ONE_WAY | binder.TF_ACCEPT_FDS | binder.TF_CLEAR_BUF)
+	b := th.message(code, uint64(handle), m.lastCode, flags, p)
+	switch m.byte() {
+	case 0xff:
+		// Sizes and addresses that make no sense.
+		at := 4 + 32 + 8*int(m.byte()%4)
+		binary.LittleEndian.PutUint64(b[at:], pick[uint64](m, 1, badAddr, appMemory-8, 1<<63, 1<<64-1, 1<<64-8, 12))
+		delete(m.sent, m.lastCode)
+	}
+	if code == binder.BC_TRANSACTION_SG || code == binder.BC_REPLY_SG {
+		b = binary.LittleEndian.AppendUint64(b, pick[uint64](m, 0, 8, 64, 7, 1<<64-8, 1<<64-1))
+	}
+	return b
+}
+
+// contents returns data with a few objects in it.
+func (m *machine) contents(s *slot, to int32) payload {
+	var p payload
+	for range m.byte() % 4 {
+		for range pick(m, 0, 1, 2) {
+			p.data = binary.LittleEndian.AppendUint64(p.data, wordTag<<48|uint64(uint32(to))<<16)
+		}
+		var o any
+		switch m.byte() % 16 {
+		case 0, 1:
+			ptr := m.nodePtr()
+			o = binder.FlatObject{Type: binder.BINDER_TYPE_BINDER, Flags: m.nodeFlags(), Binder: ptr, Cookie: m.cookieOf(ptr)}
+		case 2, 3:
+			ptr := m.nodePtr()
+			o = binder.FlatObject{Type: binder.BINDER_TYPE_WEAK_BINDER, Flags: m.nodeFlags(), Binder: ptr, Cookie: m.cookieOf(ptr)}
+		case 4, 5:
+			o = handleObject(m.handle())
+		case 6, 7:
+			o = weakHandleObject(m.handle())
+		case 8, 9:
+			o = fileObject(3 + int32(m.byte()%4))
+		case 10:
+			o = binder.BufferObject{Type: binder.BINDER_TYPE_PTR, Buffer: readAddr, Length: 8}
+		case 11:
+			o = binder.FDArrayObject{Type: binder.BINDER_TYPE_FDA, NumFDs: 1}
+		case 12:
+			o = binder.FlatObject{Type: uint32(m.byte())}
+		default:
+			continue
+		}
+		offset := uint64(len(p.data))
+		if b := m.byte(); b > 0xf0 {
+			offset = pick[uint64](m, 0, 1, offset+4, offset+8, offset-8, 1<<63, 1<<64-1)
+		}
+		p.offsets = append(p.offsets, offset)
+		p.data = must(binary.Append(p.data, binary.LittleEndian, o))
+		if m.byte() == 0xff {
+			p.data = p.data[:len(p.data)-pick(m, 1, 4, 8, 21)]
+		}
+	}
+	for range pick(m, 0, 1, 8, 64, 512, 1024) {
+		p.data = binary.LittleEndian.AppendUint64(p.data, wordTag<<48|uint64(uint32(to))<<16)
+	}
+	return p
+}
+
+func (m *machine) nodeFlags() uint32 {
+	return pick[uint32](m, binder.FLAT_BINDER_FLAG_ACCEPTS_FDS, 0, binder.FLAT_BINDER_FLAG_ACCEPTS_FDS|binder.FLAT_BINDER_FLAG_TXN_SECURITY_CTX)
+}
+
+// receive checks what th was told.
+func (m *machine) receive(s *slot, th *thread, rs []ret) {
+	for _, r := range rs {
+		switch r.br {
+		case binder.BR_TRANSACTION, binder.BR_TRANSACTION_SEC_CTX, binder.BR_REPLY:
+			got := th.received(r)
+			s.buffers = append(s.buffers, got.TransactionData.Buffer)
+			if r.br == binder.BR_TRANSACTION_SEC_CTX {
+				label, err := th.peek(got.Secctx, uint64(len(testLabel))+1)
+				if err != nil || string(label) != testLabel+"\x00" {
+					m.t.Fatalf("security context %q, error %v", label, err)
+				}
+			}
+			if want, ok := m.sent[got.TransactionData.Code]; ok {
+				m.compare(s, &got, &want)
+			}
+		default:
+			if _, ok := brNames[r.br]; !ok {
+				m.t.Fatalf("%s", r)
+			}
+		}
+	}
+}
+
+// compare checks that s got what was sent, but for the objects.
+func (m *machine) compare(s *slot, got *received, want *sentPayload) {
+	if want.to != s.pid {
+		m.t.Fatalf("app %d got what was sent to app %d", s.pid, want.to)
+	}
+	var offsets []byte
+	for _, offset := range want.offsets {
+		offsets = binary.LittleEndian.AppendUint64(offsets, offset)
+	}
+	if !bytes.Equal(got.offsets, offsets) {
+		m.t.Fatalf("the offsets are % x, not % x", got.offsets, offsets)
+	}
+	if len(got.data) != len(want.data) {
+		m.t.Fatalf("%d bytes came, not %d", len(got.data), len(want.data))
+	}
+	at := uint64(0)
+	for _, offset := range want.offsets {
+		if !bytes.Equal(got.data[at:offset], want.data[at:offset]) {
+			m.t.Fatalf("what is before %d has changed", offset)
+		}
+		sent, came := objectType(want.data[offset:]), objectType(got.data[offset:])
+		if !translatesTo(sent, came) {
+			m.t.Fatalf("an object of type %#x became one of type %#x", sent, came)
+		}
+		at = offset + objectSize(want.data[offset:])
+	}
+	if !bytes.Equal(got.data[at:], want.data[at:]) {
+		m.t.Fatalf("what is after %d has changed", at)
+	}
+}
+
+// translatesTo returns whether an object of type sent may be of type came to
+// its receiver.
+func translatesTo(sent, came uint32) bool {
+	switch sent {
+	case binder.BINDER_TYPE_BINDER:
+		return came == binder.BINDER_TYPE_HANDLE
+	case binder.BINDER_TYPE_WEAK_BINDER:
+		return came == binder.BINDER_TYPE_WEAK_HANDLE
+	case binder.BINDER_TYPE_HANDLE:
+		return came == binder.BINDER_TYPE_HANDLE || came == binder.BINDER_TYPE_BINDER
+	case binder.BINDER_TYPE_WEAK_HANDLE:
+		return came == binder.BINDER_TYPE_WEAK_HANDLE || came == binder.BINDER_TYPE_WEAK_BINDER
+	default:
+		return sent == came
+	}
+}
