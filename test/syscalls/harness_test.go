@@ -435,9 +435,13 @@ func (th *thread) poll(events int16) int16 {
 // startPoll starts a poll(2) with a timeout in milliseconds.
 func (th *thread) startPoll(events int16, timeout int) {
 	th.t.Helper()
+	th.startPollFD(th.p.fd, events, timeout)
+}
+
+func (th *thread) startPollFD(fd int, events int16, timeout int) {
+	th.t.Helper()
 	at := th.Scratch()
-	b := remote.Bytes(at, 8)
-	copy(b, words(uint32(th.p.fd), uint32(uint16(events))))
+	*remote.Struct[unix.PollFd](at) = unix.PollFd{Fd: int32(fd), Events: events}
 	th.Start(th.t, unix.SYS_PPOLL, at, 1, th.timespec(timeout), 0, 0)
 }
 
@@ -445,8 +449,7 @@ func (th *thread) finishPoll() int16 {
 	th.t.Helper()
 	n, err := th.Wait(th.t)
 	require.NoError(th.t, err, "poll")
-	b := remote.Bytes(th.Scratch(), 8)
-	revents := int16(uint16(b[6]) | uint16(b[7])<<8)
+	revents := remote.Struct[unix.PollFd](th.Scratch()).Revents
 	require.Equal(th.t, revents != 0, n == 1)
 	return revents
 }
@@ -458,7 +461,7 @@ func (th *thread) timespec(ms int) uintptr {
 		return 0
 	}
 	at := th.Scratch() + 64
-	copy(remote.Bytes(at, 16), words(uint32(ms/1000), 0, uint32(ms%1000*1e6), 0))
+	*remote.Struct[unix.Timespec](at) = unix.NsecToTimespec(int64(ms) * 1e6)
 	return at
 }
 

@@ -229,6 +229,9 @@ func TestCallWhileProcessDies(t *testing.T) {
 			r = client.writeRead(readSize)
 		}
 		last := r.ok(t)[len(r.returns)-1]
+		if last == brFailedReply && differs(t, "see TestTransactionAfterChangeOfMapping") {
+			continue
+		}
 		require.Equal(t, brDeadReply, last)
 	}
 }

@@ -107,3 +107,9 @@ func alloc(n int) (uintptr, func()) {
 	}
 	panic(fmt.Sprintf("no %d bytes left in the arena", n))
 }
+
+// Struct returns the value at address addr of the arena.
+func Struct[T any](addr uintptr) *T {
+	var zero T
+	return (*T)(unsafe.Pointer(&Bytes(addr, int(unsafe.Sizeof(zero)))[0]))
+}

@@ -1,0 +1,274 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package syscalls
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// A call fails if its target goes, at whatever stage.
+func TestTargetGoes(t *testing.T) {
+	read := func(p *process) { p.read() }
+	readAndFree := func(p *process) { p.write(p.read().message(p.t).free()) }
+	nothing := func(p *process) {}
+	die := func(p *process) { p.kill() }
+	closes := func(p *process) { p.munmap(); p.close(p.fd) }
+	exit := func(p *process) { require.NoError(p.t, p.ioctl(binder.BINDER_THREAD_EXIT, 0)) }
+	for _, tc := range []struct {
+		name     string
+		got, end func(p *process)
+	}{
+		{"dies before delivery", nothing, die},
+		{"dies before the reply", read, die},
+		{"dies before the reply, buffer freed", readAndFree, die},
+		{"closes before delivery", nothing, closes},
+		{"closes before the reply", read, closes},
+		{"thread exits before the reply", read, exit},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			server, client := newManager(t), newProcess(t)
+			client.startWriteRead(bcTransaction{})
+			tc.got(server)
+			tc.end(server)
+			client.finishExpect(brNoop, brTransactionComplete, brDeadReply)
+		})
+	}
+}
+
+// The mapping keeps the device open after its descriptor is closed.
+func TestMappingKeepsDeviceOpen(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.startWriteRead(bcTransaction{})
+	got := server.read().message(t)
+	server.close(server.fd)
+	require.Equal(t, unix.EBUSY, newProcess(t).ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
+	require.Equal(t, "S", client.State())
+	_, err := server.ReadMemory(t, uintptr(got.buffer), 8)
+	require.NoError(t, err)
+	server.munmap()
+	client.finishExpect(brNoop, brTransactionComplete, brDeadReply)
+}
+
+// A thread that exits before a call is delivered to its process leaves it to
+// the others.
+func TestThreadExitsBeforeDelivery(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	other := server.newLooper()
+	client.startWriteRead(bcTransaction{})
+	require.NoError(t, server.ioctl(binder.BINDER_THREAD_EXIT, 0))
+	other.expect(brNoop, &message{pid: client.pid()})
+	other.write(bcReply{})
+	client.finish().ok(t)
+}
+
+// A thread that ends without saying so keeps what it has until its process
+// ends.
+func TestThreadEndsSilently(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	th := server.newLooper()
+	client.startWriteRead(bcTransaction{})
+	th.read()
+	th.Start(t, unix.SYS_EXIT, 0)
+	eventually(t, "the thread is gone", func() bool { return th.State() == "" })
+	require.Equal(t, "S", client.State())
+	server.kill()
+	client.finishExpect(brNoop, brTransactionComplete, brDeadReply)
+}
+
+// One-way transactions to a process that dies are gone without a word.
+func TestOneWayTargetDies(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: oneWay}, bcTransaction{flags: oneWay}, bcTransaction{flags: oneWay})
+	client.expect(brNoop, brTransactionComplete, brTransactionComplete, brTransactionComplete)
+	server.read()
+	server.kill()
+	newManager(t)
+	client.expectNothing()
+}
+
+// A reply to a caller that has gone meanwhile is done with, as far as who
+// replies is told.
+func TestCallerGoes(t *testing.T) {
+	for name, end := range map[string]func(p *process){
+		"dies":   func(p *process) { p.kill() },
+		"closes": func(p *process) { p.munmap(); p.close(p.fd) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, client := newManager(t), newProcess(t)
+			client.write(bcTransaction{code: 1})
+			server.expect(brNoop, &message{code: 1, pid: client.pid()})
+			end(client)
+			server.write(bcReply{payload: payload{text("hello")}})
+			server.expect(brNoop, brTransactionComplete)
+		})
+	}
+}
+
+// The same if the caller's thread exits.
+func TestCallerThreadExits(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{code: 1})
+	server.expect(brNoop, &message{code: 1, pid: client.pid()})
+	require.NoError(t, client.ioctl(binder.BINDER_THREAD_EXIT, 0))
+	server.write(bcReply{})
+	server.expect(brNoop, brTransactionComplete)
+	// What was done by the thread of the same number is nothing to it.
+	client.write(bcEnterLooper)
+	client.expectNothing()
+}
+
+// A call whose caller has gone before it was delivered is delivered; there is
+// no process id to tell.
+func TestCallerGoesBeforeDelivery(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	caller := client.newThread()
+	caller.write(bcTransaction{code: 1, payload: payload{text("hello")}})
+	require.NoError(t, caller.ioctl(binder.BINDER_THREAD_EXIT, 0))
+	pid := 0
+	if differs(t, "it remembers") {
+		pid = client.pid()
+	}
+	server.expect(brNoop, &message{code: 1, pid: pid, payload: payload{text("hello")}})
+	server.write(bcReply{})
+	server.expect(brNoop, brTransactionComplete)
+}
+
+// When a process in the middle of a chain dies while it waits for the rest of
+// the chain, that goes on without a caller, and the call to the dead process
+// fails only when the reply comes.
+func TestMiddleOfChainDies(t *testing.T) {
+	manager, last := newManager(t), newProcess(t)
+	toLast := last.offer(manager, 0x10)
+	client := newProcess(t)
+	client.startWriteRead(bcTransaction{})
+	manager.read()
+	manager.startWriteRead(bcTransaction{handle: toLast, code: 2})
+	got := last.expect(brNoop, &message{ptr: 0x10, cookie: 0x11, code: 2, pid: manager.pid()})
+	manager.kill()
+	newManager(t) // which shows that the old one is gone
+	require.Equal(t, "S", client.State())
+	last.write(bcReply{})
+	client.finishExpect(brNoop, brTransactionComplete, brDeadReply)
+	last.expect(brNoop, brTransactionComplete)
+	// The manager's references are gone, but the buffer holds one too.
+	last.expectNothing()
+	last.write(got.message(t).free())
+	last.expect(brNoop, brRelease(0x10, 0x11), brDecrefs(0x10, 0x11))
+}
+
+// When the end of a chain dies, who called it is told, and can still reply.
+func TestEndOfChainDies(t *testing.T) {
+	manager, last, client := newManager(t), newProcess(t), newProcess(t)
+	toLast := last.offer(manager, 0x10)
+	client.startWriteRead(bcTransaction{})
+	manager.read()
+	manager.startWriteRead(bcTransaction{handle: toLast})
+	last.read()
+	last.kill()
+	manager.finishExpect(brNoop, brTransactionComplete, brDeadReply)
+	manager.write(bcReply{code: 4})
+	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 4})
+}
+
+// A process that dies while it waits for a nested call's reply takes the whole
+// of its part in the chain along.
+func TestCallerDiesInNestedCall(t *testing.T) {
+	manager, client, h := newPeers(t)
+	client.startWriteRead(bcTransaction{})
+	manager.read()
+	manager.startWriteRead(bcTransaction{handle: h})
+	client.finish().ok(t)
+	client.kill()
+	manager.finishExpect(brNoop, brTransactionComplete, brDeadReply)
+	manager.write(bcReply{})
+	manager.expect(brNoop, brTransactionComplete)
+}
+
+// A reply that is never read, with all that is in it, goes with the caller.
+func TestReplyNeverRead(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: binder.TF_ACCEPT_FDS})
+	server.read()
+	server.write(bcReply{payload: payload{node(0x10, 0x20), file(0), text("hello")}})
+	server.expect(brNoop, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20), brTransactionComplete)
+	server.write(bcIncrefsDone(0x10, 0x20), bcAcquireDone(0x10, 0x20))
+	client.kill()
+	server.expect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
+}
+
+// A call that is never read, with all that is in it, goes with its target.
+func TestCallNeverRead(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: oneWay, payload: payload{node(0x10, 0x20), weakNode(0x30, 0x40)}})
+	client.expect(brNoop, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20), brIncrefs(0x30, 0x40), brTransactionComplete)
+	client.write(bcIncrefsDone(0x10, 0x20), bcAcquireDone(0x10, 0x20), bcIncrefsDone(0x30, 0x40))
+	server.kill()
+	var told returns
+	for len(told) < 3 {
+		told = append(told, client.read()[1:]...)
+	}
+	require.ElementsMatch(t, returns{brRelease(0x10, 0x20), brDecrefs(0x10, 0x20), brDecrefs(0x30, 0x40)}, told)
+}
+
+// The driver lets go of everything at the last close, not before.
+func TestLastClose(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	h := client.offer(manager, 0x10)
+	manager.write(bcRequestDeath(h, 1))
+	child := client.fork()
+	client.kill()
+	manager.expectNothing()
+	child.kill()
+	manager.expect(brNoop, brDeadBinder(1))
+}
+
+// An executed program has lost the mapping, but not what it did with the
+// device before; if the descriptor is close-on-exec it is as if it had died.
+func TestExec(t *testing.T) {
+	for name, flags := range map[string]int{"kept": unix.O_RDWR, "close-on-exec": unix.O_RDWR | unix.O_CLOEXEC} {
+		t.Run(name, func(t *testing.T) {
+			manager, client := newManager(t), newBareProcess(t)
+			client.fd = client.open(defaultDevice, flags)
+			client.mmap(mapSize)
+			client.write(bcEnterLooper)
+			h := client.offer(manager, 0x10)
+			manager.write(bcRequestDeath(h, 1))
+			client.remote.Exec(t)
+			if flags&unix.O_CLOEXEC != 0 {
+				manager.expect(brNoop, brDeadBinder(1))
+				return
+			}
+			manager.expectNothing()
+			// There is no mapping to receive anything in.
+			manager.write(bcTransaction{handle: h, flags: oneWay})
+			want := brDeadReply
+			if differs(t, "it does not miss the mapping yet") {
+				want = brTransactionComplete
+			}
+			manager.expect(brNoop, want)
+		})
+	}
+}
+
+// A blocked reader whose descriptor another thread closes returns; only then
+// the driver lets go.
+func TestCloseWhileReading(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	h := client.offer(manager, 0x10)
+	manager.write(bcRequestDeath(h, 1))
+	th := client.newLooper()
+	th.startRead()
+	client.munmap()
+	client.close(client.fd)
+	if differs(t, "see TestFlush") {
+		return
+	}
+	th.finishExpect(brNoop)
+	manager.expect(brNoop, brDeadBinder(1))
+}

@@ -1,0 +1,251 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package syscalls
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// A node becomes a handle for its receiver. The pointer and the cookie do not
+// get out of the owner's process; the flags are carried.
+func TestNodeBecomesHandle(t *testing.T) {
+	for _, flags := range []uint32{0, binder.FLAT_BINDER_FLAG_ACCEPTS_FDS, 0x7f, binder.FLAT_BINDER_FLAG_INHERIT_RT | 19} {
+		manager, client := newManager(t), newProcess(t)
+		client.write(bcTransaction{flags: oneWay, payload: payload{node(0x10, 0x20).withFlags(flags)}})
+		manager.expect(brNoop, &message{flags: oneWay, payload: payload{handle(1).withFlags(flags)}})
+		client.expect(brNoop, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20), brTransactionComplete)
+		manager.kill()
+	}
+}
+
+// A weak node becomes a weak handle.
+func TestWeakNodeBecomesWeakHandle(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: oneWay, payload: payload{weakNode(0x10, 0x20)}})
+	manager.expect(brNoop, &message{flags: oneWay, payload: payload{weakHandle(1)}})
+	client.expect(brNoop, brIncrefs(0x10, 0x20), brTransactionComplete)
+}
+
+// A handle becomes a node again for its owner, with pointer and cookie. The
+// owner is told of no further reference.
+func TestHandleBecomesNodeForOwner(t *testing.T) {
+	owner, client := newManager(t), newProcess(t)
+	h := owner.give(client, 0x10, 0x20)
+	client.write(bcTransaction{flags: oneWay, payload: payload{handle(h), text("and "), weakHandle(h)}})
+	owner.expect(brNoop, &message{flags: oneWay, payload: payload{node(0x10, 0x20), text("and "), weakNode(0x10, 0x20)}})
+	owner.expectNothing()
+}
+
+// The node in the owner's buffer is a reference. Without any other the owner
+// is told of its end when it frees the buffer.
+func TestHandleSentToOwnerIsAReference(t *testing.T) {
+	owner, client := newManager(t), newProcess(t)
+	h := owner.give(client, 0x10, 0x20)
+	client.write(bcTransaction{flags: oneWay, payload: payload{handle(h)}})
+	got := owner.expect(brNoop, &message{flags: oneWay, payload: payload{node(0x10, 0x20)}})
+	client.write(bcRelease(h), bcDecrefs(h))
+	owner.expectNothing()
+	owner.write(got.message(t).free())
+	owner.expect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
+}
+
+// A handle becomes a handle of the receiver's own for anybody else. The owner
+// is told nothing.
+func TestHandleToThirdProcess(t *testing.T) {
+	manager, one, two := newManager(t), newProcess(t), newProcess(t)
+	h := one.offer(manager, 0x10)
+	manager.give(two, 0x99, 0) // so that the numbers differ
+	_, answer := two.call(manager.thread, bcTransaction{}, payload{handle(h).withFlags(0x7f), weakHandle(h)})
+	require.Equal(t, payload{handle(2).withFlags(0x7f), weakHandle(2)}, payload{answer.object(0), answer.object(1)})
+	one.expectNothing()
+	two.write(bcTransaction{handle: 2, code: 5, flags: oneWay})
+	one.expect(brNoop, &message{ptr: 0x10, cookie: 0x11, code: 5, flags: oneWay})
+}
+
+// A strong handle cannot be made of a weak one.
+func TestWeakHandleStaysWeak(t *testing.T) {
+	owner, client := newManager(t), newProcess(t)
+	h := owner.give(client, 0x10, 0x20)
+	client.write(bcRelease(h))
+	owner.expect(brNoop, brRelease(0x10, 0x20))
+	client.write(bcTransaction{flags: oneWay, payload: payload{handle(h)}})
+	client.expect(brNoop, brFailedReply)
+	client.write(bcTransaction{flags: oneWay, payload: payload{weakHandle(h)}})
+	client.expect(brNoop, brTransactionComplete)
+	owner.expect(brNoop, &message{flags: oneWay, payload: payload{weakNode(0x10, 0x20)}})
+}
+
+// One node sent twice is one handle, also in one message.
+func TestSameNodeTwice(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: oneWay, payload: payload{node(0x10, 0x20), node(0x30, 0x40), node(0x10, 0x20)}})
+	manager.expect(brNoop, &message{flags: oneWay, payload: payload{handle(1), handle(2), handle(1)}})
+	client.expect(brNoop, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20), brIncrefs(0x30, 0x40), brAcquire(0x30, 0x40), brTransactionComplete)
+}
+
+// Null is a node like any other.
+func TestNodeZero(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: oneWay, payload: payload{node(0, 0)}})
+	got := manager.read().message(t)
+	require.Equal(t, "{HANDLE flags=0x0 0x1 cookie=0x0}", describe(got.data, got.offsets))
+	client.expect(brNoop, brIncrefs(0, 0), brAcquire(0, 0), brTransactionComplete)
+}
+
+// A node keeps the cookie that it was first sent with; sent with another it is
+// an error.
+func TestCookieMismatch(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	client.offer(manager, 0x10)
+	client.write(bcTransaction{flags: oneWay, payload: payload{node(0x10, 0x99)}})
+	client.expect(brNoop, brFailedReply)
+	manager.expectNothing()
+}
+
+// A handle that the sender does not have is an error.
+func TestUnknownHandle(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	for _, o := range []object{handle(1), weakHandle(1), handle(^uint32(0)), handle(0)} {
+		client.write(bcTransaction{flags: oneWay, payload: payload{o}})
+		client.expect(brNoop, brFailedReply)
+	}
+	manager.expectNothing()
+}
+
+// Handle 0 can be sent by who has a reference to it. For the manager it is its
+// own node.
+func TestSendHandleZero(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	client.write(bcIncrefs(0), bcAcquire(0))
+	client.write(bcTransaction{flags: oneWay, payload: payload{handle(0)}})
+	client.expect(brNoop, brTransactionComplete)
+	manager.expect(brNoop, &message{flags: oneWay, payload: payload{node(0, 0)}})
+}
+
+// The upper half of a handle does not count, and what the receiver gets is
+// clean.
+func TestUpperHalfOfHandle(t *testing.T) {
+	manager, one, two := newManager(t), newProcess(t), newProcess(t)
+	h := one.offer(manager, 0x10)
+	o := handle(h)
+	o.Binder |= 0xabcd << 32
+	o.Cookie = 0x1234
+	_, answer := two.call(manager.thread, bcTransaction{}, payload{o})
+	require.Equal(t, handle(1), answer.object(0))
+}
+
+// When a transaction fails at one of its objects, what the ones before it did
+// is undone, and nobody is told of it.
+func TestFailureUndoesObjects(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: oneWay, payload: payload{node(0x10, 0x20), handle(99)}})
+	client.expect(brNoop, brFailedReply)
+	manager.expectNothing()
+	// The number is free again.
+	client.write(bcTransaction{flags: oneWay, payload: payload{node(0x30, 0)}})
+	manager.expect(brNoop, &message{flags: oneWay, payload: payload{handle(1)}})
+}
+
+// Data around objects is left alone.
+func TestDataAroundObjects(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	p := payload{text("1234"), node(0x10, 0), text("567890ab"), node(0x20, 0), text("odd")}
+	client.write(bcTransaction{flags: oneWay, payload: p})
+	p[1], p[3] = handle(1), handle(2)
+	manager.expect(brNoop, &message{flags: oneWay, payload: p})
+}
+
+// Objects in a reply are treated as those in a call.
+func TestObjectsInReply(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	mine := client.offer(manager, 0x50)
+	client.start(readSize, bcTransaction{})
+	manager.read()
+	manager.write(bcReply{payload: payload{node(0x10, 0x20), handle(mine), weakNode(0x30, 0)}})
+	client.finishExpect(brNoop, brTransactionComplete,
+		&message{reply: true, payload: payload{handle(1), node(0x50, 0x51), weakHandle(2)}})
+}
+
+// A hundred objects can be in one message.
+func TestManyObjects(t *testing.T) {
+	const n = 100
+	manager, client := newManager(t), newProcess(t)
+	var sent, want payload
+	for i := range n {
+		sent = append(sent, node(uint64(i+1), 0))
+		want = append(want, handle(uint32(i+1)))
+	}
+	client.write(bcTransaction{flags: oneWay, payload: sent})
+	got := manager.expect(brNoop, &message{flags: oneWay, payload: want})
+	manager.write(got.message(t).free())
+}
+
+// Handles are the lowest numbers that are free, from 1 on.
+func TestLowestHandle(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	for i := range uint32(5) {
+		require.Equal(t, i+1, manager.give(client, uint64(i+1), 0))
+	}
+	drop := func(h uint32) {
+		client.write(bcRelease(h), bcDecrefs(h))
+		manager.expect(brNoop, brRelease(uint64(h), 0), brDecrefs(uint64(h), 0))
+	}
+	drop(4)
+	drop(2)
+	require.EqualValues(t, 2, manager.give(client, 0x100, 0))
+	require.EqualValues(t, 4, manager.give(client, 0x101, 0))
+	require.EqualValues(t, 6, manager.give(client, 0x102, 0))
+}
+
+// A handle keeps its number while there is any reference to it, even if its
+// node is dead.
+func TestDeadHandleKeepsNumber(t *testing.T) {
+	manager, one, two := newManager(t), newProcess(t), newProcess(t)
+	h := one.offer(manager, 0x10)
+	one.kill()
+	manager.write(bcRequestDeath(h, 1))
+	manager.expect(brNoop, brDeadBinder(1))
+	require.Equal(t, h+1, two.offer(manager, 0x10))
+}
+
+// A weak reference is enough to keep the number.
+func TestWeakReferenceKeepsNumber(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	h := manager.give(client, 0x10, 0)
+	client.write(bcRelease(h))
+	manager.expect(brNoop, brRelease(0x10, 0))
+	require.Equal(t, h+1, manager.give(client, 0x11, 0))
+}
+
+// Numbers are each process's own.
+func TestHandlesArePerProcess(t *testing.T) {
+	manager, one, two := newManager(t), newProcess(t), newProcess(t)
+	require.EqualValues(t, 1, manager.give(one, 0x10, 0))
+	require.EqualValues(t, 1, manager.give(two, 0x11, 0))
+}
+
+// Handle 0 is the manager's node alone: it stays free for it without one.
+func TestHandleZeroIsReserved(t *testing.T) {
+	first, client := newManager(t), newProcess(t)
+	h := first.give(client, 0x10, 0)
+	require.EqualValues(t, 1, h)
+	client.write(bcIncrefs(0), bcAcquire(0))
+	client.write(bcRelease(0), bcDecrefs(0))
+	require.EqualValues(t, 2, first.give(client, 0x11, 0))
+}
+
+// The manager's node is handle 0 also for who receives it as an object.
+func TestManagerNodeIsHandleZero(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	_, answer := client.call(manager.thread, bcTransaction{}, payload{node(0, 0)})
+	want := 0
+	if differs(t, "handle 0 and the node as an object are two things") {
+		want = 1
+	}
+	require.EqualValues(t, want, answer.handle(0))
+}
