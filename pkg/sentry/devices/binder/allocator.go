@@ -368,7 +368,13 @@ func (a *allocator) zero(b *buffer) {
 func (a *allocator) translate(required, optional memmap.MappableRange) ([]memmap.Translation, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	first, end := pageRange(required.Start, required.Length())
+	// The mapping may be longer than what is used of it, by more pages than
+	// an index can tell.
+	if required.Start >= a.size {
+		return nil, &memmap.BusError{Err: linuxerr.EFAULT}
+	}
+	optional.End = min(optional.End, a.size)
+	first, end := pageRange(required.Start, min(required.End, a.size)-required.Start)
 	for page := first; page < end; page++ {
 		if !a.presentLocked(page) {
 			end = page
@@ -400,9 +406,12 @@ func (a *allocator) translate(required, optional memmap.MappableRange) ([]memmap
 	}}, err
 }
 
+// presentLocked returns whether the application can see page, which is below
+// a.size.
+//
 // +checklocks:a.mu
 func (a *allocator) presentLocked(page uint32) bool {
-	if a.fr.Length() == 0 || uint64(page)*hostarch.PageSize >= a.size {
+	if a.fr.Length() == 0 {
 		return false
 	}
 	set, err := a.present.FirstOne(page)

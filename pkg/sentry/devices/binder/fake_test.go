@@ -66,6 +66,10 @@ type world struct {
 	ctx    *Context
 	apps   []*app
 	lastID int32
+
+	// deaf has the processes that have missed something that the driver told
+	// them: a thread left without reading it, or its read buffer was no memory.
+	deaf map[*Process]bool
 }
 
 // testLabel is the security context of all senders.
@@ -75,7 +79,7 @@ const testLabel = "u:r:test:s0"
 // applications have ended.
 func newWorld(t testing.TB) *world {
 	d := NewDriver()
-	w := &world{t: t, driver: d, ctx: d.NewContext("binder", testLabel)}
+	w := &world{t: t, driver: d, ctx: d.NewContext("binder", testLabel), deaf: make(map[*Process]bool)}
 	t.Cleanup(func() {
 		w.closeAll()
 		w.requireEmpty()
@@ -112,7 +116,7 @@ func (w *world) requireEmpty() {
 // An app has this much memory, in bytes, and uses it thus: the argument of an
 // ioctl, the buffer for returns, and what is written, one thing after the other.
 const (
-	appMemory   = 256 << 10
+	appMemory   = 64 << 10
 	argAddr     = 0x100
 	readAddr    = 0x1000
 	readSize    = 0x1000

@@ -6,8 +6,11 @@ package binder
 import (
 	"bytes"
 	"encoding/binary"
+	"runtime/debug"
 	"testing"
+	"time"
 
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 
@@ -19,7 +22,11 @@ import (
 // structures of the driver are checked after each step, what an application gets
 // is compared with what was sent to it, and in the end nothing may be left.
 func FuzzCommands(f *testing.F) {
+	debug.SetTraceback("all")
 	f.Fuzz(func(t *testing.T, program []byte) {
+		// A program never sleeps, but the fuzzer would wait for it for ever.
+		hung := time.AfterFunc(time.Minute, func() { panic("the program hangs") })
+		defer hung.Stop()
 		m := &machine{world: newWorld(t), input: program, sent: make(map[uint32]sentPayload)}
 		m.run()
 	})
@@ -128,6 +135,7 @@ func (m *machine) step() {
 		m.start(int(who%machineApps), pick(m, uint64(testMapping), 0, 8<<10, 4<<10))
 	case 1:
 		m.noError(th.ioctl(binder.BINDER_THREAD_EXIT, 0))
+		m.deaf[s.Process] = true
 	case 2:
 		s.RemoveMapping(th, nil, hostarch.AddrRange{Start: testMapAddr, End: testMapAddr + hostarch.PageSize}, 0, false)
 	case 3:
@@ -143,9 +151,8 @@ func (m *machine) step() {
 	case 8:
 		m.newFile(s)
 	case 9:
-		for fd := range s.files {
+		if fd := 3 + int32(m.byte()%4); s.files[fd] != nil {
 			s.closeFile(fd)
-			break
 		}
 	case 10, 11:
 		th.signaled = op == 10
@@ -164,8 +171,9 @@ func (m *machine) noError(err error) {
 
 // rawIoctl makes an ioctl with whatever the program says.
 func (m *machine) rawIoctl(th *thread) {
-	n := copy(th.mem.Bytes[arenaAddr:], m.input[:min(len(m.input), int(m.byte()))])
-	m.input = m.input[min(n, len(m.input)):]
+	n := int(m.byte())
+	n = copy(th.mem.Bytes[arenaAddr:], m.input[:min(len(m.input), n)])
+	m.input = m.input[n:]
 	defer clear(th.mem.Bytes[arenaAddr : arenaAddr+n])
 	switch m.byte() % 4 {
 	case 0:
@@ -213,6 +221,9 @@ func (m *machine) writeRead(s *slot, th *thread, op byte) {
 	used := th.arena
 	out := th.writeRead(wr)
 	clear(th.mem.Bytes[arenaAddr:used])
+	if out.err == linuxerr.EFAULT {
+		m.deaf[s.Process] = true
+	}
 	if wr.ReadBuffer == readAddr {
 		m.receive(s, th, out.returns)
 	}

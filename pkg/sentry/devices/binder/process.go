@@ -194,7 +194,7 @@ func (p *Process) release(ctx context.Context) {
 		r.announceDeath()
 	}
 	p.releaseRefs(ctx)
-	unread.cancelAll(ctx)
+	unread.cancelAll(ctx, &p.mu)
 	p.alloc.releaseAll(ctx)
 	p.stats().deleted(objectProcess)
 }

@@ -308,5 +308,5 @@ func (th *Thread) release(ctx context.Context) {
 		unanswered.Get().fail(ctx, binder.BR_DEAD_REPLY)
 		unanswered.Release(ctx)
 	}
-	unread.cancelAll(ctx)
+	unread.cancelAll(ctx, &th.proc.mu)
 }

@@ -6,6 +6,7 @@ package binder
 import (
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/log"
+	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/binder/list"
 )
@@ -119,12 +120,16 @@ func (l *workList) moveTo(m *workList) {
 	}
 }
 
-// cancelAll gives up everything on l, which nobody else knows.
+// cancelAll gives up everything on l. Nobody else knows l, but others know the
+// items, and may take them off it: mu is the lock of the lists that they can be
+// on.
 //
 // Preconditions: No lock is held.
-func (l *workList) cancelAll(ctx context.Context) {
+func (l *workList) cancelAll(ctx context.Context, mu *sync.Mutex) {
 	for {
+		mu.Lock()
 		w, ok := l.popFront()
+		mu.Unlock()
 		if !ok {
 			return
 		}
