@@ -38,7 +38,6 @@ func (m *model) inUse(id int) bool {
 
 // shrunkCap returns what the capacity shrinks to, or 0 if it does not.
 func (m *model) shrunkCap() int {
-	last := bytes.LastIndexByte(m.ids, 1)
 	whole := 64
 	for whole < len(m.ids) {
 		whole *= 2
@@ -46,9 +45,9 @@ func (m *model) shrunkCap() int {
 	switch {
 	case len(m.ids) <= 64:
 		return 0
-	case last < 0:
+	case bytes.IndexByte(m.ids, 1) < 0:
 		return 64
-	case last < whole/4:
+	case bytes.IndexByte(m.ids[whole/4:], 1) < 0:
 		return whole / 2
 	default:
 		return 0

@@ -131,7 +131,7 @@ func (p *Pool) shrunkCap() (int, bool) {
 	case p.high != 0:
 		return 0, false
 	default:
-		return max(2*int(p.quarter), MinCap), true
+		return 2 * int(p.quarter), true
 	}
 }
 
@@ -169,6 +169,7 @@ func (p *Pool) resize(r *resizing) {
 		n, m = numWords(n), numWords(m)
 	}
 
+	// Ids that were there before are in the first words of both.
 	kept := min(numWords(p.Cap()), numWords(r.cap))
 	p.words, p.root, p.extra = r.words, root[0], r.cap-MinCap
 	p.lowest, p.next, p.found = 0, 0, false
@@ -176,10 +177,12 @@ func (p *Pool) resize(r *resizing) {
 	if p.extra > 0 {
 		p.quarter = 1 << bits.Len(uint(r.cap-1)) / 4
 		p.high = 0
-		shift := p.quarter % wordBits
-		for _, w := range p.words[p.quarter/wordBits : kept] {
-			p.high += bits.OnesCount64(w >> shift)
-			shift = 0
+		for w := int(p.quarter / wordBits); w < kept; w++ {
+			word := p.words[w]
+			if w*wordBits < int(p.quarter) {
+				word >>= p.quarter % wordBits
+			}
+			p.high += bits.OnesCount64(word)
 		}
 	}
 	p.growing, p.shrinking = weak.Pointer[resizing]{}, weak.Pointer[resizing]{}
