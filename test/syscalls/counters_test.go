@@ -39,6 +39,9 @@ var watched sync.Map
 // watchCounters makes the test fail if, when its processes are gone, the
 // driver holds more objects than when it began.
 func watchCounters(t testing.TB) {
+	if _, ok := t.(*worker); ok {
+		return // it is not alone
+	}
 	if _, again := watched.LoadOrStore(t, true); again {
 		return
 	}

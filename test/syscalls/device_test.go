@@ -152,6 +152,22 @@ func TestForkedChildTalks(t *testing.T) {
 	require.Equal(t, client.pid(), request.pid)
 }
 
+// A process that is given the descriptor over a socket may use it as a child
+// may.
+func TestDescriptorOverSocket(t *testing.T) {
+	server, client, other := newManager(t), newProcess(t), newBareProcess(t)
+	h := server.give(client, 0x1000, 0)
+	fd := client.TakeFD(t, client.fd)
+	other.fd = other.SendFD(t, fd)
+	unix.Close(fd)
+	if differs(t, "only the process that opened the device may use it") {
+		require.Equal(t, unix.EINVAL, other.writeRead(0, bcEnterLooper).err)
+		return
+	}
+	other.write(bcTransaction{handle: h, flags: oneWay})
+	server.expect(brNoop, &message{ptr: 0x1000, flags: oneWay})
+}
+
 // The closing of any duplicate of the descriptor, also by a process that
 // merely ends, makes each thread return from its next or current read.
 func TestFlush(t *testing.T) {

@@ -61,6 +61,9 @@ type Process struct {
 
 	// ctls holds the process's descriptors of its threads' control sockets.
 	ctls []int
+
+	// threads are those beside the main thread.
+	threads []*Thread
 }
 
 // PID returns the process's id.
@@ -78,6 +81,9 @@ type Thread struct {
 	remoteCtl int
 
 	release func()
+
+	// patient is whether Wait waits for ever.
+	patient bool
 }
 
 // TID returns the thread's id.
@@ -178,8 +184,12 @@ func (p *Process) Fork(t testing.TB) *Process {
 	th.pid = th.tid
 	child := &Process{Thread: th, pid: th.pid, ctls: []int{th.remoteCtl}}
 	t.Cleanup(func() {
+		// Until it is dead it may write to its threads' parts of the arena.
 		child.Kill(t)
 		th.close()
+		for _, th := range child.threads {
+			th.close()
+		}
 	})
 	// Else the parent's end could not be noticed while the child lives.
 	for _, ctl := range p.ctls {
@@ -189,14 +199,15 @@ func (p *Process) Fork(t testing.TB) *Process {
 	return child
 }
 
-// NewThread starts a thread in the process.
+// NewThread starts a thread in the process, which must not be doing anything in
+// its main thread.
 func (p *Process) NewThread(t testing.TB) *Thread {
 	t.Helper()
 	th := p.clone(t, unix.CLONE_VM|unix.CLONE_FS|unix.CLONE_FILES|unix.CLONE_SIGHAND|
 		unix.CLONE_THREAD|unix.CLONE_SYSVSEM)
 	th.pid = p.pid
 	p.ctls = append(p.ctls, th.remoteCtl)
-	t.Cleanup(th.close)
+	p.threads = append(p.threads, th)
 	return th
 }
 
@@ -283,19 +294,8 @@ func (p *Process) Reap(t testing.TB) unix.WaitStatus {
 // returns its number there.
 func (th *Thread) SendFD(t testing.TB, fd int) int {
 	t.Helper()
-	// The layout of a message with one descriptor: header, vector, the byte
-	// that carries it, control data.
-	const vec, data, control = 64, 80, 96
-	at := th.Scratch()
-	msg := (*unix.Msghdr)(arenaPointer(at))
-	*msg = unix.Msghdr{
-		Iov:        (*unix.Iovec)(arenaPointer(at + vec)),
-		Iovlen:     1,
-		Control:    (*byte)(arenaPointer(at + control)),
-		Controllen: uint64(unix.CmsgSpace(4)),
-	}
-	*msg.Iov = unix.Iovec{Base: (*byte)(arenaPointer(at + data)), Len: 1}
-	th.Start(t, unix.SYS_RECVMSG, uintptr(th.remoteCtl), at, 0)
+	msg, rights := th.rightsMessage()
+	th.Start(t, unix.SYS_RECVMSG, uintptr(th.remoteCtl), msg, 0)
 	raw, err := th.ctl.SyscallConn()
 	if err != nil {
 		t.Fatalf("sending a descriptor: %v", err)
@@ -310,7 +310,71 @@ func (th *Thread) SendFD(t testing.TB, fd int) int {
 	if n, err := th.Wait(t); n != 1 || err != nil {
 		t.Fatalf("receiving a descriptor: %d, %v", n, err)
 	}
-	return int(*(*int32)(arenaPointer(at + control + uintptr(unix.CmsgLen(0)))))
+	return int(rights.fd)
+}
+
+// TakeFD returns a copy for the test of the descriptor fd of the thread's
+// process.
+func (th *Thread) TakeFD(t testing.TB, fd int) int {
+	t.Helper()
+	msg, rights := th.rightsMessage()
+	*rights = rightsControl{
+		Cmsghdr: unix.Cmsghdr{Len: uint64(unix.CmsgLen(4)), Level: unix.SOL_SOCKET, Type: unix.SCM_RIGHTS},
+		fd:      int32(fd),
+	}
+	th.Start(t, unix.SYS_SENDMSG, uintptr(th.remoteCtl), msg, 0)
+	raw, err := th.ctl.SyscallConn()
+	if err != nil {
+		t.Fatalf("taking a descriptor: %v", err)
+	}
+	data, control := make([]byte, 1), make([]byte, unix.CmsgSpace(4))
+	raw.Read(func(s uintptr) bool {
+		_, _, _, _, err = unix.Recvmsg(int(s), data, control, unix.MSG_CMSG_CLOEXEC)
+		return err != unix.EAGAIN
+	})
+	if err != nil {
+		t.Fatalf("taking a descriptor: %v", err)
+	}
+	if _, err := th.Wait(t); err != nil {
+		t.Fatalf("taking a descriptor: %v", err)
+	}
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil || len(messages) != 1 {
+		t.Fatalf("taking a descriptor: %v, %v", messages, err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		t.Fatalf("taking a descriptor: %v, %v", fds, err)
+	}
+	return fds[0]
+}
+
+// rightsControl is a control message with one descriptor.
+type rightsControl struct {
+	unix.Cmsghdr
+	fd int32
+}
+
+// rightsMessage prepares, in the thread's scratch memory, a msghdr of one byte
+// and one descriptor. It returns the address of the msghdr.
+func (th *Thread) rightsMessage() (uintptr, *rightsControl) {
+	const vec, data, control = 64, 80, 96
+	at := th.Scratch()
+	*Struct[unix.Iovec](at + vec) = unix.Iovec{Base: Struct[byte](at + data), Len: 1}
+	*Struct[unix.Msghdr](at) = unix.Msghdr{
+		Iov:        Struct[unix.Iovec](at + vec),
+		Iovlen:     1,
+		Control:    Struct[byte](at + control),
+		Controllen: uint64(unix.CmsgSpace(4)),
+	}
+	return at, Struct[rightsControl](at + control)
+}
+
+// WaitForEver makes Wait wait for as long as it takes from now on: this thread
+// is one that may have nothing to do.
+func (th *Thread) WaitForEver() {
+	th.patient = true
+	th.ctl.SetReadDeadline(time.Time{})
 }
 
 // Start starts a system call, for which Wait waits.
@@ -337,7 +401,9 @@ func (th *Thread) Wait(t testing.TB) (uintptr, error) {
 }
 
 func (th *Thread) wait() (uintptr, error) {
-	th.ctl.SetReadDeadline(time.Now().Add(Timeout))
+	if !th.patient {
+		th.ctl.SetReadDeadline(time.Now().Add(Timeout))
+	}
 	var bell [1]byte
 	if _, err := th.ctl.Read(bell[:]); err != nil {
 		if err == io.EOF || errors.Is(err, unix.ECONNRESET) {
