@@ -161,9 +161,33 @@ func (p *Process) flush() {
 	}
 }
 
-// release ends p, after the last close. Nobody is in a call by it, but others
-// may be about to send to it, or hold its nodes.
+// releases is the context in which processes are released. Those whose last
+// descriptor was on its way to one of them wait here: an application can make a
+// chain of them that's too long for a recursion.
+type releases struct {
+	context.Context
+	waiting []*Process
+}
+
+// release ends p, after the last close, and the processes of which it held the
+// last descriptor.
 func (p *Process) release(ctx context.Context) {
+	if r, ok := ctx.(*releases); ok {
+		r.waiting = append(r.waiting, p)
+		return
+	}
+	r := &releases{Context: ctx, waiting: []*Process{p}}
+	for len(r.waiting) > 0 {
+		last := len(r.waiting) - 1
+		p := r.waiting[last]
+		r.waiting = r.waiting[:last]
+		p.releaseOne(r)
+	}
+}
+
+// releaseOne ends p. Nobody is in a call by it, but others may be about to send
+// to it, or hold its nodes.
+func (p *Process) releaseOne(ctx context.Context) {
 	p.ctx.deregister(ctx, p)
 
 	p.mu.Lock()

@@ -217,7 +217,11 @@ func (th *Thread) wait(task Task, procWork, nonBlocking bool) error {
 			if task.SignalPending() {
 				return linuxerr.EINTR
 			}
-			return linuxerr.ERESTARTSYS
+			// The call that is made again would not return for
+			// needReturn, which is for this one.
+			if !th.hasWorkLocked(procWork) {
+				return linuxerr.ERESTARTSYS
+			}
 		}
 	}
 	return nil
