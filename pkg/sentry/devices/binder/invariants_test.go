@@ -46,7 +46,7 @@ func (p *Process) requireSound(w *world) {
 			require.Equal(w.t, i*handlesPerChunk+j, int(r.handle))
 			require.True(w.t, p.handles.ids.InUse(int(r.handle)))
 			require.Same(w.t, r, p.refs[r.node()])
-			require.True(w.t, r.strong >= 0 && r.weak >= 0 && r.strong+r.weak > 0, "strong %d, weak %d", r.strong, r.weak)
+			require.True(w.t, r.strong >= 0 && r.weak >= 0 && r.strong+r.weak > 0, "strong %d, weak %d", r.strong, r.weak) // +checklocksignore: no call is under way.
 			require.True(w.t, r.nodeLinks.Linked())
 			require.NotSame(w.t, p, r.node().owner)
 		}
@@ -79,7 +79,7 @@ func (n *Node) requireSound(w *world) {
 	strong := 0
 	for r := range n.refs.All() {
 		require.Same(w.t, n, r.node())
-		if r.strong > 0 {
+		if r.strong > 0 { // +checklocksignore: no call is under way.
 			strong++
 		}
 	}
