@@ -17,3 +17,8 @@ require (
 	golang.org/x/time v0.15.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 )
+
+ignore (
+	./bin
+	./build
+)
