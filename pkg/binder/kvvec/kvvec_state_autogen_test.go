@@ -44,6 +44,8 @@ func (g *group) StateFields() []string {
 		"members",
 		"numbers",
 		"empty",
+		"pointer",
+		"any",
 	}
 }
 
@@ -55,6 +57,8 @@ func (g *group) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(0, &g.members)
 	stateSinkObject.Save(1, &g.numbers)
 	stateSinkObject.Save(2, &g.empty)
+	stateSinkObject.Save(3, &g.pointer)
+	stateSinkObject.Save(4, &g.any)
 }
 
 func (g *group) afterLoad(context.Context) {}
@@ -64,6 +68,8 @@ func (g *group) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &g.members)
 	stateSourceObject.Load(1, &g.numbers)
 	stateSourceObject.Load(2, &g.empty)
+	stateSourceObject.Load(3, &g.pointer)
+	stateSourceObject.Load(4, &g.any)
 }
 
 func init() {
