@@ -75,10 +75,11 @@ func (v *Vec[T]) Reserve(n int) {
 // SwapRemove removes the value at index i, puts the last one in its place, and
 // returns it.
 func (v *Vec[T]) SwapRemove(i int) T {
+	var zero T
 	x := v.s[i]
 	last := len(v.s) - 1
 	v.s[i] = v.s[last]
-	clear(v.s[last:])
+	v.s[last] = zero
 	v.s = v.s[:last]
 	return x
 }
