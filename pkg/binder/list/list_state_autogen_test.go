@@ -103,6 +103,7 @@ func (p *savedProcess) StateFields() []string {
 		"idle",
 		"arcs",
 		"byKey",
+		"inside",
 	}
 }
 
@@ -118,6 +119,7 @@ func (p *savedProcess) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(4, &p.idle)
 	stateSinkObject.Save(5, &p.arcs)
 	stateSinkObject.Save(6, &p.byKey)
+	stateSinkObject.Save(7, &p.inside)
 }
 
 // +checklocksignore
@@ -129,6 +131,7 @@ func (p *savedProcess) StateLoad(ctx context.Context, stateSourceObject state.So
 	stateSourceObject.Load(4, &p.idle)
 	stateSourceObject.Load(5, &p.arcs)
 	stateSourceObject.Load(6, &p.byKey)
+	stateSourceObject.Load(7, &p.inside)
 	stateSourceObject.AfterLoad(func() { p.afterLoad(ctx) })
 }
 

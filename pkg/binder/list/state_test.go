@@ -86,6 +86,7 @@ func TestSaveRestore(t *testing.T) {
 	p.first = first.Get()
 	p.arcs = []Arc[savedWork]{call.Clone(), {}, call.Clone(), Convert(&third, savedWork(third.Get()))}
 	p.byKey = map[string]*savedNode{"one": first.Get(), "two": second.Get()}
+	p.inside = []any{&p.arcs[0], &p.idle, &p.todo, &p.first.todo, &p.first.Count}
 	first.Release(ctx)
 	second.Release(ctx)
 	call.Release(ctx)
@@ -117,6 +118,9 @@ func TestSaveRestore(t *testing.T) {
 		require.False(t, p.arcs[1].Ok())
 		require.Same(t, call, p.arcs[2].Get())
 		require.Same(t, ns[0], p.arcs[3].Get())
+		for i, want := range []any{&p.arcs[0], &p.idle, &p.todo, &one.todo, &one.Count} {
+			require.Same(t, want, p.inside[i])
+		}
 		require.Same(t, two, call.to.Get())
 
 		// Counts: the list of nodes and the list of work, or the call.

@@ -69,6 +69,10 @@ type savedProcess struct {
 	arcs  []Arc[savedWork]
 	byKey map[string]*savedNode
 
+	// inside are pointers to some of the above, whose types have to be known
+	// by name.
+	inside []any
+
 	// titles is what was on todo when afterLoad ran.
 	titles []string `state:"nosave"`
 }
