@@ -139,12 +139,14 @@ func (p *Process) shrinkHandlesLocked() {
 	p.handles.ids.Shrink(resizer)
 }
 
-// releaseRefs gives up all references that p holds.
+// releaseRefs gives up all references that p holds, in the order of the handles.
 func (p *Process) releaseRefs(ctx context.Context) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
-	for _, r := range p.refs {
-		r.removeLocked(ctx) // +checklocksignore: r.proc is p.
+	for handle := range uint32(p.handles.chunks.Len() * handlesPerChunk) {
+		if r := p.handles.get(handle); r != nil {
+			r.removeLocked(ctx) // +checklocksignore: r.proc is p.
+		}
 	}
 	p.handles = handleTable{}
 }

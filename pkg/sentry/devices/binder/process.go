@@ -4,6 +4,9 @@
 package binder
 
 import (
+	"maps"
+	"slices"
+
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
@@ -186,7 +189,8 @@ func (p *Process) release(ctx context.Context) {
 }
 
 // releaseOne ends p. Nobody is in a call by it, but others may be about to send
-// to it, or hold its nodes.
+// to it, or hold its nodes. What they are told comes in Linux's order: that of
+// thread IDs, addresses and handles.
 func (p *Process) releaseOne(ctx context.Context) {
 	p.ctx.deregister(ctx, p)
 
@@ -195,7 +199,8 @@ func (p *Process) releaseOne(ctx context.Context) {
 	threads := p.threads
 	p.threads = nil
 	p.mu.Unlock()
-	for _, held := range threads {
+	for _, id := range slices.Sorted(maps.Keys(threads)) {
+		held := threads[id]
 		held.Get().release(ctx)
 		held.Release(ctx)
 	}
@@ -204,7 +209,8 @@ func (p *Process) releaseOne(ctx context.Context) {
 	var unread workList
 	var bereaved []*Ref
 	p.mu.Lock()
-	for _, held := range p.nodes {
+	for _, ptr := range slices.Sorted(maps.Keys(p.nodes)) {
+		held := p.nodes[ptr]
 		refs := held.Get().releaseLocked(ctx, &unread) // +checklocksignore: its owner is p.
 		bereaved = append(bereaved, refs...)
 		held.Release(ctx)
