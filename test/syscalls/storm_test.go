@@ -20,8 +20,8 @@ import (
 )
 
 var (
-	stormDuration = flag.Duration("storm", 3*time.Second, "how long TestStorm kills processes")
-	stormSize     = flag.Int("storm-processes", 200, "how many processes TestStorm keeps alive")
+	stormDuration = flag.Duration("storm", 3*time.Second, "how long TestStorm kills processes; the long one is of 60s")
+	stormSize     = flag.Int("storm-processes", 50, "how many processes TestStorm keeps alive; in the long one 200")
 	stormSeed     = flag.Uint64("storm-seed", uint64(time.Now().UnixNano()), "what TestStorm's choices begin with")
 )
 
@@ -40,7 +40,7 @@ type storm struct {
 	t      *testing.T
 	server *process
 
-	// birth is held while a process is forked.
+	// birth is held while a process is forked: there is one parent.
 	birth sync.Mutex
 
 	mu sync.Mutex
@@ -52,7 +52,7 @@ type storm struct {
 	calls, victims, alive, peak atomic.Int64
 }
 
-// TestStorm: 200 processes open the device, map it, talk to a server and to
+// TestStorm: many processes open the device, map it, talk to a server and to
 // each other, and are killed at random moments. Nobody else hangs or gets a
 // wrong answer; the server is told of each death that it asked for; and in the
 // end nothing is left.
@@ -69,8 +69,12 @@ func TestStorm(t *testing.T) {
 		w.start(func() { s.serve(th.as(w)) })
 		serving = append(serving, w)
 	}
-	end := time.Now().Add(*stormDuration)
 	var others []*worker
+	var firstBorn []*victim
+	for range *stormSize {
+		firstBorn = append(firstBorn, s.bear())
+	}
+	end := time.Now().Add(*stormDuration)
 	for i := range uint64(4) {
 		p, w := newProcess(t), s.newWorker(&never)
 		w.start(func() { s.client(p.as(w), s.rand(i), end) })
@@ -80,7 +84,16 @@ func TestStorm(t *testing.T) {
 		w := s.newWorker(&never)
 		w.start(func() {
 			rng := s.rand(uint64(1000 + i))
-			for s.victim(rng, end) {
+			s.lifeOf(firstBorn[i], rng, end)
+			for {
+				s.birth.Lock()
+				if time.Now().After(end) {
+					s.birth.Unlock()
+					return
+				}
+				v := s.bear()
+				s.birth.Unlock()
+				s.lifeOf(v, rng, end)
 			}
 		})
 		others = append(others, w)
@@ -172,7 +185,7 @@ func reversed(s []byte) text {
 
 // serve is a thread of the server.
 func (s *storm) serve(th *thread) {
-	th.WaitForEver()
+	th.SetPatient(true)
 	th.write(bcEnterLooper)
 	for {
 		for _, r := range th.read() {
@@ -336,29 +349,29 @@ func (s *storm) client(p *process, rng *rand.Rand, end time.Time) {
 	}
 }
 
-// victim is the life of a process that is killed. It returns false if it is
-// too late for another.
-func (s *storm) victim(rng *rand.Rand, end time.Time) bool {
-	var killed atomic.Bool
-	life := s.newWorker(&killed)
-	var p *process
-	s.birth.Lock()
-	late := time.Now().After(end)
-	if !late {
-		p = newBareProcess(life)
-		s.peak.Store(max(s.peak.Load(), s.alive.Add(1)))
-	}
-	s.birth.Unlock()
-	if late {
-		return false
-	}
+// A victim is a process that is killed.
+type victim struct {
+	*worker
+	p *process
+}
 
-	// Some are killed at once, some live for a while.
-	lifetime := time.Duration(rng.IntN([]int{20, 200, 2000}[rng.IntN(3)])) * time.Millisecond
+// bear starts a victim.
+func (s *storm) bear() *victim {
+	v := &victim{worker: s.newWorker(new(atomic.Bool))}
+	v.p = newBareProcess(v.worker)
+	s.peak.Store(max(s.peak.Load(), s.alive.Add(1)))
+	return v
+}
+
+// lifeOf is the life of a victim, and its end.
+func (s *storm) lifeOf(v *victim, rng *rand.Rand, end time.Time) {
+	// Some are killed at once; some live until the end, so that there are many.
+	lifetime := time.Duration(rng.IntN([]int{50, 1000, 20000}[rng.IntN(3)])) * time.Millisecond
+	lifetime = min(lifetime, time.Until(end)+time.Duration(rng.IntN(100))*time.Millisecond)
 	choices := rand.New(rand.NewPCG(rng.Uint64(), rng.Uint64()))
-	looper := s.newWorker(&killed)
+	p, looper := v.p, s.newWorker(v.killed)
 	close(looper.done)
-	life.start(func() {
+	v.start(func() {
 		p.connect(defaultDevice)
 		if choices.IntN(2) == 0 {
 			th := p.newBareThread()
@@ -368,21 +381,20 @@ func (s *storm) victim(rng *rand.Rand, end time.Time) bool {
 		s.live(p, choices)
 	})
 	time.Sleep(lifetime)
-	killed.Store(true)
+	v.killed.Store(true)
 	p.kill()
-	<-life.done
+	<-v.done
 	<-looper.done
-	for _, f := range slices.Backward(life.cleanups) {
+	for _, f := range slices.Backward(v.cleanups) {
 		f()
 	}
 	s.victims.Add(1)
 	s.alive.Add(-1)
-	return true
 }
 
 // loop is a thread that answers calls.
 func (th *thread) loop() {
-	th.WaitForEver()
+	th.SetPatient(true)
 	th.write(bcEnterLooper)
 	for {
 		for _, r := range th.read() {
@@ -416,11 +428,14 @@ func (s *storm) live(p *process, rng *rand.Rand) {
 				th.write(m.free())
 			}
 		case 5:
-			// To another victim, which may not live to answer.
+			// To another victim, which may not live to answer, or may not
+			// have a thread to spare until it dies.
 			m := s.call(th, bcTransaction{code: stormLookup})
 			if m != nil && len(m.offsets) == 1 {
 				if o := m.object(0); o.Type == binder.BINDER_TYPE_HANDLE {
+					th.SetPatient(true)
 					s.echo(th, uint32(o.Binder), rng)
+					th.SetPatient(false)
 				}
 			}
 			if m != nil {

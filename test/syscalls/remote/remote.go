@@ -370,10 +370,10 @@ func (th *Thread) rightsMessage() (uintptr, *rightsControl) {
 	return at, Struct[rightsControl](at + control)
 }
 
-// WaitForEver makes Wait wait for as long as it takes from now on: this thread
-// is one that may have nothing to do.
-func (th *Thread) WaitForEver() {
-	th.patient = true
+// SetPatient makes Wait wait for as long as it takes, for a thread that may have
+// nothing to do, or for no longer than Timeout again.
+func (th *Thread) SetPatient(patient bool) {
+	th.patient = patient
 	th.ctl.SetReadDeadline(time.Time{})
 }
 
