@@ -18,7 +18,7 @@ var registered sync.Map
 // function of each package that has a savable type with a Vec[T].
 func Register[T any]() {
 	v := (*Vec[T])(nil)
-	if _, again := registered.LoadOrStore(reflect.TypeOf(v), true); !again {
+	if _, again := registered.LoadOrStore(reflect.TypeOf(v), nil); !again {
 		state.Register(v)
 	}
 }

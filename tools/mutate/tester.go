@@ -1,0 +1,105 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// tester runs a package's tests on its mutants.
+type tester struct {
+	p   *pkg
+	tmp string
+
+	// tests has the names of all tests, fuzz targets and examples.
+	tests []string
+
+	// timeout is the time after which the tests count as failed.
+	timeout time.Duration
+}
+
+// newTester returns a tester for p. It fails if p's tests fail by themselves.
+func newTester(p *pkg, tmp string) (*tester, error) {
+	t := &tester{p: p, tmp: tmp, timeout: 10 * time.Minute}
+	bin := filepath.Join(tmp, "original.test")
+	if out, err := t.build(bin); err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", p.name(), err, out)
+	}
+	start := time.Now()
+	if out, err := t.run(bin); err != nil {
+		return nil, fmt.Errorf("%s: the tests fail: %w\n%s", p.name(), err, out)
+	}
+	t.timeout = 10*time.Second + 10*time.Since(start)
+	out, err := exec.Command(bin, "-test.list", ".*").Output()
+	if err != nil {
+		return nil, err
+	}
+	t.tests = slices.DeleteFunc(strings.Fields(string(out)), func(name string) bool {
+		return strings.HasPrefix(name, "Benchmark")
+	})
+	return t, nil
+}
+
+// build builds the tests.
+func (t *tester) build(bin string, flags ...string) ([]byte, error) {
+	args := slices.Concat([]string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-o", bin}, flags, []string{t.p.ImportPath})
+	return exec.Command("go", args...).CombinedOutput()
+}
+
+// run runs the tests. A mutant may want all the memory there is; it gets 8 GiB of
+// addresses.
+func (t *tester) run(bin string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), t.timeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", `ulimit -v 8388608; exec "$0" "$@"`, bin, "-test.short")
+	cmd.Dir = t.p.Dir
+	return cmd.CombinedOutput()
+}
+
+var failed = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
+
+// test builds the mutant m in dir and runs the tests on it.
+func (t *tester) test(m *mutant, dir string) {
+	if err := t.tryTest(m, dir); err != nil {
+		panic(err)
+	}
+}
+
+func (t *tester) tryTest(m *mutant, dir string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	source := filepath.Join(dir, "source.go")
+	if err := os.WriteFile(source, m.source, 0o666); err != nil {
+		return err
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{m.file: source}})
+	if err != nil {
+		return err
+	}
+	overlayFile := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(overlayFile, overlay, 0o666); err != nil {
+		return err
+	}
+	bin := filepath.Join(dir, "mutant.test")
+	if _, err := t.build(bin, "-overlay="+overlayFile); err != nil {
+		m.invalid = true
+		return nil
+	}
+	out, err := t.run(bin)
+	m.killed = err != nil
+	for _, match := range failed.FindAllSubmatch(out, -1) {
+		m.by = append(m.by, string(match[1]))
+	}
+	return nil
+}
