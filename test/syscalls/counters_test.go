@@ -4,31 +4,63 @@
 package syscalls
 
 import (
+	"fmt"
 	"os"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
-// statsFile is where the driver counts its objects, if binderfs is mounted.
-const statsFile = "/dev/binderfs/binder_logs/stats"
+// statsFile is where the driver counts its objects, or "" if there is no such
+// file.
+var statsFile string
+
+// findStats sets statsFile. It mounts binderfs if that is not mounted yet, and
+// returns what undoes this.
+func findStats() func() {
+	const logs = "/binder_logs/stats"
+	if exists("/dev/binderfs" + logs) {
+		statsFile = "/dev/binderfs" + logs
+		return func() {}
+	}
+	dir, err := os.MkdirTemp("", "binderfs")
+	if err != nil {
+		return func() {}
+	}
+	if unix.Mount("binder", dir, "binder", 0, "stats=global") != nil {
+		os.Remove(dir)
+		return func() {}
+	}
+	if exists(dir + logs) {
+		statsFile = dir + logs
+	}
+	return func() {
+		unix.Unmount(dir, 0)
+		os.Remove(dir)
+	}
+}
 
 // counters returns the number of live objects of each kind that the driver
 // holds. It returns false if the driver does not tell.
 func counters() (map[string]int, bool) {
-	stats, err := os.ReadFile(statsFile)
-	if err != nil || isRust {
+	if statsFile == "" || isRust {
 		return nil, false // the Rust driver's file is empty
+	}
+	stats, err := os.ReadFile(statsFile)
+	if err != nil {
+		return nil, false
 	}
 	counts := map[string]int{}
 	// What follows is about single processes.
 	global, _, _ := strings.Cut(string(stats), "\nproc ")
-	for _, m := range regexp.MustCompile(`(?m)^(\w+): active (\d+) total \d+$`).FindAllStringSubmatch(global, -1) {
-		n, _ := strconv.Atoi(m[2])
-		if n != 0 {
-			counts[m[1]] = n
+	for line := range strings.Lines(global) {
+		var what string
+		var active, total int
+		if n, _ := fmt.Sscanf(line, "%s active %d total %d", &what, &active, &total); n == 3 && active != 0 {
+			counts[strings.TrimSuffix(what, ":")] = active
 		}
 	}
 	return counts, true
@@ -68,4 +100,19 @@ func watchCounters(t testing.TB) {
 			return true
 		})
 	})
+}
+
+// The driver counts what it holds, and watchCounters can see it.
+func TestCounters(t *testing.T) {
+	before, ok := counters()
+	if !ok {
+		t.Skip("the driver does not tell what it holds")
+	}
+	server, client := newManager(t), newProcess(t)
+	h := server.give(client, 0x10, 0)
+	client.write(bcRequestDeath(h, 1), bcTransaction{handle: h})
+	now, _ := counters()
+	for what, n := range map[string]int{"proc": 2, "thread": 2, "node": 2, "ref": 1, "death": 1, "transaction": 1, "transaction_complete": 1} {
+		require.Equal(t, n, now[what]-before[what], what)
+	}
 }

@@ -12,6 +12,9 @@ package syscalls
 
 import (
 	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
 	"os"
 	"testing"
 	"time"
@@ -23,7 +26,20 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-func TestMain(m *testing.M) { os.Exit(remote.Main(m)) }
+// mustRun makes it an error that there is no device.
+var mustRun = flag.Bool("must-run", false, "fail, rather than do nothing, on a machine without binder devices")
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if _, err := os.Stat(defaultDevice); errors.Is(err, fs.ErrNotExist) && !*mustRun {
+		fmt.Println("there is no", defaultDevice, "on this machine: nothing was tested")
+		os.Exit(0)
+	}
+	undo := findStats()
+	status := remote.Main(m)
+	undo()
+	os.Exit(status)
+}
 
 // defaultDevice is the device that tests use if they do not care which.
 const defaultDevice = "/dev/binder"
@@ -115,7 +131,7 @@ func eventually(t testing.TB, what string, cond func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("still not so: %s", what)
 		}
-		unix.Nanosleep(&unix.Timespec{Nsec: 200_000}, nil)
+		unix.Nanosleep(&unix.Timespec{Nsec: 1_000_000}, nil)
 	}
 }
 
@@ -167,6 +183,18 @@ func (p *process) again() *process {
 	other := wrap(p.t, p.remote)
 	other.connect(defaultDevice)
 	return other
+}
+
+// as returns the thread for use in t, which is another test's or a part of the
+// test that it was started in.
+func (th *thread) as(t testing.TB) *thread { return &thread{Thread: th.Thread, t: t, p: th.p} }
+
+// as returns the process for use in t.
+func (p *process) as(t testing.TB) *process {
+	q := *p
+	q.thread = p.thread.as(t)
+	q.thread.p = &q
+	return &q
 }
 
 // str puts a NUL-terminated string where system calls can find it.

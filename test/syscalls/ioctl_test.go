@@ -23,6 +23,7 @@ func TestVersion(t *testing.T) {
 
 // Requests with an argument fail if it is at a bad address.
 func TestBadArgument(t *testing.T) {
+	p := newProcess(t)
 	for name, tc := range map[string]struct {
 		request uintptr
 		want    error
@@ -37,7 +38,7 @@ func TestBadArgument(t *testing.T) {
 				if differs(t, "it gives the errno that other drivers would") {
 					tc.want = unix.EFAULT
 				}
-				require.Equal(t, tc.want, newProcess(t).ioctl(tc.request, addr))
+				require.Equal(t, tc.want, p.as(t).ioctl(tc.request, addr))
 			})
 		}
 	}

@@ -39,6 +39,7 @@ func TestMalformed(t *testing.T) {
 		}
 	}
 	const huge = -8 // as an unsigned number
+	sharedServer, sharedClient := newManager(t), newProcess(t)
 	for _, tc := range []struct {
 		name    string
 		payload payload
@@ -78,7 +79,7 @@ func TestMalformed(t *testing.T) {
 	} {
 		for name, flags := range map[string]uint32{"call": 0, "one-way": oneWay} {
 			t.Run(tc.name+" "+name, func(t *testing.T) {
-				server, client := newManager(t), newProcess(t)
+				server, client := sharedServer.as(t), sharedClient.as(t)
 				tr := bcTransaction{flags: flags, payload: tc.payload}
 				if tc.edit != nil {
 					tr.edit = func(data *binder.TransactionData) { tc.edit(client.thread, data) }

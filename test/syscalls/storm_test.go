@@ -165,17 +165,6 @@ func (w *worker) Fatalf(format string, args ...any) {
 	w.FailNow()
 }
 
-// as returns the thread as driven by w.
-func (th *thread) as(w *worker) *thread { return &thread{Thread: th.Thread, t: w, p: th.p} }
-
-// as returns the process as driven by w.
-func (p *process) as(w *worker) *process {
-	q := *p
-	q.thread = p.thread.as(w)
-	q.thread.p = &q
-	return &q
-}
-
 // reversed is the right answer to s.
 func reversed(s []byte) text {
 	s = slices.Clone(s)

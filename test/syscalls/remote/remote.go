@@ -109,10 +109,11 @@ func Main(m *testing.M) int {
 	return m.Run()
 }
 
-// Descriptors of every remote process, and of the zygote.
+// Descriptors of a process that was executed to become an agent. All remote
+// processes have that of the arena.
 const (
-	arenaFD   = 3
-	zygoteCtl = 4
+	arenaFD  = 3
+	agentCtl = 4
 )
 
 func startZygote() error {
@@ -123,20 +124,57 @@ func startZygote() error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("/proc/self/exe")
 	ctl := os.NewFile(uintptr(theirs), "ctl")
 	defer ctl.Close()
-	cmd.ExtraFiles = []*os.File{arena.file, ctl} // arenaFD, zygoteCtl
-	cmd.Env = agentEnviron(zygoteCtl, th.base)
+	cmd := exec.Command("/proc/self/exe")
+	cmd.ExtraFiles = []*os.File{arena.file, ctl} // arenaFD, agentCtl
+	cmd.Env = agentEnviron(agentCtl, th.base)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	pid := cmd.Process.Pid
-	zygote.Process = &Process{Thread: th, pid: pid, ctls: []int{zygoteCtl}}
-	th.tid, th.pid, th.remoteCtl = pid, pid, zygoteCtl
-	_, err = th.wait()
-	return err
+	th.tid, th.pid, th.remoteCtl = pid, pid, agentCtl
+	if _, err = th.wait(); err != nil {
+		return err
+	}
+
+	// This process has a Go runtime, with threads and with memory that takes
+	// time to fork. Its child can do without.
+	first := &Process{Thread: th, pid: pid, ctls: []int{agentCtl}}
+	zygote.Process = first.Fork(setUp{})
+	zygote.shed(setUp{})
+	first.Kill(setUp{})
+	th.close()
+	return nil
+}
+
+// setUp is the testing.TB while no test runs.
+type setUp struct{ testing.TB }
+
+func (setUp) Helper()                           {}
+func (setUp) Cleanup(func())                    {}
+func (setUp) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (setUp) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+// shed unmaps all the process's memory but the code that it runs, the arena,
+// and what the kernel put there.
+func (p *Process) shed(t testing.TB) {
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", p.pid))
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	for line := range strings.Lines(string(maps)) {
+		var start, end uintptr
+		if _, err := fmt.Sscanf(line, "%x-%x", &start, &end); err != nil {
+			t.Fatalf("/proc/%d/maps: %q: %v", p.pid, line, err)
+		}
+		code := handlerAddress()
+		if start <= code && code < end || start == arenaStart || strings.Contains(line, "[v") {
+			continue
+		}
+		p.Must(t, unix.SYS_MUNMAP, start, end-start)
+	}
 }
 
 // agentEnviron returns the environment of a process that is to become an
@@ -221,12 +259,8 @@ func (p *Process) clone(t testing.TB, flags uintptr) *Thread {
 	child.remoteCtl = p.SendFD(t, theirs)
 	unix.Close(theirs)
 	p.slot.childCtl, p.slot.childSlot = uintptr(child.remoteCtl), child.base
-	// A child with memory of its own goes on with its parent's stack, for
-	// which the kernel takes 0.
-	var stack uintptr
-	if flags&unix.CLONE_VM != 0 {
-		stack = child.Scratch()
-	}
+	// Only signals make use of the stack.
+	stack := child.Scratch()
 	child.tid = int(p.Must(t, unix.SYS_CLONE, flags, stack))
 	p.slot.childSlot = 0
 	return child
