@@ -71,8 +71,11 @@ if ! command -v debootstrap >/dev/null || [[ ! -e /usr/share/debootstrap/scripts
 		apt-get install -y --no-install-recommends debootstrap debian-archive-keyring
 fi
 
-install=(cargo install --locked --version "$RSBINDER_TOOLS" rsbinder-tools
+# Not optimized: that would take most of the time, and nothing here waits for it.
+install=(env CARGO_PROFILE_RELEASE_OPT_LEVEL=0 cargo install --locked --version "$RSBINDER_TOOLS" rsbinder-tools
 	--bin rsb_hub --bin rsb_service)
+# Where rustup puts it, which a CI service's shell may not know.
+export PATH=$PATH:${HOME:-/root}/.cargo/bin
 have=$(cargo --version 2>/dev/null | cut -d ' ' -f 2 || true)
 builder=
 if newer "${have:-0}" "$RUST"; then
@@ -104,7 +107,12 @@ else
 	echo "Building rsb_hub with Debian's compiler..."
 	in_root apt-get install -y --no-install-recommends -t "$SUITE-backports" \
 		cargo ca-certificates
+	# The root trusts whom this machine trusts, a proxy of its owner's included.
+	if [[ -e /etc/ssl/certs/ca-certificates.crt ]]; then
+		cp /etc/ssl/certs/ca-certificates.crt "$new/etc/ssl/certs/"
+	fi
 	in_root "${install[@]}" --root /usr/local
+	rm -rf "$new/root/.cargo"
 fi
 
 in_root apt-get clean
