@@ -35,11 +35,17 @@ func (r *commandReader) next(dst []byte) error {
 // maxCommandSize is the size of the parameters of the longest command, in bytes.
 const maxCommandSize = binder.SizeOfTransactionDataSG
 
+// maxCommandsAtOnce is the number of commands after which a thread that is
+// interrupted leaves the rest for when the call is made again. A write buffer may
+// be as long as the address space; such a thread can be killed, and checkpointed.
+const maxCommandsAtOnce = 4096
+
 // write carries out the commands in wr's write buffer and counts what it has
 // consumed: whole commands only. It stops, without an error, when one has failed
 // in a way that the thread has to read.
 //
-// Errors: EFAULT if a command can't be read, EINVAL if it's unknown.
+// Errors: EFAULT if a command can't be read, EINVAL if it's unknown, ERESTARTSYS
+// if there are many and the thread is interrupted.
 func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
 	r := commandReader{
 		task: task,
@@ -49,7 +55,10 @@ func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
 		end:  wr.WriteSize,
 	}
 	var raw [maxCommandSize]byte
-	for r.pos < r.end && !th.failed() {
+	for n := 1; r.pos < r.end && !th.failed(); n++ {
+		if n%maxCommandsAtOnce == 0 && task.Interrupted() {
+			return linuxerr.ERESTARTSYS
+		}
 		if err := r.next(raw[:4]); err != nil {
 			return err
 		}
