@@ -375,6 +375,20 @@ func (th *thread) expect(want ...br) returns {
 	return got
 }
 
+// expectInReads reads until it has as many returns as want, beside BR_NOOP,
+// and checks that they are want, in this order. It is for what happens while
+// the thread reads: that may take a read or several.
+func (th *thread) expectInReads(want ...br) {
+	th.t.Helper()
+	var got returns
+	for len(got) < len(want) {
+		rs := th.read()
+		require.Equal(th.t, brNoop, rs[0])
+		got = append(got, rs[1:]...)
+	}
+	expect(th.t, got, want...)
+}
+
 // startRead starts a read that is to block, and returns when it does.
 func (th *thread) startRead() {
 	th.t.Helper()

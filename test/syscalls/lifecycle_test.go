@@ -199,7 +199,7 @@ func TestReplyNeverRead(t *testing.T) {
 	server.expect(brNoop, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20), brTransactionComplete)
 	server.write(bcIncrefsDone(0x10, 0x20), bcAcquireDone(0x10, 0x20))
 	client.kill()
-	server.expect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
+	server.expectInReads(brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
 }
 
 // A call that is never read, with all that is in it, goes with its target.
@@ -209,11 +209,11 @@ func TestCallNeverRead(t *testing.T) {
 	client.expect(brNoop, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20), brIncrefs(0x30, 0x40), brTransactionComplete)
 	client.write(bcIncrefsDone(0x10, 0x20), bcAcquireDone(0x10, 0x20), bcIncrefsDone(0x30, 0x40))
 	server.kill()
-	var told returns
-	for len(told) < 3 {
-		told = append(told, client.read()[1:]...)
+	if differs(t, "it takes them apart in another order") {
+		client.expectInReads(brDecrefs(0x30, 0x40), brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
+		return
 	}
-	require.ElementsMatch(t, returns{brRelease(0x10, 0x20), brDecrefs(0x10, 0x20), brDecrefs(0x30, 0x40)}, told)
+	client.expectInReads(brRelease(0x10, 0x20), brDecrefs(0x10, 0x20), brDecrefs(0x30, 0x40))
 }
 
 // The driver lets go of everything at the last close, not before.

@@ -207,7 +207,7 @@ func TestReferencesEndWithProcess(t *testing.T) {
 	h := owner.give(client, 0x10, 0x20)
 	client.write(bcAcquire(h), bcIncrefs(h), bcAcquire(h))
 	client.kill()
-	owner.expect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
+	owner.expectInReads(brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
 }
 
 // So does one that closes the device.
@@ -216,7 +216,7 @@ func TestReferencesEndWithClose(t *testing.T) {
 	owner.give(client, 0x10, 0x20)
 	client.munmap()
 	client.close(client.fd)
-	owner.expect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
+	owner.expectInReads(brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
 }
 
 // References that nobody acknowledges are dropped with their owner.
@@ -236,7 +236,7 @@ func TestWhoIsTold(t *testing.T) {
 	h := owner.give(client, 0x10, 0x20)
 	other := owner.newLooper()
 	other.startRead()
-	client.write(bcRelease(h), bcDecrefs(h))
-	other.finishExpect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
+	client.write(bcRelease(h))
+	other.finishExpect(brNoop, brRelease(0x10, 0x20))
 	owner.expectNothing()
 }
