@@ -109,8 +109,8 @@ func (w *world) requireEmpty() {
 	for _, c := range w.driver.ObjectCounts() {
 		require.Zero(w.t, c.Active, "objects of kind %s that are left", c.Name)
 	}
-	require.Zero(w.t, w.ctx.procs.Len())
-	require.False(w.t, w.ctx.manager.Ok())
+	require.Zero(w.t, w.ctx.numProcs())
+	require.Nil(w.t, w.ctx.managerNow())
 }
 
 // An app has this much memory, in bytes, and uses it thus: the argument of an
@@ -167,6 +167,26 @@ func (w *world) newManager() *thread {
 	th := w.newApp()
 	require.NoError(w.t, th.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
 	return th
+}
+
+// give makes a node of owner's, and a strong reference to it for to, without a
+// transaction. It returns the handle. The owner knows of both references.
+func (w *world) give(owner, to *thread, ptr uint64) uint32 {
+	w.t.Helper()
+	p := owner.app.Process
+	state := owner.state()
+	o := nodeObject(ptr)
+	o.Flags = binder.FLAT_BINDER_FLAG_ACCEPTS_FDS
+	p.mu.Lock()
+	n := p.newNodeLocked(&o)
+	p.mu.Unlock()
+	handle, err := to.acquireNode(owner, n, true, state)
+	require.NoError(w.t, err)
+	state.interrupt()
+	owner.expect(binder.BR_INCREFS, binder.BR_ACQUIRE)
+	pc := binder.PtrCookie{Ptr: ptr, Cookie: testCookie(ptr)}
+	owner.write(cmd(binder.BC_INCREFS_DONE, pc), cmd(binder.BC_ACQUIRE_DONE, pc))
+	return handle
 }
 
 // mapAt makes size bytes at addr a's mapping.
@@ -304,6 +324,8 @@ func (a *app) newLooper() *thread {
 }
 
 // state returns what the driver has of th.
+//
+// +checklocksignore
 func (th *thread) state() *Thread {
 	return th.app.threads[th.id].Get()
 }

@@ -6,6 +6,7 @@ package binder
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"runtime/debug"
 	"testing"
 	"time"
@@ -65,12 +66,23 @@ type slot struct {
 type sentPayload struct {
 	payload
 	from *app
-	to   int32
+	to   uint16
 }
 
-// wordTag is at the top of each word of contents that isn't an object; below it
-// there's the process ID of the receiver.
-const wordTag = 0xf00d
+// nobody is the receiver of what is not to come.
+const nobody = math.MaxUint16
+
+// taggedWord returns a word of contents that are for the process with the ID to.
+func taggedWord(to uint16) uint64 {
+	return 0xf00d<<48 | uint64(to)<<32 | uint64(^to)<<16 | uint64(to^0x5555)
+}
+
+// wordReceiver is the inverse of taggedWord. It returns false if word is anything
+// else, such as what is left of a tagged word that was overwritten in part.
+func wordReceiver(word uint64) (to uint16, ok bool) {
+	to = uint16(word >> 32)
+	return to, word == taggedWord(to)
+}
 
 // byte returns the next byte of the program, or 0 at its end.
 func (m *machine) byte() byte {
@@ -284,9 +296,9 @@ func (m *machine) command(s *slot, th *thread) []byte {
 // transaction returns a call to one of the handles that s has.
 func (m *machine) transaction(s *slot, th *thread) []byte {
 	handle := m.handle()
-	to := int32(-1)
+	to := uint16(nobody)
 	if n := m.target(s, handle); n != nil {
-		to = n.owner.pid
+		to = uint16(n.owner.pid)
 	}
 	return m.message(s, th, pick[uint32](m, binder.BC_TRANSACTION, binder.BC_TRANSACTION, binder.BC_TRANSACTION_SG), handle, to)
 }
@@ -308,10 +320,10 @@ func (m *machine) target(s *slot, handle uint32) *Node {
 //
 // +checklocksignore
 func (m *machine) answer(s *slot, th *thread) []byte {
-	to := int32(-1)
+	to := uint16(nobody)
 	if state := th.state(); state != nil {
 		if call := state.stack.Get(); call != nil && call.from != nil {
-			to = call.from.proc.pid
+			to = uint16(call.from.proc.pid)
 		}
 	}
 	return m.message(s, th, pick[uint32](m, binder.BC_REPLY, binder.BC_REPLY, binder.BC_REPLY_SG), 0, to)
@@ -319,7 +331,7 @@ func (m *machine) answer(s *slot, th *thread) []byte {
 
 // message returns a BC_TRANSACTION, a BC_REPLY, or one of their _SG forms, with
 // contents of which most words have to's tag.
-func (m *machine) message(s *slot, th *thread, code, handle uint32, to int32) []byte {
+func (m *machine) message(s *slot, th *thread, code, handle uint32, to uint16) []byte {
 	p := m.contents(s, to)
 	m.lastCode++
 	m.sent[m.lastCode] = sentPayload{p, s.app, to}
@@ -339,11 +351,11 @@ func (m *machine) message(s *slot, th *thread, code, handle uint32, to int32) []
 }
 
 // contents returns data with a few objects in it.
-func (m *machine) contents(s *slot, to int32) payload {
+func (m *machine) contents(s *slot, to uint16) payload {
 	var p payload
 	for range m.byte() % 4 {
 		for range pick(m, 0, 1, 2) {
-			p.data = binary.LittleEndian.AppendUint64(p.data, wordTag<<48|uint64(uint32(to))<<16)
+			p.data = binary.LittleEndian.AppendUint64(p.data, taggedWord(to))
 		}
 		var o any
 		switch m.byte() % 16 {
@@ -379,7 +391,7 @@ func (m *machine) contents(s *slot, to int32) payload {
 		}
 	}
 	for range pick(m, 0, 1, 8, 64, 512, 1024) {
-		p.data = binary.LittleEndian.AppendUint64(p.data, wordTag<<48|uint64(uint32(to))<<16)
+		p.data = binary.LittleEndian.AppendUint64(p.data, taggedWord(to))
 	}
 	return p
 }
@@ -414,7 +426,7 @@ func (m *machine) receive(s *slot, th *thread, rs []ret) {
 
 // compare checks that s got what was sent, but for the objects.
 func (m *machine) compare(s *slot, got *received, want *sentPayload) {
-	if want.to != s.pid {
+	if int32(want.to) != s.pid {
 		m.t.Fatalf("app %d got what was sent to app %d", s.pid, want.to)
 	}
 	var offsets []byte

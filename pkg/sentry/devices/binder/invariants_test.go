@@ -20,7 +20,8 @@ func (w *world) requireSound() {
 	for _, c := range w.driver.ObjectCounts() {
 		require.LessOrEqual(w.t, c.Active, c.Total, "more objects of kind %s went than came", c.Name)
 	}
-	for i, p := range w.ctx.procs.All() {
+	for i := range w.ctx.procs.Len() {
+		p := w.ctx.procs.At(i)
 		require.Equal(w.t, i, p.index)
 		require.False(w.t, p.dead)
 		p.requireSound(w)
@@ -32,7 +33,8 @@ func (w *world) requireSound() {
 func (p *Process) requireSound(w *world) {
 	w.t.Helper()
 	inUse := 0
-	for i, chunk := range p.handles.chunks.All() {
+	for i := range p.handles.chunks.Len() {
+		chunk := p.handles.chunks.At(i)
 		if chunk == nil {
 			continue
 		}
@@ -46,7 +48,7 @@ func (p *Process) requireSound(w *world) {
 			require.Equal(w.t, i*handlesPerChunk+j, int(r.handle))
 			require.True(w.t, p.handles.ids.InUse(int(r.handle)))
 			require.Same(w.t, r, p.refs[r.node()])
-			require.True(w.t, r.strong >= 0 && r.weak >= 0 && r.strong+r.weak > 0, "strong %d, weak %d", r.strong, r.weak) // +checklocksignore: no call is under way.
+			require.True(w.t, r.strong >= 0 && r.weak >= 0 && r.strong+r.weak > 0, "strong %d, weak %d", r.strong, r.weak)
 			require.True(w.t, r.nodeLinks.Linked())
 			require.NotSame(w.t, p, r.node().owner)
 		}
@@ -151,8 +153,8 @@ func (p *Process) requireGone(w *world) {
 	require.Zero(w.t, p.alloc.fr.Length())
 }
 
-// foreignWord returns the address in a's mapping of an aligned word that has the
-// tag of another app, or false if there's none.
+// foreignWord returns the address in a's mapping of a tagged word for another
+// app, or false if there's none.
 //
 // +checklocksignore
 func (a *app) foreignWord() (uint64, bool) {
@@ -163,8 +165,8 @@ func (a *app) foreignWord() (uint64, bool) {
 			continue // Nothing was placed there yet.
 		}
 		for i := 0; i+8 <= len(b); i += 8 {
-			word := hostarch.ByteOrder.Uint64(b[i:])
-			if word>>48 == wordTag && int32(word>>16) != a.pid {
+			to, ok := wordReceiver(hostarch.ByteOrder.Uint64(b[i:]))
+			if ok && int32(to) != a.pid {
 				return testMapAddr + at + uint64(i), true
 			}
 		}

@@ -1,0 +1,80 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/sentry/memmap"
+
+	"sentrybinder/pkg/binder/idpool"
+	"sentrybinder/pkg/binder/kvvec"
+)
+
+// What tests see of the driver's structures. There's one goroutine, so that they
+// need no locks.
+
+// +checklocksignore
+func (c *Context) managerNow() *Node { return c.manager.Get() }
+
+// +checklocksignore
+func (c *Context) numProcs() int { return c.procs.Len() }
+
+// +checklocksignore
+func (p *Process) refAt(handle uint32) *Ref { return p.handles.get(handle) }
+
+// +checklocksignore
+func (p *Process) ids() *idpool.Pool { return &p.handles.ids }
+
+// +checklocksignore
+func (p *Process) chunks() *kvvec.Vec[*handleChunk] { return &p.handles.chunks }
+
+// +checklocksignore
+func (p *Process) numRefs() int { return len(p.refs) }
+
+// +checklocksignore
+func (p *Process) started() uint32 { return p.startedThreads }
+
+// waitingNow returns the threads that wait for any work.
+func (p *Process) waitingNow() []*Thread {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var ths []*Thread
+	for c := p.waiting.Front(); c.Ok(); c.Next() {
+		ths = append(ths, c.Value())
+	}
+	return ths
+}
+
+// +checklocksignore
+func (p *Process) nodeAt(ptr uint64) *Node { return p.nodeLocked(ptr) }
+
+// local returns the counts of the references that are held for the owner.
+//
+// +checklocksignore
+func (n *Node) local() (strong, weak int) { return n.localStrong, n.localWeak }
+
+// told returns what the owner knows of.
+//
+// +checklocksignore
+func (n *Node) told() (strong, weak bool) { return n.hasStrong, n.hasWeak }
+
+// keep makes n stay until its owner ends, as if the owner had been told of a
+// weak reference and had not answered.
+//
+// +checklocksignore
+func (n *Node) keep() { n.localWeak, n.hasWeak = 1, true }
+
+// interrupt makes a read by th return what there is, if it isn't worth to wake
+// up for.
+//
+// +checklocksignore
+func (th *Thread) interrupt() { th.processTodo = true }
+
+// +checklocksignore
+func (th *Thread) looperNow() looperState { return th.looper }
+
+// +checklocksignore
+func (a *allocator) memory() memmap.FileRange { return a.fr }
+
+// +checklocksignore
+func (a *allocator) numBuffers() int { return len(a.buffers) }

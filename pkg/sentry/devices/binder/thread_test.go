@@ -1,0 +1,322 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/waiter"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// woken checks what a read returned that has slept: so many times.
+func (out *outcome) woken(th *thread, times int, want ...uint32) {
+	th.w.t.Helper()
+	require.NoError(th.w.t, out.err)
+	require.Equal(th.w.t, names(append([]uint32{binder.BR_NOOP}, want...)), returnNames(out.returns))
+	require.Equal(th.w.t, times, th.slept)
+}
+
+// TestReadSleeps wakes a reader by each thing that there is to be told.
+func TestReadSleeps(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		wake func(m *mourner)
+		want []uint32
+	}{
+		{"a call", func(m *mourner) { m.owner.write(m.owner.call(0, 0, parcel(""))) }, []uint32{binder.BR_TRANSACTION}},
+		{"a one-way call", func(m *mourner) { m.owner.write(m.owner.call(0, binder.TF_ONE_WAY, parcel(""))) }, []uint32{binder.BR_TRANSACTION}},
+		{"a death", (*mourner).kill, []uint32{binder.BR_DEAD_BINDER}},
+		{"a close", func(m *mourner) { m.flush() }, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := newMourner(t)
+			require.NoError(t, m.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
+			m.request()
+			out := m.sleepRead(func() { tc.wake(m) })
+			out.woken(m.thread, 1, tc.want...)
+		})
+	}
+}
+
+// TestReplyWakes wakes the one who waits, and no other thread of its process.
+func TestReplyWakes(t *testing.T) {
+	w := newWorld(t)
+	manager, client := w.newManager(), w.newApp()
+	client.write(client.call(0, 0, parcel("")))
+	out := client.sleepRead(func() {
+		manager.takeCall()
+		manager.write(manager.reply(parcel("")))
+	})
+	out.woken(client, 1, binder.BR_TRANSACTION_COMPLETE, binder.BR_REPLY)
+}
+
+// TestNestedWakes wakes a thread that waits for a reply by a call back.
+func TestNestedWakes(t *testing.T) {
+	c := newChain(t)
+	c.call(c.a, c.b, 0)
+	out := c.a.sleepRead(func() {
+		c.b.takeCall()
+		c.call(c.b, c.a, 0)
+	})
+	out.woken(c.a, 1, binder.BR_TRANSACTION_COMPLETE, binder.BR_TRANSACTION)
+}
+
+// TestWaitersTakeTurns has two threads wait: each call wakes another.
+func TestWaitersTakeTurns(t *testing.T) {
+	w := newWorld(t)
+	manager, client := w.newManager(), w.newApp()
+	second := manager.app.newThread()
+	var inner outcome
+	outer := manager.sleepRead(func() {
+		inner = second.sleepRead(func() {
+			require.Len(t, manager.waitingNow(), 2)
+			client.write(client.call(0, binder.TF_ONE_WAY, parcel("")))
+			require.Len(t, manager.waitingNow(), 1)
+			client.app.newThread().write(client.call(0, 0, parcel("")))
+			require.Empty(t, manager.waitingNow())
+		})
+	})
+	inner.woken(second, 1, binder.BR_TRANSACTION)
+	outer.woken(manager, 1, binder.BR_TRANSACTION)
+	require.EqualValues(t, binder.TF_ONE_WAY, second.received(inner.returns[1]).TransactionData.Flags,
+		"the last who came is the first who is woken")
+}
+
+// TestWokenForNothing takes away what a thread was woken for: it sleeps again.
+func TestWokenForNothing(t *testing.T) {
+	m := newMourner(t)
+	m.request()
+	other := m.app.newThread()
+	out := m.sleepRead(func() {
+		m.onBlock = func() { m.flush() }
+		m.kill()
+		other.expect(binder.BR_DEAD_BINDER)
+	})
+	out.woken(m.thread, 2)
+}
+
+// TestInterruption interrupts readers, with and without a signal, and leaves no
+// trace: what comes next goes to others.
+func TestInterruption(t *testing.T) {
+	w := newWorld(t)
+	manager, client := w.newManager(), w.newApp()
+	other := manager.app.newThread()
+	for _, signaled := range []bool{true, false} {
+		manager.signaled = signaled
+		out := manager.sleepRead(nil)
+		if signaled {
+			require.Equal(t, linuxerr.EINTR, out.err)
+		} else {
+			require.Equal(t, linuxerr.ERESTARTSYS, out.err)
+		}
+		require.Zero(t, out.ReadConsumed)
+		w.requireSound()
+		client.write(client.call(0, binder.TF_ONE_WAY, parcel("")))
+		other.takeCall()
+	}
+}
+
+// TestInterruptedWithWork interrupts a thread for whom a call was meant: it comes
+// with the next read after a signal, and at once if there's none.
+func TestInterruptedWithWork(t *testing.T) {
+	for _, signaled := range []bool{true, false} {
+		w := newWorld(t)
+		manager, client := w.newManager(), w.newApp()
+		manager.signaled = signaled
+		out := manager.sleepRead(func() {
+			client.write(client.call(0, 0, parcel("")))
+			<-manager.state().wake
+		})
+		if signaled {
+			require.Equal(t, linuxerr.EINTR, out.err)
+			manager.takeCall()
+		} else {
+			out.woken(manager, 1, binder.BR_TRANSACTION)
+		}
+		w.requireSound()
+	}
+}
+
+// TestWakeIsPassedOn interrupts a thread that was woken for work of the process:
+// another one that waits is woken in its place.
+func TestWakeIsPassedOn(t *testing.T) {
+	m := newMourner(t)
+	m.request()
+	second := m.app.newThread()
+	second.signaled = true
+	var inner outcome
+	outer := m.sleepRead(func() {
+		inner = second.sleepRead(func() {
+			m.kill()
+			<-second.state().wake
+		})
+	})
+	require.Equal(t, linuxerr.EINTR, inner.err)
+	outer.woken(m.thread, 1, binder.BR_DEAD_BINDER)
+}
+
+// TestFirstReadReturns: a thread's first call doesn't sleep, nor does one after a
+// close.
+func TestFirstReadReturns(t *testing.T) {
+	w := newWorld(t)
+	a := w.open(testMapping)
+	th := a.newBareThread()
+	require.Equal(t, 1, len(th.tryRead().returns))
+	th.expectNothing()
+	a.flush()
+	require.Equal(t, 1, len(th.tryRead().returns))
+	th.expectNothing()
+}
+
+// TestSpawnLooper asks for a thread when the last one gets busy, and for one at a
+// time.
+func TestSpawnLooper(t *testing.T) {
+	w := newWorld(t)
+	manager, client := w.newManager(), w.newApp()
+	require.NoError(t, manager.ioctlUint32(binder.BINDER_SET_MAX_THREADS, 2))
+	manager.write(cmd(binder.BC_ENTER_LOOPER))
+	spawn := func(th *thread) bool {
+		t.Helper()
+		client.app.newThread().write(client.call(0, 0, parcel("")))
+		out := th.tryRead()
+		require.NoError(t, out.err)
+		require.EqualValues(t, binder.BR_TRANSACTION, out.returns[len(out.returns)-1].br)
+		got := th.received(out.returns[1])
+		th.write(got.free(), th.reply(parcel("")))
+		th.expect(binder.BR_TRANSACTION_COMPLETE)
+		return out.returns[0].br == binder.BR_SPAWN_LOOPER
+	}
+	register := func() *thread {
+		th := manager.app.newBareThread()
+		th.write(cmd(binder.BC_REGISTER_LOOPER))
+		return th
+	}
+
+	other := manager.app.newThread()
+	require.False(t, spawn(other), "it is no looper")
+	require.True(t, spawn(manager))
+	require.False(t, spawn(manager), "one was asked for and has not come")
+	second := register()
+	require.True(t, spawn(second))
+	third := register()
+	require.False(t, spawn(third), "there are as many as there may be")
+	require.EqualValues(t, 2, manager.started())
+	require.Zero(t, third.state().looperNow()&looperInvalid)
+
+	// None was asked for.
+	require.NotZero(t, register().state().looperNow()&looperInvalid)
+	require.EqualValues(t, 2, manager.started())
+
+	// While another waits, none is needed.
+	require.NoError(t, manager.ioctlUint32(binder.BINDER_SET_MAX_THREADS, 9))
+	var busy outcome
+	third.sleepRead(func() {
+		busy = second.sleepRead(func() {
+			client.app.newThread().write(client.call(0, 0, parcel("")))
+		})
+	})
+	busy.woken(second, 1, binder.BR_TRANSACTION)
+	require.True(t, spawn(manager))
+}
+
+// TestLooperCommands contradicts itself, in each way.
+func TestLooperCommands(t *testing.T) {
+	w := newWorld(t)
+	a := w.open(testMapping)
+	for _, tc := range []struct {
+		codes []uint32
+		want  looperState
+	}{
+		{[]uint32{binder.BC_ENTER_LOOPER}, looperEntered},
+		{[]uint32{binder.BC_REGISTER_LOOPER}, looperRegistered | looperInvalid},
+		{[]uint32{binder.BC_ENTER_LOOPER, binder.BC_REGISTER_LOOPER}, looperEntered | looperRegistered | looperInvalid},
+		{[]uint32{binder.BC_REGISTER_LOOPER, binder.BC_ENTER_LOOPER}, looperEntered | looperRegistered | looperInvalid},
+		{[]uint32{binder.BC_ENTER_LOOPER, binder.BC_EXIT_LOOPER}, looperEntered | looperExited},
+	} {
+		th := a.newBareThread()
+		for _, code := range tc.codes {
+			th.write(cmd(code))
+		}
+		require.Equal(t, tc.want, th.state().looperNow())
+	}
+}
+
+// TestThreadExit forgets a thread: its next call makes it anew.
+func TestThreadExit(t *testing.T) {
+	w := newWorld(t)
+	th := w.newApp()
+	before := th.state()
+	require.NoError(t, th.ioctl(binder.BINDER_THREAD_EXIT, 0))
+	require.Nil(t, th.state())
+	require.Zero(t, w.active()["thread"])
+	require.Equal(t, 1, len(th.tryRead().returns), "the first read returns")
+	require.NotSame(t, before, th.state())
+}
+
+// TestReadiness polls, on the only goroutine that there is.
+func TestReadiness(t *testing.T) {
+	w := newWorld(t)
+	manager, client := w.newManager(), w.newApp()
+	ready := func(p *app) bool { return p.readiness()&waiter.ReadableEvents != 0 }
+
+	require.True(t, ready(w.open(testMapping)), "the read of a thread that is unknown")
+	require.False(t, ready(manager.app))
+	client.write(client.call(0, 0, parcel("")))
+	require.True(t, ready(manager.app), "work of the process")
+	require.False(t, ready(client.app), "that it was sent is not worth to wake up for")
+	manager.takeCall()
+	require.False(t, ready(manager.app))
+
+	manager.flush()
+	require.True(t, ready(manager.app), "a read returns at once")
+	require.Empty(t, manager.read())
+	manager.write(manager.reply(parcel("")))
+	require.True(t, ready(client.app), "work of the thread")
+	client.expectReply()
+	require.False(t, ready(client.app))
+
+	// A thread that has business of its own takes nothing else.
+	client.write(client.call(0, 0, parcel("")))
+	manager.expect(binder.BR_TRANSACTION_COMPLETE)
+	manager.takeCall()
+	client.app.newThread().write(client.call(0, 0, parcel("")))
+	require.False(t, ready(manager.app))
+}
+
+// TestPollersAreWoken counts what those who poll hear.
+func TestPollersAreWoken(t *testing.T) {
+	w := newWorld(t)
+	file, p := w.newDeviceFile()
+	defer file.DecRef(newContext())
+	fd := file.Impl().(*deviceFD)
+	require.True(t, fd.Epollable())
+	woken := 0
+	e := waiter.NewFunctionEntry(waiter.ReadableEvents, func(waiter.EventMask) { woken++ })
+	require.NoError(t, fd.EventRegister(&e))
+	defer fd.EventUnregister(&e)
+
+	a := &app{Process: p, w: w, arena: arenaAddr}
+	a.mem.Bytes = make([]byte, appMemory)
+	require.NoError(t, a.mapAt(testMapAddr, testMapping))
+	th := a.newThread()
+	require.NoError(t, th.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
+	require.Zero(t, fd.Readiness(waiter.ReadableEvents))
+	client := w.newApp()
+	client.write(client.call(0, 0, parcel("")))
+	require.Equal(t, 1, woken, "work of the process")
+	require.NotZero(t, fd.Readiness(waiter.ReadableEvents))
+	require.Zero(t, fd.Readiness(waiter.WritableEvents))
+	th.takeCall()
+	th.write(th.reply(parcel("")))
+	require.Equal(t, 2, woken, "work of a thread that does not read")
+
+	require.NoError(t, fd.OnClose(newContext()))
+	require.Empty(t, th.read()[1:])
+	client.expectReply()
+}
