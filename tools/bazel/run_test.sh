@@ -51,6 +51,9 @@ linux() {
 	"$BINDER_ORACLE" -k "$language" -t "$timeout" -- "$@"
 }
 
+# A test that is sent to a device must find it.
+[[ $place == host ]] || set -- "$@" -must-run
+
 case $place in
 host) exec "$@" ;;
 systrap | ptrace) sandbox "$place" "$@" ;;
