@@ -24,8 +24,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 root=$top/build/clients/root
 
-checks=(/usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/root LANG=C.UTF-8
-	python3 -B /clients/checks.py)
+checks=(/usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
+	python3 /clients/checks.py)
 
 if [[ ${1:-} == --on-linux ]]; then
 	# On the oracle's kernel, with the machine's file system and the
