@@ -121,6 +121,13 @@ func (x *mutator) visit(where string, n ast.Node) bool {
 		if v, err := strconv.ParseInt(n.Value, 0, 64); n.Kind == token.INT && err == nil {
 			x.replace(where, n.Pos(), n.End(), fmt.Sprint(v+1))
 		}
+		if n.Kind == token.STRING && len(n.Value) > 2 {
+			x.replace(where, n.Pos(), n.End(), `""`)
+		}
+	case *ast.IndexExpr:
+		if _, ok := n.Index.(*ast.Ident); ok {
+			x.replace(where, n.Index.Pos(), n.Index.End(), "0")
+		}
 	case *ast.Ident:
 		switch n.Name {
 		case "true":

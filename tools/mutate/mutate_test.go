@@ -24,8 +24,8 @@ func f(a int) bool {
 	for a > 0 {
 		a--
 	}
-	g(a)
-	return a+1 == 2
+	g(a, "s")
+	return v[a]+1 == 2
 }
 `
 
@@ -48,11 +48,13 @@ func TestMutate(t *testing.T) {
 		"p/f.go f: for a > 0 { => for a > 1 {",
 		"p/f.go f: a-- => a++",
 		"p/f.go f: a-- => nothing",
-		"p/f.go f: g(a) => nothing",
-		"p/f.go f: return a+1 == 2 => return a+1 != 2",
-		"p/f.go f: return a+1 == 2 => return a-1 == 2",
-		"p/f.go f: return a+1 == 2 => return a+2 == 2",
-		"p/f.go f: return a+1 == 2 => return a+1 == 3",
+		"p/f.go f: g(a, \"s\") => nothing",
+		"p/f.go f: g(a, \"s\") => g(a, \"\")",
+		"p/f.go f: return v[a]+1 == 2 => return v[a]+1 != 2",
+		"p/f.go f: return v[a]+1 == 2 => return v[a]-1 == 2",
+		"p/f.go f: return v[a]+1 == 2 => return v[0]+1 == 2",
+		"p/f.go f: return v[a]+1 == 2 => return v[a]+2 == 2",
+		"p/f.go f: return v[a]+1 == 2 => return v[a]+1 == 3",
 	}, ids)
 }
 

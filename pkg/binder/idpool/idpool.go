@@ -8,6 +8,8 @@ import (
 	"math"
 	"math/bits"
 	"weak"
+
+	"gvisor.dev/gvisor/pkg/sync"
 )
 
 const (
@@ -46,6 +48,8 @@ var (
 //
 // +stateify savable
 type Pool struct {
+	noCopy sync.NoCopy `state:"nosave"`
+
 	// words has the levels of the bitmap below the root, the ids' own first. In
 	// that level a bit tells whether an id is in use, and in the others whether
 	// a word of the level below is full. Bits without an id or a word below are
@@ -94,12 +98,10 @@ func New(max int) Pool {
 	if max < 1 || max > DefaultMax {
 		max = DefaultMax
 	}
-	p := Pool{max: max}
-	if max < MinCap {
-		p.extra = max - MinCap
-		p.root = full << max
+	if max >= MinCap {
+		return Pool{max: max}
 	}
-	return p
+	return Pool{max: max, extra: max - MinCap, root: full << max}
 }
 
 // Cap returns the capacity: ids are below it.
@@ -157,12 +159,10 @@ func (p *Pool) search(from int) {
 		p.lowest, p.next = from, from
 	}
 	p.found = false
-	i, level := uint(p.next), 0
-	if i >= uint(p.Cap()) {
-		return
-	}
 
-	// Climb until a word has a hole at or behind bit i of its level.
+	// Climb until a word has a hole at or behind bit i of its level. Beyond the
+	// capacity there is none.
+	i, level := uint(p.next), 0
 	var hole uint64
 	for {
 		mask := uint64(full) << (i % wordBits)

@@ -86,6 +86,29 @@ func TestFoundIsNotTaken(t *testing.T) {
 	require.Equal(t, 0, u.ID())
 }
 
+// What is to be found is known after most changes without a search.
+func TestSearchesSpared(t *testing.T) {
+	var p Pool
+	fill(t, &p, 10)
+	u, _ := p.FindUnused(1)
+	require.Equal(t, []any{0, 10, true}, []any{p.lowest, p.next, p.found})
+	require.NoError(t, u.Acquire())
+	require.Equal(t, []any{0, 11, false}, []any{p.lowest, p.next, p.found}, "the search goes on from 11")
+	require.NoError(t, p.Release(10))
+	require.Equal(t, []any{0, 10, true}, []any{p.lowest, p.next, p.found})
+	require.NoError(t, p.Release(4))
+	require.Equal(t, []any{0, 4, true}, []any{p.lowest, p.next, p.found})
+	require.NoError(t, p.Release(7))
+	require.Equal(t, []any{0, 4, true}, []any{p.lowest, p.next, p.found})
+
+	u, _ = p.FindUnused(6)
+	require.Equal(t, 7, u.ID())
+	require.Equal(t, []any{6, 7, true}, []any{p.lowest, p.next, p.found})
+	require.NoError(t, u.Acquire())
+	require.NoError(t, p.Release(8))
+	require.Equal(t, []any{6, 8, true}, []any{p.lowest, p.next, p.found}, "8 was where the search was to go on")
+}
+
 func TestStaleUnused(t *testing.T) {
 	t.Run("acquired twice", func(t *testing.T) {
 		var p Pool
@@ -111,6 +134,8 @@ func TestStaleUnused(t *testing.T) {
 		require.True(t, p.Shrink(q.Alloc()))
 		require.ErrorIs(t, u.Acquire(), ErrStale)
 		require.Zero(t, p.Len())
+		_, ok := p.FindUnused(64)
+		require.False(t, ok)
 		grow(t, &p)
 		require.NoError(t, u.Acquire(), "free again")
 	})

@@ -169,20 +169,17 @@ func (p *Pool) resize(r *resizing) {
 		n, m = numWords(n), numWords(m)
 	}
 
-	// Ids that were there before are in the first words of both.
+	// Ids in use are in the first words of both. Only if the capacity is 128 the
+	// quarter ends within a word, and then ids in use are in no other.
 	kept := min(numWords(p.Cap()), numWords(r.cap))
 	p.words, p.root, p.extra = r.words, root[0], r.cap-MinCap
-	p.lowest, p.next, p.found = 0, 0, false
+	p.found = false
 	p.quarter, p.high = 0, p.used
 	if p.extra > 0 {
 		p.quarter = 1 << bits.Len(uint(r.cap-1)) / 4
 		p.high = 0
 		for w := int(p.quarter / wordBits); w < kept; w++ {
-			word := p.words[w]
-			if w*wordBits < int(p.quarter) {
-				word >>= p.quarter % wordBits
-			}
-			p.high += bits.OnesCount64(word)
+			p.high += bits.OnesCount64(p.words[w] >> (p.quarter % wordBits))
 		}
 	}
 	p.growing, p.shrinking = weak.Pointer[resizing]{}, weak.Pointer[resizing]{}

@@ -342,15 +342,3 @@ func TestIndexOutOfRange(t *testing.T) {
 	}
 	require.Equal(t, []int{0, 1, 2}, v.s)
 }
-
-func TestAllStopsEarly(t *testing.T) {
-	v := from(10, 10)
-	sum := 0
-	for i, x := range v.All() {
-		if i == 4 {
-			break
-		}
-		sum += x
-	}
-	require.Equal(t, 6, sum)
-}
