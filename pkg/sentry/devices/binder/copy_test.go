@@ -27,12 +27,12 @@ func newPair(t testing.TB, size int) *pair {
 	w := newWorld(t)
 	open := func() *thread {
 		a := w.open(maxMappingSize)
-		a.mem.Bytes = make([]byte, size+appMemory)
+		a.mem = newAppIO(size + appMemory)
 		return a.newThread()
 	}
 	p := &pair{server: open(), client: open()}
 	handle := w.give(p.server, p.client, 0x10)
-	// The contents are put where nothing else goes.
+	// The contents are where nothing else is put.
 	contents := func(th *thread) binder.TransactionData {
 		return binder.TransactionData{DataSize: uint64(size), Buffer: appMemory}
 	}
@@ -43,8 +43,7 @@ func newPair(t testing.TB, size int) *pair {
 	return p
 }
 
-// send writes c and reads what there is then. It returns the address of the
-// buffer that was received last.
+// exchange writes a command, and reads what there is then.
 func (p *pair) exchange(th *thread, write []byte) {
 	const writeAddr = arenaAddr
 	n := copy(th.mem.Bytes[writeAddr:], write)

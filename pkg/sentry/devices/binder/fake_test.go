@@ -131,12 +131,33 @@ type app struct {
 	*Process
 	w     *world
 	euid  auth.KUID
-	mem   usermem.BytesIO
+	mem   appIO
 	arena hostarch.Addr
 
 	// files has what the app has open, maxFiles is how many it may have.
 	files    map[int32]*vfs.FileDescription
 	maxFiles int
+}
+
+// appIO is the memory of an app.
+type appIO struct {
+	usermem.BytesIO
+
+	// onCopy is called, once, when the contents of a transaction are copied.
+	onCopy func()
+}
+
+func newAppIO(size int) appIO {
+	return appIO{BytesIO: usermem.BytesIO{Bytes: make([]byte, size)}}
+}
+
+// CopyInTo implements usermem.IO.CopyInTo.
+func (m *appIO) CopyInTo(ctx context.Context, ars hostarch.AddrRangeSeq, dst safemem.Writer, opts usermem.IOOpts) (int64, error) {
+	if f := m.onCopy; f != nil {
+		m.onCopy = nil
+		f()
+	}
+	return m.BytesIO.CopyInTo(ctx, ars, dst, opts)
 }
 
 // open starts an application with a mapping of size bytes, or without one.
@@ -146,7 +167,7 @@ func (w *world) open(size uint64) *app {
 		Process:  w.ctx.open(nil, w.lastID, testMemory()),
 		w:        w,
 		euid:     auth.KUID(1000 + w.lastID),
-		mem:      usermem.BytesIO{Bytes: make([]byte, appMemory)},
+		mem:      newAppIO(appMemory),
 		arena:    arenaAddr,
 		files:    make(map[int32]*vfs.FileDescription),
 		maxFiles: 16,

@@ -14,7 +14,7 @@ import (
 // refsOf returns the number of references to file fd of a.
 func (a *app) refsOf(fd int32) int64 { return a.files[fd].ReadRefs() }
 
-// received file returns the descriptor that the file object at offset has.
+// file returns the descriptor that the file object at offset has.
 func (r *received) file(offset int) int32 {
 	var o binder.FDObject
 	o.UnmarshalUnsafe(r.data[offset:])
@@ -142,8 +142,7 @@ func TestLastReferenceToDevice(t *testing.T) {
 	require.EqualValues(t, 3, w.active()["proc"])
 
 	// The process in the file has a node of the server, whose end it waits for.
-	inside := &thread{Context: newContext(), id: 99, app: &app{Process: p, w: w}}
-	inside.mem.Bytes = make([]byte, appMemory)
+	inside := &thread{Context: newContext(), id: 99, app: &app{Process: p, w: w, mem: newAppIO(appMemory)}}
 	require.NoError(t, inside.ioctl(binder.BINDER_VERSION, argAddr))
 	inside.write(cmd(binder.BC_REQUEST_DEATH_NOTIFICATION, w.give(server, inside, 0x20), uint64(1)))
 	server.app.close()

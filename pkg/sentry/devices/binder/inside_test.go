@@ -20,6 +20,9 @@ func (c *Context) managerNow() *Node { return c.manager.Get() }
 func (c *Context) numProcs() int { return c.procs.Len() }
 
 // +checklocksignore
+func (c *Context) procAt(i int) *Process { return c.procs.At(i) }
+
+// +checklocksignore
 func (p *Process) refAt(handle uint32) *Ref { return p.handles.get(handle) }
 
 // +checklocksignore

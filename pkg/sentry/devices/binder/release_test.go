@@ -4,9 +4,15 @@
 package binder
 
 import (
+	"runtime/debug"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/binder/list"
 )
 
 // TestCloseWithBuffers closes a device whose owner has buffers: received and not
@@ -25,4 +31,33 @@ func TestCloseWithBuffers(t *testing.T) {
 	manager.app.close()
 	w.requireSound()
 	client.app.close()
+}
+
+// TestChainOfCloses closes a device in whose queue is the last descriptor of a
+// device in whose queue is the last of another, and so on: the sentry's stack
+// must not depend on how many there are.
+func TestChainOfCloses(t *testing.T) {
+	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
+	w := newWorld(t)
+	var last *vfs.FileDescription
+	for range 20000 {
+		file, p := w.newDeviceFile()
+		if last != nil {
+			ar, _ := hostarch.Addr(testMapAddr).ToRange(hostarch.PageSize)
+			require.NoError(t, p.AddMapping(newContext(), nil, ar, 0, false))
+			b, err := p.alloc.allocate(1, 0, 0, 0, true)
+			require.NoError(t, err)
+			p.alloc.unpin()
+			p.stats().created(objectTransaction)
+			unread := list.NewUnique(&Transaction{
+				fromProc: p, to: p, buffer: b, flags: binder.TF_ONE_WAY, files: []sentFile{{file: last}},
+			})
+			p.mu.Lock()
+			p.todo.pushBack(unread.Get())
+			p.mu.Unlock()
+			unread.Release(newContext())
+		}
+		last = file
+	}
+	last.DecRef(newContext())
 }

@@ -301,8 +301,7 @@ func TestPollersAreWoken(t *testing.T) {
 	require.NoError(t, fd.EventRegister(&e))
 	defer fd.EventUnregister(&e)
 
-	a := &app{Process: p, w: w, arena: arenaAddr}
-	a.mem.Bytes = make([]byte, appMemory)
+	a := &app{Process: p, w: w, mem: newAppIO(appMemory), arena: arenaAddr}
 	require.NoError(t, a.mapAt(testMapAddr, testMapping))
 	th := a.newThread()
 	require.NoError(t, th.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))

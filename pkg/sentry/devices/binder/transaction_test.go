@@ -5,6 +5,7 @@ package binder
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -333,6 +334,67 @@ func TestEndUnread(t *testing.T) {
 	other.write(other.call(handle, binder.TF_ONE_WAY, parcel("call")))
 	other.expect(binder.BR_DEAD_REPLY)
 	w.requireSound()
+}
+
+// TestEndDuringCopy ends the receiver of a transaction, or the thread that it is
+// for, while the contents are copied.
+func TestEndDuringCopy(t *testing.T) {
+	contents := parcel("text", nodeObject(0x100), handleObject(2), fileObject(3), "more text")
+	for _, tc := range []struct {
+		name string
+		run  func(c *chain)
+	}{
+		{"call", func(c *chain) {
+			c.a.mem.onCopy = c.b.app.close
+			c.a.write(c.a.call(1, 0, contents))
+			c.a.expect(binder.BR_DEAD_REPLY)
+			require.Empty(c.t, c.a.stack())
+		}},
+		{"one-way call", func(c *chain) {
+			c.a.mem.onCopy = c.b.app.close
+			c.a.write(c.a.call(1, binder.TF_ONE_WAY, contents))
+			c.a.expect(binder.BR_DEAD_REPLY)
+		}},
+		{"call back to a thread", func(c *chain) {
+			c.call(c.b, c.a, 0)
+			c.a.takeCall()
+			c.a.mem.onCopy = func() { _ = c.b.ioctl(binder.BINDER_THREAD_EXIT, 0) }
+			c.a.write(c.a.call(1, 0, contents))
+			c.a.expect(binder.BR_DEAD_REPLY)
+			require.Equal(c.t, "handles 1,", c.a.stack())
+		}},
+		{"reply to a process", func(c *chain) {
+			c.call(c.b, c.a, binder.TF_ACCEPT_FDS)
+			c.a.takeCall()
+			c.a.mem.onCopy = c.b.app.close
+			c.a.write(c.a.reply(contents))
+			c.a.expect(binder.BR_TRANSACTION_COMPLETE)
+			require.Empty(c.t, c.a.stack())
+		}},
+		{"reply to a thread", func(c *chain) {
+			c.call(c.b, c.a, binder.TF_ACCEPT_FDS)
+			c.a.takeCall()
+			c.a.mem.onCopy = func() { _ = c.b.ioctl(binder.BINDER_THREAD_EXIT, 0) }
+			c.a.write(c.a.reply(contents))
+			c.a.expect(binder.BR_TRANSACTION_COMPLETE)
+			c.b2.expectNothing()
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := newChain(t)
+			c.a.app.installFile(newEventFile(t))
+			before := c.active()
+			tc.run(c)
+			require.EqualValues(t, 1, c.a.refsOf(3), "the file was kept")
+			require.Nil(t, c.a.nodeAt(0x100), "the node was kept")
+			require.LessOrEqual(t, c.active()["ref"], before["ref"])
+			require.EqualValues(t, strings.Count(c.a.stack(), ","), c.active()["transaction"])
+			c.requireSound()
+			if len(c.apps) < 3 {
+				c.b.requireGone(c.world)
+			}
+		})
+	}
 }
 
 // TestReplyFails sends a reply that can't be sent: the caller hears of it.

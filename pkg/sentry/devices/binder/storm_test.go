@@ -1,0 +1,245 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"encoding/binary"
+	"flag"
+	"math/rand"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+	"gvisor.dev/gvisor/pkg/sync"
+	"gvisor.dev/gvisor/pkg/waiter"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+var stormLives = flag.Int("storm-lives", 60, "processes that TestStorm starts, one after the other, in each of its six places")
+
+// stormThread is a Task that runs beside others, in memory of its own, and does
+// what its random numbers say.
+type stormThread struct {
+	context.Context
+	appIO
+
+	id     int32
+	p      *Process
+	random *rand.Rand
+
+	// answers are the commands that answer what was read.
+	answers []byte
+
+	signaled bool
+}
+
+const (
+	stormMemory   = 64 << 10
+	stormArg      = 0x100
+	stormRead     = 0x1000
+	stormContents = 0x4000
+)
+
+// Block implements Task.Block. It is interrupted by chance.
+func (s *stormThread) Block(c <-chan struct{}) error {
+	timer := time.NewTimer(time.Duration(s.random.Intn(300)) * time.Microsecond)
+	defer timer.Stop()
+	select {
+	case <-c:
+		return nil
+	case <-timer.C:
+		s.signaled = s.random.Intn(2) == 0
+		return errInterrupted
+	}
+}
+
+// ThreadID implements Task.ThreadID.
+func (s *stormThread) ThreadID() int32 { return s.id }
+
+// PIDOf implements Task.PIDOf.
+func (s *stormThread) PIDOf(proc *Process) int32 { return proc.pid }
+
+// UIDOf implements Task.UIDOf.
+func (s *stormThread) UIDOf(kuid auth.KUID) auth.UID { return auth.UID(kuid) }
+
+// EffectiveKUID implements Task.EffectiveKUID.
+func (s *stormThread) EffectiveKUID() auth.KUID { return auth.RootKUID }
+
+// SignalPending implements Task.SignalPending.
+func (s *stormThread) SignalPending() bool { return s.signaled }
+
+// GetFile implements Task.GetFile.
+func (s *stormThread) GetFile(int32) *vfs.FileDescription { return nil }
+
+// InstallFiles implements Task.InstallFiles.
+func (s *stormThread) InstallFiles([]*vfs.FileDescription) ([]int32, error) {
+	return nil, errInterrupted
+}
+
+func (s *stormThread) oneIn(n int) bool { return s.random.Intn(n) == 0 }
+
+// handle returns a handle that the thread may have.
+func (s *stormThread) handle() uint32 { return uint32(s.random.Intn(4)) }
+
+// message returns a command that sends objects of all kinds. The contents lie
+// where those of the last one were: it may be that they are what is sent then.
+func (s *stormThread) message(code uint32) []byte {
+	var parts []any
+	for range s.random.Intn(3) {
+		ptr := uint64(1 + s.random.Intn(4))
+		parts = append(parts, []any{
+			nodeObject(ptr), weakNodeObject(ptr), handleObject(s.handle()), weakHandleObject(s.handle()), "somedata",
+		}[s.random.Intn(5)])
+	}
+	contents := parcel(parts...)
+	offsets := must(binary.Append(nil, binary.LittleEndian, contents.offsets))
+	n := copy(s.Bytes[stormContents:], contents.data)
+	copy(s.Bytes[stormContents+n:], offsets)
+	return cmd(code, binder.TransactionData{
+		Target:      uint64(s.handle()),
+		Flags:       []uint32{0, binder.TF_ONE_WAY, binder.TF_CLEAR_BUF, binder.TF_ONE_WAY | binder.TF_CLEAR_BUF}[s.random.Intn(4)],
+		DataSize:    uint64(len(contents.data)),
+		OffsetsSize: uint64(len(offsets)),
+		Buffer:      stormContents,
+		Offsets:     stormContents + uint64(n),
+	})
+}
+
+// command returns a command of any kind.
+func (s *stormThread) command() []byte {
+	h := s.handle()
+	switch s.random.Intn(9) {
+	case 0:
+		return cmd(binder.BC_INCREFS, h)
+	case 1:
+		return cmd(binder.BC_ACQUIRE, h)
+	case 2:
+		return cmd(binder.BC_RELEASE, h)
+	case 3:
+		return cmd(binder.BC_REQUEST_DEATH_NOTIFICATION, h, uint64(h))
+	case 4:
+		return cmd(binder.BC_CLEAR_DEATH_NOTIFICATION, h, uint64(h))
+	case 5:
+		return cmd(binder.BC_ENTER_LOOPER)
+	case 6:
+		return s.message(binder.BC_REPLY)
+	default:
+		return s.message(binder.BC_TRANSACTION)
+	}
+}
+
+// step writes and reads once, and does one of the things that are done more
+// rarely.
+func (s *stormThread) step() {
+	s.signaled = false
+	commands := s.answers
+	for range s.random.Intn(3) {
+		commands = append(commands, s.command()...)
+	}
+	const writeAt = stormContents + 0x4000
+	wr := binder.WriteRead{
+		WriteSize:   uint64(copy(s.Bytes[writeAt:], commands)),
+		WriteBuffer: writeAt,
+		ReadSize:    []uint64{0, 4, 80, 200, stormContents - stormRead}[s.random.Intn(5)],
+		ReadBuffer:  stormRead,
+	}
+	wr.MarshalUnsafe(s.Bytes[stormArg:])
+	// Failures are part of it.
+	_ = s.p.ioctl(s, &s.appIO, binder.BINDER_WRITE_READ, stormArg, s.oneIn(3))
+	wr.UnmarshalUnsafe(s.Bytes[stormArg:])
+	s.answer(s.Bytes[stormRead:][:wr.ReadConsumed])
+
+	switch s.random.Intn(100) {
+	case 0:
+		_ = s.p.ioctl(s, &s.appIO, binder.BINDER_THREAD_EXIT, 0, false)
+	case 1, 2:
+		s.p.flush()
+	case 3, 4, 5, 6, 7:
+		_ = s.p.ioctl(s, &s.appIO, binder.BINDER_SET_CONTEXT_MGR, 0, false)
+	default:
+		s.p.readiness()
+	}
+}
+
+// answer notes the answers to the returns in b, but for some that it forgets.
+func (s *stormThread) answer(b []byte) {
+	s.answers = nil
+	for len(b) != 0 {
+		br := binary.LittleEndian.Uint32(b)
+		params := b[4:][:binder.CommandSize(br)]
+		b = b[4+len(params):]
+		switch br {
+		case binder.BR_INCREFS:
+			s.answers = append(append(s.answers, cmd(binder.BC_INCREFS_DONE)...), params...)
+		case binder.BR_ACQUIRE:
+			s.answers = append(append(s.answers, cmd(binder.BC_ACQUIRE_DONE)...), params...)
+		case binder.BR_DEAD_BINDER:
+			s.answers = append(append(s.answers, cmd(binder.BC_DEAD_BINDER_DONE)...), params...)
+		case binder.BR_TRANSACTION, binder.BR_REPLY:
+			var tr binder.TransactionData
+			tr.UnmarshalUnsafe(params)
+			if !s.oneIn(10) {
+				s.answers = append(s.answers, cmd(binder.BC_FREE_BUFFER, tr.Buffer)...)
+			}
+			if br == binder.BR_TRANSACTION && tr.Flags&binder.TF_ONE_WAY == 0 && !s.oneIn(6) {
+				s.answers = append(s.answers, s.message(binder.BC_REPLY)...)
+			}
+		}
+	}
+}
+
+// TestStorm has threads of several processes do at random, and at once, what
+// threads can do, while the processes come and go. The race detector looks on.
+// Nothing is left at the end.
+func TestStorm(t *testing.T) {
+	const places, threads, steps = 6, 3, 150
+	driver := NewDriver()
+	ctx := driver.NewContext("binder", testLabel)
+	seed := time.Now().UnixNano()
+	t.Logf("seed %d", seed)
+
+	var all sync.WaitGroup
+	for place := range places {
+		all.Go(func() {
+			for life := range *stormLives {
+				pid := int32(1 + place + places*life)
+				p := ctx.open(nil, pid, testMemory())
+				ar, _ := hostarch.Addr(testMapAddr).ToRange(4 * hostarch.PageSize)
+				if err := p.AddMapping(newContext(), nil, ar, 0, false); err != nil {
+					t.Error(err)
+				}
+				poller, _ := waiter.NewChannelEntry(waiter.ReadableEvents)
+				p.pollers.EventRegister(&poller)
+				var alive sync.WaitGroup
+				for i := range threads {
+					s := &stormThread{
+						Context: newContext(),
+						appIO:   newAppIO(stormMemory),
+						id:      pid*threads + int32(i),
+						p:       p,
+						random:  rand.New(rand.NewSource(seed + int64(pid)*threads + int64(i))),
+					}
+					alive.Go(func() {
+						for range s.random.Intn(2 * steps) {
+							s.step()
+						}
+					})
+				}
+				alive.Wait()
+				p.pollers.EventUnregister(&poller)
+				p.release(newContext())
+			}
+		})
+	}
+	all.Wait()
+	for _, c := range driver.ObjectCounts() {
+		require.Zero(t, c.Active, c.Name)
+		require.NotZero(t, c.Total, c.Name)
+	}
+}
