@@ -75,10 +75,6 @@ func becomeAgent(arenaFD, ctl int, at uintptr) {
 	serve(uintptr(ctl), at)
 }
 
-// serve executes system calls from the slot at address slot until the control
-// socket ctl is closed; then the thread exits.
-func serve(ctl, slot uintptr)
-
 // sigaction is the kernel's struct sigaction.
 type sigaction struct {
 	handler  uintptr
@@ -86,6 +82,3 @@ type sigaction struct {
 	restorer uintptr
 	mask     uint64
 }
-
-func handlerAddress() uintptr
-func restorerAddress() uintptr
