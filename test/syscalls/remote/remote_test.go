@@ -53,7 +53,7 @@ func TestBlocking(t *testing.T) {
 func TestSignal(t *testing.T) {
 	p := NewProcess(t)
 	p.Handle(t, unix.SIGUSR1, 0)
-	p.Start(t, unix.SYS_PAUSE)
+	p.Start(t, unix.SYS_PPOLL) // of nothing, for ever
 	p.AwaitBlocked(t)
 	p.Signal(t, unix.SIGUSR1)
 	_, err := p.Wait(t)
@@ -101,7 +101,7 @@ func TestMemory(t *testing.T) {
 func TestKill(t *testing.T) {
 	p := NewProcess(t)
 	th := p.NewThread(t)
-	p.Start(t, unix.SYS_PAUSE)
+	p.Start(t, unix.SYS_PPOLL) // of nothing, for ever
 	p.AwaitBlocked(t)
 	p.Kill(t)
 	_, err := p.Wait(t)
