@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"runtime/debug"
 	"testing"
 	"time"
@@ -24,6 +25,14 @@ import (
 // is compared with what was sent to it, and in the end nothing may be left.
 func FuzzCommands(f *testing.F) {
 	debug.SetTraceback("all")
+	rnd := rand.New(rand.NewPCG(9, 10))
+	for range randomPrograms {
+		program := make([]byte, randomLength)
+		for i := range program {
+			program[i] = byte(rnd.Uint32())
+		}
+		f.Add(program)
+	}
 	f.Fuzz(func(t *testing.T, program []byte) {
 		// A program never sleeps, but the fuzzer would wait for it for ever.
 		hung := time.AfterFunc(time.Minute, func() { panic("the program hangs") })
@@ -32,6 +41,12 @@ func FuzzCommands(f *testing.F) {
 		m.run()
 	})
 }
+
+// The corpus begins with so many programs of so many random bytes.
+const (
+	randomPrograms = 50
+	randomLength   = 2000
+)
 
 // The machine has so many applications, of so many threads each, and carries out
 // so many steps at most.
@@ -101,10 +116,11 @@ func (m *machine) run() {
 	for i := range m.slots {
 		m.start(i, testMapping)
 	}
-	first := m.slots[0].threads[0]
-	if err := first.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0); err != nil {
-		m.t.Fatalf("BINDER_SET_CONTEXT_MGR: %v", err)
-	}
+	manager := m.slots[0].threads[0]
+	o := nodeObject(0)
+	o.Flags = binder.FLAT_BINDER_FLAG_ACCEPTS_FDS | binder.FLAT_BINDER_FLAG_TXN_SECURITY_CTX
+	o.MarshalUnsafe(manager.mem.Bytes[argAddr:])
+	m.noError(manager.ioctl(binder.BINDER_SET_CONTEXT_MGR_EXT, argAddr))
 	for range machineSteps {
 		if len(m.input) == 0 {
 			break
@@ -117,61 +133,105 @@ func (m *machine) run() {
 			}
 		}
 	}
-	procs := m.slots
 	m.closeAll()
 	m.requireEmpty()
-	for _, s := range procs {
+	for _, s := range m.slots {
 		s.requireGone(m.world)
 	}
 }
 
-// start starts application i.
+// start starts application i, which has a file, and knows a node of each other
+// one as they know one of it.
 func (m *machine) start(i int, mapping uint64) {
 	s := &slot{app: m.open(mapping)}
+	m.slots[i] = s
 	s.maxFiles = 4
+	s.installFile(newEventFile(m.t))
 	for j := range s.threads {
 		s.threads[j] = s.newThread()
 	}
-	m.slots[i] = s
+	for _, other := range m.slots {
+		if other != nil && other != s {
+			m.introduce(s, other)
+			m.introduce(other, s)
+		}
+	}
+}
+
+// introduce gives s a handle for a node of owner's.
+func (m *machine) introduce(owner, s *slot) {
+	th := owner.newThread()
+	m.give(th, s.threads[0], ptrFor(s))
+	m.noError(th.ioctl(binder.BINDER_THREAD_EXIT, 0))
+}
+
+// ptrFor returns the address of the node that owners introduce to s.
+func ptrFor(s *slot) uint64 { return 0x1000 * uint64(s.pid) }
+
+// asleep returns the number of s's threads that are in a read.
+func (s *slot) asleep() int {
+	n := 0
+	for _, th := range s.threads {
+		if th.onBlock != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // step carries out a step of the program.
 func (m *machine) step() {
 	who := m.byte()
-	s := m.slots[who%machineApps]
+	i := int(who % machineApps)
+	s := m.slots[i]
 	th := s.threads[who/machineApps%machineThreads]
-	switch op := m.byte() % 32; op {
-	case 0:
-		s.close()
-		s.requireGone(m.world)
-		m.start(int(who%machineApps), pick(m, uint64(testMapping), 0, 8<<10, 4<<10))
-	case 1:
+	if th.onBlock != nil {
+		return
+	}
+	switch op := m.byte(); {
+	case op < 4:
+		if s.asleep() == 0 {
+			s.close()
+			s.requireGone(m.world)
+			m.start(i, pick(m, uint64(testMapping), 0, 8<<10, 4<<10))
+		}
+	case op < 8:
 		m.noError(th.ioctl(binder.BINDER_THREAD_EXIT, 0))
 		m.deaf[s.Process] = true
-	case 2:
+	case op < 10:
 		s.RemoveMapping(th, nil, hostarch.AddrRange{Start: testMapAddr, End: testMapAddr + hostarch.PageSize}, 0, false)
-	case 3:
+	case op < 12:
 		_ = th.ioctl(pick[uint32](m, binder.BINDER_SET_CONTEXT_MGR, binder.BINDER_SET_CONTEXT_MGR_EXT), argAddr)
-	case 4:
+	case op < 16:
 		m.noError(th.ioctlUint32(binder.BINDER_SET_MAX_THREADS, uint32(m.byte()%4)))
-	case 5:
+	case op < 20:
 		s.flush()
-	case 6:
+	case op < 24:
 		_ = s.readiness()
-	case 7:
+	case op < 32:
 		m.rawIoctl(th)
-	case 8:
+	case op < 40:
 		m.newFile(s)
-	case 9:
+	case op < 44:
 		if fd := 3 + int32(m.byte()%4); s.files[fd] != nil {
 			s.closeFile(fd)
 		}
-	case 10, 11:
-		th.signaled = op == 10
-		th.sleepRead(nil)
+	case op < 64:
+		m.sleep(s, th)
 	default:
 		m.writeRead(s, th, op)
 	}
+}
+
+// sleep makes th read. While it sleeps, others go on.
+func (m *machine) sleep(s *slot, th *thread) {
+	th.signaled = m.byte()%2 == 0
+	out := th.sleepRead(func() {
+		if len(m.input) > 0 {
+			m.step()
+		}
+	})
+	m.receive(s, th, out.returns)
 }
 
 // noError fails if err is one.
@@ -244,15 +304,17 @@ func (m *machine) writeRead(s *slot, th *thread, op byte) {
 // handle returns a handle that may exist.
 func (m *machine) handle() uint32 { return uint32(m.byte() % 6) }
 
-// nodePtr returns the address of a node that may exist, which is never the
-// first manager's.
-func (m *machine) nodePtr() uint64 { return uint64(m.byte()%4) * 0x10 }
+// nodePtr returns the address of a node that may exist.
+func (m *machine) nodePtr() uint64 {
+	b := m.byte()
+	if i := b / 4 % machineApps; b%4 == 0 {
+		return ptrFor(m.slots[i])
+	}
+	return uint64(b/4%4) * 0x10
+}
 
 // cookieOf returns the cookie for ptr, most of the time.
 func (m *machine) cookieOf(ptr uint64) uint64 {
-	if ptr == 0 {
-		return 0
-	}
 	if m.byte() == 0xff {
 		return 1
 	}
@@ -281,9 +343,9 @@ func (m *machine) command(s *slot, th *thread) []byte {
 		return cmd(code, binder.PtrCookie{Ptr: ptr, Cookie: m.cookieOf(ptr)})
 	case 10, 11:
 		code := pick[uint32](m, binder.BC_REQUEST_DEATH_NOTIFICATION, binder.BC_CLEAR_DEATH_NOTIFICATION)
-		return cmd(code, m.handle(), uint64(m.byte()%4))
+		return cmd(code, m.handle(), uint64(m.byte()%2))
 	case 12:
-		return cmd(binder.BC_DEAD_BINDER_DONE, uint64(m.byte()%4))
+		return cmd(binder.BC_DEAD_BINDER_DONE, uint64(m.byte()%2))
 	case 13:
 		return cmd(pick[uint32](m, binder.BC_ENTER_LOOPER, binder.BC_REGISTER_LOOPER, binder.BC_EXIT_LOOPER))
 	case 14:
