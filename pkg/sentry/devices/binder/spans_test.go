@@ -27,7 +27,9 @@ func (f *freeSpans) spans(t testing.TB) []span {
 		return true
 	})
 	slices.SortFunc(bySize, func(a, b span) int { return int(a.start) - int(b.start) })
-	require.Equal(t, all, bySize)
+	if !slices.Equal(all, bySize) {
+		t.Fatalf("the trees of free spans differ: %v by start, %v by size", all, bySize)
+	}
 	return all
 }
 
@@ -35,25 +37,26 @@ func (f *freeSpans) spans(t testing.TB) []span {
 // touch, are [0, size).
 func requireTiled(t testing.TB, size uint64, buffers map[uint64]*buffer, free *freeSpans) {
 	t.Helper()
-	left := make(map[uint64]span)
-	for _, s := range free.spans(t) {
-		left[s.start] = s
-	}
-	wasFree := false
+	t.Helper()
+	spans := free.spans(t)
+	wasFree, n := false, 0
 	for at := uint64(0); at < size; {
+		isFree := len(spans) > 0 && spans[0].start == at
 		b, used := buffers[at]
-		s, isFree := left[at]
-		require.True(t, used != isFree, "%#x is free: %t, used: %t", at, isFree, used)
-		require.False(t, wasFree && isFree, "two free spans touch at %#x", at)
-		delete(left, at)
+		if isFree == used || isFree && wasFree || at > size {
+			t.Fatalf("at %#x: used %t, free %t, free before it %t", at, used, isFree, wasFree)
+		}
 		if wasFree = isFree; isFree {
-			at = s.end()
+			at = spans[0].end()
+			spans = spans[1:]
 		} else {
 			at += b.size
+			n++
 		}
-		require.LessOrEqual(t, at, size)
 	}
-	require.Empty(t, left)
+	if len(spans) != 0 || n != len(buffers) {
+		t.Fatalf("%d buffers and the free spans %v are in nobody's place", len(buffers)-n, spans)
+	}
 }
 
 // spanModel is the free space as a slice of bits, one for 8 bytes.
