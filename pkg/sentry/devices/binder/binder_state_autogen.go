@@ -381,6 +381,7 @@ func (n *Node) StateFields() []string {
 		"refs",
 		"localStrong",
 		"localWeak",
+		"users",
 		"hasStrong",
 		"hasWeak",
 		"pendingStrong",
@@ -409,12 +410,13 @@ func (n *Node) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(11, &n.refs)
 	stateSinkObject.Save(12, &n.localStrong)
 	stateSinkObject.Save(13, &n.localWeak)
-	stateSinkObject.Save(14, &n.hasStrong)
-	stateSinkObject.Save(15, &n.hasWeak)
-	stateSinkObject.Save(16, &n.pendingStrong)
-	stateSinkObject.Save(17, &n.pendingWeak)
-	stateSinkObject.Save(18, &n.asyncBusy)
-	stateSinkObject.Save(19, &n.asyncTodo)
+	stateSinkObject.Save(14, &n.users)
+	stateSinkObject.Save(15, &n.hasStrong)
+	stateSinkObject.Save(16, &n.hasWeak)
+	stateSinkObject.Save(17, &n.pendingStrong)
+	stateSinkObject.Save(18, &n.pendingWeak)
+	stateSinkObject.Save(19, &n.asyncBusy)
+	stateSinkObject.Save(20, &n.asyncTodo)
 }
 
 func (n *Node) afterLoad(context.Context) {}
@@ -435,12 +437,13 @@ func (n *Node) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(11, &n.refs)
 	stateSourceObject.Load(12, &n.localStrong)
 	stateSourceObject.Load(13, &n.localWeak)
-	stateSourceObject.Load(14, &n.hasStrong)
-	stateSourceObject.Load(15, &n.hasWeak)
-	stateSourceObject.Load(16, &n.pendingStrong)
-	stateSourceObject.Load(17, &n.pendingWeak)
-	stateSourceObject.Load(18, &n.asyncBusy)
-	stateSourceObject.Load(19, &n.asyncTodo)
+	stateSourceObject.Load(14, &n.users)
+	stateSourceObject.Load(15, &n.hasStrong)
+	stateSourceObject.Load(16, &n.hasWeak)
+	stateSourceObject.Load(17, &n.pendingStrong)
+	stateSourceObject.Load(18, &n.pendingWeak)
+	stateSourceObject.Load(19, &n.asyncBusy)
+	stateSourceObject.Load(20, &n.asyncTodo)
 }
 
 func (s *sentFile) StateTypeName() string {

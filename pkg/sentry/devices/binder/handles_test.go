@@ -74,10 +74,10 @@ func TestHandlesModel(t *testing.T) {
 		if step%500 == 0 {
 			p.requireSound(w)
 			for i, handle := range handles {
-				node, ok := p.nodeOf(handle, true)
+				node, ok := p.useNode(handle, true)
 				require.True(t, ok)
 				require.Same(t, nodes[i], node.Get())
-				node.Release(user)
+				unuse(user, node)
 			}
 		}
 	}

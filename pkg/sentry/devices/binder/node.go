@@ -58,6 +58,11 @@ type Node struct {
 	// +checklocks:owner.mu
 	localWeak int
 
+	// users counts the calls that are about to make references to the node. They
+	// keep it as a weak reference would.
+	// +checklocks:owner.mu
+	users int
+
 	// hasStrong and hasWeak are what the owner has last been told.
 	// pendingStrong and pendingWeak are true until it has answered.
 	// +checklocks:owner.mu
@@ -178,7 +183,7 @@ func (n *Node) decLocked(ctx context.Context, strong, internal bool) {
 		if !internal {
 			n.localWeak--
 		}
-		if n.localWeak > 0 || !n.refs.Empty() {
+		if n.localWeak > 0 || n.users > 0 || !n.refs.Empty() {
 			return
 		}
 	}
@@ -189,19 +194,30 @@ func (n *Node) decLocked(ctx context.Context, strong, internal bool) {
 		}
 		return
 	}
-	n.dropIfUnusedLocked(ctx)
-}
-
-// dropIfUnusedLocked removes the node from its owner's table if nobody refers
-// to it and its owner was told of no reference.
-//
-// +checklocks:n.owner.mu
-func (n *Node) dropIfUnusedLocked(ctx context.Context) {
-	if n.dead || n.hasStrong || n.hasWeak || n.internalStrong > 0 || n.localStrong > 0 || n.localWeak > 0 || !n.refs.Empty() {
+	if n.dead || n.internalStrong > 0 || n.localStrong > 0 || n.localWeak > 0 || n.users > 0 || !n.refs.Empty() {
 		return
 	}
 	dequeue(ctx, n)
 	n.owner.removeNodeLocked(ctx, n)
+}
+
+// useLocked keeps n, in the table of its owner too, until unuse.
+//
+// +checklocks:n.owner.mu
+func (n *Node) useLocked() list.Arc[*Node] {
+	n.users++
+	return list.BorrowOf(n).Arc()
+}
+
+// unuse ends what useLocked has begun.
+func unuse(ctx context.Context, used list.Arc[*Node]) {
+	n := used.Get()
+	n.owner.mu.Lock()
+	n.users--
+	// This drops no reference, but the node if there's none.
+	n.decLocked(ctx, false, true)
+	n.owner.mu.Unlock()
+	used.Release(ctx)
 }
 
 // +checklocks:p.mu
@@ -223,7 +239,7 @@ func (n *Node) dec(ctx context.Context, strong, internal bool) {
 // +checklocks:n.owner.mu
 func (n *Node) take(ctx context.Context, _ *Thread) delivery {
 	strong := n.internalStrong > 0 || n.localStrong > 0
-	weak := strong || n.localWeak > 0 || !n.refs.Empty()
+	weak := strong || n.localWeak > 0 || n.users > 0 || !n.refs.Empty()
 	d := delivery{ptr: n.ptr, cookie: n.cookie}
 	if weak && !n.hasWeak {
 		n.hasWeak, n.pendingWeak = true, true

@@ -285,15 +285,12 @@ func (c *composer) translateBinder(o *binder.FlatObject) error {
 		p.mu.Unlock()
 		return linuxerr.EINVAL
 	}
-	held := list.BorrowOf(n).Arc()
-	defer held.Release(c.task)
+	used := n.useLocked() // +checklocksignore: n.owner is p.
 	p.mu.Unlock()
+	defer unuse(c.task, used)
 
 	handle, err := c.t.to.acquireNode(c.task, n, strong, c.th)
 	if err != nil {
-		n.owner.mu.Lock()
-		n.dropIfUnusedLocked(c.task)
-		n.owner.mu.Unlock()
 		return err
 	}
 	o.Type = binder.BINDER_TYPE_HANDLE
@@ -308,12 +305,12 @@ func (c *composer) translateBinder(o *binder.FlatObject) error {
 // the node is the receiver's own, into that.
 func (c *composer) translateHandle(o *binder.FlatObject) error {
 	strong := o.Type == binder.BINDER_TYPE_HANDLE
-	held, ok := c.th.proc.nodeOf(uint32(o.Binder), strong)
+	used, ok := c.th.proc.useNode(uint32(o.Binder), strong)
 	if !ok {
 		return linuxerr.EINVAL
 	}
-	defer held.Release(c.task)
-	n := held.Get()
+	defer unuse(c.task, used)
+	n := used.Get()
 	if n.owner == c.t.to {
 		n.owner.mu.Lock()
 		defer n.owner.mu.Unlock()

@@ -135,16 +135,18 @@ func (p *Process) refLocked(handle uint32, needStrong bool) *Ref {
 	return r
 }
 
-// nodeOf returns the node that p knows by handle, with a reference that keeps
-// it, or false.
-func (p *Process) nodeOf(handle uint32, needStrong bool) (list.Arc[*Node], bool) {
+// useNode returns the node that p knows by handle, in use, or false.
+func (p *Process) useNode(handle uint32, needStrong bool) (list.Arc[*Node], bool) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	r := p.refLocked(handle, needStrong)
 	if r == nil {
 		return list.Arc[*Node]{}, false
 	}
-	return r.target.Clone(), true
+	n := r.node()
+	n.owner.mu.Lock()
+	defer n.owner.mu.Unlock()
+	return n.useLocked(), true
 }
 
 // changeRef handles BC_INCREFS and BC_ACQUIRE (increment), BC_DECREFS and

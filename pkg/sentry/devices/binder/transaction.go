@@ -254,7 +254,7 @@ func (th *Thread) call(task Task, uio usermem.IO, m *message) {
 
 func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	p := th.proc
-	target, f := p.target(uint32(m.Target))
+	target, f := p.target(task, uint32(m.Target))
 	if f != nil {
 		return f
 	}
@@ -306,36 +306,39 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 
 // target returns the node that p knows by handle, with a strong local reference
 // for the buffer of a call to it.
-func (p *Process) target(handle uint32) (list.Arc[*Node], *failure) {
-	var target list.Arc[*Node]
+func (p *Process) target(ctx context.Context, handle uint32) (list.Arc[*Node], *failure) {
 	if handle != 0 {
-		var ok bool
-		if target, ok = p.nodeOf(handle, true); !ok {
-			return target, failed(linuxerr.EINVAL)
+		p.refsMu.Lock()
+		defer p.refsMu.Unlock()
+		r := p.refLocked(handle, true)
+		if r == nil {
+			return list.Arc[*Node]{}, failed(linuxerr.EINVAL)
 		}
-	} else {
-		target = p.ctx.managerNode()
-		if !target.Ok() {
-			return target, dead(linuxerr.EINVAL)
-		}
+		return r.node().target()
 	}
-	n := target.Get()
+	manager := p.ctx.managerNode()
+	if !manager.Ok() {
+		return list.Arc[*Node]{}, dead(linuxerr.EINVAL)
+	}
+	defer manager.Release(ctx)
+	if manager.Get().owner.pid == p.pid {
+		return list.Arc[*Node]{}, failed(linuxerr.EINVAL)
+	}
+	return manager.Get().target()
+}
+
+// target makes n the target of a call: it adds a strong local reference, unless
+// n's owner is dead.
+//
+// Preconditions: There's a reference that keeps n in its owner's table.
+func (n *Node) target() (list.Arc[*Node], *failure) {
 	n.owner.mu.Lock()
-	isDead := n.dead
-	if !isDead {
-		n.localStrong++
+	defer n.owner.mu.Unlock()
+	if n.dead {
+		return list.Arc[*Node]{}, dead(linuxerr.EINVAL)
 	}
-	n.owner.mu.Unlock()
-	if isDead {
-		target.Release(context.Background())
-		return target, dead(linuxerr.EINVAL)
-	}
-	if handle == 0 && n.owner.pid == p.pid {
-		n.dec(context.Background(), true, false)
-		target.Release(context.Background())
-		return target, failed(linuxerr.EINVAL)
-	}
-	return target, nil
+	n.localStrong++
+	return list.BorrowOf(n).Arc(), nil
 }
 
 // checkStack checks that th is in a position to call to. It returns the thread
