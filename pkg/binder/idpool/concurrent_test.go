@@ -24,6 +24,7 @@ type users struct {
 	table map[int]int
 }
 
+// +checklocksacquire:u.mu
 func (u *users) lock() {
 	u.mu.Lock()
 	u.locks++
