@@ -4,6 +4,7 @@
 package idpool
 
 import (
+	"fmt"
 	"math/bits"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 	"gvisor.dev/gvisor/pkg/bitmap"
 )
 
-// allocator is what the peers have in common: find takes the lowest free id that
+// allocator is what the peers have in common: take takes the lowest free id that
 // is at least from.
 type allocator interface {
 	take(from int) int
@@ -156,7 +157,79 @@ func BenchmarkFindAcquireRelease(b *testing.B) {
 					hole = r.below(size.n)
 					a.release(hole)
 				}
+				if p, ok := a.(*Pool); ok {
+					b.ReportMetric(float64(64*len(p.words))/float64(p.Cap()), "bits/id")
+				}
 			})
 		}
+	}
+}
+
+// BenchmarkFill takes all ids in order.
+func BenchmarkFill(b *testing.B) {
+	for _, peer := range peers {
+		for _, size := range sizes[:2] {
+			b.Run(peer.name+"/"+size.name, func(b *testing.B) {
+				for b.Loop() {
+					b.StopTimer()
+					a := peer.make(size.n)
+					b.StartTimer()
+					for range size.n {
+						a.take(0)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(size.n), "ns/id")
+			})
+		}
+	}
+}
+
+// BenchmarkShrinkCheck releases an id of an otherwise empty bitmap, the worst case
+// for Linux, asks whether it can shrink, and takes the id again.
+func BenchmarkShrinkCheck(b *testing.B) {
+	for _, size := range sizes {
+		b.Run("sentrybinder/"+size.name, func(b *testing.B) {
+			p := grown(size.n)
+			p.take(size.n / 2)
+			p.take(0)
+			for b.Loop() {
+				p.release(0)
+				if _, ok := p.ShrinkRequest(); ok {
+					b.Fatal("can shrink")
+				}
+				p.take(0)
+			}
+		})
+		b.Run("linear/"+size.name, func(b *testing.B) {
+			l := make(linear, numWords(size.n))
+			l.take(size.n / 2)
+			l.take(0)
+			for b.Loop() {
+				l.release(0)
+				if l.canShrink() {
+					b.Fatal("can shrink")
+				}
+				l.take(0)
+			}
+		})
+	}
+}
+
+// BenchmarkResize doubles the capacity: what is done under the lock.
+func BenchmarkResize(b *testing.B) {
+	for _, size := range []int{1 << 10, 1 << 17, 1 << 23} {
+		b.Run(fmt.Sprintf("sentrybinder/%d", size), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				var p Pool
+				for p.Cap() < size {
+					grow(b, &p)
+				}
+				q, _ := p.GrowRequest()
+				z := q.Alloc()
+				b.StartTimer()
+				p.Grow(z)
+			}
+		})
 	}
 }

@@ -30,6 +30,8 @@ type resizing struct {
 func (r *resizing) alloc() Resizer {
 	r.once.Do(func() {
 		r.words = make([]uint64, treeWords(r.cap))
+		// Have the host's page faults now and not under the lock.
+		clear(r.words)
 	})
 	return Resizer{r}
 }
