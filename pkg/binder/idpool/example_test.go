@@ -13,12 +13,12 @@ import (
 
 // registry gives names numbers.
 type registry struct {
-	mu    sync.Mutex
-	ids   idpool.Pool
+	mu sync.Mutex
+	// +checklocks:mu
+	ids idpool.Pool
+	// +checklocks:mu
 	names map[int]string
 }
-
-var errFull = errors.New("all numbers are in use")
 
 func (r *registry) add(name string) (int, error) {
 	r.mu.Lock()
@@ -30,7 +30,7 @@ func (r *registry) add(name string) (int, error) {
 		}
 		request, ok := r.ids.GrowRequest()
 		if !ok {
-			return 0, errFull
+			return 0, errors.New("all numbers are in use")
 		}
 		// Others may use the registry while memory is allocated.
 		r.mu.Unlock()
@@ -56,12 +56,18 @@ func (r *registry) remove(id int) error {
 	return nil
 }
 
+func (r *registry) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return fmt.Sprintf("%d of %d", r.ids.Len(), r.ids.Cap())
+}
+
 func Example() {
 	r := registry{names: make(map[int]string)}
 	for i := range 100 {
 		r.add(fmt.Sprint("name ", i))
 	}
-	fmt.Println(r.ids.Len(), "of", r.ids.Cap())
+	fmt.Println(&r)
 
 	r.remove(42)
 	fmt.Println(r.remove(42))
@@ -70,7 +76,7 @@ func Example() {
 	for id := range 100 {
 		r.remove(id + 1)
 	}
-	fmt.Println(r.ids.Len(), "of", r.ids.Cap())
+	fmt.Println(&r)
 	// Output:
 	// 100 of 128
 	// idpool: released id is not in use
