@@ -48,7 +48,7 @@ func TestMappingKeepsDeviceOpen(t *testing.T) {
 	got := server.read().message(t)
 	server.close(server.fd)
 	require.Equal(t, unix.EBUSY, newProcess(t).ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
-	require.Equal(t, "S", client.State())
+	client.AwaitBlocked(t)
 	_, err := server.ReadMemory(t, uintptr(got.buffer), 8)
 	require.NoError(t, err)
 	server.munmap()
@@ -76,7 +76,7 @@ func TestThreadEndsSilently(t *testing.T) {
 	th.read()
 	th.Start(t, unix.SYS_EXIT, 0)
 	eventually(t, "the thread is gone", func() bool { return th.State() == "" })
-	require.Equal(t, "S", client.State())
+	client.AwaitBlocked(t)
 	server.kill()
 	client.finishExpect(brNoop, brTransactionComplete, brDeadReply)
 }
@@ -152,7 +152,7 @@ func TestMiddleOfChainDies(t *testing.T) {
 	got := last.expect(brNoop, &message{ptr: 0x10, cookie: 0x11, code: 2, pid: manager.pid()})
 	manager.kill()
 	newManager(t) // which shows that the old one is gone
-	require.Equal(t, "S", client.State())
+	client.AwaitBlocked(t)
 	last.write(bcReply{})
 	client.finishExpect(brNoop, brTransactionComplete, brDeadReply)
 	last.expect(brNoop, brTransactionComplete)

@@ -183,7 +183,7 @@ func TestNestedCall(t *testing.T) {
 	manager.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 3})
 	manager.write(bcReply{code: 4})
 	client.finishExpect(brNoop, &message{reply: true, code: 4})
-	require.Equal(t, "S", idle.State())
+	idle.AwaitBlocked(t)
 }
 
 // So can a third process, further down the chain.
@@ -233,7 +233,7 @@ func TestCallFromOutsideTheChain(t *testing.T) {
 	client.startWriteRead(bcTransaction{code: 1})
 	manager.read()
 	other.startWriteRead(bcTransaction{handle: h, code: 2})
-	require.Equal(t, "S", client.State())
+	client.AwaitBlocked(t)
 	callee.expect(brNoop, &message{ptr: clientNode, cookie: clientNode + 1, code: 2, pid: manager.pid()})
 	callee.write(bcReply{code: 3})
 	other.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 3})
