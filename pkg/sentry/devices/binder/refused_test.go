@@ -6,6 +6,7 @@ package binder
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,7 +28,11 @@ var malformed = []struct {
 	{"data at the end of the address space", func(p *payload, td *binder.TransactionData) { td.Buffer = math.MaxUint64 - 64 }},
 	{"data that ends", func(p *payload, td *binder.TransactionData) { td.Buffer = appMemory - 64 }},
 	{"offsets that are not there", func(p *payload, td *binder.TransactionData) { td.Offsets = badAddr }},
-	{"an offset that is not aligned", func(p *payload, td *binder.TransactionData) { p.offsets[2] += 2 }},
+	{"an offset that is not aligned", func(p *payload, td *binder.TransactionData) {
+		p.data = slices.Insert(p.data, int(p.offsets[2]), 0, 0)
+		p.offsets[2] += 2
+		td.DataSize += 2
+	}},
 	{"objects that overlap", func(p *payload, td *binder.TransactionData) { p.offsets[2] -= 4 }},
 	{"objects out of order", func(p *payload, td *binder.TransactionData) { p.offsets[2] = p.offsets[0] }},
 	{"an offset behind the data", func(p *payload, td *binder.TransactionData) { p.offsets[2] = uint64(len(p.data)) }},
@@ -113,6 +118,24 @@ func TestMalformed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFailureReleasesItsOwn sends objects of which the first is refused, to where
+// others were before: the references of those are not touched.
+func TestFailureReleasesItsOwn(t *testing.T) {
+	w := newWorld(t)
+	manager, client := w.newManager(), w.newApp()
+	client.write(client.call(0, binder.TF_ONE_WAY, parcel(nodeObject(0x10), nodeObject(0x20))))
+	got := manager.expectTransaction(binder.BR_TRANSACTION)
+	for _, offset := range []int{0, 24} {
+		manager.write(cmd(binder.BC_ACQUIRE, uint32(got.object(offset).Binder)))
+	}
+	manager.write(got.free())
+	client.write(client.call(0, 0, parcel(handleObject(77), nodeObject(0x20))))
+	client.expect(binder.BR_INCREFS, binder.BR_ACQUIRE, binder.BR_INCREFS, binder.BR_ACQUIRE,
+		binder.BR_TRANSACTION_COMPLETE, binder.BR_FAILED_REPLY)
+	require.Equal(t, 2, manager.numRefs())
+	w.requireSound()
 }
 
 // TestMalformedScatterGather asks for extra space that can't be.

@@ -149,7 +149,7 @@ func TestWakeIsPassedOn(t *testing.T) {
 	m := newMourner(t)
 	m.request()
 	second := m.app.newThread()
-	second.signaled = true
+	m.signaled, second.signaled = true, true
 	var inner outcome
 	outer := m.sleepRead(func() {
 		inner = second.sleepRead(func() {
