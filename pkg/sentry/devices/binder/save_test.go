@@ -198,6 +198,7 @@ func (s *scene) goOn() []string {
 	s.client3.write(cmd(binder.BC_RELEASE, s.deaths[1]))
 	toOther := s.give(s.other, s.client, 0x4000)
 	require.Equal(t, s.deaths[1], toOther)
+	s.other2.signaled = true // An interruption is no way to wake up.
 	out := s.other2.sleepRead(func() {
 		s.client3.write(s.client3.call(toOther, 0, parcel("wake up")))
 	})
