@@ -401,9 +401,10 @@ func (m *machine) message(s *slot, th *thread, code, handle uint32, to uint16) [
 	b := th.message(code, uint64(handle), m.lastCode, flags, p)
 	switch m.byte() {
 	case 0xff:
-		// Sizes and addresses that make no sense.
+		// Sizes and addresses that make no sense. None makes the contents longer
+		// within the app's memory, which has words for others.
 		at := 4 + 32 + 8*int(m.byte()%4)
-		binary.LittleEndian.PutUint64(b[at:], pick[uint64](m, 1, badAddr, appMemory-8, 1<<63, 1<<64-1, 1<<64-8, 12))
+		binary.LittleEndian.PutUint64(b[at:], pick[uint64](m, 1, badAddr, appMemory, 1<<63, 1<<64-1, 1<<64-8, 12))
 		delete(m.sent, m.lastCode)
 	}
 	if code == binder.BC_TRANSACTION_SG || code == binder.BC_REPLY_SG {
