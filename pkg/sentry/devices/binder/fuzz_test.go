@@ -399,12 +399,15 @@ func (m *machine) message(s *slot, th *thread, code, handle uint32, to uint16) [
 	m.sent[m.lastCode] = sentPayload{p, s.app, to}
 	flags := uint32(m.byte()) & (binder.TF_ONE_WAY | binder.TF_ACCEPT_FDS | binder.TF_CLEAR_BUF)
 	b := th.message(code, uint64(handle), m.lastCode, flags, p)
-	switch m.byte() {
-	case 0xff:
-		// Sizes and addresses that make no sense. None makes the contents longer
-		// within the app's memory, which has words for others.
-		at := 4 + 32 + 8*int(m.byte()%4)
-		binary.LittleEndian.PutUint64(b[at:], pick[uint64](m, 1, badAddr, appMemory, 1<<63, 1<<64-1, 1<<64-8, 12))
+	if m.byte() == 0xff {
+		// A size or an address that makes no sense. None reaches the words of
+		// another message, which may be for another receiver, in their places.
+		field := int(m.byte() % 4)
+		value := pick[uint64](m, 1, badAddr, 1<<63, 1<<64-1, 1<<64-8)
+		if field >= 2 {
+			value = pick[uint64](m, value, 12, appMemory)
+		}
+		binary.LittleEndian.PutUint64(b[4+32+8*field:], value)
 		delete(m.sent, m.lastCode)
 	}
 	if code == binder.BC_TRANSACTION_SG || code == binder.BC_REPLY_SG {
