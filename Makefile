@@ -57,6 +57,11 @@ bench: runsc ## Run all benchmarks, each beside its peers.
 	@for bytes in 0 128 4096 65536; do echo; \
 		bin/runsc --network=none --ignore-cgroups do build/roundtrip -bytes $$bytes | cat; done
 
+# Takes half an hour. "MUTATE=-max=40" takes a sample.
+.PHONY: mutate
+mutate: ## Test the building blocks' tests: do they notice small mistakes?
+	@$(GO) run ./tools/mutate $(MUTATE) ./pkg/binder/...
+
 .PHONY: demo
 demo: runsc ## Show what Binder does, in a sandbox.
 	@GO=$(GO) examples/demo/run.sh
