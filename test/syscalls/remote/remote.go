@@ -188,6 +188,8 @@ func agentEnviron(ctl int, at uintptr) []string {
 		fmt.Sprintf("%s=%d %d %d", agentEnv, arenaFD, ctl, at),
 		// An agent that was executed has a Go runtime. Keep it quiet.
 		"GODEBUG=asyncpreemptoff=1", "GOGC=off",
+		// Nor may the kernel know memory of the C library's, which goes.
+		"GLIBC_TUNABLES=glibc.pthread.rseq=0",
 	}
 }
 
