@@ -44,7 +44,8 @@
 // # Locks
 //
 // There's no lock that all processes of a context take for each transaction;
-// Context.mu is only read for handle 0. The order is:
+// Context.mu is only read, for a call to handle 0 and for a new handle. The order
+// is:
 //
 //	Process.refsMu            the handles of a process, and its Refs' counts
 //	  Process.mu              threads, todo lists, nodes and their counts,
