@@ -7,8 +7,6 @@
 package binderfs
 
 import (
-	"bytes"
-	"fmt"
 	"strconv"
 
 	"gvisor.dev/gvisor/pkg/abi/linux"
@@ -94,15 +92,14 @@ func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.Vir
 	if err != nil {
 		return nil, nil, err
 	}
-	fs := &filesystem{devMinor: devMinor, options: o}
+	fs := &filesystem{driver: fstype.driver, devMinor: devMinor, options: o}
 	fs.VFSFilesystem().Init(vfsObj, fstype, fs)
 
 	children := make(map[string]kernfs.Inode)
 	if o.globalStats {
-		stats := &statsFile{driver: fstype.driver}
-		stats.Init(ctx, creds, linux.UNNAMED_MAJOR, devMinor, fs.NextIno(), stats, 0444)
-		children["binder_logs"] = fs.newDir(ctx, creds, map[string]kernfs.Inode{"stats": stats})
+		children["binder_logs"] = fs.newLogs(ctx, creds)
 	}
+
 	var root kernfs.Dentry
 	root.InitRoot(&fs.Filesystem, fs.newDir(ctx, creds, children))
 	return fs.VFSFilesystem(), root.VFSDentry(), nil
@@ -114,6 +111,7 @@ func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.Vir
 type filesystem struct {
 	kernfs.Filesystem
 
+	driver   *binder.Driver
 	devMinor uint32
 	options  options
 }
@@ -136,24 +134,4 @@ func (fs *filesystem) newDir(ctx context.Context, creds *auth.Credentials, child
 	return kernfs.NewStaticDir(ctx, creds, linux.UNNAMED_MAJOR, fs.devMinor, fs.NextIno(), 0755, children, kernfs.GenericDirectoryFDOptions{
 		SeekEnd: kernfs.SeekEndStaticEntries,
 	})
-}
-
-// statsFile is binder_logs/stats.
-//
-// +stateify savable
-type statsFile struct {
-	kernfs.DynamicBytesFile
-
-	driver *binder.Driver
-}
-
-// Generate implements vfs.DynamicBytesSource.Generate.
-func (f *statsFile) Generate(_ context.Context, buf *bytes.Buffer) error {
-	buf.WriteString("binder stats:\n")
-	for _, c := range f.driver.ObjectCounts() {
-		if c.Total != 0 {
-			fmt.Fprintf(buf, "%s: active %d total %d\n", c.Name, c.Active, c.Total)
-		}
-	}
-	return nil
 }

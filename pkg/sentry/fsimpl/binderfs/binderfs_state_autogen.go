@@ -64,6 +64,7 @@ func (fs *filesystem) StateTypeName() string {
 func (fs *filesystem) StateFields() []string {
 	return []string{
 		"Filesystem",
+		"driver",
 		"devMinor",
 		"options",
 	}
@@ -75,8 +76,9 @@ func (fs *filesystem) beforeSave() {}
 func (fs *filesystem) StateSave(stateSinkObject state.Sink) {
 	fs.beforeSave()
 	stateSinkObject.Save(0, &fs.Filesystem)
-	stateSinkObject.Save(1, &fs.devMinor)
-	stateSinkObject.Save(2, &fs.options)
+	stateSinkObject.Save(1, &fs.driver)
+	stateSinkObject.Save(2, &fs.devMinor)
+	stateSinkObject.Save(3, &fs.options)
 }
 
 func (fs *filesystem) afterLoad(context.Context) {}
@@ -84,8 +86,9 @@ func (fs *filesystem) afterLoad(context.Context) {}
 // +checklocksignore
 func (fs *filesystem) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &fs.Filesystem)
-	stateSourceObject.Load(1, &fs.devMinor)
-	stateSourceObject.Load(2, &fs.options)
+	stateSourceObject.Load(1, &fs.driver)
+	stateSourceObject.Load(2, &fs.devMinor)
+	stateSourceObject.Load(3, &fs.options)
 }
 
 func (f *statsFile) StateTypeName() string {
