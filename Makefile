@@ -49,6 +49,10 @@ test: tools ## Run every check and test, and count what ran where.
 	@$(NEED) gcc="gcc libc6-dev"
 	@$(GO) run ./tools/test
 
+.PHONY: matrix
+matrix: prerequisites ## Write the table of what works in the README anew.
+	@$(GO) run ./tools/test -table
+
 # Figures are comparable within a run only. The peers run in turn.
 .PHONY: bench
 bench: runsc ## Run all benchmarks, each beside its peers.

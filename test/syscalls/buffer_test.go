@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:buffers
 package syscalls
 
 import (
@@ -78,6 +79,8 @@ func TestBestFit(t *testing.T) {
 }
 
 // Neighbouring holes become one.
+//
+//covers:buffers,free-buffer
 func TestHolesMerge(t *testing.T) {
 	for name, order := range map[string][]int{
 		"forward": {1, 2, 3}, "backward": {3, 2, 1}, "middle last": {1, 3, 2}, "middle first": {2, 1, 3},
@@ -153,6 +156,8 @@ func TestAsyncHalf(t *testing.T) {
 }
 
 // A freed one-way buffer gives its share back.
+//
+//covers:buffers,free-buffer
 func TestAsyncHalfFreed(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	tr := bcTransaction{flags: oneWay, payload: payload{space(mapSize / 2)}}
@@ -165,6 +170,8 @@ func TestAsyncHalfFreed(t *testing.T) {
 
 // A buffer can be freed once, and nothing else can be: what is not the start
 // of a buffer that the application has is ignored.
+//
+//covers:free-buffer
 func TestFreeBufferThatIsNone(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{payload: payload{space(64)}})
@@ -179,6 +186,8 @@ func TestFreeBufferThatIsNone(t *testing.T) {
 }
 
 // A buffer that has not been received yet cannot be freed.
+//
+//covers:free-buffer
 func TestFreeBufferBeforeItsReceipt(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{code: 1})
@@ -190,6 +199,8 @@ func TestFreeBufferBeforeItsReceipt(t *testing.T) {
 }
 
 // Another process cannot free it.
+//
+//covers:free-buffer
 func TestFreeBufferOfAnotherProcess(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	m := receive(server, client, 8)
@@ -198,6 +209,8 @@ func TestFreeBufferOfAnotherProcess(t *testing.T) {
 }
 
 // The buffer of a call can be freed before it is replied to.
+//
+//covers:free-buffer
 func TestFreeBufferBeforeReply(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{})

@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:death
 package syscalls
 
 import (
@@ -30,6 +31,8 @@ func TestDeath(t *testing.T) {
 }
 
 // The same when the owner closes the device.
+//
+//covers:death,close
 func TestDeathByClose(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 0xdead))
@@ -206,6 +209,8 @@ func TestWhoIsToldOfDeath(t *testing.T) {
 }
 
 // A call to a dead node fails, whether or not its death was asked for.
+//
+//covers:ends,failures
 func TestCallDead(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 1))

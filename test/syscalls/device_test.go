@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:open
 package syscalls
 
 import (
@@ -65,6 +66,8 @@ func TestNotAStream(t *testing.T) {
 
 // The devices' contexts have nothing to do with each other: each has its own
 // manager, and a call to handle 0 goes to the one of the caller's device.
+//
+//covers:contexts
 func TestContexts(t *testing.T) {
 	var servers []*process
 	for _, device := range devices {
@@ -82,6 +85,8 @@ func TestContexts(t *testing.T) {
 }
 
 // A context without a manager has no handle 0.
+//
+//covers:contexts,failures
 func TestContextWithoutManager(t *testing.T) {
 	newManager(t)
 	client := newBareProcess(t)
@@ -129,6 +134,8 @@ func TestOpenTwiceTalk(t *testing.T) {
 }
 
 // A duplicate of the descriptor is the same open file.
+//
+//covers:inherit
 func TestDup(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	h := server.give(client, 0x1000, 0)
@@ -139,6 +146,8 @@ func TestDup(t *testing.T) {
 
 // A child has its parent's descriptors. Through one of them it is a thread of
 // the parent as far as the driver is concerned.
+//
+//covers:inherit
 func TestForkedChildTalks(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	h := server.give(client, 0x1000, 0)
@@ -154,6 +163,8 @@ func TestForkedChildTalks(t *testing.T) {
 
 // A process that is given the descriptor over a socket may use it as a child
 // may.
+//
+//covers:inherit
 func TestDescriptorOverSocket(t *testing.T) {
 	server, client, other := newManager(t), newProcess(t), newBareProcess(t)
 	h := server.give(client, 0x1000, 0)
@@ -170,6 +181,8 @@ func TestDescriptorOverSocket(t *testing.T) {
 
 // The closing of any duplicate of the descriptor, also by a process that
 // merely ends, makes each thread return from its next or current read.
+//
+//covers:close
 func TestFlush(t *testing.T) {
 	for name, flush := range map[string]func(p *process){
 		"close of a duplicate": func(p *process) {

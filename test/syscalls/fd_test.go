@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:files
 package syscalls
 
 import (
@@ -134,6 +135,8 @@ func TestFileObjectFields(t *testing.T) {
 }
 
 // A node that does not accept descriptors does not get any.
+//
+//covers:files,flags
 func TestFileNotAccepted(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: binder.TF_ACCEPT_FDS, payload: payload{file(0)}})
@@ -142,6 +145,8 @@ func TestFileNotAccepted(t *testing.T) {
 }
 
 // A reply may hold descriptors if the call said so.
+//
+//covers:files,flags
 func TestFileInReply(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	r, w := server.pipe()
@@ -154,6 +159,8 @@ func TestFileInReply(t *testing.T) {
 }
 
 // Otherwise the call fails.
+//
+//covers:files,flags
 func TestFileInReplyNotAccepted(t *testing.T) {
 	server, client := newFileServer(t), newProcess(t)
 	client.start(readSize, bcTransaction{})
@@ -254,6 +261,8 @@ func TestFileInFailedTransaction(t *testing.T) {
 
 // A binder descriptor that is passed can be used by its receiver as far as
 // any other copy.
+//
+//covers:files,inherit
 func TestPassedBinder(t *testing.T) {
 	server, client := newFileServer(t), newProcess(t)
 	client.write(bcTransaction{flags: oneWay, payload: payload{file(client.fd)}})

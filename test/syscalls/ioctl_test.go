@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:bad-requests
 package syscalls
 
 import (
@@ -14,6 +15,8 @@ import (
 )
 
 // BINDER_VERSION answers 8.
+//
+//covers:version
 func TestVersion(t *testing.T) {
 	p := newProcess(t)
 	got, err := p.ioctlBytes(binder.BINDER_VERSION, words(0xdeadbeef).encode())
@@ -76,6 +79,8 @@ func TestUnusedArgument(t *testing.T) {
 }
 
 // Any number of threads can be asked for.
+//
+//covers:threads
 func TestSetMaxThreads(t *testing.T) {
 	p := newProcess(t)
 	for _, n := range []uint32{0, 1, 15, 1 << 31, ^uint32(0)} {
@@ -84,6 +89,8 @@ func TestSetMaxThreads(t *testing.T) {
 }
 
 // A thread that has exited is new at its next ioctl.
+//
+//covers:threads
 func TestThreadExit(t *testing.T) {
 	p := newProcess(t)
 	require.NoError(t, p.ioctl(binder.BINDER_THREAD_EXIT, 0))
@@ -94,6 +101,8 @@ func TestThreadExit(t *testing.T) {
 }
 
 // A thread that never did anything can exit.
+//
+//covers:threads
 func TestThreadExitFirst(t *testing.T) {
 	require.NoError(t, newProcess(t).newBareThread().ioctl(binder.BINDER_THREAD_EXIT, 0))
 }

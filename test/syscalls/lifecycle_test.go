@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:ends
 package syscalls
 
 import (
@@ -13,6 +14,8 @@ import (
 )
 
 // A call fails if its target goes, at whatever stage.
+//
+//covers:ends,failures
 func TestTargetGoes(t *testing.T) {
 	read := func(p *process) { p.read() }
 	readAndFree := func(p *process) { p.write(p.read().message(p.t).free()) }
@@ -42,6 +45,8 @@ func TestTargetGoes(t *testing.T) {
 }
 
 // The mapping keeps the device open after its descriptor is closed.
+//
+//covers:close
 func TestMappingKeepsDeviceOpen(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.startWriteRead(bcTransaction{})
@@ -57,6 +62,8 @@ func TestMappingKeepsDeviceOpen(t *testing.T) {
 
 // A thread that exits before a call is delivered to its process leaves it to
 // the others.
+//
+//covers:ends,threads,dispatch
 func TestThreadExitsBeforeDelivery(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	other := server.newLooper()
@@ -82,6 +89,8 @@ func TestThreadEndsSilently(t *testing.T) {
 }
 
 // One-way transactions to a process that dies are gone without a word.
+//
+//covers:ends,one-way
 func TestOneWayTargetDies(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: oneWay}, bcTransaction{flags: oneWay}, bcTransaction{flags: oneWay})
@@ -111,6 +120,8 @@ func TestCallerGoes(t *testing.T) {
 }
 
 // The same if the caller's thread exits.
+//
+//covers:ends,threads
 func TestCallerThreadExits(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{code: 1})
@@ -142,6 +153,8 @@ func TestCallerGoesBeforeDelivery(t *testing.T) {
 // When a process in the middle of a chain dies while it waits for the rest of
 // the chain, that goes on without a caller, and the call to the dead process
 // fails only when the reply comes.
+//
+//covers:ends,nested
 func TestMiddleOfChainDies(t *testing.T) {
 	manager, last := newManager(t), newProcess(t)
 	toLast := last.offer(manager, 0x10)
@@ -163,6 +176,8 @@ func TestMiddleOfChainDies(t *testing.T) {
 }
 
 // When the end of a chain dies, who called it is told, and can still reply.
+//
+//covers:ends,nested
 func TestEndOfChainDies(t *testing.T) {
 	manager, last, client := newManager(t), newProcess(t), newProcess(t)
 	toLast := last.offer(manager, 0x10)
@@ -178,6 +193,8 @@ func TestEndOfChainDies(t *testing.T) {
 
 // A process that dies while it waits for a nested call's reply takes the whole
 // of its part in the chain along.
+//
+//covers:ends,nested
 func TestCallerDiesInNestedCall(t *testing.T) {
 	manager, client, h := newPeers(t)
 	client.startWriteRead(bcTransaction{})
@@ -191,6 +208,8 @@ func TestCallerDiesInNestedCall(t *testing.T) {
 }
 
 // A reply that is never read, with all that is in it, goes with the caller.
+//
+//covers:ends,counts
 func TestReplyNeverRead(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: binder.TF_ACCEPT_FDS})
@@ -203,6 +222,8 @@ func TestReplyNeverRead(t *testing.T) {
 }
 
 // A call that is never read, with all that is in it, goes with its target.
+//
+//covers:ends,counts
 func TestCallNeverRead(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: oneWay, payload: payload{node(0x10, 0x20), weakNode(0x30, 0x40)}})
@@ -217,6 +238,8 @@ func TestCallNeverRead(t *testing.T) {
 }
 
 // The driver lets go of everything at the last close, not before.
+//
+//covers:close,inherit
 func TestLastClose(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	h := client.offer(manager, 0x10)
@@ -230,6 +253,8 @@ func TestLastClose(t *testing.T) {
 
 // An executed program has lost the mapping, but not what it did with the
 // device before; if the descriptor is close-on-exec it is as if it had died.
+//
+//covers:inherit
 func TestExec(t *testing.T) {
 	for name, flags := range map[string]int{"kept": unix.O_RDWR, "close-on-exec": unix.O_RDWR | unix.O_CLOEXEC} {
 		t.Run(name, func(t *testing.T) {
@@ -258,6 +283,8 @@ func TestExec(t *testing.T) {
 
 // A blocked reader whose descriptor another thread closes returns; only then
 // the driver lets go.
+//
+//covers:close
 func TestCloseWhileReading(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	h := client.offer(manager, 0x10)

@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:loopers
 package syscalls
 
 import (
@@ -78,6 +79,8 @@ func TestNoSpawnForOthers(t *testing.T) {
 }
 
 // A thread that handles a call back into its chain is told if it is a looper.
+//
+//covers:loopers,nested
 func TestSpawnInNestedCall(t *testing.T) {
 	manager, client, h := newPeers(t)
 	client.setMaxThreads(1)
@@ -118,6 +121,8 @@ func TestLooperCommands(t *testing.T) {
 }
 
 // A looper that has said that it exits still gets work if it reads.
+//
+//covers:loopers,dispatch
 func TestExitedLooperReads(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	server.write(bcExitLooper)
@@ -127,6 +132,8 @@ func TestExitedLooperReads(t *testing.T) {
 
 // A thread that never said that it is a looper gets the process's work too if
 // it reads.
+//
+//covers:loopers,dispatch
 func TestNoLooperReads(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	th := server.newThread()
@@ -139,6 +146,8 @@ func TestNoLooperReads(t *testing.T) {
 }
 
 // Of the threads that wait, the one that began to wait last gets the work.
+//
+//covers:dispatch
 func TestLastWaiterFirst(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	threads := []*thread{server.newLooper(), server.newLooper(), server.newLooper()}
@@ -155,6 +164,8 @@ func TestLastWaiterFirst(t *testing.T) {
 
 // A waiting thread that is interrupted, ends, or whose reads fail does not
 // take work along: another gets it.
+//
+//covers:dispatch,threads
 func TestWaiterLeaves(t *testing.T) {
 	for name, leave := range map[string]func(server *process, th *thread){
 		"signal": func(server *process, th *thread) {
@@ -183,6 +194,8 @@ func TestWaiterLeaves(t *testing.T) {
 // Work that comes just as a waiting thread is interrupted is not lost,
 // whichever comes first: that thread finds it at its next read, or another
 // gets it.
+//
+//covers:dispatch,waiting
 func TestNoLostWakeup(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	server.Handle(t, unix.SIGUSR1, 0)
@@ -218,6 +231,8 @@ func TestNoLostWakeup(t *testing.T) {
 
 // A call that comes just as its target dies fails, and the caller does not
 // wait for ever.
+//
+//covers:dispatch,ends
 func TestCallWhileProcessDies(t *testing.T) {
 	for range 10 {
 		server, client := newManager(t), newProcess(t)

@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:manager
 package syscalls
 
 import (
@@ -52,6 +53,8 @@ func TestManagerNodeOfAnyType(t *testing.T) {
 }
 
 // Handle 0 is gone with the manager, and works again with the next one.
+//
+//covers:manager,ends
 func TestManagerGoneAndBack(t *testing.T) {
 	first, client := newManager(t), newProcess(t)
 	client.call(first.thread, bcTransaction{}, nil)
@@ -74,6 +77,8 @@ func TestManagerGoneWhileReferenced(t *testing.T) {
 }
 
 // The manager cannot call itself through handle 0.
+//
+//covers:manager,nested
 func TestManagerCallsItself(t *testing.T) {
 	manager := newManager(t)
 	manager.write(bcTransaction{})
@@ -81,6 +86,8 @@ func TestManagerCallsItself(t *testing.T) {
 }
 
 // Nor can the process through another open of the device.
+//
+//covers:manager,nested
 func TestManagerCallsItselfThroughAnotherOpen(t *testing.T) {
 	manager := newManager(t)
 	again := manager.again()
@@ -108,6 +115,8 @@ func TestManagerUser(t *testing.T) {
 }
 
 // A manager that closes its device is no longer the manager.
+//
+//covers:manager,close
 func TestManagerCloses(t *testing.T) {
 	first := newManager(t)
 	first.munmap()
@@ -116,6 +125,8 @@ func TestManagerCloses(t *testing.T) {
 }
 
 // A manager whose thread exits still is the manager.
+//
+//covers:manager,threads
 func TestManagerThreadExits(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	require.NoError(t, manager.ioctl(binder.BINDER_THREAD_EXIT, 0))

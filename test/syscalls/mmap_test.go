@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:mmap
 package syscalls
 
 import (
@@ -56,6 +57,8 @@ func TestMmapAfterRefusal(t *testing.T) {
 }
 
 // The mapping cannot become writable later.
+//
+//covers:remap
 func TestMprotect(t *testing.T) {
 	for _, flags := range []int{unix.MAP_PRIVATE, unix.MAP_SHARED} {
 		p := newUnmappedProcess(t)
@@ -79,6 +82,8 @@ func TestMmapTwice(t *testing.T) {
 }
 
 // Only the process that opened the device may map it.
+//
+//covers:mmap,inherit
 func TestMmapByChild(t *testing.T) {
 	p := newUnmappedProcess(t)
 	child := p.fork()
@@ -88,6 +93,8 @@ func TestMmapByChild(t *testing.T) {
 }
 
 // A child does not inherit the mapping.
+//
+//covers:inherit
 func TestForkWithoutMapping(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: binder.TF_ONE_WAY, payload: payload{text("hello")}})
@@ -109,6 +116,8 @@ func TestMappingIsReadOnly(t *testing.T) {
 }
 
 // What no transaction has filled yet cannot be read.
+//
+//covers:mmap,pages
 func TestUntouchedPages(t *testing.T) {
 	p := newProcess(t)
 	_, err := p.ReadMemory(t, p.mapStart, 1)
@@ -162,6 +171,8 @@ func TestMmapOddSize(t *testing.T) {
 
 // Nothing can be sent to a process that has not mapped its device: to the
 // sender it is as good as dead.
+//
+//covers:mmap,failures
 func TestTransactionWithoutMapping(t *testing.T) {
 	server, client := newUnmappedProcess(t), newProcess(t)
 	server.becomeManager()
@@ -172,6 +183,8 @@ func TestTransactionWithoutMapping(t *testing.T) {
 }
 
 // Nothing can be sent to a process whose mapping is no longer what it was.
+//
+//covers:remap,failures
 func TestTransactionAfterChangeOfMapping(t *testing.T) {
 	for name, change := range map[string]func(p *process){
 		"unmapped": func(p *process) { p.munmap() },
@@ -215,6 +228,8 @@ func TestTransactionAfterChangeOfMapping(t *testing.T) {
 }
 
 // The mapping cannot grow.
+//
+//covers:remap
 func TestMremapGrow(t *testing.T) {
 	p := newProcess(t)
 	_, err := p.Call(t, unix.SYS_MREMAP, p.mapStart, mapSize, 2*mapSize, unix.MREMAP_MAYMOVE)
@@ -224,6 +239,8 @@ func TestMremapGrow(t *testing.T) {
 // A caller without a mapping cannot receive a reply, even an empty one: the
 // call fails, and the server is told that its reply is done with. Nothing that
 // was written after the reply is consumed.
+//
+//covers:mmap,failures
 func TestReplyWithoutMapping(t *testing.T) {
 	server, client := newManager(t), newUnmappedProcess(t)
 	client.start(readSize, bcTransaction{})
@@ -241,6 +258,8 @@ func TestReplyWithoutMapping(t *testing.T) {
 
 // A mapping can be removed while transactions are in it, and their buffers
 // freed afterwards.
+//
+//covers:remap
 func TestMunmapWithBuffers(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: binder.TF_ONE_WAY, payload: payload{text("hello")}})

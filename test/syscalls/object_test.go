@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:objects
 package syscalls
 
 import (
@@ -43,6 +44,8 @@ func TestHandleBecomesNodeForOwner(t *testing.T) {
 
 // The node in the owner's buffer is a reference. Without any other the owner
 // is told of its end when it frees the buffer.
+//
+//covers:objects,counts
 func TestHandleSentToOwnerIsAReference(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	h := owner.give(client, 0x10, 0x20)
@@ -68,6 +71,8 @@ func TestHandleToThirdProcess(t *testing.T) {
 }
 
 // A strong handle cannot be made of a weak one.
+//
+//covers:objects,counts
 func TestWeakHandleStaysWeak(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	h := owner.give(client, 0x10, 0x20)
@@ -99,6 +104,8 @@ func TestNodeZero(t *testing.T) {
 
 // A node keeps the cookie that it was first sent with; sent with another it is
 // an error.
+//
+//covers:objects,malformed
 func TestCookieMismatch(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	client.offer(manager, 0x10)
@@ -108,6 +115,8 @@ func TestCookieMismatch(t *testing.T) {
 }
 
 // A handle that the sender does not have is an error.
+//
+//covers:objects,malformed
 func TestUnknownHandle(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	for _, o := range []object{handle(1), weakHandle(1), handle(^uint32(0)), handle(0)} {
@@ -119,6 +128,8 @@ func TestUnknownHandle(t *testing.T) {
 
 // Handle 0 can be sent by who has a reference to it. For the manager it is its
 // own node.
+//
+//covers:handles,objects
 func TestSendHandleZero(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	client.write(bcIncrefs(0), bcAcquire(0))
@@ -141,6 +152,8 @@ func TestUpperHalfOfHandle(t *testing.T) {
 
 // When a transaction fails at one of its objects, what the ones before it did
 // is undone, and nobody is told of it.
+//
+//covers:objects,malformed
 func TestFailureUndoesObjects(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: oneWay, payload: payload{node(0x10, 0x20), handle(99)}})
@@ -186,6 +199,8 @@ func TestManyObjects(t *testing.T) {
 }
 
 // Handles are the lowest numbers that are free, from 1 on.
+//
+//covers:handles
 func TestLowestHandle(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	for i := range uint32(5) {
@@ -204,6 +219,8 @@ func TestLowestHandle(t *testing.T) {
 
 // A handle keeps its number while there is any reference to it, even if its
 // node is dead.
+//
+//covers:handles
 func TestDeadHandleKeepsNumber(t *testing.T) {
 	manager, one, two := newManager(t), newProcess(t), newProcess(t)
 	h := one.offer(manager, 0x10)
@@ -214,6 +231,8 @@ func TestDeadHandleKeepsNumber(t *testing.T) {
 }
 
 // A weak reference is enough to keep the number.
+//
+//covers:handles
 func TestWeakReferenceKeepsNumber(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	h := manager.give(client, 0x10, 0)
@@ -223,6 +242,8 @@ func TestWeakReferenceKeepsNumber(t *testing.T) {
 }
 
 // Numbers are each process's own.
+//
+//covers:handles
 func TestHandlesArePerProcess(t *testing.T) {
 	manager, one, two := newManager(t), newProcess(t), newProcess(t)
 	require.EqualValues(t, 1, manager.give(one, 0x10, 0))
@@ -230,6 +251,8 @@ func TestHandlesArePerProcess(t *testing.T) {
 }
 
 // Handle 0 is the manager's node alone: it stays free for it without one.
+//
+//covers:handles
 func TestHandleZeroIsReserved(t *testing.T) {
 	first, client := newManager(t), newProcess(t)
 	h := first.give(client, 0x10, 0)
@@ -240,6 +263,8 @@ func TestHandleZeroIsReserved(t *testing.T) {
 }
 
 // The manager's node is handle 0 also for who receives it as an object.
+//
+//covers:handles,objects
 func TestManagerNodeIsHandleZero(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	_, answer := client.call(manager.thread, bcTransaction{}, payload{node(0, 0)})

@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:poll
 package syscalls
 
 import (
@@ -120,6 +121,8 @@ func TestPollByNoLooper(t *testing.T) {
 }
 
 // A poll can be interrupted.
+//
+//covers:poll,waiting
 func TestPollInterrupted(t *testing.T) {
 	p := newProcess(t)
 	p.Handle(t, unix.SIGUSR1, 0)
@@ -177,6 +180,8 @@ func (th *thread) finishEpollWait() uint32 {
 }
 
 // Level-triggered epoll reports work until it is read.
+//
+//covers:epoll
 func TestEpollLevel(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	ep := server.newEpoll(unix.EPOLLIN)
@@ -189,6 +194,8 @@ func TestEpollLevel(t *testing.T) {
 }
 
 // Edge-triggered epoll reports it once, and again when more comes.
+//
+//covers:epoll
 func TestEpollEdge(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	h := server.give(client, 0x10, 0)
@@ -208,6 +215,8 @@ func TestEpollEdge(t *testing.T) {
 }
 
 // A blocked epoll_wait ends with work.
+//
+//covers:epoll
 func TestEpollBlocks(t *testing.T) {
 	for name, events := range map[string]uint32{"level": unix.EPOLLIN, "edge": unix.EPOLLIN | unix.EPOLLET, "one-shot": unix.EPOLLIN | unix.EPOLLONESHOT} {
 		t.Run(name, func(t *testing.T) {
@@ -222,6 +231,8 @@ func TestEpollBlocks(t *testing.T) {
 }
 
 // A process that polls with one thread and reads with another is served.
+//
+//covers:epoll
 func TestEpollThreadDoesNotRead(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	ep := server.newEpoll(unix.EPOLLIN)
@@ -234,6 +245,8 @@ func TestEpollThreadDoesNotRead(t *testing.T) {
 }
 
 // A thread may exit, and the device be closed, while an epoll watches it.
+//
+//covers:epoll,close
 func TestEpollOutlives(t *testing.T) {
 	for name, end := range map[string]func(p *process){
 		"thread exit": func(p *process) { require.NoError(p.t, p.ioctl(binder.BINDER_THREAD_EXIT, 0)) },

@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:references,counts
 package syscalls
 
 import (
@@ -148,6 +149,8 @@ func TestDoneWithWrongCookie(t *testing.T) {
 
 // A handle that is in a buffer lives as long as the buffer. If the receiver
 // takes no reference of its own the owner is told when it frees the buffer.
+//
+//covers:counts,free-buffer
 func TestBufferHoldsReference(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	_, answer := client.call2(owner, bcTransaction{}, payload{node(0x10, 0x20)}, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20))
@@ -170,6 +173,8 @@ func TestWeakNode(t *testing.T) {
 }
 
 // A handle with weak references only cannot be called.
+//
+//covers:counts,failures
 func TestCallThroughWeakHandle(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	h := owner.give(client, 0x10, 0x20)
@@ -193,6 +198,8 @@ func TestReferenceCommandsOnNothing(t *testing.T) {
 
 // The manager is told nothing of references to handle 0, which are counted all
 // the same.
+//
+//covers:references,handles
 func TestReferencesOfManager(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	client.write(bcIncrefs(0), bcAcquire(0))
@@ -202,6 +209,8 @@ func TestReferencesOfManager(t *testing.T) {
 }
 
 // A process that ends drops all its references.
+//
+//covers:counts,ends
 func TestReferencesEndWithProcess(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	h := owner.give(client, 0x10, 0x20)
@@ -211,6 +220,8 @@ func TestReferencesEndWithProcess(t *testing.T) {
 }
 
 // So does one that closes the device.
+//
+//covers:counts,close
 func TestReferencesEndWithClose(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	owner.give(client, 0x10, 0x20)
@@ -220,6 +231,8 @@ func TestReferencesEndWithClose(t *testing.T) {
 }
 
 // References that nobody acknowledges are dropped with their owner.
+//
+//covers:counts,ends
 func TestOwnerEndsUnacknowledged(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{})

@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:synchronous
 package syscalls
 
 import (
@@ -15,6 +16,8 @@ const oneWay = binder.TF_ONE_WAY
 
 // A synchronous transaction carries code, flags and data to the server, and a
 // reply back.
+//
+//covers:synchronous,transaction
 func TestCall(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.startWriteRead(bcTransaction{code: 7, flags: binder.TF_ACCEPT_FDS, payload: payload{text("hello")}})
@@ -28,6 +31,8 @@ func TestCall(t *testing.T) {
 }
 
 // Flags that mean nothing to the driver are carried too.
+//
+//covers:flags
 func TestFlagsAreCarried(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	const flags = ^uint32(binder.TF_ONE_WAY)
@@ -39,6 +44,8 @@ func TestFlagsAreCarried(t *testing.T) {
 
 // The cookie, the sender's identity and the upper half of the handle in a
 // command do not count.
+//
+//covers:transaction
 func TestIgnoredFields(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: oneWay, edit: func(tr *binder.TransactionData) {
@@ -52,6 +59,8 @@ func TestIgnoredFields(t *testing.T) {
 
 // The completion of a one-way transaction is there at once. The receiver does
 // not learn the sender's process id.
+//
+//covers:one-way,transaction
 func TestOneWay(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{code: 1, flags: oneWay, payload: payload{text("hello")}})
@@ -62,6 +71,8 @@ func TestOneWay(t *testing.T) {
 // Of the one-way transactions to a node only one is being handled at a time:
 // the next comes when the buffer of the one before it is freed. They come in
 // order, from whomever they are.
+//
+//covers:one-way
 func TestOneWayOneAtATime(t *testing.T) {
 	server, client, other := newManager(t), newProcess(t), newProcess(t)
 	for code := range uint32(4) {
@@ -79,6 +90,8 @@ func TestOneWayOneAtATime(t *testing.T) {
 
 // Any thread of the process may free the buffer; the next transaction comes to
 // whichever reads.
+//
+//covers:one-way,free-buffer
 func TestOneWayFreedByAnotherThread(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	other := server.newLooper()
@@ -91,6 +104,8 @@ func TestOneWayFreedByAnotherThread(t *testing.T) {
 
 // A one-way transaction that waits for its node does not hold up those to
 // other nodes.
+//
+//covers:one-way
 func TestOneWayOtherNode(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	h := server.give(client, 0x1000, 0)
@@ -105,6 +120,8 @@ func TestOneWayOtherNode(t *testing.T) {
 
 // A call overtakes one-way transactions that wait for their node, and does not
 // wait for the one that is being handled.
+//
+//covers:one-way
 func TestCallOvertakesOneWay(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{code: 1, flags: oneWay}, bcTransaction{code: 2, flags: oneWay})
@@ -119,6 +136,8 @@ func TestCallOvertakesOneWay(t *testing.T) {
 }
 
 // Calls are handled in the order in which they came.
+//
+//covers:synchronous,one-way
 func TestCallsInOrder(t *testing.T) {
 	server := newManager(t)
 	clients := []*process{newProcess(t), newProcess(t), newProcess(t)}
@@ -169,6 +188,8 @@ func (th *thread) replyAndWait(reply bcReply) {
 
 // A server can call back. The call comes to the very thread that waits, though
 // another is free.
+//
+//covers:nested
 func TestNestedCall(t *testing.T) {
 	manager, client, h := newPeers(t)
 	idle := client.newLooper()
@@ -187,6 +208,8 @@ func TestNestedCall(t *testing.T) {
 }
 
 // So can a third process, further down the chain.
+//
+//covers:nested
 func TestNestedCallThroughThird(t *testing.T) {
 	manager, client, toClient := newPeers(t)
 	third := newProcess(t)
@@ -214,6 +237,8 @@ func TestNestedCallThroughThird(t *testing.T) {
 
 // A one-way transaction to a process in the chain does not go to the thread
 // that waits.
+//
+//covers:nested,one-way
 func TestNestedOneWay(t *testing.T) {
 	manager, client, h := newPeers(t)
 	other := client.newLooper()
@@ -227,6 +252,8 @@ func TestNestedOneWay(t *testing.T) {
 }
 
 // A call from outside the chain does not go to the thread that waits.
+//
+//covers:nested,dispatch
 func TestCallFromOutsideTheChain(t *testing.T) {
 	manager, client, h := newPeers(t)
 	other, callee := manager.newLooper(), client.newLooper()
@@ -242,6 +269,8 @@ func TestCallFromOutsideTheChain(t *testing.T) {
 }
 
 // Two threads can call each other's process to a great depth.
+//
+//covers:nested
 func TestDeepChain(t *testing.T) {
 	const depth = 50
 	manager, client, h := newPeers(t)
@@ -274,6 +303,8 @@ func TestDeepChain(t *testing.T) {
 
 // A thread that waits for a reply cannot make another call; one-way
 // transactions it can make.
+//
+//covers:synchronous,failures
 func TestCallWhileWaiting(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{code: 1})
@@ -287,6 +318,8 @@ func TestCallWhileWaiting(t *testing.T) {
 }
 
 // Another thread of the same process can.
+//
+//covers:synchronous,dispatch
 func TestCallsOfTwoThreads(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	second := client.newThread()
@@ -302,6 +335,8 @@ func TestCallsOfTwoThreads(t *testing.T) {
 }
 
 // A reply without a call fails.
+//
+//covers:failures,transaction
 func TestReplyToNothing(t *testing.T) {
 	newManager(t)
 	p := newProcess(t)
@@ -310,6 +345,8 @@ func TestReplyToNothing(t *testing.T) {
 }
 
 // There is nothing to reply to after a one-way transaction.
+//
+//covers:failures,transaction
 func TestReplyToOneWay(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: oneWay})
@@ -319,6 +356,8 @@ func TestReplyToOneWay(t *testing.T) {
 }
 
 // A call is replied to once.
+//
+//covers:failures,transaction
 func TestReplyTwice(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{})
@@ -330,6 +369,8 @@ func TestReplyTwice(t *testing.T) {
 }
 
 // Only the thread that received a call can reply to it.
+//
+//covers:failures,transaction
 func TestReplyByAnotherThread(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	other := server.newThread()
@@ -342,6 +383,8 @@ func TestReplyByAnotherThread(t *testing.T) {
 }
 
 // A thread that waits for a reply cannot reply to what it was called for.
+//
+//covers:failures,transaction
 func TestReplyWhileWaiting(t *testing.T) {
 	manager, client, h := newPeers(t)
 	client.start(readSize, bcTransaction{code: 1})
@@ -354,6 +397,8 @@ func TestReplyWhileWaiting(t *testing.T) {
 }
 
 // A reply marked as one-way is a reply.
+//
+//covers:flags,transaction
 func TestReplyOneWay(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{})
@@ -364,6 +409,8 @@ func TestReplyOneWay(t *testing.T) {
 }
 
 // A reply that fails fails the call.
+//
+//covers:failures,transaction
 func TestFailingReply(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{})
@@ -377,6 +424,8 @@ func TestFailingReply(t *testing.T) {
 
 // A call whose data cannot be read fails, and so does one whose offsets
 // cannot.
+//
+//covers:failures,transaction
 func TestUnreadableData(t *testing.T) {
 	for name, edit := range map[string]func(*binder.TransactionData){
 		"data":    func(tr *binder.TransactionData) { tr.Buffer, tr.DataSize = badAddress, 100 },
@@ -395,6 +444,8 @@ func TestUnreadableData(t *testing.T) {
 }
 
 // Data that becomes unreadable in the middle fails the transaction too.
+//
+//covers:failures,transaction
 func TestDataFaultsInTheMiddle(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	edge := client.pageEdge()
@@ -406,6 +457,8 @@ func TestDataFaultsInTheMiddle(t *testing.T) {
 }
 
 // Empty data and offsets may be anywhere.
+//
+//covers:transaction
 func TestNoData(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: oneWay, edit: func(tr *binder.TransactionData) {
@@ -415,6 +468,8 @@ func TestNoData(t *testing.T) {
 }
 
 // Data of many pages arrives whole, from any alignment.
+//
+//covers:transaction,buffers
 func TestLargeData(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	for _, size := range []int{1, 7, 4095, 4096, 4097, 20000, 65536} {
@@ -429,6 +484,8 @@ func TestLargeData(t *testing.T) {
 }
 
 // TF_CLEAR_BUF: nothing can be read of the data after the buffer is freed.
+//
+//covers:flags,free-buffer
 func TestClearBuffer(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{payload: payload{text("public")}, flags: binder.TF_CLEAR_BUF})
@@ -448,6 +505,8 @@ func TestClearBuffer(t *testing.T) {
 }
 
 // TF_UPDATE_TXN replaces nothing in a process that is not frozen.
+//
+//covers:flags
 func TestUpdateTransaction(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	const flags = oneWay | binder.TF_UPDATE_TXN
@@ -462,6 +521,8 @@ func TestUpdateTransaction(t *testing.T) {
 }
 
 // Many commands can be written at once, and their completions read at once.
+//
+//covers:transaction,write-read
 func TestManyInOneWrite(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	var cmds []command

@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:write-read
 package syscalls
 
 import (
@@ -39,6 +40,8 @@ func TestWriteReadNothingAtBadAddress(t *testing.T) {
 }
 
 // The argument has to be readable and writable.
+//
+//covers:write-read,bad-requests
 func TestWriteReadBadArgument(t *testing.T) {
 	p := newProcess(t)
 	for _, addr := range []uintptr{0, badAddress, p.mapStart, ^uintptr(0) - 7} {
@@ -48,6 +51,8 @@ func TestWriteReadBadArgument(t *testing.T) {
 
 // A thread does not block in its first ioctl: a first read that finds no work
 // returns at once.
+//
+//covers:waiting,write-read
 func TestFirstReadDoesNotBlock(t *testing.T) {
 	th := newProcess(t).newBareThread()
 	if !differs(t, "it makes no such exception") {
@@ -57,6 +62,8 @@ func TestFirstReadDoesNotBlock(t *testing.T) {
 }
 
 // A blocked read returns only with work.
+//
+//covers:waiting
 func TestReadBlocks(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	server.startRead()
@@ -66,6 +73,8 @@ func TestReadBlocks(t *testing.T) {
 
 // On error in the middle of the write part, what came before it has been done
 // and counts as consumed; the read part is not begun.
+//
+//covers:write-read,bad-commands
 func TestWriteErrorInTheMiddle(t *testing.T) {
 	for name, bad := range map[string]raw{
 		"unknown command":       bc(0x12345678),
@@ -160,6 +169,8 @@ func TestSmallReadBufferForCompletion(t *testing.T) {
 }
 
 // A small read buffer still blocks until there is work.
+//
+//covers:write-read,waiting
 func TestSmallReadBufferBlocks(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	if differs(t, "it returns at once when nothing could be returned") {
@@ -188,6 +199,8 @@ func TestTinyReadBuffer(t *testing.T) {
 
 // One read returns at most one transaction, and no reply after it; what can
 // be returned before it is.
+//
+//covers:write-read,transaction
 func TestOneTransactionPerRead(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	h1 := server.give(client, 0x1000, 0)
@@ -202,6 +215,8 @@ func TestOneTransactionPerRead(t *testing.T) {
 }
 
 // With O_NONBLOCK a read that finds nothing fails, and nothing is consumed.
+//
+//covers:waiting
 func TestNonblock(t *testing.T) {
 	p := newProcess(t)
 	p.setNonblock(true)
@@ -212,6 +227,8 @@ func TestNonblock(t *testing.T) {
 }
 
 // With O_NONBLOCK a read still returns what there is.
+//
+//covers:waiting
 func TestNonblockWithWork(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	server.setNonblock(true)
@@ -221,6 +238,8 @@ func TestNonblockWithWork(t *testing.T) {
 }
 
 // With O_NONBLOCK a caller does not wait for its reply.
+//
+//covers:waiting
 func TestNonblockCall(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.setNonblock(true)
@@ -235,6 +254,8 @@ func TestNonblockCall(t *testing.T) {
 // A signal interrupts a blocked read. The write part is done and counts as
 // consumed; the read part has consumed nothing. Whether the handler asks for
 // a restart makes no difference.
+//
+//covers:waiting
 func TestInterruptedRead(t *testing.T) {
 	for name, flags := range map[string]uint64{"no restart": 0, "SA_RESTART": 0x10000000} {
 		t.Run(name, func(t *testing.T) {
@@ -251,6 +272,8 @@ func TestInterruptedRead(t *testing.T) {
 }
 
 // A caller that is interrupted while it waits reads its reply later.
+//
+//covers:waiting
 func TestInterruptedCall(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.Handle(t, unix.SIGUSR1, 0)
@@ -283,6 +306,8 @@ func TestReadBufferFault(t *testing.T) {
 }
 
 // The same if there is room for BR_NOOP, but not for the transaction.
+//
+//covers:write-read,failures
 func TestReadBufferFaultInTransaction(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{code: 3})

@@ -6,6 +6,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,8 +16,13 @@ import (
 	"strings"
 )
 
-// bazelTests runs bazel test //... and counts what the tests' logs tell.
+// bazelTests runs bazel test //..., counts what the tests' logs tell, and prints
+// the matrix of the conformance tests.
 func bazelTests() ([]row, error) {
+	matrix, err := readSurface(surfaceSuite)
+	if err != nil {
+		matrix = nil // checkSurface says it
+	}
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
 		return nil, err
@@ -36,17 +42,24 @@ func bazelTests() ([]row, error) {
 		return nil, err
 	}
 	var rows []row
+	conformance := map[string]*packageResult{}
 	for _, t := range targets {
-		c, err := t.counts()
+		results, err := t.results()
 		if err != nil {
 			return rows, err
 		}
+		c := results.counts(!t.ok)
 		if c.failed > 0 {
 			testErr = nil // and a row shows it
 		}
 		rows = append(rows, row{t.suite(), t.place, c})
+		// Where the tests did not run there is one skipped test in their place.
+		if t.suite() == surfaceSuite && t.log != "" && results.tests[t.place] == nil {
+			conformance[t.place] = results
+		}
 	}
-	return rows, testErr
+	fmt.Println()
+	return rows, errors.Join(testErr, matrix.printMatrix(os.Stdout, conformance))
 }
 
 // testTarget is a test target of Bazel's.
@@ -63,14 +76,14 @@ func (t *testTarget) suite() string {
 	return strings.TrimPrefix(pkg, "//")
 }
 
-// counts returns the numbers of tests in the target's log.
-func (t *testTarget) counts() (counts, error) {
+// results returns what the target's log tells of its tests.
+func (t *testTarget) results() (*packageResult, error) {
 	if t.log == "" {
-		return counts{failed: 1}, nil
+		return &packageResult{name: t.suite()}, nil
 	}
 	log, err := os.Open(t.log)
 	if err != nil {
-		return counts{}, err
+		return nil, err
 	}
 	defer log.Close()
 	convert := exec.Command("go", "tool", "test2json", "-p", t.suite())
@@ -78,19 +91,19 @@ func (t *testTarget) counts() (counts, error) {
 	convert.Stderr = os.Stderr
 	events, err := convert.StdoutPipe()
 	if err != nil {
-		return counts{}, err
+		return nil, err
 	}
 	if err := convert.Start(); err != nil {
-		return counts{}, err
+		return nil, err
 	}
 	packages := readEvents(events, io.Discard)
 	if err := convert.Wait(); err != nil {
-		return counts{}, err
+		return nil, err
 	}
 	if len(packages) != 1 {
-		return counts{}, fmt.Errorf("%s is no log of a Go test", t.log)
+		return nil, fmt.Errorf("%s is no log of a Go test", t.log)
 	}
-	return packages[0].counts(!t.ok), nil
+	return packages[0], nil
 }
 
 // readBuildEvents reads the events of a run of bazel test, and returns the test

@@ -105,11 +105,20 @@ func readEvents(r io.Reader, w io.Writer) []*packageResult {
 	}
 }
 
-// counts returns the numbers of the package's tests. Of a test with subtests, the
-// subtests count; the test itself only if it failed or was skipped and none of
-// them did. A test that has not ended took its process with it, and failed. If
-// the package failed as a whole, the number of failures is at least 1.
+// counts returns the numbers of the package's tests. If the package failed as a
+// whole, the number of failures is at least 1.
 func (p *packageResult) counts(packageFailed bool) counts {
+	c := p.count(p.counted())
+	if packageFailed && c.failed == 0 {
+		c.failed = 1
+	}
+	return c
+}
+
+// counted returns the names of the tests that count. Of a test with subtests,
+// the subtests do; the test itself only if it failed or was skipped and none of
+// them did. A test that has not ended took its process with it, and failed.
+func (p *packageResult) counted() []string {
 	below := map[string]outcome{} // of a test with subtests, all of theirs
 	for name, t := range p.tests {
 		if t.outcome == 0 {
@@ -121,15 +130,21 @@ func (p *packageResult) counts(packageFailed bool) counts {
 			}
 		}
 	}
-	var c counts
+	var names []string
 	for name, t := range p.tests {
-		if name == "" {
-			continue
+		sub, ok := below[name]
+		if name != "" && (!ok || t.outcome != passed && sub&t.outcome == 0) {
+			names = append(names, name)
 		}
-		if sub, ok := below[name]; ok && (t.outcome == passed || sub&t.outcome != 0) {
-			continue
-		}
-		switch t.outcome {
+	}
+	return names
+}
+
+// count returns how many of the named tests ended how.
+func (p *packageResult) count(names []string) counts {
+	var c counts
+	for _, name := range names {
+		switch p.tests[name].outcome {
 		case passed:
 			c.passed++
 		case failed:
@@ -137,9 +152,6 @@ func (p *packageResult) counts(packageFailed bool) counts {
 		case skipped:
 			c.skipped++
 		}
-	}
-	if packageFailed && c.failed == 0 {
-		c.failed = 1
 	}
 	return c
 }

@@ -92,17 +92,18 @@ func TestTargetCounts(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "test.log")
 	require.NoError(t, os.WriteFile(log, []byte("a header\n\x16=== RUN   A\nnoise\x16--- PASS: A (0.00s)\n\x16=== RUN   B\n\x16--- SKIP: B (0.00s)\n\x16PASS\n"), 0o600))
 
-	c, err := (&testTarget{label: "//x:a", ok: true, log: log}).counts()
-	require.NoError(t, err)
-	require.Equal(t, counts{passed: 1, skipped: 1}, c)
-
-	// Bazel's word that it failed stands, whatever the log says.
-	c, err = (&testTarget{label: "//x:a", log: log}).counts()
-	require.NoError(t, err)
-	require.Equal(t, counts{passed: 1, failed: 1, skipped: 1}, c)
-
-	// A target that could not be built has no log.
-	c, err = (&testTarget{label: "//x:a"}).counts()
-	require.NoError(t, err)
-	require.Equal(t, counts{failed: 1}, c)
+	for _, tc := range []struct {
+		target testTarget
+		want   counts
+	}{
+		{testTarget{label: "//x:a", ok: true, log: log}, counts{passed: 1, skipped: 1}},
+		// Bazel's word that it failed stands, whatever the log says.
+		{testTarget{label: "//x:a", log: log}, counts{passed: 1, failed: 1, skipped: 1}},
+		// A target that could not be built has no log.
+		{testTarget{label: "//x:a"}, counts{failed: 1}},
+	} {
+		results, err := tc.target.results()
+		require.NoError(t, err)
+		require.Equal(t, tc.want, results.counts(!tc.target.ok))
+	}
 }

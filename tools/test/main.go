@@ -7,10 +7,12 @@
 //	N passed, N failed, N skipped
 //
 // It exits with status 1 if anything failed. make test runs it in the
-// repository's root.
+// repository's root. With -table it only writes the table in the README that
+// says what works.
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -39,6 +41,7 @@ var steps = []step{
 	{"generated code", check("make", "--no-print-directory", "check-generated")},
 	{"checklocks", check("make", "--no-print-directory", "checklocks")},
 	{"BUILD files", check("sh", "-c", buildFiles)},
+	{"surface and README", checkSurface},
 	{"unit tests with the race detector", unitTests},
 	{"bazel test //...", bazelTests},
 }
@@ -50,6 +53,16 @@ const buildFiles = `! go list -f '{{.Dir}} {{if or .TestGoFiles .XTestGoFiles}}_
 	done | grep .`
 
 func main() {
+	table := flag.Bool("table", false, "write the table in README.md, and do nothing else")
+	flag.Parse()
+	if *table {
+		if err := writeTable(); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		return
+	}
+
 	var rows []row
 	for _, s := range steps {
 		fmt.Printf("\n==== %s\n", s.name)

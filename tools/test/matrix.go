@@ -1,0 +1,313 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// surfaceSuite is the directory of the conformance tests and of the list of what
+// they cover.
+const surfaceSuite = "test/syscalls"
+
+// places are where the conformance tests run.
+var places = []string{"systrap", "ptrace", "linux-c", "linux-rust"}
+
+// differsMark is what a conformance test says when it expects something else of
+// Linux's driver in Rust.
+const differsMark = "Linux's Rust driver differs: "
+
+// A surfaceRow is something that the driver offers to its users.
+type surfaceRow struct {
+	group string
+	name  string
+	what  string
+	lacks []string // what of it is missing here
+	none  string   // why it is missing here
+
+	tests   []string // names of the test functions that cover it
+	differs bool     // whether one of them expects something else of the Rust driver
+}
+
+// surface is what the driver offers, and the tests that cover it.
+type surface []*surfaceRow
+
+func (s surface) row(name string) *surfaceRow {
+	if i := slices.IndexFunc(s, func(r *surfaceRow) bool { return r.name == name }); i >= 0 {
+		return s[i]
+	}
+	return nil
+}
+
+// readSurface reads the list of rows and the tests in dir. What is wrong with
+// them is the error, and the surface is what could be read.
+func readSurface(dir string) (surface, error) {
+	list, err := os.ReadFile(filepath.Join(dir, "surface.txt"))
+	if err != nil {
+		return nil, err
+	}
+	s, err := parseSurface(string(list))
+	files, _ := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	errs := []error{err}
+	for _, file := range files {
+		errs = append(errs, s.addTests(file, nil))
+	}
+	for _, r := range s {
+		if r.none == "" && len(r.tests) == 0 {
+			errs = append(errs, fmt.Errorf("no test covers %s", r.name))
+		}
+		if r.none != "" && len(r.tests) > 0 {
+			errs = append(errs, fmt.Errorf("%s is said to be missing, but %s covers it", r.name, r.tests[0]))
+		}
+	}
+	return s, errors.Join(errs...)
+}
+
+// parseSurface parses a list of rows; it says itself what its lines mean.
+func parseSurface(list string) (surface, error) {
+	var s surface
+	var group string
+	var errs []error
+	for line := range strings.Lines(list) {
+		text := strings.TrimSpace(line)
+		key, value, ok := strings.Cut(text, ": ")
+		switch {
+		case strings.HasPrefix(text, "## "):
+			group = text[3:]
+		case text == "" || text[0] == '#':
+		case ok && line[0] != '\t' && s.row(key) == nil:
+			s = append(s, &surfaceRow{group: group, name: key, what: value})
+		case ok && len(s) > 0 && key == "lacks":
+			s[len(s)-1].lacks = append(s[len(s)-1].lacks, value)
+		case ok && len(s) > 0 && key == "none":
+			s[len(s)-1].none = value
+		default:
+			errs = append(errs, fmt.Errorf("surface.txt: what is %q?", text))
+		}
+	}
+	return s, errors.Join(errs...)
+}
+
+// addTests adds the tests in a Go file to the rows that they cover. The file's
+// text is src unless that is nil.
+func (s surface) addTests(file string, src any) error {
+	f, err := parser.ParseFile(token.NewFileSet(), file, src, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	ofFile := covers(f.Doc)
+	for _, d := range f.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || fn.Recv != nil || !strings.HasPrefix(fn.Name.Name, "Test") || fn.Name.Name == "TestMain" {
+			continue
+		}
+		rows := covers(fn.Doc)
+		if rows == nil {
+			rows = ofFile
+		}
+		if rows == nil {
+			errs = append(errs, fmt.Errorf("%s: %s covers no row of surface.txt", filepath.Base(file), fn.Name))
+		}
+		differs := callsDiffers(fn)
+		for _, name := range rows {
+			r := s.row(name)
+			if r == nil {
+				errs = append(errs, fmt.Errorf("%s: %s covers %q, which is not in surface.txt", filepath.Base(file), fn.Name, name))
+				continue
+			}
+			r.tests = append(r.tests, fn.Name.Name)
+			r.differs = r.differs || differs
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// covers returns the rows that a comment says are covered.
+func covers(comment *ast.CommentGroup) []string {
+	var rows []string
+	if comment != nil {
+		for _, c := range comment.List {
+			if list, ok := strings.CutPrefix(c.Text, "//covers:"); ok {
+				rows = append(rows, strings.Split(list, ",")...)
+			}
+		}
+	}
+	return rows
+}
+
+// callsDiffers reports whether a function calls differs.
+func callsDiffers(fn *ast.FuncDecl) (found bool) {
+	ast.Inspect(fn, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			if id, ok := call.Fun.(*ast.Ident); ok && id.Name == "differs" {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// matrixCounts are numbers of tests of which those that passed because they
+// expect something else of the Rust driver count apart.
+type matrixCounts struct {
+	counts
+	differs int
+}
+
+func (c matrixCounts) String() string {
+	if c == (matrixCounts{}) {
+		return "-"
+	}
+	return fmt.Sprintf("%d/%d/%d/%d", c.passed, c.failed, c.skipped, c.differs)
+}
+
+// of returns the numbers for the tests of one row.
+func (r *surfaceRow) of(p *packageResult) matrixCounts {
+	var tests []string
+	for _, t := range p.counted() {
+		function, _, _ := strings.Cut(t, "/")
+		if slices.Contains(r.tests, function) {
+			tests = append(tests, t)
+		}
+	}
+	c := matrixCounts{counts: p.count(tests)}
+	for _, t := range tests {
+		if p.tests[t].outcome == passed && p.differs(t) {
+			c.passed--
+			c.differs++
+		}
+	}
+	return c
+}
+
+// differs reports whether a test, or one that it is a part of, said that Linux's
+// driver in Rust differs.
+func (p *packageResult) differs(test string) bool {
+	for {
+		if t := p.tests[test]; t != nil && strings.Contains(t.output.String(), differsMark) {
+			return true
+		}
+		i := strings.LastIndexByte(test, '/')
+		if i < 0 {
+			return false
+		}
+		test = test[:i]
+	}
+}
+
+// printMatrix prints how the tests of each row ended in each place. It returns
+// an error that names the rows of which no test passed in a place.
+func (s surface) printMatrix(w io.Writer, results map[string]*packageResult) error {
+	fmt.Fprintf(w, "What %s covers: tests passed/failed/skipped/passed where Linux's Rust driver differs\n\n", surfaceSuite)
+	tab := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(tab, "\t%s\n", strings.Join(places, "\t"))
+	var errs []error
+	group := ""
+	for _, r := range s {
+		if r.group != group {
+			group = r.group
+			fmt.Fprintf(tab, "%s%s\n", group, strings.Repeat("\t", len(places)))
+		}
+		fmt.Fprintf(tab, "  %s", r.name)
+		for _, place := range places {
+			cell := "-"
+			if p := results[place]; p != nil {
+				c := r.of(p)
+				cell = c.String()
+				if r.none == "" && c.passed+c.differs == 0 {
+					errs = append(errs, fmt.Errorf("no test of %s passed in %s", r.name, place))
+				}
+			}
+			fmt.Fprintf(tab, "\t%s", cell)
+		}
+		fmt.Fprintln(tab)
+	}
+	tab.Flush()
+	return errors.Join(errs...)
+}
+
+// The table in the README is between these lines.
+const (
+	tableBegin = "<!-- what works: written by make matrix -->\n"
+	tableEnd   = "<!-- end of what works -->\n"
+)
+
+// table returns the surface as a table in Markdown.
+func (s surface) table() string {
+	var b strings.Builder
+	group := ""
+	for _, r := range s {
+		if r.group != group {
+			group = r.group
+			fmt.Fprintf(&b, "\n| %s | | Linux's Rust driver |\n| --- | --- | --- |\n", group)
+		}
+		here, rust := "yes", "same"
+		if r.lacks != nil {
+			here = "except: " + strings.Join(r.lacks, "; ")
+		}
+		if r.differs {
+			rust = "differs"
+		}
+		if r.none != "" {
+			here, rust = "no: "+r.none, ""
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.what, here, rust)
+	}
+	return b.String() + "\n"
+}
+
+// withTable returns the text of the README with the table in it.
+func (s surface) withTable(readme []byte) ([]byte, error) {
+	before, rest, ok := bytes.Cut(readme, []byte(tableBegin))
+	_, after, ok2 := bytes.Cut(rest, []byte(tableEnd))
+	if !ok || !ok2 {
+		return nil, fmt.Errorf("README.md lacks the lines %q and %q", strings.TrimSpace(tableBegin), strings.TrimSpace(tableEnd))
+	}
+	return slices.Concat(before, []byte(tableBegin+s.table()+tableEnd), after), nil
+}
+
+// checkSurface checks that the list of rows, the tests and the README agree.
+func checkSurface() ([]row, error) {
+	s, err := readSurface(surfaceSuite)
+	if err == nil {
+		var readme, want []byte
+		if readme, err = os.ReadFile("README.md"); err == nil {
+			if want, err = s.withTable(readme); err == nil && !bytes.Equal(readme, want) {
+				err = errors.New("the table in README.md is out of date: run make matrix")
+			}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []row{{place: "source", counts: counts{passed: 1}}}, nil
+}
+
+// writeTable writes the table in the README anew.
+func writeTable() error {
+	s, err := readSurface(surfaceSuite)
+	readme, err2 := os.ReadFile("README.md")
+	if err := cmp.Or(err, err2); err != nil {
+		return err
+	}
+	text, err := s.withTable(readme)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile("README.md", text, 0o666)
+}
