@@ -280,6 +280,37 @@ func (fd *deviceFD) StateLoad(ctx context.Context, stateSourceObject state.Sourc
 	stateSourceObject.Load(4, &fd.proc)
 }
 
+func (e *extendedError) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.extendedError"
+}
+
+func (e *extendedError) StateFields() []string {
+	return []string{
+		"id",
+		"command",
+		"param",
+	}
+}
+
+func (e *extendedError) beforeSave() {}
+
+// +checklocksignore
+func (e *extendedError) StateSave(stateSinkObject state.Sink) {
+	e.beforeSave()
+	stateSinkObject.Save(0, &e.id)
+	stateSinkObject.Save(1, &e.command)
+	stateSinkObject.Save(2, &e.param)
+}
+
+func (e *extendedError) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (e *extendedError) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &e.id)
+	stateSourceObject.Load(1, &e.command)
+	stateSourceObject.Load(2, &e.param)
+}
+
 func (h *handleChunk) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.handleChunk"
 }
@@ -670,6 +701,7 @@ func (th *Thread) StateFields() []string {
 		"stack",
 		"returnError",
 		"replyError",
+		"lastError",
 	}
 }
 
@@ -690,6 +722,7 @@ func (th *Thread) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(9, &th.stack)
 	stateSinkObject.Save(10, &th.returnError)
 	stateSinkObject.Save(11, &th.replyError)
+	stateSinkObject.Save(12, &th.lastError)
 }
 
 // +checklocksignore
@@ -706,6 +739,7 @@ func (th *Thread) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(9, &th.stack)
 	stateSourceObject.Load(10, &th.returnError)
 	stateSourceObject.Load(11, &th.replyError)
+	stateSourceObject.Load(12, &th.lastError)
 	stateSourceObject.AfterLoad(func() { th.afterLoad(ctx) })
 }
 
@@ -902,6 +936,7 @@ func init() {
 	state.Register((*death)(nil))
 	state.Register((*Device)(nil))
 	state.Register((*deviceFD)(nil))
+	state.Register((*extendedError)(nil))
 	state.Register((*handleChunk)(nil))
 	state.Register((*handleTable)(nil))
 	state.Register((*dontFork)(nil))

@@ -77,6 +77,13 @@ func (th *Thread) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 		p.mu.Unlock()
 		return nil
 
+	case binder.BINDER_GET_EXTENDED_ERROR:
+		e := th.takeError()
+		if _, err := e.CopyOut(cc, arg); err != nil {
+			return linuxerr.EFAULT
+		}
+		return nil
+
 	default:
 		return linuxerr.EINVAL
 	}

@@ -29,6 +29,7 @@ func TestIoctlErrors(t *testing.T) {
 		{binder.BINDER_SET_CONTEXT_MGR_EXT, linuxerr.EINVAL},
 		{binder.BINDER_VERSION, linuxerr.EINVAL},
 		{binder.BINDER_ENABLE_ONEWAY_SPAM_DETECTION, linuxerr.EINVAL},
+		{binder.BINDER_GET_EXTENDED_ERROR, linuxerr.EFAULT},
 		{0, linuxerr.EINVAL},
 		{binder.BINDER_VERSION + 1, linuxerr.EINVAL},
 	} {

@@ -77,7 +77,7 @@ type composer struct {
 func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, target list.Arc[*Node], call *Transaction) (list.Arc[*Transaction], *failure) {
 	driver := th.proc.ctx.driver
 	t := &Transaction{
-		debugID:    driver.nextID(),
+		debugID:    m.debugID,
 		code:       m.Code,
 		flags:      m.Flags,
 		reply:      call != nil,

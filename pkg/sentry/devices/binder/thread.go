@@ -81,6 +81,10 @@ type Thread struct {
 	// transaction did that it waits for the reply of.
 	returnError list.Arc[*threadError]
 	replyError  list.Arc[*threadError]
+
+	// lastError is what BINDER_GET_EXTENDED_ERROR answers.
+	// +checklocks:proc.mu
+	lastError extendedError
 }
 
 func newThread(p *Process, id int32) *Thread {
@@ -90,6 +94,7 @@ func newThread(p *Process, id int32) *Thread {
 		id:          id,
 		wake:        make(chan struct{}, 1),
 		needReturn:  true,
+		lastError:   noError(0),
 		returnError: newThreadError(),
 		replyError:  newThreadError(),
 	}

@@ -241,13 +241,19 @@ type message struct {
 
 	// buffersSize is the extra space for scatter-gather, in bytes.
 	buffersSize uint64
+
+	// debugID is the number that the transaction has or, if it fails, would
+	// have had.
+	debugID int32
 }
 
 // call handles BC_TRANSACTION.
 func (th *Thread) call(task Task, uio usermem.IO, m *message) {
+	m.debugID = th.proc.ctx.driver.nextID()
 	if f := th.tryCall(task, uio, m); f != nil {
 		th.proc.mu.Lock()
 		defer th.proc.mu.Unlock()
+		th.lastError = extendedErrorOf(m.debugID, f)
 		th.failLocked(f.br)
 	}
 }
@@ -283,6 +289,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	done := newCompletion(p)
 	defer done.Release(task)
 	p.mu.Lock()
+	th.lastError = noError(m.debugID)
 	if oneWay {
 		th.queueLocked(done.Get())
 	} else {
@@ -404,12 +411,15 @@ func (t *Transaction) queue(th *Thread) *failure {
 // answer handles BC_REPLY.
 func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 	p := th.proc
+	m.debugID = p.ctx.driver.nextID()
 	p.mu.Lock()
 	if !th.stack.Ok() || th.stack.Get().handler() != th {
+		th.lastError = extendedErrorOf(m.debugID, failed(linuxerr.EPROTO))
 		th.failLocked(binder.BR_FAILED_REPLY)
 		p.mu.Unlock()
 		return
 	}
+	th.lastError = noError(m.debugID)
 	held := th.stack.Take()
 	defer held.Release(task)
 	call := held.Get()
@@ -433,6 +443,9 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 	p.mu.Lock()
 	th.failLocked(binder.BR_TRANSACTION_COMPLETE)
 	p.mu.Unlock()
+	if caller != nil {
+		caller.noteError(m.debugID, f)
+	}
 	call.fail(task, f.br)
 }
 

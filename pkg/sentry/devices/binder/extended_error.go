@@ -1,0 +1,60 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/errors"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// extendedError says how a thread's last transaction went: as far as what the
+// thread did itself, or who replied to it. That somebody died is no such error.
+//
+// +stateify savable
+type extendedError struct {
+	// id is the transaction's number: that of the reply, if it's the reply that
+	// failed.
+	id int32
+
+	// command is the return that the failure is answered with, or BR_OK.
+	command uint32
+
+	// param is a negative errno, or zero.
+	param int32
+}
+
+// noError is that transaction id went well, as far as is known.
+func noError(id int32) extendedError { return extendedError{id: id, command: binder.BR_OK} }
+
+// extendedErrorOf is that transaction id failed by f.
+func extendedErrorOf(id int32, f *failure) extendedError {
+	// What is no errno comes from the sentry, and is about its memory.
+	errno := linuxerr.ENOMEM.Errno()
+	if e, ok := f.err.(*errors.Error); ok {
+		errno = e.Errno()
+	}
+	return extendedError{id: id, command: f.br, param: -int32(errno)}
+}
+
+// noteError notes that reply id to th failed by f, unless there's an error that
+// th doesn't know yet.
+func (th *Thread) noteError(id int32, f *failure) {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	if th.lastError.command == binder.BR_OK {
+		th.lastError = extendedErrorOf(id, f)
+	}
+}
+
+// takeError handles BINDER_GET_EXTENDED_ERROR: it returns the last error and
+// forgets it.
+func (th *Thread) takeError() binder.ExtendedError {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	e := th.lastError
+	th.lastError = noError(0)
+	return binder.ExtendedError{ID: uint32(e.id), Command: e.command, Param: e.param}
+}
