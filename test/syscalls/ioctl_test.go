@@ -31,10 +31,14 @@ func TestBadArgument(t *testing.T) {
 		request uintptr
 		want    error
 	}{
-		"BINDER_VERSION":             {binder.BINDER_VERSION, unix.EINVAL},
-		"BINDER_SET_MAX_THREADS":     {binder.BINDER_SET_MAX_THREADS, unix.EINVAL},
-		"BINDER_SET_CONTEXT_MGR_EXT": {binder.BINDER_SET_CONTEXT_MGR_EXT, unix.EINVAL},
-		"BINDER_WRITE_READ":          {binder.BINDER_WRITE_READ, unix.EFAULT},
+		"BINDER_VERSION":                      {binder.BINDER_VERSION, unix.EINVAL},
+		"BINDER_SET_MAX_THREADS":              {binder.BINDER_SET_MAX_THREADS, unix.EINVAL},
+		"BINDER_SET_CONTEXT_MGR_EXT":          {binder.BINDER_SET_CONTEXT_MGR_EXT, unix.EINVAL},
+		"BINDER_WRITE_READ":                   {binder.BINDER_WRITE_READ, unix.EFAULT},
+		"BINDER_GET_NODE_DEBUG_INFO":          {binder.BINDER_GET_NODE_DEBUG_INFO, unix.EFAULT},
+		"BINDER_GET_NODE_INFO_FOR_REF":        {binder.BINDER_GET_NODE_INFO_FOR_REF, unix.EFAULT},
+		"BINDER_GET_EXTENDED_ERROR":           {binder.BINDER_GET_EXTENDED_ERROR, unix.EFAULT},
+		"BINDER_ENABLE_ONEWAY_SPAM_DETECTION": {binder.BINDER_ENABLE_ONEWAY_SPAM_DETECTION, unix.EFAULT},
 	} {
 		for where, addr := range map[string]uintptr{"null": 0, "bad": badAddress, "kernel": 1 << 63} {
 			t.Run(name+" "+where, func(t *testing.T) {
@@ -105,4 +109,19 @@ func TestThreadExit(t *testing.T) {
 //covers:threads
 func TestThreadExitFirst(t *testing.T) {
 	require.NoError(t, newProcess(t).newBareThread().ioctl(binder.BINDER_THREAD_EXIT, 0))
+}
+
+// An answer that cannot be written is an error, too.
+func TestReadOnlyArgument(t *testing.T) {
+	p := newProcess(t)
+	page := p.Must(t, unix.SYS_MMAP, 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON, ^uintptr(0), 0)
+	require.Equal(t, unix.EFAULT, p.ioctl(binder.BINDER_GET_NODE_DEBUG_INFO, page))
+	require.Equal(t, unix.EFAULT, p.ioctl(binder.BINDER_GET_EXTENDED_ERROR, page))
+	require.Equal(t, unix.EPERM, p.ioctl(binder.BINDER_GET_NODE_INFO_FOR_REF, page))
+	manager := newManager(t)
+	page = manager.Must(t, unix.SYS_MMAP, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON, ^uintptr(0), 0)
+	h := p.offer(manager, 0x10)
+	require.NoError(t, manager.WriteMemory(t, page, []byte(words(h))))
+	manager.Must(t, unix.SYS_MPROTECT, page, 4096, unix.PROT_READ)
+	require.Equal(t, unix.EFAULT, manager.ioctl(binder.BINDER_GET_NODE_INFO_FOR_REF, page))
 }

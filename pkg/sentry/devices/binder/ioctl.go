@@ -18,7 +18,7 @@ import (
 // no file description.
 //
 // Errors: those of Linux's driver; EINVAL if request is unknown, or if its
-// argument can't be read or written, but EFAULT for BINDER_WRITE_READ.
+// argument can't be read or written, or EFAULT then, depending on the request.
 func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
 	th := p.thread(task)
 	th.goroutine.Store(goid.Get())
@@ -70,11 +70,35 @@ func (th *Thread) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 	case binder.BINDER_ENABLE_ONEWAY_SPAM_DETECTION:
 		var enable uint32
 		if _, err := primitive.CopyUint32In(cc, arg, &enable); err != nil {
-			return linuxerr.EINVAL
+			return linuxerr.EFAULT
 		}
 		p.mu.Lock()
 		p.oneWaySpamDetection = enable != 0
 		p.mu.Unlock()
+		return nil
+
+	case binder.BINDER_GET_NODE_DEBUG_INFO:
+		var info binder.NodeDebugInfo
+		if _, err := info.CopyIn(cc, arg); err != nil {
+			return linuxerr.EFAULT
+		}
+		info = p.debugInfo(info.Ptr)
+		if _, err := info.CopyOut(cc, arg); err != nil {
+			return linuxerr.EFAULT
+		}
+		return nil
+
+	case binder.BINDER_GET_NODE_INFO_FOR_REF:
+		var info binder.NodeInfoForRef
+		if _, err := info.CopyIn(cc, arg); err != nil {
+			return linuxerr.EFAULT
+		}
+		if err := p.nodeInfoForRef(task, &info); err != nil {
+			return err
+		}
+		if _, err := info.CopyOut(cc, arg); err != nil {
+			return linuxerr.EFAULT
+		}
 		return nil
 
 	case binder.BINDER_GET_EXTENDED_ERROR:

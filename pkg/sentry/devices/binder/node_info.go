@@ -1,0 +1,67 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// debugInfo handles BINDER_GET_NODE_DEBUG_INFO: it describes p's node with the
+// lowest address above ptr, so that an application can visit all that the driver
+// has of its own. The zero value means that there's none.
+func (p *Process) debugInfo(ptr uint64) binder.NodeDebugInfo {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var next *Node
+	for at, held := range p.nodes {
+		if at > ptr && (next == nil || at < next.ptr) {
+			next = held.Get()
+		}
+	}
+	if next == nil {
+		return binder.NodeDebugInfo{}
+	}
+	info := binder.NodeDebugInfo{Ptr: next.ptr, Cookie: next.cookie}
+	if next.hasStrong { // +checklocksignore: next.owner is p.
+		info.HasStrongRef = 1
+	}
+	if next.hasWeak { // +checklocksignore: next.owner is p.
+		info.HasWeakRef = 1
+	}
+	return info
+}
+
+// nodeInfoForRef handles BINDER_GET_NODE_INFO_FOR_REF: it sets info's counts to
+// the references that there are to the node that p knows by info.Handle. The weak
+// ones are only those held for the owner itself, as in Linux.
+//
+// Errors: EINVAL if any other field of info is set, or if p has no strong
+// reference by that handle. EPERM if p is not the context manager.
+func (p *Process) nodeInfoForRef(ctx context.Context, info *binder.NodeInfoForRef) error {
+	if *info != (binder.NodeInfoForRef{Handle: info.Handle}) {
+		return linuxerr.EINVAL
+	}
+	manager := p.ctx.managerNode()
+	isManager := manager.Ok() && manager.Get().owner == p
+	manager.Release(ctx)
+	if !isManager {
+		return linuxerr.EPERM
+	}
+
+	p.refsMu.Lock()
+	defer p.refsMu.Unlock()
+	r := p.refLocked(info.Handle, true)
+	if r == nil {
+		return linuxerr.EINVAL
+	}
+	n := r.node()
+	n.owner.mu.Lock()
+	defer n.owner.mu.Unlock()
+	info.StrongCount = uint32(n.localStrong + n.internalStrong)
+	info.WeakCount = uint32(n.localWeak)
+	return nil
+}
