@@ -125,3 +125,15 @@ func TestReadOnlyArgument(t *testing.T) {
 	manager.Must(t, unix.SYS_MPROTECT, page, 4096, unix.PROT_READ)
 	require.Equal(t, unix.EFAULT, manager.ioctl(binder.BINDER_GET_NODE_INFO_FOR_REF, page))
 }
+
+// The requests about idleness were never more than numbers.
+//
+//covers:version
+func TestIdleRequests(t *testing.T) {
+	p := newProcess(t)
+	for _, request := range []uintptr{binder.BINDER_SET_IDLE_TIMEOUT, binder.BINDER_SET_IDLE_PRIORITY} {
+		for _, arg := range []uintptr{0, badAddress, p.Scratch()} {
+			require.Equal(t, unix.EINVAL, p.ioctl(request, arg))
+		}
+	}
+}

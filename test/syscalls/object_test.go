@@ -274,3 +274,70 @@ func TestManagerNodeIsHandleZero(t *testing.T) {
 	}
 	require.EqualValues(t, want, answer.handle(0))
 }
+
+// A node that is sent as a weak and as a strong object at once is announced
+// once for each, and after those that were announced when it became strong.
+//
+//covers:objects,counts
+func TestWeakAndStrongAtOnce(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		sent  payload
+		want  payload
+		told  []br
+		freed []br
+	}{
+		{
+			"weak, strong", payload{weakNode(0x10, 0), node(0x10, 0)}, payload{weakHandle(1), handle(1)},
+			[]br{brIncrefs(0x10, 0), brAcquire(0x10, 0)},
+			[]br{brRelease(0x10, 0), brDecrefs(0x10, 0)},
+		},
+		{
+			"strong, weak", payload{node(0x10, 0), weakNode(0x10, 0)}, payload{handle(1), weakHandle(1)},
+			[]br{brIncrefs(0x10, 0), brAcquire(0x10, 0)},
+			[]br{brRelease(0x10, 0), brDecrefs(0x10, 0)},
+		},
+		{
+			"weak, other, strong",
+			payload{weakNode(0x10, 0), node(0x30, 0), node(0x10, 0)}, payload{weakHandle(1), handle(2), handle(1)},
+			[]br{brIncrefs(0x30, 0), brAcquire(0x30, 0), brIncrefs(0x10, 0), brAcquire(0x10, 0)},
+			[]br{brRelease(0x30, 0), brDecrefs(0x30, 0), brRelease(0x10, 0), brDecrefs(0x10, 0)},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			manager, client := newManager(t), newProcess(t)
+			client.write(bcTransaction{flags: oneWay, payload: tc.sent})
+			got := manager.expect(brNoop, &message{flags: oneWay, payload: tc.want})
+			client.expect(append(append([]br{brNoop}, tc.told...), brTransactionComplete)...)
+			for _, ptr := range []uint64{0x10, 0x30} {
+				client.write(bcIncrefsDone(ptr, 0), bcAcquireDone(ptr, 0))
+			}
+			manager.write(got.message(t).free())
+			if len(tc.freed) > 2 && differs(t, "it lets go of them in another order") {
+				tc.freed = append(tc.freed[2:], tc.freed[:2]...)
+			}
+			client.expect(append([]br{brNoop}, tc.freed...)...)
+		})
+	}
+}
+
+// A node that others know weakly is announced again when it becomes strong.
+//
+//covers:objects,counts
+func TestWeakThenStrong(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: oneWay, payload: payload{weakNode(0x10, 0x20)}})
+	client.expect(brNoop, brIncrefs(0x10, 0x20), brTransactionComplete)
+	got := manager.expect(brNoop, &message{flags: oneWay, payload: payload{weakHandle(1)}})
+	manager.write(bcIncrefs(1), got.message(t).free())
+	client.write(bcTransaction{flags: oneWay, payload: payload{node(0x10, 0x20)}})
+	client.expect(brNoop, brAcquire(0x10, 0x20), brTransactionComplete)
+	got = manager.expect(brNoop, &message{flags: oneWay, payload: payload{handle(1)}})
+	manager.write(got.message(t).free())
+	client.write(bcIncrefsDone(0x10, 0x20))
+	client.expectNothing()
+	client.write(bcAcquireDone(0x10, 0x20))
+	client.expect(brNoop, brRelease(0x10, 0x20))
+	manager.write(bcDecrefs(1))
+	client.expect(brNoop, brDecrefs(0x10, 0x20))
+}

@@ -317,3 +317,29 @@ func TestReadBufferFaultInTransaction(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, brFailedReply)
 	server.expectNothing()
 }
+
+// What was consumed may be more than there is: then nothing is left to do.
+func TestConsumedBeyondTheEnd(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: binder.TF_ONE_WAY, code: 5})
+	base := server.Scratch()
+	server.startRaw(binder.WriteRead{
+		WriteSize: 4, WriteConsumed: 100, WriteBuffer: badAddress,
+		ReadSize: readSize, ReadBuffer: uint64(base + readOffset),
+	})
+	r := server.finish()
+	require.NoError(t, r.err)
+	require.Equal(t, 100, r.writeConsumed)
+	expect(t, r.returns, brNoop, &message{flags: binder.TF_ONE_WAY, code: 5})
+
+	if isC {
+		return // this driver writes on, over the end of the buffer
+	}
+	client.write(bcTransaction{code: 6})
+	server.write(r.returns.message(t).free())
+	server.startRaw(binder.WriteRead{ReadSize: 8, ReadConsumed: 100, ReadBuffer: uint64(base + readOffset)})
+	r = server.finish()
+	require.NoError(t, r.err)
+	require.Equal(t, 100, r.readConsumed)
+	server.expect(brNoop, &message{code: 6, pid: client.pid()})
+}

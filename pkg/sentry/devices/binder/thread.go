@@ -296,6 +296,9 @@ func (th *Thread) exit(ctx context.Context) {
 	p.mu.Lock()
 	held := p.threads[th.id]
 	delete(p.threads, th.id)
+	// The thread is new at its next read, which doesn't wait. Who waits for it
+	// in epoll_wait(2) has to look again.
+	p.pollers.Notify(waiter.ReadableEvents)
 	p.mu.Unlock()
 	th.release(ctx)
 	held.Release(ctx)

@@ -1,0 +1,165 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//covers:epoll
+package syscalls
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/test/syscalls/remote"
+)
+
+// Work for the process ends the wait of each thread that polls.
+func TestEpollWakesAll(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	second := server.newLooper()
+	ep1, ep2 := server.newEpoll(unix.EPOLLIN), second.newEpoll(unix.EPOLLIN)
+	server.startEpollWait(ep1, -1)
+	second.startEpollWait(ep2, -1)
+	server.AwaitBlocked(t)
+	second.AwaitBlocked(t)
+	client.write(bcTransaction{flags: oneWay})
+	require.EqualValues(t, unix.EPOLLIN, server.finishEpollWait())
+	require.EqualValues(t, unix.EPOLLIN, second.finishEpollWait())
+	second.read()
+	require.Zero(t, server.epollWait(ep1, 0))
+	require.Zero(t, second.epollWait(ep2, 0))
+}
+
+// A thread that polls hears nothing of work that a reader takes.
+//
+//covers:poll,dispatch
+func TestPollBesideReader(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	reader := server.newLooper()
+	server.startPoll(unix.POLLIN, -1)
+	server.AwaitBlocked(t)
+	reader.startRead()
+	client.write(bcTransaction{code: 1})
+	reader.finishExpect(brNoop, &message{code: 1, pid: client.pid()})
+	server.AwaitBlocked(t)
+	reader.write(bcReply{})
+	client.expect(brNoop, brTransactionComplete, &message{reply: true})
+	// It hears of what is left when no reader waits.
+	client.write(bcTransaction{flags: oneWay})
+	require.EqualValues(t, unix.POLLIN, server.finishPoll())
+}
+
+// A close that makes readers return does not end a poll, but the next one says
+// that a read would return.
+//
+//covers:poll,close
+func TestPollFlush(t *testing.T) {
+	p := newProcess(t)
+	other := p.newLooper()
+	p.startPoll(unix.POLLIN, -1)
+	p.AwaitBlocked(t)
+	other.close(int(other.Must(t, unix.SYS_DUP, uintptr(p.fd))))
+	p.AwaitBlocked(t)
+	if differs(t, "see TestFlush") {
+		require.Zero(t, other.poll(unix.POLLIN))
+		return
+	}
+	require.EqualValues(t, unix.POLLIN, other.poll(unix.POLLIN))
+	other.expect(brNoop)
+	require.Zero(t, other.poll(unix.POLLIN))
+}
+
+// A thread that leaves the driver is reported ready: its next read, as that of
+// any thread that is new, would return at once.
+//
+//covers:epoll,threads
+func TestEpollLeave(t *testing.T) {
+	p := newProcess(t)
+	ep := p.newEpoll(unix.EPOLLIN)
+	require.Zero(t, p.epollWait(ep, 0))
+	p.leave()
+	if differs(t, "see TestFirstReadDoesNotBlock") {
+		require.Zero(t, p.epollWait(ep, 0))
+		return
+	}
+	require.EqualValues(t, unix.EPOLLIN, p.epollWait(ep, 0))
+	p.expect(brNoop)
+	require.Zero(t, p.epollWait(ep, 0))
+}
+
+// The epoll descriptor of a thread that has ended works for another.
+func TestEpollOfEndedThread(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	th := server.newLooper()
+	ep := th.newEpoll(unix.EPOLLIN)
+	require.Zero(t, th.epollWait(ep, 0))
+	th.Start(t, unix.SYS_EXIT, 0)
+	eventually(t, "the thread is gone", func() bool { return th.State() == "" })
+	require.Zero(t, server.epollWait(ep, 0))
+	client.write(bcTransaction{flags: oneWay})
+	require.EqualValues(t, unix.EPOLLIN, server.epollWait(ep, 0))
+}
+
+// A process that dies in its poll is none that others wait for.
+//
+//covers:epoll,ends
+func TestDeathWhilePolling(t *testing.T) {
+	for name, start := range map[string]func(p *process){
+		"poll":  func(p *process) { p.startPoll(unix.POLLIN, -1) },
+		"epoll": func(p *process) { p.startEpollWait(p.newEpoll(unix.EPOLLIN|unix.EPOLLET), -1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, client := newManager(t), newProcess(t)
+			client.startWriteRead(bcTransaction{})
+			server.read()
+			start(server)
+			server.AwaitBlocked(t)
+			server.kill()
+			client.finishExpect(brNoop, brTransactionComplete, brDeadReply)
+		})
+	}
+}
+
+// Each device of several in one epoll is reported by itself.
+//
+//covers:epoll,contexts
+func TestEpollTwoDevices(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	other := server.again()
+	ep := server.newEpoll(unix.EPOLLIN)
+	server.addToEpoll(ep, other.fd, unix.EPOLLIN)
+	require.Zero(t, server.epollWait(ep, 0))
+	client.write(bcTransaction{flags: oneWay})
+	require.EqualValues(t, unix.EPOLLIN, server.epollWait(ep, 0))
+	server.read()
+	other.write(bcReply{})
+	if !differs(t, "a failure is nothing to wait for") {
+		require.EqualValues(t, unix.EPOLLIN, server.epollWait(ep, 0))
+	}
+	other.expect(brNoop, brFailedReply)
+	require.Zero(t, server.epollWait(ep, 0))
+}
+
+// addToEpoll makes an epoll descriptor watch fd, too.
+func (th *thread) addToEpoll(ep, fd int, events uint32) {
+	th.t.Helper()
+	*remote.Struct[unix.EpollEvent](th.Scratch()) = unix.EpollEvent{Events: events, Fd: 8}
+	th.Must(th.t, unix.SYS_EPOLL_CTL, uintptr(ep), unix.EPOLL_CTL_ADD, uintptr(fd), th.Scratch())
+}
+
+// A blocked select(2) ends with work.
+//
+//covers:poll
+func TestSelectBlocks(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	set := server.Scratch() + 256
+	b := remote.Bytes(set, 128)
+	clear(b)
+	b[server.fd/8] |= 1 << (server.fd % 8)
+	server.Start(t, unix.SYS_PSELECT6, uintptr(server.fd+1), set, 0, 0, 0, 0)
+	server.AwaitBlocked(t)
+	client.write(bcTransaction{flags: oneWay})
+	n, err := server.Wait(t)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+}
