@@ -48,6 +48,7 @@ const (
 	brFailedReply         = plainReturn(binder.BR_FAILED_REPLY)
 	brSpawnLooper         = plainReturn(binder.BR_SPAWN_LOOPER)
 	brFinished            = plainReturn(binder.BR_FINISHED)
+	brOneWaySpamSuspect   = plainReturn(binder.BR_ONEWAY_SPAM_SUSPECT)
 )
 
 var returnNames = map[uint32]string{

@@ -46,6 +46,11 @@ type buffer struct {
 	// transactions.
 	async bool
 
+	// sender is the process that sent the transaction, and spamSuspect true if
+	// that is suspected to send too many one-way ones. They are set if async is.
+	sender      int32
+	spamSuspect bool
+
 	// clearOnFree is true if the contents are zeroed when the buffer is freed.
 	// It is set by the sender before the buffer is delivered.
 	clearOnFree bool
@@ -120,6 +125,15 @@ type allocator struct {
 	// +checklocks:mu
 	freeAsync uint64
 
+	// asyncShares has what is occupied by one-way transactions, by sender.
+	// +checklocks:mu
+	asyncShares map[int32]asyncShare
+
+	// spamReported is true if a sender was suspected of spam, and there has been
+	// little space since then.
+	// +checklocks:mu
+	spamReported bool
+
 	// present has a bit for each page that the application can see.
 	// +checklocks:mu
 	present bitmap.Bitmap
@@ -172,11 +186,12 @@ func (a *allocator) everMapped() bool {
 }
 
 // allocate returns a buffer for the given numbers of bytes and pins it: the
-// caller must call unpin once it no longer touches the contents.
+// caller must call unpin once it no longer touches the contents. asyncSender is
+// the process that sends, if the transaction is one-way, or zero.
 //
 // Errors: EINVAL if the sizes overflow, ESRCH if the process has no mapping,
 // ENOSPC if there's no room, ENOMEM if the sentry has no memory.
-func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uint64, async bool) (*buffer, error) {
+func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uint64, asyncSender int32) (*buffer, error) {
 	size, ok := bufferSize(dataSize, offsetsSize, extraSize)
 	if !ok {
 		return nil, linuxerr.EINVAL
@@ -187,7 +202,8 @@ func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uin
 		dataSize:    dataSize,
 		offsetsSize: offsetsSize,
 		extraSize:   extraSize,
-		async:       async,
+		async:       asyncSender != 0,
+		sender:      asyncSender,
 	}
 
 	a.mu.Lock()
@@ -195,7 +211,7 @@ func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uin
 	if !a.mapped || a.released {
 		return nil, linuxerr.ESRCH
 	}
-	if async && a.freeAsync < size {
+	if b.async && a.freeAsync < size {
 		return nil, linuxerr.ENOSPC
 	}
 	if a.fr.Length() == 0 {
@@ -208,8 +224,9 @@ func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uin
 	if b.start, ok = a.free.allocate(size); !ok {
 		return nil, linuxerr.ENOSPC
 	}
-	if async {
+	if b.async {
 		a.freeAsync -= size
+		b.spamSuspect = a.noteAsyncLocked(b)
 	}
 	for page, end := pageRange(b.start, size); page < end; page++ {
 		a.present.Add(page)
@@ -279,6 +296,7 @@ func (a *allocator) deallocate(b *buffer) {
 	defer a.mu.Unlock()
 	if b.async {
 		a.freeAsync += b.size
+		a.forgetAsyncLocked(b)
 	}
 	delete(a.buffers, b.start)
 	a.free.release(span{b.start, b.size})

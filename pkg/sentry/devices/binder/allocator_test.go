@@ -38,15 +38,15 @@ func newAllocator(t testing.TB, size uint64) *allocator {
 // mustAllocate returns a buffer that nobody copies to.
 func mustAllocate(t testing.TB, a *allocator, size uint64) *buffer {
 	t.Helper()
-	b, err := a.allocate(1, size, 0, 0, false)
+	b, err := a.allocate(1, size, 0, 0, 0)
 	require.NoError(t, err)
 	a.unpin()
 	return b
 }
 
 // TestAllocatorModel allocates and frees at random. Buffers are where a search
-// of all of the space finds the best fit, and one-way ones take half of it at
-// most.
+// of all of the space finds the best fit, one-way ones take half of it at most,
+// and spam is suspected when a count of all of them says so.
 func TestAllocatorModel(t *testing.T) {
 	const size = 4 * hostarch.PageSize
 	w := newWorld(t)
@@ -56,13 +56,15 @@ func TestAllocatorModel(t *testing.T) {
 	async := uint64(size / 2)
 	var held []*buffer
 	rnd := rand.New(rand.NewPCG(3, 4))
-	full, asyncFull := 0, 0
+	full, asyncFull, suspected := 0, 0, 0
+	reported := false
 	for range 3000 {
 		if rnd.IntN(100) < 60 {
 			data, offsets, extra := rnd.Uint64N(700), rnd.Uint64N(5)*8, rnd.Uint64N(20)
-			oneWay := rnd.IntN(2) == 0
+			sender := rnd.Int32N(3)
+			oneWay := sender != 0
 			n := max(8, (data+7)/8*8+offsets+(extra+7)/8*8)
-			b, err := a.allocate(1, data, offsets, extra, oneWay)
+			b, err := a.allocate(1, data, offsets, extra, sender)
 			if oneWay && n > async {
 				require.Equal(t, linuxerr.ENOSPC, err)
 				asyncFull++
@@ -79,8 +81,23 @@ func TestAllocatorModel(t *testing.T) {
 			require.Equal(t, start, b.start)
 			require.Equal(t, n, b.size)
 			require.Equal(t, hostarch.Addr(testMapAddr+start), a.address(b))
+			suspect := false
 			if oneWay {
 				async -= n
+				buffers, bytes := 0, uint64(0)
+				for _, b := range held {
+					if b.async && b.sender == sender {
+						buffers++
+						bytes += b.size
+					}
+				}
+				low := async < size/10
+				suspect = low && !reported && (buffers > 50 || bytes > size/4)
+				reported = low && (reported || suspect)
+			}
+			require.Equal(t, suspect, b.spamSuspect)
+			if suspect {
+				suspected++
 			}
 			held = append(held, b)
 		} else if len(held) > 0 {
@@ -98,11 +115,12 @@ func TestAllocatorModel(t *testing.T) {
 	}
 	require.NotZero(t, full, "the space was never used up")
 	require.NotZero(t, asyncFull, "the space for one-way calls was never used up")
+	require.NotZero(t, suspected, "nobody was suspected")
 }
 
 func TestBufferLayout(t *testing.T) {
 	a := newAllocator(t, testMapping)
-	b, err := a.allocate(1, 13, 16, 5, false)
+	b, err := a.allocate(1, 13, 16, 5, 0)
 	require.NoError(t, err)
 	a.unpin()
 	require.Equal(t, []uint64{16, 32, 40}, []uint64{b.offsetsStart(), b.extraStart(), b.size})
@@ -115,7 +133,7 @@ func TestBufferLayout(t *testing.T) {
 func TestAllocateErrors(t *testing.T) {
 	ctx := newContext()
 	a := &allocator{mf: testMemory()}
-	_, err := a.allocate(1, 8, 0, 0, false)
+	_, err := a.allocate(1, 8, 0, 0, 0)
 	require.Equal(t, linuxerr.ESRCH, err, "nothing is mapped")
 	require.False(t, a.everMapped())
 
@@ -127,27 +145,27 @@ func TestAllocateErrors(t *testing.T) {
 		{1 << 63, 1 << 63, 0},
 		{math.MaxUint64 - 7, 8, 0},
 	} {
-		_, err := a.allocate(1, sizes[0], sizes[1], sizes[2], false)
+		_, err := a.allocate(1, sizes[0], sizes[1], sizes[2], 0)
 		require.Equal(t, linuxerr.EINVAL, err, "%#x", sizes)
 	}
-	_, err = a.allocate(1, testMapping+1, 0, 0, false)
+	_, err = a.allocate(1, testMapping+1, 0, 0, 0)
 	require.Equal(t, linuxerr.ENOSPC, err)
-	_, err = a.allocate(1, testMapping/2+1, 0, 0, true)
+	_, err = a.allocate(1, testMapping/2+1, 0, 0, 1)
 	require.Equal(t, linuxerr.ENOSPC, err)
 
 	b := mustAllocate(t, a, testMapping)
-	_, err = a.allocate(1, 1, 0, 0, false)
+	_, err = a.allocate(1, 1, 0, 0, 0)
 	require.Equal(t, linuxerr.ENOSPC, err)
 	a.deallocate(b)
 
 	a.setUnmapped()
 	require.True(t, a.everMapped())
-	_, err = a.allocate(1, 8, 0, 0, false)
+	_, err = a.allocate(1, 8, 0, 0, 0)
 	require.Equal(t, linuxerr.ESRCH, err, "nothing is mapped any more")
 
 	a = newAllocator(t, testMapping)
 	a.releaseAll(ctx)
-	_, err = a.allocate(1, 8, 0, 0, false)
+	_, err = a.allocate(1, 8, 0, 0, 0)
 	require.Equal(t, linuxerr.ESRCH, err, "the device is closed")
 }
 
@@ -164,7 +182,7 @@ func TestMapOnce(t *testing.T) {
 
 func TestMappingIsClamped(t *testing.T) {
 	a := newAllocator(t, 2*maxMappingSize)
-	_, err := a.allocate(1, maxMappingSize+1, 0, 0, false)
+	_, err := a.allocate(1, maxMappingSize+1, 0, 0, 0)
 	require.Equal(t, linuxerr.ENOSPC, err)
 	mustAllocate(t, a, maxMappingSize)
 	_, err = a.translate(pages(maxMappingSize/hostarch.PageSize, 1), pages(0, 2048))
@@ -183,7 +201,7 @@ func TestMappingChanges(t *testing.T) {
 	require.NoError(t, a.CopyMapping(ctx, nil, old, at(0x10000, testMapping), 0, false))
 	require.NoError(t, a.InvalidateUnsavable(ctx))
 	a.RemoveMapping(ctx, nil, at(testMapAddr, hostarch.PageSize), 0, false)
-	_, err := a.alloc.allocate(1, 8, 0, 0, false)
+	_, err := a.alloc.allocate(1, 8, 0, 0, 0)
 	require.Equal(t, linuxerr.ESRCH, err)
 }
 
@@ -275,9 +293,9 @@ func TestWhoFreesBuffers(t *testing.T) {
 // TestPins closes the device while two senders copy.
 func TestPins(t *testing.T) {
 	a := newAllocator(t, testMapping)
-	first, err := a.allocate(1, 8, 0, 0, false)
+	first, err := a.allocate(1, 8, 0, 0, 0)
 	require.NoError(t, err)
-	second, err := a.allocate(1, 8, 0, 0, false)
+	second, err := a.allocate(1, 8, 0, 0, 0)
 	require.NoError(t, err)
 	a.releaseAll(newContext())
 

@@ -20,6 +20,8 @@ func (b *buffer) StateFields() []string {
 		"offsetsSize",
 		"extraSize",
 		"async",
+		"sender",
+		"spamSuspect",
 		"clearOnFree",
 		"targetNode",
 		"allowUserFree",
@@ -38,9 +40,11 @@ func (b *buffer) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(4, &b.offsetsSize)
 	stateSinkObject.Save(5, &b.extraSize)
 	stateSinkObject.Save(6, &b.async)
-	stateSinkObject.Save(7, &b.clearOnFree)
-	stateSinkObject.Save(8, &b.targetNode)
-	stateSinkObject.Save(9, &b.allowUserFree)
+	stateSinkObject.Save(7, &b.sender)
+	stateSinkObject.Save(8, &b.spamSuspect)
+	stateSinkObject.Save(9, &b.clearOnFree)
+	stateSinkObject.Save(10, &b.targetNode)
+	stateSinkObject.Save(11, &b.allowUserFree)
 }
 
 func (b *buffer) afterLoad(context.Context) {}
@@ -54,9 +58,11 @@ func (b *buffer) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(4, &b.offsetsSize)
 	stateSourceObject.Load(5, &b.extraSize)
 	stateSourceObject.Load(6, &b.async)
-	stateSourceObject.Load(7, &b.clearOnFree)
-	stateSourceObject.Load(8, &b.targetNode)
-	stateSourceObject.Load(9, &b.allowUserFree)
+	stateSourceObject.Load(7, &b.sender)
+	stateSourceObject.Load(8, &b.spamSuspect)
+	stateSourceObject.Load(9, &b.clearOnFree)
+	stateSourceObject.Load(10, &b.targetNode)
+	stateSourceObject.Load(11, &b.allowUserFree)
 }
 
 func (a *allocator) StateTypeName() string {
@@ -74,6 +80,8 @@ func (a *allocator) StateFields() []string {
 		"pins",
 		"buffers",
 		"freeAsync",
+		"asyncShares",
+		"spamReported",
 		"present",
 	}
 }
@@ -92,7 +100,9 @@ func (a *allocator) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(6, &a.pins)
 	stateSinkObject.Save(7, &a.buffers)
 	stateSinkObject.Save(8, &a.freeAsync)
-	stateSinkObject.Save(9, &a.present)
+	stateSinkObject.Save(9, &a.asyncShares)
+	stateSinkObject.Save(10, &a.spamReported)
+	stateSinkObject.Save(11, &a.present)
 }
 
 // +checklocksignore
@@ -106,7 +116,9 @@ func (a *allocator) StateLoad(ctx context.Context, stateSourceObject state.Sourc
 	stateSourceObject.Load(6, &a.pins)
 	stateSourceObject.Load(7, &a.buffers)
 	stateSourceObject.Load(8, &a.freeAsync)
-	stateSourceObject.Load(9, &a.present)
+	stateSourceObject.Load(9, &a.asyncShares)
+	stateSourceObject.Load(10, &a.spamReported)
+	stateSourceObject.Load(11, &a.present)
 	stateSourceObject.AfterLoad(func() { a.afterLoad(ctx) })
 }
 
@@ -630,6 +642,34 @@ func (r *Ref) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(8, &r.death)
 }
 
+func (a *asyncShare) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.asyncShare"
+}
+
+func (a *asyncShare) StateFields() []string {
+	return []string{
+		"buffers",
+		"bytes",
+	}
+}
+
+func (a *asyncShare) beforeSave() {}
+
+// +checklocksignore
+func (a *asyncShare) StateSave(stateSinkObject state.Sink) {
+	a.beforeSave()
+	stateSinkObject.Save(0, &a.buffers)
+	stateSinkObject.Save(1, &a.bytes)
+}
+
+func (a *asyncShare) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (a *asyncShare) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &a.buffers)
+	stateSourceObject.Load(1, &a.bytes)
+}
+
 func (o *objectCounter) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.objectCounter"
 }
@@ -853,6 +893,7 @@ func (c *completion) StateFields() []string {
 		"Count",
 		"workItem",
 		"proc",
+		"spamSuspect",
 	}
 }
 
@@ -864,6 +905,7 @@ func (c *completion) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(0, &c.Count)
 	stateSinkObject.Save(1, &c.workItem)
 	stateSinkObject.Save(2, &c.proc)
+	stateSinkObject.Save(3, &c.spamSuspect)
 }
 
 func (c *completion) afterLoad(context.Context) {}
@@ -873,6 +915,7 @@ func (c *completion) StateLoad(ctx context.Context, stateSourceObject state.Sour
 	stateSourceObject.Load(0, &c.Count)
 	stateSourceObject.Load(1, &c.workItem)
 	stateSourceObject.Load(2, &c.proc)
+	stateSourceObject.Load(3, &c.spamSuspect)
 }
 
 func (i *workItem) StateTypeName() string {
@@ -944,6 +987,7 @@ func init() {
 	state.Register((*sentFile)(nil))
 	state.Register((*Process)(nil))
 	state.Register((*Ref)(nil))
+	state.Register((*asyncShare)(nil))
 	state.Register((*objectCounter)(nil))
 	state.Register((*stats)(nil))
 	state.Register((*Thread)(nil))

@@ -368,6 +368,9 @@ func (th *thread) Block(c <-chan struct{}) error {
 // ThreadID implements Task.ThreadID.
 func (th *thread) ThreadID() int32 { return th.id }
 
+// ProcessID implements Task.ProcessID.
+func (th *thread) ProcessID() int32 { return th.pid }
+
 // PIDOf implements Task.PIDOf.
 func (th *thread) PIDOf(proc *Process) int32 { return proc.pid }
 

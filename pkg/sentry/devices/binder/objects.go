@@ -96,9 +96,13 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 	} else {
 		c.filesAllowed = call.flags&binder.TF_ACCEPT_FDS != 0
 	}
+	var asyncSender int32
+	if t.oneWay() {
+		asyncSender = task.ProcessID()
+	}
 	var err error = linuxerr.EINVAL
 	if extra >= m.buffersSize {
-		t.buffer, err = to.alloc.allocate(t.debugID, m.DataSize, m.OffsetsSize, extra, t.oneWay())
+		t.buffer, err = to.alloc.allocate(t.debugID, m.DataSize, m.OffsetsSize, extra, asyncSender)
 	}
 	if err != nil {
 		if n := target.Get(); n != nil {

@@ -62,6 +62,9 @@ func (s *stormThread) Block(c <-chan struct{}) error {
 // ThreadID implements Task.ThreadID.
 func (s *stormThread) ThreadID() int32 { return s.id }
 
+// ProcessID implements Task.ProcessID.
+func (s *stormThread) ProcessID() int32 { return s.p.pid }
+
 // PIDOf implements Task.PIDOf.
 func (s *stormThread) PIDOf(proc *Process) int32 { return proc.pid }
 

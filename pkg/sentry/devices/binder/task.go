@@ -21,6 +21,10 @@ type Task interface {
 	// ThreadID identifies the caller among all live threads of the sandbox.
 	ThreadID() int32
 
+	// ProcessID identifies the caller's process among all of the sandbox. It is
+	// never zero.
+	ProcessID() int32
+
 	// PIDOf returns the thread group ID of the process that opened proc, as the
 	// caller's PID namespace sees it, or zero if it does not.
 	PIDOf(proc *Process) int32
@@ -53,6 +57,9 @@ type kernelTask struct {
 func (t kernelTask) ThreadID() int32 {
 	return int32(t.PIDNamespace().Root().IDOfTask(t.Task))
 }
+
+// ProcessID implements Task.ProcessID.
+func (t kernelTask) ProcessID() int32 { return int32(t.TGIDInRoot()) }
 
 // PIDOf implements Task.PIDOf.
 func (t kernelTask) PIDOf(proc *Process) int32 {

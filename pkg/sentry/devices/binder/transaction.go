@@ -287,6 +287,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	defer t.to.alloc.unpin()
 
 	done := newCompletion(p)
+	done.Get().spamSuspect = t.buffer.spamSuspect
 	defer done.Release(task)
 	p.mu.Lock()
 	th.lastError = noError(m.debugID)
@@ -500,6 +501,9 @@ type completion struct {
 	workItem
 
 	proc *Process
+
+	// spamSuspect is true if the sender is suspected to send too much.
+	spamSuspect bool
 }
 
 func newCompletion(p *Process) list.Arc[*completion] {
@@ -515,8 +519,14 @@ func (c *completion) Destroy(context.Context) { c.proc.stats().deleted(objectTra
 func (c *completion) cancel(context.Context) {}
 
 // take implements work.take.
-func (c *completion) take(context.Context, *Thread) delivery {
+//
+// +checklocks:th.proc.mu
+func (c *completion) take(_ context.Context, th *Thread) delivery {
 	var d delivery
-	d.add(binder.BR_TRANSACTION_COMPLETE)
+	if c.spamSuspect && th.proc.oneWaySpamDetection {
+		d.add(binder.BR_ONEWAY_SPAM_SUSPECT)
+	} else {
+		d.add(binder.BR_TRANSACTION_COMPLETE)
+	}
 	return d
 }

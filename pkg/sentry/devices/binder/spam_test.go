@@ -1,0 +1,53 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// TestSpam: who sends too much is told, if it wants to be when it reads that its
+// transaction was sent; the space that it has is known after a restore as well.
+func TestSpam(t *testing.T) {
+	w := newWorld(t)
+	manager, client := w.newManager(), w.newApp()
+	const size = testMapping / 16
+	send := func(th *thread, want uint32) {
+		t.Helper()
+		th.write(th.call(0, binder.TF_ONE_WAY, parcel(string(make([]byte, size)))))
+		th.expect(want)
+	}
+	require.NoError(t, client.ioctlUint32(binder.BINDER_ENABLE_ONEWAY_SPAM_DETECTION, 1))
+	for range 6 {
+		send(client, binder.BR_TRANSACTION_COMPLETE)
+	}
+	restored := w.restore()
+	twin := *client
+	twin.app = restored.apps[1]
+	for _, th := range []*thread{client, &twin} {
+		send(th, binder.BR_ONEWAY_SPAM_SUSPECT)
+		send(th, binder.BR_TRANSACTION_COMPLETE)
+	}
+	for range 8 {
+		manager.takeCall()
+	}
+	require.Empty(t, manager.state().proc.alloc.shares())
+	for range 6 {
+		send(client, binder.BR_TRANSACTION_COMPLETE)
+	}
+	client.write(client.call(0, binder.TF_ONE_WAY, parcel(string(make([]byte, size)))))
+	require.NoError(t, client.ioctlUint32(binder.BINDER_ENABLE_ONEWAY_SPAM_DETECTION, 0))
+	client.expect(binder.BR_TRANSACTION_COMPLETE)
+}
+
+// shares returns what the senders of one-way transactions have of a.
+func (a *allocator) shares() map[int32]asyncShare {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.asyncShares
+}
