@@ -24,6 +24,7 @@ func (b *buffer) StateFields() []string {
 		"spamSuspect",
 		"clearOnFree",
 		"targetNode",
+		"fileArrays",
 		"allowUserFree",
 	}
 }
@@ -40,11 +41,18 @@ func (b *buffer) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(4, &b.offsetsSize)
 	stateSinkObject.Save(5, &b.extraSize)
 	stateSinkObject.Save(6, &b.async)
+<<<<<<< HEAD
 	stateSinkObject.Save(7, &b.sender)
 	stateSinkObject.Save(8, &b.spamSuspect)
 	stateSinkObject.Save(9, &b.clearOnFree)
 	stateSinkObject.Save(10, &b.targetNode)
 	stateSinkObject.Save(11, &b.allowUserFree)
+=======
+	stateSinkObject.Save(7, &b.clearOnFree)
+	stateSinkObject.Save(8, &b.targetNode)
+	stateSinkObject.Save(9, &b.fileArrays)
+	stateSinkObject.Save(10, &b.allowUserFree)
+>>>>>>> e66a22b (binder: scatter-gather)
 }
 
 func (b *buffer) afterLoad(context.Context) {}
@@ -58,11 +66,18 @@ func (b *buffer) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(4, &b.offsetsSize)
 	stateSourceObject.Load(5, &b.extraSize)
 	stateSourceObject.Load(6, &b.async)
+<<<<<<< HEAD
 	stateSourceObject.Load(7, &b.sender)
 	stateSourceObject.Load(8, &b.spamSuspect)
 	stateSourceObject.Load(9, &b.clearOnFree)
 	stateSourceObject.Load(10, &b.targetNode)
 	stateSourceObject.Load(11, &b.allowUserFree)
+=======
+	stateSourceObject.Load(7, &b.clearOnFree)
+	stateSourceObject.Load(8, &b.targetNode)
+	stateSourceObject.Load(9, &b.fileArrays)
+	stateSourceObject.Load(10, &b.allowUserFree)
+>>>>>>> e66a22b (binder: scatter-gather)
 }
 
 func (a *allocator) StateTypeName() string {
@@ -642,6 +657,7 @@ func (r *Ref) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(8, &r.death)
 }
 
+<<<<<<< HEAD
 func (a *asyncShare) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.asyncShare"
 }
@@ -668,6 +684,34 @@ func (a *asyncShare) afterLoad(context.Context) {}
 func (a *asyncShare) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &a.buffers)
 	stateSourceObject.Load(1, &a.bytes)
+=======
+func (f *fileArray) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.fileArray"
+}
+
+func (f *fileArray) StateFields() []string {
+	return []string{
+		"start",
+		"n",
+	}
+}
+
+func (f *fileArray) beforeSave() {}
+
+// +checklocksignore
+func (f *fileArray) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
+	stateSinkObject.Save(0, &f.start)
+	stateSinkObject.Save(1, &f.n)
+}
+
+func (f *fileArray) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (f *fileArray) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.start)
+	stateSourceObject.Load(1, &f.n)
+>>>>>>> e66a22b (binder: scatter-gather)
 }
 
 func (o *objectCounter) StateTypeName() string {
@@ -987,7 +1031,11 @@ func init() {
 	state.Register((*sentFile)(nil))
 	state.Register((*Process)(nil))
 	state.Register((*Ref)(nil))
+<<<<<<< HEAD
 	state.Register((*asyncShare)(nil))
+=======
+	state.Register((*fileArray)(nil))
+>>>>>>> e66a22b (binder: scatter-gather)
 	state.Register((*objectCounter)(nil))
 	state.Register((*stats)(nil))
 	state.Register((*Thread)(nil))

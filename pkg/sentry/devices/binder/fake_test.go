@@ -405,6 +405,14 @@ func (th *thread) InstallFiles(files []*vfs.FileDescription) ([]int32, error) {
 	return fds, nil
 }
 
+// CloseFile implements Task.CloseFile.
+func (th *thread) CloseFile(fd int32) {
+	if th.files[fd] != nil {
+		_ = th.files[fd].OnClose(th)
+		th.closeFile(fd)
+	}
+}
+
 // ioctl makes an ioctl that does not sleep.
 func (th *thread) ioctl(request uint32, arg hostarch.Addr) error {
 	err := th.app.Process.ioctl(th, &th.mem, request, arg, true)

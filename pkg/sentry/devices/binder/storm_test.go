@@ -85,6 +85,9 @@ func (s *stormThread) InstallFiles([]*vfs.FileDescription) ([]int32, error) {
 	return nil, errInterrupted
 }
 
+// CloseFile implements Task.CloseFile.
+func (s *stormThread) CloseFile(int32) {}
+
 func (s *stormThread) oneIn(n int) bool { return s.random.Intn(n) == 0 }
 
 // handle returns a handle that the thread may have.

@@ -46,6 +46,10 @@ type Task interface {
 	// InstallFiles installs files, close-on-exec, at the lowest free
 	// descriptors of the caller: all or none. It takes its own references.
 	InstallFiles(files []*vfs.FileDescription) ([]int32, error)
+
+	// CloseFile closes the caller's file fd, if there's one. No lock may be
+	// held: the file may be a binder device.
+	CloseFile(fd int32)
 }
 
 // kernelTask implements Task by a kernel.Task.
@@ -84,4 +88,14 @@ func (t kernelTask) SignalPending() bool {
 // InstallFiles implements Task.InstallFiles.
 func (t kernelTask) InstallFiles(files []*vfs.FileDescription) ([]int32, error) {
 	return t.NewFDs(0, files, kernel.FDFlags{CloseOnExec: true})
+}
+
+// CloseFile implements Task.CloseFile.
+func (t kernelTask) CloseFile(fd int32) {
+	file := t.FDTable().Remove(t, fd)
+	if file == nil {
+		return
+	}
+	defer file.DecRef(t)
+	_ = file.OnClose(t) // Nobody is there to hear of an error.
 }
