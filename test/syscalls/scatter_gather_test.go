@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //covers:scatter-gather,pointers
-
 package syscalls
 
 import (

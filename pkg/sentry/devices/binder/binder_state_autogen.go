@@ -41,18 +41,12 @@ func (b *buffer) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(4, &b.offsetsSize)
 	stateSinkObject.Save(5, &b.extraSize)
 	stateSinkObject.Save(6, &b.async)
-<<<<<<< HEAD
 	stateSinkObject.Save(7, &b.sender)
 	stateSinkObject.Save(8, &b.spamSuspect)
 	stateSinkObject.Save(9, &b.clearOnFree)
 	stateSinkObject.Save(10, &b.targetNode)
-	stateSinkObject.Save(11, &b.allowUserFree)
-=======
-	stateSinkObject.Save(7, &b.clearOnFree)
-	stateSinkObject.Save(8, &b.targetNode)
-	stateSinkObject.Save(9, &b.fileArrays)
-	stateSinkObject.Save(10, &b.allowUserFree)
->>>>>>> e66a22b (binder: scatter-gather)
+	stateSinkObject.Save(11, &b.fileArrays)
+	stateSinkObject.Save(12, &b.allowUserFree)
 }
 
 func (b *buffer) afterLoad(context.Context) {}
@@ -66,18 +60,12 @@ func (b *buffer) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(4, &b.offsetsSize)
 	stateSourceObject.Load(5, &b.extraSize)
 	stateSourceObject.Load(6, &b.async)
-<<<<<<< HEAD
 	stateSourceObject.Load(7, &b.sender)
 	stateSourceObject.Load(8, &b.spamSuspect)
 	stateSourceObject.Load(9, &b.clearOnFree)
 	stateSourceObject.Load(10, &b.targetNode)
-	stateSourceObject.Load(11, &b.allowUserFree)
-=======
-	stateSourceObject.Load(7, &b.clearOnFree)
-	stateSourceObject.Load(8, &b.targetNode)
-	stateSourceObject.Load(9, &b.fileArrays)
-	stateSourceObject.Load(10, &b.allowUserFree)
->>>>>>> e66a22b (binder: scatter-gather)
+	stateSourceObject.Load(11, &b.fileArrays)
+	stateSourceObject.Load(12, &b.allowUserFree)
 }
 
 func (a *allocator) StateTypeName() string {
@@ -657,34 +645,6 @@ func (r *Ref) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(8, &r.death)
 }
 
-<<<<<<< HEAD
-func (a *asyncShare) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.asyncShare"
-}
-
-func (a *asyncShare) StateFields() []string {
-	return []string{
-		"buffers",
-		"bytes",
-	}
-}
-
-func (a *asyncShare) beforeSave() {}
-
-// +checklocksignore
-func (a *asyncShare) StateSave(stateSinkObject state.Sink) {
-	a.beforeSave()
-	stateSinkObject.Save(0, &a.buffers)
-	stateSinkObject.Save(1, &a.bytes)
-}
-
-func (a *asyncShare) afterLoad(context.Context) {}
-
-// +checklocksignore
-func (a *asyncShare) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &a.buffers)
-	stateSourceObject.Load(1, &a.bytes)
-=======
 func (f *fileArray) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.fileArray"
 }
@@ -711,7 +671,34 @@ func (f *fileArray) afterLoad(context.Context) {}
 func (f *fileArray) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &f.start)
 	stateSourceObject.Load(1, &f.n)
->>>>>>> e66a22b (binder: scatter-gather)
+}
+
+func (a *asyncShare) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.asyncShare"
+}
+
+func (a *asyncShare) StateFields() []string {
+	return []string{
+		"buffers",
+		"bytes",
+	}
+}
+
+func (a *asyncShare) beforeSave() {}
+
+// +checklocksignore
+func (a *asyncShare) StateSave(stateSinkObject state.Sink) {
+	a.beforeSave()
+	stateSinkObject.Save(0, &a.buffers)
+	stateSinkObject.Save(1, &a.bytes)
+}
+
+func (a *asyncShare) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (a *asyncShare) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &a.buffers)
+	stateSourceObject.Load(1, &a.bytes)
 }
 
 func (o *objectCounter) StateTypeName() string {
@@ -1031,11 +1018,8 @@ func init() {
 	state.Register((*sentFile)(nil))
 	state.Register((*Process)(nil))
 	state.Register((*Ref)(nil))
-<<<<<<< HEAD
-	state.Register((*asyncShare)(nil))
-=======
 	state.Register((*fileArray)(nil))
->>>>>>> e66a22b (binder: scatter-gather)
+	state.Register((*asyncShare)(nil))
 	state.Register((*objectCounter)(nil))
 	state.Register((*stats)(nil))
 	state.Register((*Thread)(nil))
