@@ -4,6 +4,7 @@
 package binder
 
 import (
+	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
@@ -40,7 +41,8 @@ type Task interface {
 	// and resumes its system call as if nothing had happened.
 	SignalPending() bool
 
-	// GetFile returns a reference on the caller's file fd, or nil.
+	// GetFile returns a reference on the caller's file fd, or nil if there is none
+	// or it was opened with O_PATH.
 	GetFile(fd int32) *vfs.FileDescription
 
 	// InstallFiles installs files, close-on-exec, at the lowest free
@@ -83,6 +85,16 @@ func (t kernelTask) EffectiveKUID() auth.KUID {
 // SignalPending implements Task.SignalPending.
 func (t kernelTask) SignalPending() bool {
 	return t.PendingSignals()&^t.SignalMask() != 0
+}
+
+// GetFile implements Task.GetFile.
+func (t kernelTask) GetFile(fd int32) *vfs.FileDescription {
+	file := t.Task.GetFile(fd)
+	if file != nil && file.StatusFlags()&linux.O_PATH != 0 {
+		file.DecRef(t)
+		return nil
+	}
+	return file
 }
 
 // InstallFiles implements Task.InstallFiles.
