@@ -47,6 +47,7 @@ func (d *Device) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.Dentry, opt
 		return nil, err
 	}
 	fd.proc = d.ctx.open(t.ThreadGroup(), int32(t.TGIDInRoot()), pgalloc.MemoryFileFromContext(ctx))
+	fd.proc.defaultNice = t.Niceness()
 	return &fd.vfsfd, nil
 }
 

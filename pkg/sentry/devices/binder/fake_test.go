@@ -313,7 +313,8 @@ var errInterrupted = errors.New("interrupted")
 type thread struct {
 	context.Context
 	*app
-	id int32
+	id   int32
+	nice int
 
 	// onBlock is called when the thread would sleep. If there's a reason to wake
 	// up afterwards, it goes on; if not, it is interrupted: by a signal if
@@ -379,6 +380,12 @@ func (th *thread) UIDOf(kuid auth.KUID) auth.UID { return auth.UID(kuid) }
 
 // EffectiveKUID implements Task.EffectiveKUID.
 func (th *thread) EffectiveKUID() auth.KUID { return th.euid }
+
+// Niceness implements Task.Niceness.
+func (th *thread) Niceness() int { return th.nice }
+
+// SetNiceness implements Task.SetNiceness.
+func (th *thread) SetNiceness(n int) { th.nice = n }
 
 // SignalPending implements Task.SignalPending.
 func (th *thread) SignalPending() bool { return th.signaled }

@@ -88,6 +88,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 		reply:      call != nil,
 		fromProc:   th.proc,
 		senderEUID: task.EffectiveKUID(),
+		nice:       task.Niceness(),
 		to:         to,
 	}
 	c := composer{task: task, uio: uio, th: th, m: m, t: t}

@@ -68,6 +68,12 @@ func (s *stormThread) ProcessID() int32 { return s.p.pid }
 // PIDOf implements Task.PIDOf.
 func (s *stormThread) PIDOf(proc *Process) int32 { return proc.pid }
 
+// Niceness implements Task.Niceness.
+func (s *stormThread) Niceness() int { return 0 }
+
+// SetNiceness implements Task.SetNiceness.
+func (s *stormThread) SetNiceness(int) {}
+
 // UIDOf implements Task.UIDOf.
 func (s *stormThread) UIDOf(kuid auth.KUID) auth.UID { return auth.UID(kuid) }
 

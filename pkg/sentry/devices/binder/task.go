@@ -8,6 +8,7 @@ import (
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/pkg/sentry/limits"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 )
 
@@ -35,6 +36,13 @@ type Task interface {
 
 	// EffectiveKUID returns the caller's effective user ID.
 	EffectiveKUID() auth.KUID
+
+	// Niceness returns the caller's nice value, from -20 to 19.
+	Niceness() int
+
+	// SetNiceness makes n the caller's nice value, or as close to it as it may
+	// have.
+	SetNiceness(n int)
 
 	// SignalPending returns whether a signal awaits delivery to the caller. A
 	// caller that is interrupted without one is being checkpointed or stopped,
@@ -80,6 +88,13 @@ func (t kernelTask) UIDOf(kuid auth.KUID) auth.UID {
 // EffectiveKUID implements Task.EffectiveKUID.
 func (t kernelTask) EffectiveKUID() auth.KUID {
 	return t.Credentials().EffectiveKUID
+}
+
+// SetNiceness implements Task.SetNiceness.
+func (t kernelTask) SetNiceness(n int) {
+	if n, ok := permittedNice(n, t.Limits().Get(limits.Nice).Cur, t.HasRootCapability(linux.CAP_SYS_NICE)); ok {
+		t.Task.SetNiceness(n)
+	}
 }
 
 // SignalPending implements Task.SignalPending.
