@@ -151,6 +151,40 @@ func TestContexts(t *testing.T) {
 	}
 }
 
+// One process can be the manager of all of them, and its nodes, though at the
+// same addresses, are nodes apart.
+//
+//covers:contexts
+func TestManagerOfAllContexts(t *testing.T) {
+	server := newBareProcess(t)
+	for i, device := range devices {
+		server.connect(device)
+		server.becomeManager()
+		client := newBareProcess(t)
+		client.connect(device)
+		require.EqualValues(t, 1, server.give(client, 0x10, uint64(i)))
+		client.write(bcTransaction{handle: 1, code: uint32(i), flags: oneWay})
+		server.expect(brNoop, &message{ptr: 0x10, cookie: uint64(i), code: uint32(i), flags: oneWay})
+	}
+}
+
+// A device's handles mean nothing to another device.
+//
+//covers:contexts,handles
+func TestHandleOfAnotherContext(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	h := server.give(client, 0x10, 0)
+	other := newBareProcess(t)
+	other.connect("/dev/hwbinder")
+	other.becomeManager()
+	client.connect("/dev/hwbinder")
+	client.write(bcTransaction{handle: h})
+	client.expect(brNoop, brFailedReply)
+	client.write(bcTransaction{flags: oneWay, payload: payload{handle(h)}})
+	client.expect(brNoop, brFailedReply)
+	other.expectNothing()
+}
+
 // A context without a manager has no handle 0.
 //
 //covers:contexts,failures
