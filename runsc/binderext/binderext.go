@@ -88,7 +88,7 @@ func (Extension) Register(_ context.Context, vfsObj *vfs.VirtualFilesystem, spec
 	if err := driver.RegisterDevices(vfsObj, names, secctx); err != nil {
 		return err
 	}
-	return binderfs.Register(vfsObj, driver)
+	return binderfs.Register(vfsObj, driver, secctx)
 }
 
 // MountOptions implements the optional interface of package extension by which a
