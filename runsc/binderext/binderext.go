@@ -16,6 +16,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 
 	"sentrybinder/pkg/sentry/devices/binder"
@@ -66,7 +67,7 @@ func (Extension) ValidateSpec(spec *specs.Spec) error {
 }
 
 // Register implements extension.Extension.Register.
-func (Extension) Register(_ context.Context, vfsObj *vfs.VirtualFilesystem, spec *specs.Spec) error {
+func (Extension) Register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, spec *specs.Spec) error {
 	names, err := devices(spec)
 	if err != nil {
 		return err
@@ -84,11 +85,11 @@ func (Extension) Register(_ context.Context, vfsObj *vfs.VirtualFilesystem, spec
 	}); err != nil {
 		return err
 	}
-	driver := binder.NewDriver()
+	driver := binder.NewDriver(kernel.KernelFromContext(ctx).Timekeeper())
 	if err := driver.RegisterDevices(vfsObj, names, secctx); err != nil {
 		return err
 	}
-	return binderfs.Register(vfsObj, driver, secctx)
+	return binderfs.Register(vfsObj, driver)
 }
 
 // MountOptions implements the optional interface of package extension by which a

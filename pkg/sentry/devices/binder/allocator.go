@@ -27,8 +27,7 @@ const minBufferSize = 8
 
 // buffer is a piece of the mapping of the process that receives a transaction.
 // It holds, in this order and each aligned to 8 bytes: the data, the offsets of
-// the objects in the data, and extra space: for the blocks of scatter-gather, and
-// for the security context.
+// the objects in the data, and extra space (for the security context).
 //
 // The fields without a comment on locking are immutable.
 //
@@ -61,11 +60,6 @@ type buffer struct {
 	// sender before the transaction is queued.
 	targetNode list.Arc[*Node]
 
-	// fileArrays has where the descriptors are that the receiver closes by
-	// freeing the buffer. It is set by the sender before the transaction is
-	// queued.
-	fileArrays []fileArray
-
 	// allowUserFree is true once the receiver knows the buffer, and until it
 	// frees it. It is protected by allocator.mu.
 	allowUserFree bool
@@ -83,14 +77,27 @@ func (b *buffer) extraStart() uint64 { return b.offsetsStart() + (b.offsetsSize+
 //
 // The memory is one range of the sentry's MemoryFile. The file is sparse: a
 // page costs host memory only once it was written. The application sees a page
-// once a buffer has been placed on it, and gets SIGBUS for the others.
+// once a buffer has been placed on it, and gets SIGBUS for the others. When no
+// buffer has been on a page for a while, its memory goes back to the host; see
+// reclaimer.
 //
 // +stateify savable
 type allocator struct {
+	// spaceMu is held while memory goes back to the host. The mapping neither
+	// comes nor goes then.
+	spaceMu sync.Mutex `state:"nosave"`
+
+	// space is where the mapping is, as long as it's there.
+	// +checklocks:spaceMu
+	space memmap.MappingSpace
+
 	mu sync.Mutex `state:"nosave"`
 
 	// mf is where fr lies.
 	mf *pgalloc.MemoryFile `state:"nosave"`
+
+	// reclaim is told when pages become free.
+	reclaim *reclaimer
 
 	// fr is the memory behind the mapping, allocated with the first buffer.
 	// +checklocks:mu
@@ -101,10 +108,6 @@ type allocator struct {
 	// the mapping goes.
 	// +checklocks:mu
 	size uint64
-
-	// space is where the mapping is, as long as it's there.
-	// +checklocks:mu
-	space memmap.MappingSpace
 
 	// start is the address of the mapping in the process.
 	// +checklocks:mu
@@ -144,6 +147,15 @@ type allocator struct {
 	// +checklocks:mu
 	present bitmap.Bitmap
 
+	// recent has a bit for each page that a buffer was on which was freed
+	// since the last call of age.
+	// +checklocks:mu
+	recent bitmap.Bitmap `state:"nosave"`
+
+	// candidate is true if age will be called. It is if recent has bits.
+	// +checklocks:mu
+	candidate bool `state:"nosave"`
+
 	// free is the space that buffers leaves.
 	// +checklocks:mu
 	free freeSpans `state:"nosave"`
@@ -155,6 +167,8 @@ type allocator struct {
 // space than that time: the process forks before the mapping could be marked as
 // not to be inherited.
 func (a *allocator) setMapped(ms memmap.MappingSpace, ar hostarch.AddrRange) error {
+	a.spaceMu.Lock()
+	defer a.spaceMu.Unlock()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.size != 0 {
@@ -170,6 +184,7 @@ func (a *allocator) setMapped(ms memmap.MappingSpace, ar hostarch.AddrRange) err
 	a.mapped = true
 	a.buffers = make(map[uint64]*buffer)
 	a.present = bitmap.New(uint32(a.size / hostarch.PageSize))
+	a.recent = bitmap.New(uint32(a.size / hostarch.PageSize))
 	a.free.init()
 	a.free.insert(span{0, a.size})
 	return nil
@@ -178,10 +193,12 @@ func (a *allocator) setMapped(ms memmap.MappingSpace, ar hostarch.AddrRange) err
 // setUnmapped notes that part of the mapping, at least, is gone. The process
 // receives nothing from then on.
 func (a *allocator) setUnmapped() {
+	a.spaceMu.Lock()
+	defer a.spaceMu.Unlock()
+	a.space = nil
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.mapped = false
-	a.space = nil
 }
 
 // everMapped returns whether the mapping was established, even if it is gone.
@@ -306,6 +323,16 @@ func (a *allocator) deallocate(b *buffer) {
 	}
 	delete(a.buffers, b.start)
 	a.free.release(span{b.start, b.size})
+	if a.released {
+		return
+	}
+	for page, end := pageRange(b.start, b.size); page < end; page++ {
+		a.recent.Add(page)
+	}
+	if !a.candidate {
+		a.candidate = true
+		a.reclaim.add(a)
+	}
 }
 
 // releaseAll frees all buffers. The memory goes with the last pin.
@@ -322,6 +349,7 @@ func (a *allocator) releaseAll(ctx context.Context) {
 		}
 	}
 	a.buffers = nil
+	a.mf.MarkAllUnevictable(a)
 	a.dropMemoryIfUnused()
 }
 
@@ -435,9 +463,10 @@ func (a *allocator) translate(required, optional memmap.MappableRange) ([]memmap
 //
 // +checklocks:a.mu
 func (a *allocator) presentLocked(page uint32) bool {
-	if a.fr.Length() == 0 {
-		return false
-	}
-	set, err := a.present.FirstOne(page)
-	return err == nil && set == page
+	return a.fr.Length() != 0 && isSet(&a.present, page)
+}
+
+func isSet(b *bitmap.Bitmap, i uint32) bool {
+	set, err := b.FirstOne(i)
+	return err == nil && set == i
 }

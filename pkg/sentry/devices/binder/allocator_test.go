@@ -14,6 +14,7 @@ import (
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/sentry/memmap"
+	"gvisor.dev/gvisor/pkg/tcpip/faketime"
 
 	"sentrybinder/pkg/abi/binder"
 )
@@ -29,7 +30,7 @@ var _ memmap.MappingSpace = (*fakeSpace)(nil)
 
 // newAllocator returns an allocator with a mapping of size bytes.
 func newAllocator(t testing.TB, size uint64) *allocator {
-	a := &allocator{mf: testMemory()}
+	a := &allocator{mf: testMemory(), reclaim: &reclaimer{clock: faketime.NewManualClock()}}
 	require.NoError(t, a.setMapped(nil, hostarch.AddrRange{Start: testMapAddr, End: testMapAddr + hostarch.Addr(size)}))
 	t.Cleanup(func() { a.releaseAll(newContext()) })
 	return a

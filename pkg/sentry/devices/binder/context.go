@@ -9,23 +9,28 @@ import (
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sync"
+	"gvisor.dev/gvisor/pkg/tcpip"
 
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/binder/kvvec"
 	"sentrybinder/pkg/binder/list"
 )
 
-// Driver is what all binder devices of a sandbox share: counters. It is no
-// point where they contend for a lock.
+// Driver is what all binder devices of a sandbox share: counters, and the care
+// for memory that nobody uses. It is no point where they contend for a lock.
 //
 // +stateify savable
 type Driver struct {
+	reclaim *reclaimer
+
 	stats  stats
 	lastID atomicbitops.Int32
 }
 
-// NewDriver returns a Driver without devices.
-func NewDriver() *Driver { return &Driver{} }
+// NewDriver returns a Driver without devices. clock is the kernel's Timekeeper.
+func NewDriver(clock tcpip.Clock) *Driver {
+	return &Driver{reclaim: &reclaimer{clock: clock}}
+}
 
 // nextID returns a number for a new object, by which logs name it.
 func (d *Driver) nextID() int32 { return d.lastID.Add(1) }

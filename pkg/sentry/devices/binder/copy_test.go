@@ -24,8 +24,10 @@ type pair struct {
 }
 
 // newPair returns a pair whose calls and replies have size bytes.
-func newPair(t testing.TB, size int) *pair {
-	w := newWorld(t)
+func newPair(t testing.TB, size int) *pair { return newPairIn(newWorld(t), size) }
+
+// newPairIn is newPair in w.
+func newPairIn(w *world, size int) *pair {
 	open := func() *thread {
 		a := w.open(maxMappingSize)
 		a.mem = newAppIO(size + appMemory)

@@ -25,8 +25,7 @@
 // read.go hands out returns. They work on Context (a device), Process (an open
 // of it), Thread, Node and Ref (an object, and a process's handle for it),
 // Transaction, buffer and allocator (the mapping), and death (a notification).
-// objects.go translates what a transaction carries, scatter_gather.go what is
-// beyond its data. Nothing below device.go
+// objects.go translates what a transaction carries. Nothing below device.go
 // needs a kernel.Task; see Task.
 //
 // # Ownership
@@ -54,8 +53,10 @@
 //	    Context.mu            the context manager, and the list of processes
 //	    Transaction.mu        how a call is linked to its threads
 //	    Process.pollers       (waiter.Queue, and what is notified by it)
-//	allocator.mu              the buffers of a process; a leaf. Translate takes
-//	                          it below mm.activeMu
+//	allocator.spaceMu         where the mapping is; above mm.activeMu
+//	  allocator.mu            the buffers of a process. Translate takes it
+//	                          below mm.activeMu
+//	    reclaimer.mu          the processes that have memory to spare; a leaf
 //
 // Nobody holds two locks of the same kind, whatever the processes: so Ref (in
 // the table of one process, refsMu) may look after its Node (of another, mu),
@@ -67,6 +68,15 @@
 // No lock is held while memory of an application is accessed, which may fault,
 // nor while a file is dropped. The buffer that a sender fills is pinned instead:
 // its memory outlives the process that it belongs to.
+//
+// # Memory
+//
+// The memory of a mapping is uncommitted until a buffer is placed there. Once no
+// buffer has been on a page for about a second, the reclaimer makes it evictable,
+// and the sentry's MemoryFile has allocator.Evict decommit it: at once, or under
+// memory pressure, as it was told to. Nothing of this is done when a buffer is
+// freed but for a note, and the reclaimer's timer only runs as long as there are
+// such notes. It's the kernel's, and so stops for a checkpoint.
 //
 // # Waiting
 //

@@ -22,18 +22,23 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/sync"
+	"gvisor.dev/gvisor/pkg/tcpip/faketime"
 	"gvisor.dev/gvisor/pkg/usermem"
 
 	"sentrybinder/pkg/abi/binder"
 )
 
-// testMemory returns the MemoryFile of all tests.
-var testMemory = sync.OnceValue(func() *pgalloc.MemoryFile {
+// testMemory returns the MemoryFile of all tests that don't need one of their own.
+var testMemory = sync.OnceValue(func() *pgalloc.MemoryFile { return newMemory(pgalloc.DelayedEvictionDefault) })
+
+// newMemory returns a MemoryFile.
+func newMemory(eviction pgalloc.DelayedEvictionType) *pgalloc.MemoryFile {
 	fd, err := memutil.CreateMemFD("binder-test", 0)
 	if err != nil {
 		panic(err)
 	}
 	mf, err := pgalloc.NewMemoryFile(os.NewFile(uintptr(fd), "binder-test"), pgalloc.MemoryFileOpts{
+		DelayedEviction:         eviction,
 		DisableIMAWorkAround:    true,
 		DisableMemoryAccounting: true,
 	})
@@ -41,7 +46,7 @@ var testMemory = sync.OnceValue(func() *pgalloc.MemoryFile {
 		panic(err)
 	}
 	return mf
-})
+}
 
 // testVFS returns the file system of all tests, for files without a path.
 var testVFS = sync.OnceValue(func() *vfs.VirtualFilesystem {
@@ -62,6 +67,7 @@ func newContext() context.Context {
 // make it sleep is a call of thread.onBlock.
 type world struct {
 	t      testing.TB
+	clock  *faketime.ManualClock
 	driver *Driver
 	ctx    *Context
 	apps   []*app
@@ -78,8 +84,9 @@ const testLabel = "u:r:test:s0"
 // newWorld returns a world that must be empty once the test is done and its
 // applications have ended.
 func newWorld(t testing.TB) *world {
-	d := NewDriver()
-	w := &world{t: t, driver: d, ctx: d.NewContext("binder", testLabel), deaf: make(map[*Process]bool)}
+	clock := faketime.NewManualClock()
+	d := NewDriver(clock)
+	w := &world{t: t, clock: clock, driver: d, ctx: d.NewContext("binder", testLabel), deaf: make(map[*Process]bool)}
 	t.Cleanup(func() {
 		w.closeAll()
 		w.requireEmpty()
@@ -313,8 +320,7 @@ var errInterrupted = errors.New("interrupted")
 type thread struct {
 	context.Context
 	*app
-	id   int32
-	nice int
+	id int32
 
 	// onBlock is called when the thread would sleep. If there's a reason to wake
 	// up afterwards, it goes on; if not, it is interrupted: by a signal if
@@ -381,12 +387,6 @@ func (th *thread) UIDOf(kuid auth.KUID) auth.UID { return auth.UID(kuid) }
 // EffectiveKUID implements Task.EffectiveKUID.
 func (th *thread) EffectiveKUID() auth.KUID { return th.euid }
 
-// Niceness implements Task.Niceness.
-func (th *thread) Niceness() int { return th.nice }
-
-// SetNiceness implements Task.SetNiceness.
-func (th *thread) SetNiceness(n int) { th.nice = n }
-
 // SignalPending implements Task.SignalPending.
 func (th *thread) SignalPending() bool { return th.signaled }
 
@@ -410,14 +410,6 @@ func (th *thread) InstallFiles(files []*vfs.FileDescription) ([]int32, error) {
 		fds[i] = th.installFile(file)
 	}
 	return fds, nil
-}
-
-// CloseFile implements Task.CloseFile.
-func (th *thread) CloseFile(fd int32) {
-	if th.files[fd] != nil {
-		_ = th.files[fd].OnClose(th)
-		th.closeFile(fd)
-	}
 }
 
 // ioctl makes an ioctl that does not sleep.

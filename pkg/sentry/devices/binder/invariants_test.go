@@ -136,6 +136,13 @@ func (a *allocator) requireSound(w *world) {
 		}
 	}
 	w.check(a.size/2 == async+a.freeAsync, "what one-way calls have is counted")
+	w.check(a.candidate || a.recent.IsEmpty(), "somebody will look at the pages that were freed")
+	w.check(!a.candidate || a.reclaim.isTicking(), "the reclaimer knows who has pages to spare")
+	for _, b := range a.buffers {
+		for page, end := pageRange(b.start, b.size); page < end; page++ {
+			w.check(a.presentLocked(page), "the application sees all of its buffers")
+		}
+	}
 	if a.size != 0 {
 		requireTiled(w.t, a.size, a.buffers, &a.free)
 	}

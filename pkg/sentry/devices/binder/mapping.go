@@ -50,8 +50,11 @@ func (p *Process) Translate(ctx context.Context, required, optional memmap.Mappa
 	return p.alloc.translate(required, optional)
 }
 
-// InvalidateUnsavable implements memmap.Mappable.InvalidateUnsavable.
+// InvalidateUnsavable implements memmap.Mappable.InvalidateUnsavable. It's called
+// before a checkpoint, which then has no memory in it that no buffer uses, and
+// none that the reclaimer has to see to.
 func (p *Process) InvalidateUnsavable(context.Context) error {
+	p.alloc.giveBackAll()
 	return nil
 }
 

@@ -29,10 +29,6 @@ type Process struct {
 	opener *kernel.ThreadGroup
 	pid    int32
 
-	// defaultNice is the nice value of a thread that looks for work. It is set
-	// before the application has the file.
-	defaultNice int
-
 	// index is p's place in ctx.procs. It is protected by ctx.mu.
 	index int
 
@@ -105,6 +101,7 @@ func (c *Context) open(opener *kernel.ThreadGroup, pid int32, mf *pgalloc.Memory
 		threads: make(map[int32]list.Arc[*Thread]),
 	}
 	p.alloc.mf = mf
+	p.alloc.reclaim = c.driver.reclaim
 	p.stats().created(objectProcess)
 	c.register(p)
 	return p

@@ -7,6 +7,8 @@ import (
 	"context"
 	"slices"
 
+	"gvisor.dev/gvisor/pkg/bitmap"
+	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 
 	"sentrybinder/pkg/binder/kvvec"
@@ -41,6 +43,7 @@ func (a *allocator) afterLoad(ctx context.Context) {
 	if a.size == 0 {
 		return
 	}
+	a.recent = bitmap.New(uint32(a.size / hostarch.PageSize))
 	// The free space is what the buffers leave.
 	a.free.init()
 	starts := make([]uint64, 0, len(a.buffers)+1)

@@ -18,6 +18,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 	"gvisor.dev/gvisor/pkg/sentry/usage"
 	"gvisor.dev/gvisor/pkg/state"
+	"gvisor.dev/gvisor/pkg/tcpip/faketime"
 
 	"sentrybinder/pkg/abi/binder"
 )
@@ -26,13 +27,24 @@ import (
 // of its own.
 func (w *world) restore() *world {
 	w.t.Helper()
+	// What the kernel does before: see kernel.SaveTo.
+	testMemory().StartEvictions()
+	testMemory().WaitForEvictions()
+	for _, a := range w.apps {
+		require.NoError(w.t, a.InvalidateUnsavable(newContext()))
+	}
+
+	// The tests' clock can't be saved, as the kernel's can.
+	w.driver.reclaim.clock = nil
 	var image bytes.Buffer
 	_, err := state.Save(newContext(), &image, &w.ctx)
 	require.NoError(w.t, err)
-	restored := &world{t: w.t, lastID: w.lastID, deaf: make(map[*Process]bool)}
+	w.driver.reclaim.clock = w.clock
+	restored := &world{t: w.t, clock: faketime.NewManualClock(), lastID: w.lastID, deaf: make(map[*Process]bool)}
 	_, err = state.Load(newContext(), &image, &restored.ctx)
 	require.NoError(w.t, err)
 	restored.driver = restored.ctx.driver
+	restored.driver.reclaim.clock = restored.clock
 	byPID := make(map[int32]*Process)
 	for i := range restored.ctx.numProcs() {
 		p := restored.ctx.procAt(i)
@@ -53,8 +65,8 @@ func (w *world) restore() *world {
 	return restored
 }
 
-// move copies a's memory, which it shares with another allocator, to a place of
-// its own.
+// move copies what there is of a's memory, which it shares with another allocator,
+// to a place of its own.
 //
 // +checklocksignore
 func (a *allocator) move(t testing.TB) {
@@ -63,13 +75,16 @@ func (a *allocator) move(t testing.TB) {
 	}
 	fr, err := a.mf.Allocate(a.size, pgalloc.AllocOpts{Kind: usage.Anonymous})
 	require.NoError(t, err)
-	blocks := func(fr memmap.FileRange) safemem.BlockSeq {
-		bs, err := a.mf.MapInternal(fr, hostarch.ReadWrite)
+	old := a.fr
+	forRuns(a.wholeLocked(), a.presentLocked, func(mr memmap.MappableRange) {
+		blocks := func(at uint64) safemem.BlockSeq {
+			bs, err := a.mf.MapInternal(memmap.FileRange{Start: at + mr.Start, End: at + mr.End}, hostarch.ReadWrite)
+			require.NoError(t, err)
+			return bs
+		}
+		_, err := safemem.CopySeq(blocks(fr.Start), blocks(old.Start))
 		require.NoError(t, err)
-		return bs
-	}
-	_, err = safemem.CopySeq(blocks(fr), blocks(a.fr))
-	require.NoError(t, err)
+	})
 	a.fr = fr
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/google/btree"
 
 	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sentry/memmap"
 )
 
 // span is a free range of a process's mapping, in bytes from its start.
@@ -75,6 +76,19 @@ func (f *freeSpans) release(s span) {
 		s.size += f.found.size
 	}
 	f.insert(s)
+}
+
+// wholePages calls fn for each run of pages that are free as a whole. fn must not
+// change f.
+func (f *freeSpans) wholePages(fn func(memmap.MappableRange)) {
+	f.bySize.AscendGreaterOrEqual(span{size: hostarch.PageSize}, func(s span) bool {
+		first := (s.start + hostarch.PageSize - 1) / hostarch.PageSize
+		end := s.end() / hostarch.PageSize
+		if first < end {
+			fn(memmap.MappableRange{Start: first * hostarch.PageSize, End: end * hostarch.PageSize})
+		}
+		return true
+	})
 }
 
 func (f *freeSpans) insert(s span) {

@@ -16,6 +16,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/sync"
+	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/waiter"
 
 	"sentrybinder/pkg/abi/binder"
@@ -68,12 +69,6 @@ func (s *stormThread) ProcessID() int32 { return s.p.pid }
 // PIDOf implements Task.PIDOf.
 func (s *stormThread) PIDOf(proc *Process) int32 { return proc.pid }
 
-// Niceness implements Task.Niceness.
-func (s *stormThread) Niceness() int { return 0 }
-
-// SetNiceness implements Task.SetNiceness.
-func (s *stormThread) SetNiceness(int) {}
-
 // UIDOf implements Task.UIDOf.
 func (s *stormThread) UIDOf(kuid auth.KUID) auth.UID { return auth.UID(kuid) }
 
@@ -90,9 +85,6 @@ func (s *stormThread) GetFile(int32) *vfs.FileDescription { return nil }
 func (s *stormThread) InstallFiles([]*vfs.FileDescription) ([]int32, error) {
 	return nil, errInterrupted
 }
-
-// CloseFile implements Task.CloseFile.
-func (s *stormThread) CloseFile(int32) {}
 
 func (s *stormThread) oneIn(n int) bool { return s.random.Intn(n) == 0 }
 
@@ -211,7 +203,7 @@ func (s *stormThread) answer(b []byte) {
 // Nothing is left at the end.
 func TestStorm(t *testing.T) {
 	const places, threads, steps = 6, 3, 150
-	driver := NewDriver()
+	driver := NewDriver(tcpip.NewStdClock())
 	ctx := driver.NewContext("binder", testLabel)
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
