@@ -60,10 +60,19 @@ func readSurface(dir string) (surface, error) {
 		return nil, err
 	}
 	s, err := parseSurface(string(list))
-	files, _ := filepath.Glob(filepath.Join(dir, "*_test.go"))
 	errs := []error{err}
-	for _, file := range files {
-		errs = append(errs, s.addTests(file, nil))
+	names, _ := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	var files []*ast.File
+	for _, name := range names {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	differ := differing(files)
+	for i, f := range files {
+		errs = append(errs, s.addTests(filepath.Base(names[i]), f, differ))
 	}
 	for _, r := range s {
 		if r.none == "" && len(r.tests) == 0 {
@@ -101,13 +110,9 @@ func parseSurface(list string) (surface, error) {
 	return s, errors.Join(errs...)
 }
 
-// addTests adds the tests in a Go file to the rows that they cover. The file's
-// text is src unless that is nil.
-func (s surface) addTests(file string, src any) error {
-	f, err := parser.ParseFile(token.NewFileSet(), file, src, parser.ParseComments|parser.SkipObjectResolution)
-	if err != nil {
-		return err
-	}
+// addTests adds the tests in a file to the rows that they cover. Those in differ
+// expect something else of the Rust driver.
+func (s surface) addTests(file string, f *ast.File, differ map[string]bool) error {
 	var errs []error
 	ofFile := covers(f.Doc)
 	for _, d := range f.Decls {
@@ -120,17 +125,16 @@ func (s surface) addTests(file string, src any) error {
 			rows = ofFile
 		}
 		if rows == nil {
-			errs = append(errs, fmt.Errorf("%s: %s covers no row of surface.txt", filepath.Base(file), fn.Name))
+			errs = append(errs, fmt.Errorf("%s: %s covers no row of surface.txt", file, fn.Name))
 		}
-		differs := callsDiffers(fn)
 		for _, name := range rows {
 			r := s.row(name)
 			if r == nil {
-				errs = append(errs, fmt.Errorf("%s: %s covers %q, which is not in surface.txt", filepath.Base(file), fn.Name, name))
+				errs = append(errs, fmt.Errorf("%s: %s covers %q, which is not in surface.txt", file, fn.Name, name))
 				continue
 			}
 			r.tests = append(r.tests, fn.Name.Name)
-			r.differs = r.differs || differs
+			r.differs = r.differs || differ[fn.Name.Name]
 		}
 	}
 	return errors.Join(errs...)
@@ -149,16 +153,40 @@ func covers(comment *ast.CommentGroup) []string {
 	return rows
 }
 
-// callsDiffers reports whether a function calls differs.
-func callsDiffers(fn *ast.FuncDecl) (found bool) {
-	ast.Inspect(fn, func(n ast.Node) bool {
-		if call, ok := n.(*ast.CallExpr); ok {
-			if id, ok := call.Fun.(*ast.Ident); ok && id.Name == "differs" {
-				found = true
+// differing returns the names of the functions and methods that call differs, by
+// themselves or through others.
+func differing(files []*ast.File) map[string]bool {
+	callers := map[string][]string{} // of a function
+	for _, f := range files {
+		for _, d := range f.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			ast.Inspect(fn, func(n ast.Node) bool {
+				if call, ok := n.(*ast.CallExpr); ok {
+					switch callee := call.Fun.(type) {
+					case *ast.Ident:
+						callers[callee.Name] = append(callers[callee.Name], fn.Name.Name)
+					case *ast.SelectorExpr:
+						callers[callee.Sel.Name] = append(callers[callee.Sel.Name], fn.Name.Name)
+					}
+				}
+				return true
+			})
+		}
+	}
+	found := map[string]bool{}
+	var add func(callee string)
+	add = func(callee string) {
+		for _, caller := range callers[callee] {
+			if !found[caller] {
+				found[caller] = true
+				add(caller)
 			}
 		}
-		return !found
-	})
+	}
+	add("differs")
 	return found
 }
 

@@ -29,13 +29,13 @@ const someTests = `package p
 // A does something.
 //
 //covers:b,a
-func TestA() { differs(t, "why") }
+func TestA() { x.helper() }
 
 // B is the file's.
 func TestB() {}
 
 //covers:a
-func helper() {}
+func helper() { differs(t, "why") }
 
 func TestMain() {}
 `
