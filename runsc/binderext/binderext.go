@@ -89,7 +89,7 @@ func (Extension) Register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, sp
 	if err := driver.RegisterDevices(vfsObj, names, secctx); err != nil {
 		return err
 	}
-	return binderfs.Register(vfsObj, driver)
+	return binderfs.Register(vfsObj, driver, secctx)
 }
 
 // MountOptions implements the optional interface of package extension by which a

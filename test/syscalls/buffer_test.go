@@ -218,3 +218,17 @@ func TestFreeBufferBeforeReply(t *testing.T) {
 	server.write(bcReply{code: 1})
 	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 1})
 }
+
+// The buffer holds a reference on the node that it was sent to.
+//
+//covers:free-buffer,counts
+func TestBufferHoldsTarget(t *testing.T) {
+	owner, client := newManager(t), newProcess(t)
+	h := owner.give(client, 0x10, 0x20)
+	client.write(bcTransaction{handle: h, flags: oneWay}, bcRelease(h), bcDecrefs(h))
+	client.expect(brNoop, brTransactionComplete)
+	got := owner.expect(brNoop, &message{ptr: 0x10, cookie: 0x20, flags: oneWay})
+	owner.expectNothing()
+	owner.write(got.message(t).free())
+	owner.expect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
+}

@@ -35,6 +35,49 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// What a flag of open(2) means to other files it means to the device; what it
+// cannot mean is refused.
+func TestOpenFlags(t *testing.T) {
+	for name, tc := range map[string]struct {
+		flags         int
+		openErr, mmap error
+	}{
+		"write-only":        {flags: unix.O_WRONLY, mmap: unix.EACCES},
+		"neither":           {flags: unix.O_ACCMODE, mmap: unix.EACCES},
+		"append":            {flags: unix.O_RDWR | unix.O_APPEND},
+		"truncate":          {flags: unix.O_RDWR | unix.O_TRUNC},
+		"create":            {flags: unix.O_RDWR | unix.O_CREAT},
+		"create, exclusive": {flags: unix.O_RDWR | unix.O_CREAT | unix.O_EXCL, openErr: unix.EEXIST},
+		"asynchronous":      {flags: unix.O_RDWR | unix.O_ASYNC},
+		"no access time":    {flags: unix.O_RDWR | unix.O_NOATIME},
+		"directory":         {flags: unix.O_RDONLY | unix.O_DIRECTORY, openErr: unix.ENOTDIR},
+		"direct":            {flags: unix.O_RDWR | unix.O_DIRECT, openErr: unix.EINVAL},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newBareProcess(t)
+			fd, err := p.tryOpen(defaultDevice, tc.flags)
+			require.Equal(t, tc.openErr, err)
+			if err != nil {
+				return
+			}
+			p.fd = fd
+			_, err = p.tryMmap(fd, mapSize, unix.PROT_READ, unix.MAP_PRIVATE)
+			require.Equal(t, tc.mmap, err)
+			// An ioctl asks for no access to the file.
+			p.write(bcEnterLooper)
+		})
+	}
+}
+
+// A descriptor that only names the device is no way to use it.
+func TestOpenPath(t *testing.T) {
+	p := newBareProcess(t)
+	p.fd = p.open(defaultDevice, unix.O_PATH)
+	_, err := p.tryMmap(p.fd, mapSize, unix.PROT_READ, unix.MAP_PRIVATE)
+	require.Equal(t, unix.EBADF, err)
+	require.Equal(t, unix.EBADF, p.ioctl(binder.BINDER_VERSION, p.Scratch()))
+}
+
 // Each device can be opened by any user.
 func TestOpenAsOrdinaryUser(t *testing.T) {
 	for _, device := range devices {
@@ -64,6 +107,30 @@ func TestNotAStream(t *testing.T) {
 	}
 }
 
+// Nor does it do what other files do beside.
+func TestNotAFile(t *testing.T) {
+	p := newProcess(t)
+	fd, at := uintptr(p.fd), p.Scratch()
+	for name, tc := range map[string]struct {
+		want error
+		call []uintptr
+	}{
+		"lseek":     {unix.ESPIPE, []uintptr{unix.SYS_LSEEK, fd, 0, unix.SEEK_SET}},
+		"pread":     {unix.EINVAL, []uintptr{unix.SYS_PREAD64, fd, at, 8, 0}},
+		"ftruncate": {unix.EINVAL, []uintptr{unix.SYS_FTRUNCATE, fd, 0}},
+		"fsync":     {unix.EINVAL, []uintptr{unix.SYS_FSYNC, fd}},
+		"fallocate": {unix.ENODEV, []uintptr{unix.SYS_FALLOCATE, fd, 0, 0, 4096}},
+		"getdents":  {unix.ENOTDIR, []uintptr{unix.SYS_GETDENTS64, fd, at, 1000}},
+		"sendfile":  {unix.EINVAL, []uintptr{unix.SYS_SENDFILE, fd, fd, 0, 10}},
+		"FIONREAD":  {unix.EINVAL, []uintptr{unix.SYS_IOCTL, fd, unix.TIOCINQ, at}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := p.Call(t, tc.call[0], tc.call[1:]...)
+			require.Equal(t, tc.want, err)
+		})
+	}
+}
+
 // The devices' contexts have nothing to do with each other: each has its own
 // manager, and a call to handle 0 goes to the one of the caller's device.
 //
@@ -82,6 +149,40 @@ func TestContexts(t *testing.T) {
 		request, _ := client.call(servers[i].thread, bcTransaction{code: uint32(i)}, nil)
 		require.EqualValues(t, i, request.code)
 	}
+}
+
+// One process can be the manager of all of them, and its nodes, though at the
+// same addresses, are nodes apart.
+//
+//covers:contexts
+func TestManagerOfAllContexts(t *testing.T) {
+	server := newBareProcess(t)
+	for i, device := range devices {
+		server.connect(device)
+		server.becomeManager()
+		client := newBareProcess(t)
+		client.connect(device)
+		require.EqualValues(t, 1, server.give(client, 0x10, uint64(i)))
+		client.write(bcTransaction{handle: 1, code: uint32(i), flags: oneWay})
+		server.expect(brNoop, &message{ptr: 0x10, cookie: uint64(i), code: uint32(i), flags: oneWay})
+	}
+}
+
+// A device's handles mean nothing to another device.
+//
+//covers:contexts,handles
+func TestHandleOfAnotherContext(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	h := server.give(client, 0x10, 0)
+	other := newBareProcess(t)
+	other.connect("/dev/hwbinder")
+	other.becomeManager()
+	client.connect("/dev/hwbinder")
+	client.write(bcTransaction{handle: h})
+	client.expect(brNoop, brFailedReply)
+	client.write(bcTransaction{flags: oneWay, payload: payload{handle(h)}})
+	client.expect(brNoop, brFailedReply)
+	other.expectNothing()
 }
 
 // A context without a manager has no handle 0.
@@ -159,6 +260,37 @@ func TestForkedChildTalks(t *testing.T) {
 	child.write(bcEnterLooper)
 	request, _ := child.call(server.thread, bcTransaction{handle: h}, nil)
 	require.Equal(t, client.pid(), request.pid)
+}
+
+// A child is a thread of its parent also for all that is not a transaction.
+//
+//covers:inherit
+func TestForkedChildRequests(t *testing.T) {
+	p := newProcess(t)
+	child := p.fork()
+	_, err := child.ioctlBytes(binder.BINDER_VERSION, make([]byte, 4))
+	require.NoError(t, err)
+	max, err := child.ioctlBytes(binder.BINDER_SET_MAX_THREADS, words(1).encode())
+	if differs(t, "only the process that opened the device may use it") {
+		require.Equal(t, unix.EINVAL, err)
+		require.Equal(t, unix.EINVAL, child.ioctl(binder.BINDER_THREAD_EXIT, 0))
+		require.Equal(t, unix.EINVAL, child.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
+		return
+	}
+	require.NoError(t, err)
+	require.EqualValues(t, words(1), max)
+	child.write(bcEnterLooper)
+	child.becomeManager()
+	require.Equal(t, unix.EBUSY, p.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
+	client := newProcess(t)
+	client.write(bcTransaction{flags: oneWay})
+	// What it receives is in its parent's memory.
+	require.EqualValues(t, unix.POLLIN, child.poll(allEvents))
+	p.expect(brSpawnLooper, &message{flags: oneWay})
+	require.Zero(t, child.poll(allEvents))
+	require.NoError(t, child.ioctl(binder.BINDER_THREAD_EXIT, 0))
+	child.kill()
+	client.expect(brNoop, brTransactionComplete)
 }
 
 // A process that is given the descriptor over a socket may use it as a child

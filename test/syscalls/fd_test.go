@@ -69,8 +69,12 @@ func TestFile(t *testing.T) {
 		"memfd": func(th *thread) int {
 			return int(th.Must(th.t, unix.SYS_MEMFD_CREATE, th.str("x"), 0))
 		},
-		"eventfd": func(th *thread) int { return int(th.Must(th.t, unix.SYS_EVENTFD2, 0, 0)) },
-		"binder":  func(th *thread) int { return th.p.fd },
+		"eventfd":   func(th *thread) int { return int(th.Must(th.t, unix.SYS_EVENTFD2, 0, 0)) },
+		"binder":    func(th *thread) int { return th.p.fd },
+		"directory": func(th *thread) int { return th.open("/", unix.O_RDONLY|unix.O_DIRECTORY) },
+		"epoll":     func(th *thread) int { return int(th.Must(th.t, unix.SYS_EPOLL_CREATE1, 0)) },
+		"timerfd":   func(th *thread) int { return int(th.Must(th.t, unix.SYS_TIMERFD_CREATE, 0, 0)) },
+		"inotify":   func(th *thread) int { return int(th.Must(th.t, unix.SYS_INOTIFY_INIT1, 0)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, client := newFileServer(t), newProcess(t)
@@ -181,6 +185,15 @@ func TestBadFile(t *testing.T) {
 			server.expectNothing()
 		})
 	}
+}
+
+// A descriptor that only names a file is none that can be passed.
+func TestPathOnlyFile(t *testing.T) {
+	server, client := newFileServer(t), newProcess(t)
+	fd := client.open("/", unix.O_PATH)
+	client.write(bcTransaction{payload: payload{file(0), file(fd)}})
+	client.expect(brNoop, brFailedReply)
+	server.expectNothing()
 }
 
 // limitFiles makes the thread's process unable to open any more files.

@@ -32,7 +32,9 @@ func TestTargetGoes(t *testing.T) {
 		{"dies before the reply, buffer freed", readAndFree, die},
 		{"closes before delivery", nothing, closes},
 		{"closes before the reply", read, closes},
+		{"closes before the reply, buffer freed", readAndFree, closes},
 		{"thread exits before the reply", read, exit},
+		{"thread exits before the reply, buffer freed", readAndFree, exit},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			server, client := newManager(t), newProcess(t)
@@ -117,6 +119,17 @@ func TestCallerGoes(t *testing.T) {
 			server.expect(brNoop, brTransactionComplete)
 		})
 	}
+}
+
+// What such a reply holds is not looked at, and nobody is told of it.
+func TestReplyToNobody(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: binder.TF_ACCEPT_FDS})
+	server.read()
+	client.kill()
+	server.write(bcReply{payload: payload{node(0x10, 0x20), file(0), handle(99)}})
+	server.expect(brNoop, brTransactionComplete)
+	server.expectNothing()
 }
 
 // The same if the caller's thread exits.
@@ -279,6 +292,19 @@ func TestExec(t *testing.T) {
 			manager.expect(brNoop, want)
 		})
 	}
+}
+
+// The threads that a program has beside end when it executes another, wherever
+// they are.
+//
+//covers:inherit
+func TestExecWhileReading(t *testing.T) {
+	manager, client := newManager(t), newProcess(t)
+	h := client.offer(manager, 0x10)
+	manager.write(bcRequestDeath(h, 1))
+	client.newLooper().startRead()
+	client.remote.Exec(t)
+	manager.expect(brNoop, brDeadBinder(1))
 }
 
 // A blocked reader whose descriptor another thread closes returns; only then

@@ -91,17 +91,23 @@ func TestMalformed(t *testing.T) {
 				client.call(server.thread, bcTransaction{payload: payload{text("hello")}}, nil)
 			})
 		}
+		// A malformed reply fails the call; who replies is done with it.
+		t.Run(tc.name+" reply", func(t *testing.T) {
+			server, client := sharedServer.as(t), sharedClient.as(t)
+			reply := bcReply{payload: tc.payload}
+			if tc.edit != nil {
+				reply.edit = func(data *binder.TransactionData) { tc.edit(server.thread, data) }
+			}
+			client.start(readSize, bcTransaction{})
+			request := server.read().message(t)
+			server.write(reply)
+			server.expect(brNoop, brTransactionComplete)
+			client.finishExpect(brNoop, brTransactionComplete, brFailedReply)
+			server.write(request.free())
+			server.expectNothing()
+			client.call(server.thread, bcTransaction{payload: payload{text("hello")}}, nil)
+		})
 	}
-}
-
-// A reply with malformed objects fails the call.
-func TestMalformedReply(t *testing.T) {
-	server, client := newManager(t), newProcess(t)
-	client.start(readSize, bcTransaction{})
-	server.read()
-	server.write(bcReply{payload: payload{object{Type: 1}}})
-	server.expect(brNoop, brTransactionComplete)
-	client.finishExpect(brNoop, brTransactionComplete, brFailedReply)
 }
 
 // Bytes that look like an object are not one if no offset says so.

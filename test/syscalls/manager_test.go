@@ -138,3 +138,22 @@ func TestManagerThreadExits(t *testing.T) {
 func TestManagerWithoutMapping(t *testing.T) {
 	newUnmappedProcess(t).becomeManager()
 }
+
+// Another user is told first that there is a manager, and only then that it
+// cannot be one, by either request.
+func TestManagerUserAsksInVain(t *testing.T) {
+	manager, p := newManager(t), newProcess(t)
+	p.setUser(1000)
+	o := node(1, 2)
+	_, err := p.ioctlBytes(binder.BINDER_SET_CONTEXT_MGR_EXT, o.encode())
+	require.Equal(t, unix.EBUSY, err)
+	require.Equal(t, unix.EBUSY, p.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
+	manager.kill()
+	eventually(t, "there is no manager", func() bool {
+		_, err = p.ioctlBytes(binder.BINDER_SET_CONTEXT_MGR_EXT, o.encode())
+		return err != unix.EBUSY
+	})
+	require.Equal(t, unix.EPERM, err)
+	// It has not become one, and root can.
+	newManager(t)
+}

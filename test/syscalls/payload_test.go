@@ -96,12 +96,12 @@ func describe(data []byte, offsets []uint64) string {
 		at = end
 	}
 	for _, off := range offsets {
-		if off < at || off+24 > uint64(len(data)) {
+		if off < at || off+24 > uint64(len(data)) || off+objectSize(data[off:]) > uint64(len(data)) {
 			return fmt.Sprintf("%q offsets=%d", data, offsets)
 		}
 		upTo(off)
 		s = append(s, describeObject(data[off:]))
-		at = off + 24
+		at = off + objectSize(data[off:])
 	}
 	upTo(uint64(len(data)))
 	return "{" + strings.Join(s, ", ") + "}"
@@ -113,6 +113,20 @@ var objectNames = map[uint32]string{
 	binder.BINDER_TYPE_HANDLE:      "HANDLE",
 	binder.BINDER_TYPE_WEAK_HANDLE: "WEAK_HANDLE",
 	binder.BINDER_TYPE_FD:          "FD",
+	binder.BINDER_TYPE_PTR:         "PTR",
+	binder.BINDER_TYPE_FDA:         "FDA",
+}
+
+// objectSize returns the size of the object at the start of b.
+func objectSize(b []byte) uint64 {
+	switch binary.NativeEndian.Uint32(b) {
+	case binder.BINDER_TYPE_PTR:
+		return binder.SizeOfBufferObject
+	case binder.BINDER_TYPE_FDA:
+		return binder.SizeOfFDArrayObject
+	default:
+		return binder.SizeOfFlatObject
+	}
 }
 
 func describeObject(b []byte) string {
@@ -124,6 +138,14 @@ func describeObject(b []byte) string {
 		return fmt.Sprintf("type %#x", o.Type)
 	case o.Type == binder.BINDER_TYPE_FD:
 		return fmt.Sprintf("%s flags=%#x cookie=%#x", name, o.Flags, o.Cookie)
+	case o.Type == binder.BINDER_TYPE_PTR:
+		var o binder.BufferObject
+		o.UnmarshalBytes(b)
+		return fmt.Sprintf("%s flags=%#x %#x+%d parent=%#x at %#x", name, o.Flags, o.Buffer, o.Length, o.Parent, o.ParentOffset)
+	case o.Type == binder.BINDER_TYPE_FDA:
+		var o binder.FDArrayObject
+		o.UnmarshalBytes(b)
+		return fmt.Sprintf("%s pad=%#x %d parent=%#x at %#x", name, o.Pad, o.NumFDs, o.Parent, o.ParentOffset)
 	}
 	return fmt.Sprintf("%s flags=%#x %#x cookie=%#x", name, o.Flags, o.Binder, o.Cookie)
 }

@@ -136,6 +136,7 @@ type message struct {
 	offsetsStart uint64
 	data         []byte
 	offsets      []uint64
+	secctx       uint64 // an address, or 0
 }
 
 func (m *message) String() string {
@@ -189,7 +190,7 @@ func (th *thread) parse(b []byte) returns {
 		params := b[4 : 4+size]
 		b = b[4+size:]
 		switch {
-		case cmd == binder.BR_TRANSACTION || cmd == binder.BR_REPLY:
+		case cmd == binder.BR_TRANSACTION || cmd == binder.BR_REPLY || cmd == binder.BR_TRANSACTION_SEC_CTX:
 			rs = append(rs, th.parseMessage(cmd, params))
 		case cmd == binder.BR_ERROR:
 			rs = append(rs, brError(binary.NativeEndian.Uint32(params)))
@@ -221,6 +222,9 @@ func (th *thread) parseMessage(cmd uint32, params []byte) *message {
 		euid:         int(tr.SenderEUID),
 		buffer:       tr.Buffer,
 		offsetsStart: tr.Offsets,
+	}
+	if cmd == binder.BR_TRANSACTION_SEC_CTX {
+		m.secctx = binary.NativeEndian.Uint64(params[binder.SizeOfTransactionData:])
 	}
 	var err error
 	m.data, err = th.ReadMemory(th.t, uintptr(tr.Buffer), int(tr.DataSize))

@@ -538,3 +538,51 @@ func TestManyInOneWrite(t *testing.T) {
 		server.write(got.message(t).free())
 	}
 }
+
+// A chain of calls can go through many processes. A call back into it goes to
+// the thread that waits, wherever in the chain that is.
+//
+//covers:nested
+func TestLongChain(t *testing.T) {
+	const length = 12
+	manager := newManager(t)
+	var chain []*process
+	var known []uint32 // by the manager
+	for i := range length {
+		chain = append(chain, newProcess(t))
+		known = append(known, chain[i].offer(manager, uint64(0x1000*(i+1))))
+	}
+	introduce := func(p *process, to int) uint32 {
+		_, answer := p.call(manager.thread, bcTransaction{}, payload{handle(known[to])})
+		return answer.handle(0)
+	}
+	received := func(to int, code uint32, from *process) *message {
+		ptr := uint64(0x1000 * (to + 1))
+		return &message{ptr: ptr, cookie: ptr + 1, code: code, pid: from.pid()}
+	}
+	last := chain[length-1]
+	var next, back []uint32
+	var idle []*thread
+	for i := range length - 1 {
+		next = append(next, introduce(chain[i], i+1))
+		back = append(back, introduce(last, i))
+		idle = append(idle, chain[i].newLooper())
+	}
+
+	for i, h := range next {
+		chain[i].startWriteRead(bcTransaction{handle: h, code: uint32(i)})
+		chain[i+1].expect(brNoop, received(i+1, uint32(i), chain[i]))
+	}
+	for i, h := range back {
+		idle[i].startRead()
+		last.startWriteRead(bcTransaction{handle: h, code: 100})
+		chain[i].finishExpect(brNoop, brTransactionComplete, received(i, 100, last))
+		chain[i].replyAndWait(bcReply{code: 200})
+		last.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 200})
+		idle[i].AwaitBlocked(t)
+	}
+	for i := length - 2; i >= 0; i-- {
+		chain[i+1].write(bcReply{code: uint32(i)})
+		chain[i].finishExpect(brNoop, &message{reply: true, code: uint32(i)})
+	}
+}

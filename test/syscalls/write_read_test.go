@@ -343,3 +343,43 @@ func TestConsumedBeyondTheEnd(t *testing.T) {
 	require.Equal(t, 100, r.readConsumed)
 	server.expect(brNoop, &message{code: 6, pid: client.pid()})
 }
+
+// Nothing has to be aligned.
+func TestUnalignedBuffers(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	base := client.Scratch()
+	b := bcTransaction{flags: binder.TF_ONE_WAY, code: 7}.append(nil, &memory{next: base + remote.ScratchSize - 64, end: base + remote.ScratchSize})
+	at := base + writeOffset + 1
+	copy(remote.Bytes(at, len(b)), b)
+	arg := base + 3
+	bwr := binder.WriteRead{
+		WriteSize: uint64(len(b)), WriteBuffer: uint64(at),
+		ReadSize: readSize - 8, ReadBuffer: uint64(base + readOffset + 3),
+	}
+	bwr.MarshalBytes(remote.Bytes(arg, binder.SizeOfWriteRead))
+	require.NoError(t, client.ioctl(binder.BINDER_WRITE_READ, arg))
+	bwr.UnmarshalBytes(remote.Bytes(arg, binder.SizeOfWriteRead))
+	require.EqualValues(t, len(b), bwr.WriteConsumed)
+	require.EqualValues(t, 8, bwr.ReadConsumed)
+	expect(t, client.parse(remote.Bytes(base+readOffset+3, 8)), brNoop, brTransactionComplete)
+	server.expect(brNoop, &message{flags: binder.TF_ONE_WAY, code: 7})
+}
+
+// A signal that is ignored does not interrupt a read; being stopped and
+// continued does.
+//
+//covers:waiting
+func TestStoppedRead(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	server.startRead()
+	server.Signal(t, unix.SIGCHLD)
+	server.AwaitBlocked(t)
+	server.Signal(t, unix.SIGSTOP)
+	eventually(t, "the process is stopped", func() bool { return server.State() == "T" })
+	client.write(bcTransaction{flags: binder.TF_ONE_WAY})
+	server.Signal(t, unix.SIGCONT)
+	r := server.finish()
+	require.Equal(t, unix.EINTR, r.err)
+	require.Zero(t, r.readConsumed)
+	server.expect(brNoop, &message{flags: binder.TF_ONE_WAY})
+}

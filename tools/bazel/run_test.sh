@@ -9,8 +9,9 @@
 #   host               this machine, in the package's directory DIR as go test does
 #   systrap, ptrace    a sandbox of $RUNSC on that platform
 #   linux-c            Linux's C driver, and
-#   linux-rust         Linux's Rust driver: $BINDER_ORACLE -k c|rust -- COMMAND
-#                      runs COMMAND there; without it this is a skipped test
+#   linux-rust         Linux's Rust driver: $BINDER_ORACLE -k c|rust -s -- COMMAND
+#                      runs COMMAND there, with security contexts; without it this
+#                      is a skipped test
 
 set -euo pipefail
 
@@ -48,7 +49,7 @@ linux() {
 		echo "--- SKIP: $place (0.00s)"
 		return
 	fi
-	"$BINDER_ORACLE" -k "$language" -t "$timeout" -- "$@"
+	"$BINDER_ORACLE" -k "$language" -s -t "$timeout" -- "$@"
 }
 
 # A test that is sent to a device must find it.

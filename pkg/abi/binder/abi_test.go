@@ -32,6 +32,7 @@ func TestSizes(t *testing.T) {
 		{&FrozenStatusInfo{}, SizeOfFrozenStatusInfo},
 		{&FrozenStateInfo{}, SizeOfFrozenStateInfo},
 		{&ExtendedError{}, SizeOfExtendedError},
+		{&BinderfsDevice{}, SizeOfBinderfsDevice},
 	} {
 		if got := tc.value.SizeBytes(); got != tc.want {
 			t.Errorf("%T takes %d bytes, its constant says %d", tc.value, got, tc.want)
@@ -63,6 +64,7 @@ func TestNumbers(t *testing.T) {
 		{"BINDER_WRITE_READ", BINDER_WRITE_READ, 0xc0306201},
 		{"BINDER_VERSION", BINDER_VERSION, 0xc0046209},
 		{"BINDER_SET_CONTEXT_MGR_EXT", BINDER_SET_CONTEXT_MGR_EXT, 0x4018620d},
+		{"BINDER_CTL_ADD", BINDER_CTL_ADD, 0xc1086201},
 		{"BC_TRANSACTION", BC_TRANSACTION, 0x40406300},
 		{"BC_REQUEST_DEATH_NOTIFICATION", BC_REQUEST_DEATH_NOTIFICATION, 0x400c630e},
 		{"BR_TRANSACTION", BR_TRANSACTION, 0x80407202},

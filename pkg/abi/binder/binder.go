@@ -52,6 +52,15 @@ const (
 	BINDER_GET_EXTENDED_ERROR           = iocRead | iocWrite | SizeOfExtendedError<<iocSizeShift | typeRequest<<iocTypeShift | 17
 )
 
+// BINDER_CTL_ADD is the request on a binderfs's binder-control that adds a device.
+const BINDER_CTL_ADD = iocRead | iocWrite | SizeOfBinderfsDevice<<iocSizeShift | typeRequest<<iocTypeShift | 1
+
+// Of binderfs.
+const (
+	BINDERFS_SUPER_MAGIC = 0x6c6f6f70 // what statfs(2) says of it
+	BINDERFS_MAX_NAME    = 255        // the longest name of a device, in bytes
+)
+
 // Commands, which an application writes to the driver.
 const (
 	BC_TRANSACTION                = iocWrite | SizeOfTransactionData<<iocSizeShift | typeCommand<<iocTypeShift | 0

@@ -13,6 +13,7 @@ import (
 )
 
 // Marshallable types used by this file.
+var _ marshal.Marshallable = (*BinderfsDevice)(nil)
 var _ marshal.Marshallable = (*BufferObject)(nil)
 var _ marshal.Marshallable = (*ExtendedError)(nil)
 var _ marshal.Marshallable = (*FDArrayObject)(nil)
@@ -29,6 +30,117 @@ var _ marshal.Marshallable = (*TransactionDataSG)(nil)
 var _ marshal.Marshallable = (*TransactionDataSecctx)(nil)
 var _ marshal.Marshallable = (*Version)(nil)
 var _ marshal.Marshallable = (*WriteRead)(nil)
+
+// SizeBytes implements marshal.Marshallable.SizeBytes.
+func (b *BinderfsDevice) SizeBytes() int {
+	return 8 +
+		1*(BINDERFS_MAX_NAME+1)
+}
+
+// MarshalBytes implements marshal.Marshallable.MarshalBytes.
+func (b *BinderfsDevice) MarshalBytes(dst []byte) []byte {
+	for idx := 0; idx < (BINDERFS_MAX_NAME + 1); idx++ {
+		dst[0] = byte(b.Name[idx])
+		dst = dst[1:]
+	}
+	hostarch.ByteOrder.PutUint32(dst[:4], uint32(b.Major))
+	dst = dst[4:]
+	hostarch.ByteOrder.PutUint32(dst[:4], uint32(b.Minor))
+	dst = dst[4:]
+	return dst
+}
+
+// UnmarshalBytes implements marshal.Marshallable.UnmarshalBytes.
+func (b *BinderfsDevice) UnmarshalBytes(src []byte) []byte {
+	for idx := 0; idx < (BINDERFS_MAX_NAME + 1); idx++ {
+		b.Name[idx] = src[0]
+		src = src[1:]
+	}
+	b.Major = uint32(hostarch.ByteOrder.Uint32(src[:4]))
+	src = src[4:]
+	b.Minor = uint32(hostarch.ByteOrder.Uint32(src[:4]))
+	src = src[4:]
+	return src
+}
+
+// Packed implements marshal.Marshallable.Packed.
+//
+//go:nosplit
+func (b *BinderfsDevice) Packed() bool {
+	return true
+}
+
+// MarshalUnsafe implements marshal.Marshallable.MarshalUnsafe.
+func (b *BinderfsDevice) MarshalUnsafe(dst []byte) []byte {
+	size := b.SizeBytes()
+	gohacks.Memmove(unsafe.Pointer(&dst[0]), unsafe.Pointer(b), uintptr(size))
+	return dst[size:]
+}
+
+// UnmarshalUnsafe implements marshal.Marshallable.UnmarshalUnsafe.
+func (b *BinderfsDevice) UnmarshalUnsafe(src []byte) []byte {
+	size := b.SizeBytes()
+	gohacks.Memmove(unsafe.Pointer(b), unsafe.Pointer(&src[0]), uintptr(size))
+	return src[size:]
+}
+
+// CopyOutN implements marshal.Marshallable.CopyOutN.
+func (b *BinderfsDevice) CopyOutN(cc marshal.CopyContext, addr hostarch.Addr, limit int) (int, error) {
+	// Construct a slice backed by dst's underlying memory.
+	var buf []byte
+	hdr := (*reflect.SliceHeader)(unsafe.Pointer(&buf))
+	hdr.Data = uintptr(gohacks.Noescape(unsafe.Pointer(b)))
+	hdr.Len = b.SizeBytes()
+	hdr.Cap = b.SizeBytes()
+
+	length, err := cc.CopyOutBytes(addr, buf[:limit]) // escapes: okay.
+	// Since we bypassed the compiler's escape analysis, indicate that b
+	// must live until the use above.
+	runtime.KeepAlive(b) // escapes: replaced by intrinsic.
+	return length, err
+}
+
+// CopyOut implements marshal.Marshallable.CopyOut.
+func (b *BinderfsDevice) CopyOut(cc marshal.CopyContext, addr hostarch.Addr) (int, error) {
+	return b.CopyOutN(cc, addr, b.SizeBytes())
+}
+
+// CopyInN implements marshal.Marshallable.CopyInN.
+func (b *BinderfsDevice) CopyInN(cc marshal.CopyContext, addr hostarch.Addr, limit int) (int, error) {
+	// Construct a slice backed by dst's underlying memory.
+	var buf []byte
+	hdr := (*reflect.SliceHeader)(unsafe.Pointer(&buf))
+	hdr.Data = uintptr(gohacks.Noescape(unsafe.Pointer(b)))
+	hdr.Len = b.SizeBytes()
+	hdr.Cap = b.SizeBytes()
+
+	length, err := cc.CopyInBytes(addr, buf[:limit]) // escapes: okay.
+	// Since we bypassed the compiler's escape analysis, indicate that b
+	// must live until the use above.
+	runtime.KeepAlive(b) // escapes: replaced by intrinsic.
+	return length, err
+}
+
+// CopyIn implements marshal.Marshallable.CopyIn.
+func (b *BinderfsDevice) CopyIn(cc marshal.CopyContext, addr hostarch.Addr) (int, error) {
+	return b.CopyInN(cc, addr, b.SizeBytes())
+}
+
+// WriteTo implements io.WriterTo.WriteTo.
+func (b *BinderfsDevice) WriteTo(writer io.Writer) (int64, error) {
+	// Construct a slice backed by dst's underlying memory.
+	var buf []byte
+	hdr := (*reflect.SliceHeader)(unsafe.Pointer(&buf))
+	hdr.Data = uintptr(gohacks.Noescape(unsafe.Pointer(b)))
+	hdr.Len = b.SizeBytes()
+	hdr.Cap = b.SizeBytes()
+
+	length, err := writer.Write(buf)
+	// Since we bypassed the compiler's escape analysis, indicate that b
+	// must live until the use above.
+	runtime.KeepAlive(b) // escapes: replaced by intrinsic.
+	return int64(length), err
+}
 
 // SizeBytes implements marshal.Marshallable.SizeBytes.
 func (b *BufferObject) SizeBytes() int {

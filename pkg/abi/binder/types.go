@@ -25,6 +25,7 @@ const (
 	SizeOfFrozenStatusInfo      = 12
 	SizeOfFrozenStateInfo       = 16
 	SizeOfExtendedError         = 12
+	SizeOfBinderfsDevice        = 264
 )
 
 // WriteRead is struct binder_write_read, the argument of BINDER_WRITE_READ.
@@ -235,4 +236,17 @@ type ExtendedError struct {
 	Command uint32
 	// Param is zero or a negative errno.
 	Param int32
+}
+
+// BinderfsDevice is struct binderfs_device, the argument of BINDER_CTL_ADD.
+//
+// +marshal
+type BinderfsDevice struct {
+	// Name is the new device's, and ends with a NUL. The last byte is taken for
+	// one whatever it is.
+	Name [BINDERFS_MAX_NAME + 1]byte
+
+	// Major and Minor are the device's number, which the driver fills in.
+	Major uint32
+	Minor uint32
 }

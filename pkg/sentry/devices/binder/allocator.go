@@ -27,7 +27,8 @@ const minBufferSize = 8
 
 // buffer is a piece of the mapping of the process that receives a transaction.
 // It holds, in this order and each aligned to 8 bytes: the data, the offsets of
-// the objects in the data, and extra space (for the security context).
+// the objects in the data, and extra space: for the blocks of scatter-gather, and
+// for the security context.
 //
 // The fields without a comment on locking are immutable.
 //
@@ -59,6 +60,11 @@ type buffer struct {
 	// buffer holds a strong local reference. A reply has none. It is set by the
 	// sender before the transaction is queued.
 	targetNode list.Arc[*Node]
+
+	// fileArrays has where the descriptors are that the receiver closes by
+	// freeing the buffer. It is set by the sender before the transaction is
+	// queued.
+	fileArrays []fileArray
 
 	// allowUserFree is true once the receiver knows the buffer, and until it
 	// frees it. It is protected by allocator.mu.

@@ -24,6 +24,7 @@ func (b *buffer) StateFields() []string {
 		"spamSuspect",
 		"clearOnFree",
 		"targetNode",
+		"fileArrays",
 		"allowUserFree",
 	}
 }
@@ -44,7 +45,8 @@ func (b *buffer) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(8, &b.spamSuspect)
 	stateSinkObject.Save(9, &b.clearOnFree)
 	stateSinkObject.Save(10, &b.targetNode)
-	stateSinkObject.Save(11, &b.allowUserFree)
+	stateSinkObject.Save(11, &b.fileArrays)
+	stateSinkObject.Save(12, &b.allowUserFree)
 }
 
 func (b *buffer) afterLoad(context.Context) {}
@@ -62,7 +64,8 @@ func (b *buffer) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(8, &b.spamSuspect)
 	stateSourceObject.Load(9, &b.clearOnFree)
 	stateSourceObject.Load(10, &b.targetNode)
-	stateSourceObject.Load(11, &b.allowUserFree)
+	stateSourceObject.Load(11, &b.fileArrays)
+	stateSourceObject.Load(12, &b.allowUserFree)
 }
 
 func (a *allocator) StateTypeName() string {
@@ -532,6 +535,7 @@ func (p *Process) StateFields() []string {
 		"ctx",
 		"opener",
 		"pid",
+		"defaultNice",
 		"index",
 		"alloc",
 		"handles",
@@ -558,21 +562,22 @@ func (p *Process) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(0, &p.ctx)
 	stateSinkObject.Save(1, &p.opener)
 	stateSinkObject.Save(2, &p.pid)
-	stateSinkObject.Save(3, &p.index)
-	stateSinkObject.Save(4, &p.alloc)
-	stateSinkObject.Save(5, &p.handles)
-	stateSinkObject.Save(6, &p.refs)
-	stateSinkObject.Save(7, &p.dead)
-	stateSinkObject.Save(8, &p.nodes)
-	stateSinkObject.Save(9, &p.threads)
-	stateSinkObject.Save(10, &p.todo)
-	stateSinkObject.Save(11, &p.deliveredDeath)
-	stateSinkObject.Save(12, &p.waiting)
-	stateSinkObject.Save(13, &p.maxThreads)
-	stateSinkObject.Save(14, &p.requestedThreads)
-	stateSinkObject.Save(15, &p.startedThreads)
-	stateSinkObject.Save(16, &p.oneWaySpamDetection)
-	stateSinkObject.Save(17, &p.pollers)
+	stateSinkObject.Save(3, &p.defaultNice)
+	stateSinkObject.Save(4, &p.index)
+	stateSinkObject.Save(5, &p.alloc)
+	stateSinkObject.Save(6, &p.handles)
+	stateSinkObject.Save(7, &p.refs)
+	stateSinkObject.Save(8, &p.dead)
+	stateSinkObject.Save(9, &p.nodes)
+	stateSinkObject.Save(10, &p.threads)
+	stateSinkObject.Save(11, &p.todo)
+	stateSinkObject.Save(12, &p.deliveredDeath)
+	stateSinkObject.Save(13, &p.waiting)
+	stateSinkObject.Save(14, &p.maxThreads)
+	stateSinkObject.Save(15, &p.requestedThreads)
+	stateSinkObject.Save(16, &p.startedThreads)
+	stateSinkObject.Save(17, &p.oneWaySpamDetection)
+	stateSinkObject.Save(18, &p.pollers)
 }
 
 func (p *Process) afterLoad(context.Context) {}
@@ -582,21 +587,22 @@ func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(0, &p.ctx)
 	stateSourceObject.Load(1, &p.opener)
 	stateSourceObject.Load(2, &p.pid)
-	stateSourceObject.Load(3, &p.index)
-	stateSourceObject.Load(4, &p.alloc)
-	stateSourceObject.Load(5, &p.handles)
-	stateSourceObject.Load(6, &p.refs)
-	stateSourceObject.Load(7, &p.dead)
-	stateSourceObject.Load(8, &p.nodes)
-	stateSourceObject.Load(9, &p.threads)
-	stateSourceObject.Load(10, &p.todo)
-	stateSourceObject.Load(11, &p.deliveredDeath)
-	stateSourceObject.Load(12, &p.waiting)
-	stateSourceObject.Load(13, &p.maxThreads)
-	stateSourceObject.Load(14, &p.requestedThreads)
-	stateSourceObject.Load(15, &p.startedThreads)
-	stateSourceObject.Load(16, &p.oneWaySpamDetection)
-	stateSourceObject.Load(17, &p.pollers)
+	stateSourceObject.Load(3, &p.defaultNice)
+	stateSourceObject.Load(4, &p.index)
+	stateSourceObject.Load(5, &p.alloc)
+	stateSourceObject.Load(6, &p.handles)
+	stateSourceObject.Load(7, &p.refs)
+	stateSourceObject.Load(8, &p.dead)
+	stateSourceObject.Load(9, &p.nodes)
+	stateSourceObject.Load(10, &p.threads)
+	stateSourceObject.Load(11, &p.todo)
+	stateSourceObject.Load(12, &p.deliveredDeath)
+	stateSourceObject.Load(13, &p.waiting)
+	stateSourceObject.Load(14, &p.maxThreads)
+	stateSourceObject.Load(15, &p.requestedThreads)
+	stateSourceObject.Load(16, &p.startedThreads)
+	stateSourceObject.Load(17, &p.oneWaySpamDetection)
+	stateSourceObject.Load(18, &p.pollers)
 }
 
 func (r *reclaimer) StateTypeName() string {
@@ -671,6 +677,34 @@ func (r *Ref) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(6, &r.strong)
 	stateSourceObject.Load(7, &r.weak)
 	stateSourceObject.Load(8, &r.death)
+}
+
+func (f *fileArray) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.fileArray"
+}
+
+func (f *fileArray) StateFields() []string {
+	return []string{
+		"start",
+		"n",
+	}
+}
+
+func (f *fileArray) beforeSave() {}
+
+// +checklocksignore
+func (f *fileArray) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
+	stateSinkObject.Save(0, &f.start)
+	stateSinkObject.Save(1, &f.n)
+}
+
+func (f *fileArray) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (f *fileArray) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.start)
+	stateSourceObject.Load(1, &f.n)
 }
 
 func (a *asyncShare) StateTypeName() string {
@@ -859,6 +893,8 @@ func (t *Transaction) StateFields() []string {
 		"reply",
 		"fromProc",
 		"senderEUID",
+		"nice",
+		"savedNice",
 		"to",
 		"buffer",
 		"secctxSize",
@@ -883,14 +919,16 @@ func (t *Transaction) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(5, &t.reply)
 	stateSinkObject.Save(6, &t.fromProc)
 	stateSinkObject.Save(7, &t.senderEUID)
-	stateSinkObject.Save(8, &t.to)
-	stateSinkObject.Save(9, &t.buffer)
-	stateSinkObject.Save(10, &t.secctxSize)
-	stateSinkObject.Save(11, &t.files)
-	stateSinkObject.Save(12, &t.from)
-	stateSinkObject.Save(13, &t.fromParent)
-	stateSinkObject.Save(14, &t.toThread)
-	stateSinkObject.Save(15, &t.toParent)
+	stateSinkObject.Save(8, &t.nice)
+	stateSinkObject.Save(9, &t.savedNice)
+	stateSinkObject.Save(10, &t.to)
+	stateSinkObject.Save(11, &t.buffer)
+	stateSinkObject.Save(12, &t.secctxSize)
+	stateSinkObject.Save(13, &t.files)
+	stateSinkObject.Save(14, &t.from)
+	stateSinkObject.Save(15, &t.fromParent)
+	stateSinkObject.Save(16, &t.toThread)
+	stateSinkObject.Save(17, &t.toParent)
 }
 
 func (t *Transaction) afterLoad(context.Context) {}
@@ -905,14 +943,16 @@ func (t *Transaction) StateLoad(ctx context.Context, stateSourceObject state.Sou
 	stateSourceObject.Load(5, &t.reply)
 	stateSourceObject.Load(6, &t.fromProc)
 	stateSourceObject.Load(7, &t.senderEUID)
-	stateSourceObject.Load(8, &t.to)
-	stateSourceObject.Load(9, &t.buffer)
-	stateSourceObject.Load(10, &t.secctxSize)
-	stateSourceObject.Load(11, &t.files)
-	stateSourceObject.Load(12, &t.from)
-	stateSourceObject.Load(13, &t.fromParent)
-	stateSourceObject.Load(14, &t.toThread)
-	stateSourceObject.Load(15, &t.toParent)
+	stateSourceObject.Load(8, &t.nice)
+	stateSourceObject.Load(9, &t.savedNice)
+	stateSourceObject.Load(10, &t.to)
+	stateSourceObject.Load(11, &t.buffer)
+	stateSourceObject.Load(12, &t.secctxSize)
+	stateSourceObject.Load(13, &t.files)
+	stateSourceObject.Load(14, &t.from)
+	stateSourceObject.Load(15, &t.fromParent)
+	stateSourceObject.Load(16, &t.toThread)
+	stateSourceObject.Load(17, &t.toParent)
 }
 
 func (c *completion) StateTypeName() string {
@@ -1019,6 +1059,7 @@ func init() {
 	state.Register((*Process)(nil))
 	state.Register((*reclaimer)(nil))
 	state.Register((*Ref)(nil))
+	state.Register((*fileArray)(nil))
 	state.Register((*asyncShare)(nil))
 	state.Register((*objectCounter)(nil))
 	state.Register((*stats)(nil))

@@ -35,6 +35,9 @@ func (d *Device) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.Dentry, opt
 	if t == nil {
 		return nil, linuxerr.ENXIO
 	}
+	if opts.Flags&linux.O_DIRECT != 0 {
+		return nil, linuxerr.EINVAL
+	}
 	creds := auth.CredentialsFromContext(ctx)
 	fd := &deviceFD{}
 	if err := fd.vfsfd.Init(fd, opts.Flags, creds, mnt, vfsd, &vfs.FileDescriptionOptions{
@@ -44,6 +47,7 @@ func (d *Device) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.Dentry, opt
 		return nil, err
 	}
 	fd.proc = d.ctx.open(t.ThreadGroup(), int32(t.TGIDInRoot()), pgalloc.MemoryFileFromContext(ctx))
+	fd.proc.defaultNice = t.Niceness()
 	return &fd.vfsfd, nil
 }
 

@@ -25,7 +25,8 @@
 // read.go hands out returns. They work on Context (a device), Process (an open
 // of it), Thread, Node and Ref (an object, and a process's handle for it),
 // Transaction, buffer and allocator (the mapping), and death (a notification).
-// objects.go translates what a transaction carries. Nothing below device.go
+// objects.go translates what a transaction carries, scatter_gather.go what is
+// beyond its data. Nothing below device.go
 // needs a kernel.Task; see Task.
 //
 // # Ownership

@@ -320,7 +320,8 @@ var errInterrupted = errors.New("interrupted")
 type thread struct {
 	context.Context
 	*app
-	id int32
+	id   int32
+	nice int
 
 	// onBlock is called when the thread would sleep. If there's a reason to wake
 	// up afterwards, it goes on; if not, it is interrupted: by a signal if
@@ -387,6 +388,12 @@ func (th *thread) UIDOf(kuid auth.KUID) auth.UID { return auth.UID(kuid) }
 // EffectiveKUID implements Task.EffectiveKUID.
 func (th *thread) EffectiveKUID() auth.KUID { return th.euid }
 
+// Niceness implements Task.Niceness.
+func (th *thread) Niceness() int { return th.nice }
+
+// SetNiceness implements Task.SetNiceness.
+func (th *thread) SetNiceness(n int) { th.nice = n }
+
 // SignalPending implements Task.SignalPending.
 func (th *thread) SignalPending() bool { return th.signaled }
 
@@ -410,6 +417,14 @@ func (th *thread) InstallFiles(files []*vfs.FileDescription) ([]int32, error) {
 		fds[i] = th.installFile(file)
 	}
 	return fds, nil
+}
+
+// CloseFile implements Task.CloseFile.
+func (th *thread) CloseFile(fd int32) {
+	if th.files[fd] != nil {
+		_ = th.files[fd].OnClose(th)
+		th.closeFile(fd)
+	}
 }
 
 // ioctl makes an ioctl that does not sleep.

@@ -4,6 +4,8 @@
 package binder
 
 import (
+	"iter"
+
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
@@ -62,6 +64,9 @@ type composer struct {
 	// translated.
 	translated uint64
 
+	// gather has the blocks of memory that objects stand for.
+	gather gather
+
 	// copied is the number of bytes of data that have been copied, or
 	// translated.
 	copied uint64
@@ -83,6 +88,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 		reply:      call != nil,
 		fromProc:   th.proc,
 		senderEUID: task.EffectiveKUID(),
+		nice:       task.Niceness(),
 		to:         to,
 	}
 	c := composer{task: task, uio: uio, th: th, m: m, t: t}
@@ -141,28 +147,51 @@ func (c *composer) fill() error {
 	if b.offsetsSize%offsetSize != 0 || c.m.buffersSize%8 != 0 {
 		return linuxerr.EINVAL
 	}
+	c.gather.next = b.extraStart()
+	c.gather.end = c.gather.next + c.m.buffersSize
 	// The offsets are read back from the buffer: the sender may change its own
 	// memory at any time, the receiver can't change the buffer.
-	for c.translated < b.offsetsSize {
-		var batch [32 * offsetSize]byte
-		n := min(b.offsetsSize-c.translated, uint64(len(batch)))
-		if err := c.t.to.alloc.read(b, b.offsetsStart()+c.translated, batch[:n]); err != nil {
+	for offset, err := range c.t.to.alloc.offsets(b, b.offsetsSize) {
+		if err == nil {
+			err = c.translateAt(offset)
+		}
+		if err != nil {
 			return err
 		}
-		for i := uint64(0); i < n; i += offsetSize {
-			if err := c.translateAt(hostarch.ByteOrder.Uint64(batch[i:])); err != nil {
-				return err
-			}
-			c.translated += offsetSize
-		}
+		c.translated += offsetSize
 	}
 	if err := c.copyIn(c.copied, c.m.Buffer+c.copied, b.dataSize-c.copied); err != nil {
+		return err
+	}
+	if err := c.copyBlocks(); err != nil {
 		return err
 	}
 	if c.t.secctxSize == 0 {
 		return nil
 	}
 	return c.t.to.alloc.write(b, c.t.secctxStart(), append([]byte(c.t.to.ctx.secctx), 0))
+}
+
+// offsets yields the offsets of the objects in b, of which it reads the first size
+// bytes, or an error if they can't be read.
+//
+// Preconditions: Those of blocks.
+func (a *allocator) offsets(b *buffer, size uint64) iter.Seq2[uint64, error] {
+	return func(yield func(uint64, error) bool) {
+		var batch [32 * offsetSize]byte
+		for at := uint64(0); at < size; at += uint64(len(batch)) {
+			n := min(size-at, uint64(len(batch)))
+			if err := a.read(b, b.offsetsStart()+at, batch[:n]); err != nil {
+				yield(0, err)
+				return
+			}
+			for i := uint64(0); i < n; i += offsetSize {
+				if !yield(hostarch.ByteOrder.Uint64(batch[i:]), nil) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // secctxStart returns where the security context lies, in bytes from the start
@@ -259,22 +288,44 @@ func (c *composer) translate(raw []byte, offset uint64) error {
 	case binder.BINDER_TYPE_FD:
 		var o binder.FDObject
 		o.UnmarshalUnsafe(raw)
-		if !c.filesAllowed {
-			return linuxerr.EPERM
+		if err := c.takeFile(o.FD, offset+8); err != nil {
+			return err
 		}
-		file := c.task.GetFile(int32(o.FD))
-		if file == nil {
-			return linuxerr.EBADF
-		}
-		c.t.files = append(c.t.files, sentFile{file, offset + 8})
 		o.FD, o.PadFD = 0, 0
 		o.MarshalUnsafe(raw)
 		return nil
 
-	default:
-		// BINDER_TYPE_PTR and BINDER_TYPE_FDA
-		return linuxerr.EINVAL
+	case binder.BINDER_TYPE_PTR:
+		var o binder.BufferObject
+		o.UnmarshalUnsafe(raw)
+		if err := c.translatePointer(&o, offset); err != nil {
+			return err
+		}
+		o.MarshalUnsafe(raw)
+		return nil
+
+	default: // BINDER_TYPE_FDA
+		var o binder.FDArrayObject
+		o.UnmarshalUnsafe(raw)
+		return c.translateFileArray(&o)
 	}
+}
+
+// takeFile takes file fd of the sender. Its descriptor in the receiver goes to at,
+// in bytes from the start of the buffer.
+//
+// Errors: EPERM if the receiver doesn't accept files, EBADF if the sender has no
+// such file.
+func (c *composer) takeFile(fd uint32, at uint64) error {
+	if !c.filesAllowed {
+		return linuxerr.EPERM
+	}
+	file := c.task.GetFile(int32(fd))
+	if file == nil {
+		return linuxerr.EBADF
+	}
+	c.t.files = append(c.t.files, sentFile{file, at})
+	return nil
 }
 
 // translateBinder turns a node of the sender into a handle of the receiver.
@@ -357,15 +408,11 @@ func (p *Process) discardBuffer(ctx context.Context, b *buffer, end uint64) {
 		n.dec(ctx, true, false)
 		b.targetNode.Release(ctx)
 	}
-	var batch [32 * offsetSize]byte
-	for at := uint64(0); at < end; at += uint64(len(batch)) {
-		n := min(end-at, uint64(len(batch)))
-		if p.alloc.read(b, b.offsetsStart()+at, batch[:n]) != nil {
+	for offset, err := range p.alloc.offsets(b, end) {
+		if err != nil {
 			break
 		}
-		for i := uint64(0); i < n; i += offsetSize {
-			p.releaseObject(ctx, b, hostarch.ByteOrder.Uint64(batch[i:]))
-		}
+		p.releaseObject(ctx, b, offset)
 	}
 	p.alloc.deallocate(b)
 }
@@ -393,5 +440,6 @@ func (p *Process) releaseObject(ctx context.Context, b *buffer, offset uint64) {
 		o.UnmarshalUnsafe(raw[:])
 		_ = p.changeRef(ctx, uint32(o.Binder), false, o.Type == binder.BINDER_TYPE_HANDLE)
 	}
-	// A file that was delivered is the receiver's to close.
+	// A file that was delivered is the receiver's to close, or, in an array, was
+	// closed; see Thread.closeFiles. The rest lies in the buffer.
 }

@@ -29,6 +29,10 @@ type Process struct {
 	opener *kernel.ThreadGroup
 	pid    int32
 
+	// defaultNice is the nice value of a thread that looks for work. It is set
+	// before the application has the file.
+	defaultNice int
+
 	// index is p's place in ctx.procs. It is protected by ctx.mu.
 	index int
 

@@ -72,6 +72,9 @@ func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlock
 	}
 	for more := true; more; {
 		procWork := th.takesProcWork()
+		if procWork {
+			setNice(task, th.proc.defaultNice)
+		}
 		if err := th.wait(task, procWork, nonBlocking); err != nil {
 			return err
 		}
@@ -162,6 +165,9 @@ func (th *Thread) takeWork(w *returnWriter, procWork bool) (d delivery, ok, agai
 func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, error) {
 	t := held.Get()
 	p := th.proc
+	if !t.reply {
+		t.inherit(w.task)
+	}
 	if err := t.installFiles(w.task); err != nil {
 		defer held.Release(w.task)
 		t.cancelWith(w.task, binder.BR_FAILED_REPLY)

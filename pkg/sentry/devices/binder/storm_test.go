@@ -69,6 +69,12 @@ func (s *stormThread) ProcessID() int32 { return s.p.pid }
 // PIDOf implements Task.PIDOf.
 func (s *stormThread) PIDOf(proc *Process) int32 { return proc.pid }
 
+// Niceness implements Task.Niceness.
+func (s *stormThread) Niceness() int { return 0 }
+
+// SetNiceness implements Task.SetNiceness.
+func (s *stormThread) SetNiceness(int) {}
+
 // UIDOf implements Task.UIDOf.
 func (s *stormThread) UIDOf(kuid auth.KUID) auth.UID { return auth.UID(kuid) }
 
@@ -85,6 +91,9 @@ func (s *stormThread) GetFile(int32) *vfs.FileDescription { return nil }
 func (s *stormThread) InstallFiles([]*vfs.FileDescription) ([]int32, error) {
 	return nil, errInterrupted
 }
+
+// CloseFile implements Task.CloseFile.
+func (s *stormThread) CloseFile(int32) {}
 
 func (s *stormThread) oneIn(n int) bool { return s.random.Intn(n) == 0 }
 

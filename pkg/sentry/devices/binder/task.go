@@ -4,9 +4,11 @@
 package binder
 
 import (
+	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/pkg/sentry/limits"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 )
 
@@ -35,17 +37,29 @@ type Task interface {
 	// EffectiveKUID returns the caller's effective user ID.
 	EffectiveKUID() auth.KUID
 
+	// Niceness returns the caller's nice value, from -20 to 19.
+	Niceness() int
+
+	// SetNiceness makes n the caller's nice value, or as close to it as it may
+	// have.
+	SetNiceness(n int)
+
 	// SignalPending returns whether a signal awaits delivery to the caller. A
 	// caller that is interrupted without one is being checkpointed or stopped,
 	// and resumes its system call as if nothing had happened.
 	SignalPending() bool
 
-	// GetFile returns a reference on the caller's file fd, or nil.
+	// GetFile returns a reference on the caller's file fd, or nil if there is none
+	// or it was opened with O_PATH.
 	GetFile(fd int32) *vfs.FileDescription
 
 	// InstallFiles installs files, close-on-exec, at the lowest free
 	// descriptors of the caller: all or none. It takes its own references.
 	InstallFiles(files []*vfs.FileDescription) ([]int32, error)
+
+	// CloseFile closes the caller's file fd, if there's one. No lock may be
+	// held: the file may be a binder device.
+	CloseFile(fd int32)
 }
 
 // kernelTask implements Task by a kernel.Task.
@@ -76,12 +90,39 @@ func (t kernelTask) EffectiveKUID() auth.KUID {
 	return t.Credentials().EffectiveKUID
 }
 
+// SetNiceness implements Task.SetNiceness.
+func (t kernelTask) SetNiceness(n int) {
+	if n, ok := permittedNice(n, t.Limits().Get(limits.Nice).Cur, t.HasRootCapability(linux.CAP_SYS_NICE)); ok {
+		t.Task.SetNiceness(n)
+	}
+}
+
 // SignalPending implements Task.SignalPending.
 func (t kernelTask) SignalPending() bool {
 	return t.PendingSignals()&^t.SignalMask() != 0
 }
 
+// GetFile implements Task.GetFile.
+func (t kernelTask) GetFile(fd int32) *vfs.FileDescription {
+	file := t.Task.GetFile(fd)
+	if file != nil && file.StatusFlags()&linux.O_PATH != 0 {
+		file.DecRef(t)
+		return nil
+	}
+	return file
+}
+
 // InstallFiles implements Task.InstallFiles.
 func (t kernelTask) InstallFiles(files []*vfs.FileDescription) ([]int32, error) {
 	return t.NewFDs(0, files, kernel.FDFlags{CloseOnExec: true})
+}
+
+// CloseFile implements Task.CloseFile.
+func (t kernelTask) CloseFile(fd int32) {
+	file := t.FDTable().Remove(t, fd)
+	if file == nil {
+		return
+	}
+	defer file.DecRef(t)
+	_ = file.OnClose(t) // Nobody is there to hear of an error.
 }

@@ -37,6 +37,11 @@ type Transaction struct {
 	fromProc   *Process
 	senderEUID auth.KUID
 
+	// nice is the nice value of the sender, and savedNice that which the thread
+	// that handles the call had before.
+	nice      int
+	savedNice int
+
 	// to is the receiver, and buffer, in its mapping, the contents.
 	to     *Process
 	buffer *buffer
@@ -430,6 +435,7 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 	call.toThread = nil
 	call.mu.Unlock()
 	p.mu.Unlock()
+	setNice(task, call.savedNice)
 
 	var f *failure
 	if caller == nil {

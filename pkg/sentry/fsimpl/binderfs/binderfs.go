@@ -1,20 +1,35 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package binderfs implements the file system type binder, as far as the logs
-// go: an instance has binder_logs/stats if it's mounted with stats=global, and
-// nothing else. Devices are in /dev.
+// Package binderfs implements the file system type binder, as Linux has it.
+//
+// Each mount is an instance with devices of its own, and each device has a
+// context of its own. An instance begins with the devices binder, hwbinder and
+// vndbinder, and has:
+//
+//	binder-control    BINDER_CTL_ADD on it adds a device
+//	features/         a file for each feature of the driver
+//	binder_logs/      if mounted with stats=global
+//
+// Devices can be removed and renamed, nothing else, and nothing can be created
+// but by binder-control. A device that is removed lives on for who has it open.
+//
+// # Locks
+//
+//	kernfs.Filesystem.mu, kernfs.Dentry.dirMu
+//	  dir.mu               of two directories only in a rename
+//	    filesystem.mu      options and the number of devices
+//	    minors.mu          the numbers of all instances' devices
 package binderfs
 
 import (
-	"strconv"
-
 	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/fsimpl/kernfs"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
+	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/sentry/devices/binder"
 )
@@ -22,22 +37,47 @@ import (
 // Name is the filesystem type's name.
 const Name = "binder"
 
-// maxDevices is the largest number of devices that an instance may be given.
-const maxDevices = 1 << 20
+// defaultDevices are the devices that an instance begins with.
+var defaultDevices = []string{"binder", "hwbinder", "vndbinder"}
 
-// MountOptions are the names of the options that GetFilesystem accepts.
-var MountOptions = []string{"max", "stats"}
+// features are the names of the files in features, the oldest first.
+var features = []string{"oneway_spam_detection", "extended_error", "freeze_notification"}
+
+// Inode numbers. A device's is its minor number and firstDeviceIno.
+const (
+	rootIno        = 1
+	controlIno     = 2
+	firstDeviceIno = 3
+	firstOtherIno  = firstDeviceIno + maxMinors
+)
 
 // FilesystemType implements vfs.FilesystemType.
 //
 // +stateify savable
 type FilesystemType struct {
 	driver *binder.Driver
+
+	// secctx is the security context of every sender.
+	secctx string
+
+	// major is the major device number of all devices.
+	major  uint32
+	minors minors
 }
 
-// Register registers the file system type, for driver, with vfsObj.
-func Register(vfsObj *vfs.VirtualFilesystem, driver *binder.Driver) error {
-	return vfsObj.RegisterFilesystemType(Name, &FilesystemType{driver: driver}, &vfs.RegisterFilesystemTypeOptions{
+// Register registers the file system type, for driver, with vfsObj. All senders
+// have the security context secctx.
+func Register(vfsObj *vfs.VirtualFilesystem, driver *binder.Driver, secctx string) error {
+	major, err := vfsObj.GetDynamicCharDevMajor()
+	if err != nil {
+		return err
+	}
+	if err := vfsObj.RegisterDevice(vfs.CharDevice, major, 0, reserved{}, &vfs.RegisterDeviceOptions{GroupName: Name}); err != nil {
+		return err
+	}
+	fstype := &FilesystemType{driver: driver, secctx: secctx, major: major}
+	fstype.minors.init()
+	return vfsObj.RegisterFilesystemType(Name, fstype, &vfs.RegisterFilesystemTypeOptions{
 		AllowUserMount: true,
 		AllowUserList:  true,
 	})
@@ -49,42 +89,13 @@ func (*FilesystemType) Name() string { return Name }
 // Release implements vfs.FilesystemType.Release.
 func (*FilesystemType) Release(context.Context) {}
 
-// options are the mount options of an instance.
-//
-// +stateify savable
-type options struct {
-	// globalStats is true if the instance has the driver's logs.
-	globalStats bool
-}
-
-func parseOptions(data string) (options, error) {
-	var o options
-	mopts := vfs.GenericParseMountOptions(data)
-	if s, ok := mopts["max"]; ok {
-		delete(mopts, "max")
-		if n, err := strconv.ParseUint(s, 10, 32); err != nil || n > maxDevices {
-			return o, linuxerr.EINVAL
-		}
-	}
-	if s, ok := mopts["stats"]; ok {
-		delete(mopts, "stats")
-		if s != "global" {
-			return o, linuxerr.EINVAL
-		}
-		o.globalStats = true
-	}
-	if len(mopts) != 0 {
-		return o, linuxerr.EINVAL
-	}
-	return o, nil
-}
-
 // GetFilesystem implements vfs.FilesystemType.GetFilesystem. Each mount is an
 // instance of its own.
 //
-// Errors: EINVAL if an option is unknown or malformed.
+// Errors: EINVAL if an option is unknown or malformed, EPERM if the caller can't
+// have it, ENOSPC if there's no room for the default devices.
 func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.VirtualFilesystem, creds *auth.Credentials, _ string, opts vfs.GetFilesystemOptions) (*vfs.Filesystem, *vfs.Dentry, error) {
-	o, err := parseOptions(opts.Data)
+	o, err := parseOptions(opts.Data, opts.InternalMount || creds.HasRootCapability(linux.CAP_SYS_ADMIN))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -92,46 +103,191 @@ func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.Vir
 	if err != nil {
 		return nil, nil, err
 	}
-	fs := &filesystem{driver: fstype.driver, devMinor: devMinor, options: o}
+	fs := &filesystem{fstype: fstype, driver: fstype.driver, devMinor: devMinor, userns: creds.UserNamespace}
+	fs.owner, fs.dirOwner = owners(creds.UserNamespace)
+	fs.setOptions(o)
 	fs.VFSFilesystem().Init(vfsObj, fstype, fs)
 
-	children := make(map[string]kernfs.Inode)
-	if o.globalStats {
-		children["binder_logs"] = fs.newLogs(ctx, creds)
+	fs.root = fs.makeDir(ctx, fs.dirOwner, rootIno)
+	fs.root.isRoot = true
+	if err := fs.populate(ctx, creds); err != nil {
+		fs.root.DecRef(ctx)
+		fs.VFSFilesystem().DecRef(ctx)
+		return nil, nil, err
 	}
-
 	var root kernfs.Dentry
-	root.InitRoot(&fs.Filesystem, fs.newDir(ctx, creds, children))
+	root.InitRoot(&fs.Filesystem, fs.root)
 	return fs.VFSFilesystem(), root.VFSDentry(), nil
 }
 
-// filesystem implements vfs.FilesystemImpl.
+// owner is who a file belongs to.
+//
+// +stateify savable
+type owner struct {
+	uid auth.KUID
+	gid auth.KGID
+}
+
+// owners returns whom devices and all other files belong to in an instance that
+// was mounted in ns: its root user. If it has none, devices belong to the root
+// namespace's, and other files to nobody.
+func owners(ns *auth.UserNamespace) (devices, others owner) {
+	others = owner{ns.MapToKUID(auth.RootUID), ns.MapToKGID(auth.RootGID)}
+	devices = others
+	if !devices.uid.Ok() {
+		devices.uid = auth.RootKUID
+	}
+	if !devices.gid.Ok() {
+		devices.gid = auth.RootKGID
+	}
+	return devices, others
+}
+
+// filesystem implements vfs.FilesystemImpl: an instance.
 //
 // +stateify savable
 type filesystem struct {
 	kernfs.Filesystem
 
-	driver   *binder.Driver
+	fstype *FilesystemType
+	driver *binder.Driver
+
 	devMinor uint32
-	options  options
+
+	// userns is the user namespace that the instance was mounted in.
+	userns *auth.UserNamespace
+
+	// owner is whom devices belong to, and dirOwner all other files.
+	owner, dirOwner owner
+
+	// root is the instance's root. Its dentry has the reference.
+	root *dir
+
+	mu sync.Mutex `state:"nosave"`
+
+	// +checklocks:mu
+	options options
+
+	// devices is the number of devices, with those that were removed and are
+	// still open.
+	// +checklocks:mu
+	devices int
+}
+
+// NextIno returns the inode number of a file that isn't a device's.
+func (fs *filesystem) NextIno() uint64 { return firstOtherIno + fs.Filesystem.NextIno() }
+
+// populate puts into the root what each instance begins with.
+func (fs *filesystem) populate(ctx context.Context, creds *auth.Credentials) error {
+	minor, err := fs.getMinor()
+	if err != nil {
+		return err
+	}
+	c := &control{}
+	c.init(ctx, fs, minor, controlIno)
+	fs.mustAdd(ctx, fs.root, "binder-control", c)
+	for _, name := range defaultDevices {
+		if err := fs.addDevice(ctx, name, func(uint32) error { return nil }); err != nil {
+			return err
+		}
+	}
+	dir := fs.makeDir(ctx, fs.dirOwner, fs.NextIno())
+	fs.mustAdd(ctx, fs.root, "features", dir)
+	for _, name := range features {
+		f := &file{}
+		f.init(ctx, fs, yes{})
+		fs.mustAdd(ctx, dir, name, f)
+	}
+	if fs.globalStats() {
+		fs.mustAdd(ctx, fs.root, "binder_logs", fs.newLogs(ctx, creds).(numbered))
+	}
+	return nil
 }
 
 // Release implements vfs.FilesystemImpl.Release.
 func (fs *filesystem) Release(ctx context.Context) {
-	fs.VFSFilesystem().VirtualFilesystem().PutAnonBlockDevMinor(fs.devMinor)
 	fs.Filesystem.Release(ctx)
+	fs.VFSFilesystem().VirtualFilesystem().PutAnonBlockDevMinor(fs.devMinor)
+}
+
+// SetStatAt implements vfs.FilesystemImpl.SetStatAt. kernfs doesn't look whether
+// the mount is read-only.
+func (fs *filesystem) SetStatAt(ctx context.Context, rp *vfs.ResolvingPath, opts vfs.SetStatOptions) error {
+	mnt := rp.Mount()
+	if err := mnt.CheckBeginWrite(); err != nil {
+		return err
+	}
+	defer mnt.EndWrite()
+	return fs.Filesystem.SetStatAt(ctx, rp, opts)
 }
 
 // MountOptions implements vfs.FilesystemImpl.MountOptions.
 func (fs *filesystem) MountOptions() string {
-	if fs.options.globalStats {
-		return "stats=global"
-	}
-	return ""
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.options.String()
 }
 
-func (fs *filesystem) newDir(ctx context.Context, creds *auth.Credentials, children map[string]kernfs.Inode) kernfs.Inode {
-	return kernfs.NewStaticDir(ctx, creds, linux.UNNAMED_MAJOR, fs.devMinor, fs.NextIno(), 0755, children, kernfs.GenericDirectoryFDOptions{
-		SeekEnd: kernfs.SeekEndStaticEntries,
-	})
+// Reconfigure changes the options to those of data, as a remount does. Options
+// that data leaves out get their defaults.
+//
+// Errors: EPERM if the caller isn't privileged in the instance's user namespace,
+// EINVAL if stats were to change, and those of parseOptions.
+func (fs *filesystem) Reconfigure(_ context.Context, creds *auth.Credentials, data string) error {
+	if !creds.HasCapabilityIn(linux.CAP_SYS_ADMIN, fs.userns) {
+		return linuxerr.EPERM
+	}
+	o, err := parseOptions(data, creds.HasRootCapability(linux.CAP_SYS_ADMIN))
+	if err != nil {
+		return err
+	}
+	if o.globalStats != fs.globalStats() {
+		return linuxerr.EINVAL
+	}
+	fs.setOptions(o)
+	return nil
+}
+
+func (fs *filesystem) setOptions(o options) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.options = o
+}
+
+// globalStats returns whether the instance has logs, which never changes.
+func (fs *filesystem) globalStats() bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.options.globalStats
+}
+
+// getMinor returns a minor number.
+//
+// Errors: ENOSPC if none is free.
+func (fs *filesystem) getMinor() (uint32, error) {
+	return fs.fstype.minors.get(fs.userns == fs.userns.Root())
+}
+
+// getDevice returns the minor number for another device.
+//
+// Errors: ENOSPC if there's no room for one.
+func (fs *filesystem) getDevice() (uint32, error) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if fs.devices >= fs.options.max {
+		return 0, linuxerr.ENOSPC
+	}
+	minor, err := fs.getMinor()
+	if err == nil {
+		fs.devices++
+	}
+	return minor, err
+}
+
+// putDevice makes room for another device after one with this minor number.
+func (fs *filesystem) putDevice(minor uint32) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.devices--
+	fs.fstype.minors.release(minor)
 }

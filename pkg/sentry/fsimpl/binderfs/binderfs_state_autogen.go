@@ -14,6 +14,9 @@ func (fstype *FilesystemType) StateTypeName() string {
 func (fstype *FilesystemType) StateFields() []string {
 	return []string{
 		"driver",
+		"secctx",
+		"major",
+		"minors",
 	}
 }
 
@@ -23,6 +26,9 @@ func (fstype *FilesystemType) beforeSave() {}
 func (fstype *FilesystemType) StateSave(stateSinkObject state.Sink) {
 	fstype.beforeSave()
 	stateSinkObject.Save(0, &fstype.driver)
+	stateSinkObject.Save(1, &fstype.secctx)
+	stateSinkObject.Save(2, &fstype.major)
+	stateSinkObject.Save(3, &fstype.minors)
 }
 
 func (fstype *FilesystemType) afterLoad(context.Context) {}
@@ -30,31 +36,37 @@ func (fstype *FilesystemType) afterLoad(context.Context) {}
 // +checklocksignore
 func (fstype *FilesystemType) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &fstype.driver)
+	stateSourceObject.Load(1, &fstype.secctx)
+	stateSourceObject.Load(2, &fstype.major)
+	stateSourceObject.Load(3, &fstype.minors)
 }
 
-func (o *options) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/fsimpl/binderfs.options"
+func (o *owner) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.owner"
 }
 
-func (o *options) StateFields() []string {
+func (o *owner) StateFields() []string {
 	return []string{
-		"globalStats",
+		"uid",
+		"gid",
 	}
 }
 
-func (o *options) beforeSave() {}
+func (o *owner) beforeSave() {}
 
 // +checklocksignore
-func (o *options) StateSave(stateSinkObject state.Sink) {
+func (o *owner) StateSave(stateSinkObject state.Sink) {
 	o.beforeSave()
-	stateSinkObject.Save(0, &o.globalStats)
+	stateSinkObject.Save(0, &o.uid)
+	stateSinkObject.Save(1, &o.gid)
 }
 
-func (o *options) afterLoad(context.Context) {}
+func (o *owner) afterLoad(context.Context) {}
 
 // +checklocksignore
-func (o *options) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &o.globalStats)
+func (o *owner) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &o.uid)
+	stateSourceObject.Load(1, &o.gid)
 }
 
 func (fs *filesystem) StateTypeName() string {
@@ -64,9 +76,15 @@ func (fs *filesystem) StateTypeName() string {
 func (fs *filesystem) StateFields() []string {
 	return []string{
 		"Filesystem",
+		"fstype",
 		"driver",
 		"devMinor",
+		"userns",
+		"owner",
+		"dirOwner",
+		"root",
 		"options",
+		"devices",
 	}
 }
 
@@ -76,9 +94,15 @@ func (fs *filesystem) beforeSave() {}
 func (fs *filesystem) StateSave(stateSinkObject state.Sink) {
 	fs.beforeSave()
 	stateSinkObject.Save(0, &fs.Filesystem)
-	stateSinkObject.Save(1, &fs.driver)
-	stateSinkObject.Save(2, &fs.devMinor)
-	stateSinkObject.Save(3, &fs.options)
+	stateSinkObject.Save(1, &fs.fstype)
+	stateSinkObject.Save(2, &fs.driver)
+	stateSinkObject.Save(3, &fs.devMinor)
+	stateSinkObject.Save(4, &fs.userns)
+	stateSinkObject.Save(5, &fs.owner)
+	stateSinkObject.Save(6, &fs.dirOwner)
+	stateSinkObject.Save(7, &fs.root)
+	stateSinkObject.Save(8, &fs.options)
+	stateSinkObject.Save(9, &fs.devices)
 }
 
 func (fs *filesystem) afterLoad(context.Context) {}
@@ -86,9 +110,433 @@ func (fs *filesystem) afterLoad(context.Context) {}
 // +checklocksignore
 func (fs *filesystem) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &fs.Filesystem)
-	stateSourceObject.Load(1, &fs.driver)
-	stateSourceObject.Load(2, &fs.devMinor)
-	stateSourceObject.Load(3, &fs.options)
+	stateSourceObject.Load(1, &fs.fstype)
+	stateSourceObject.Load(2, &fs.driver)
+	stateSourceObject.Load(3, &fs.devMinor)
+	stateSourceObject.Load(4, &fs.userns)
+	stateSourceObject.Load(5, &fs.owner)
+	stateSourceObject.Load(6, &fs.dirOwner)
+	stateSourceObject.Load(7, &fs.root)
+	stateSourceObject.Load(8, &fs.options)
+	stateSourceObject.Load(9, &fs.devices)
+}
+
+func (s *special) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.special"
+}
+
+func (s *special) StateFields() []string {
+	return []string{
+		"inode",
+		"InodeNotDirectory",
+		"fs",
+		"minor",
+	}
+}
+
+func (s *special) beforeSave() {}
+
+// +checklocksignore
+func (s *special) StateSave(stateSinkObject state.Sink) {
+	s.beforeSave()
+	stateSinkObject.Save(0, &s.inode)
+	stateSinkObject.Save(1, &s.InodeNotDirectory)
+	stateSinkObject.Save(2, &s.fs)
+	stateSinkObject.Save(3, &s.minor)
+}
+
+func (s *special) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (s *special) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &s.inode)
+	stateSourceObject.Load(1, &s.InodeNotDirectory)
+	stateSourceObject.Load(2, &s.fs)
+	stateSourceObject.Load(3, &s.minor)
+}
+
+func (d *device) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.device"
+}
+
+func (d *device) StateFields() []string {
+	return []string{
+		"special",
+		"dev",
+	}
+}
+
+func (d *device) beforeSave() {}
+
+// +checklocksignore
+func (d *device) StateSave(stateSinkObject state.Sink) {
+	d.beforeSave()
+	stateSinkObject.Save(0, &d.special)
+	stateSinkObject.Save(1, &d.dev)
+}
+
+func (d *device) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (d *device) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &d.special)
+	stateSourceObject.Load(1, &d.dev)
+}
+
+func (c *control) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.control"
+}
+
+func (c *control) StateFields() []string {
+	return []string{
+		"special",
+	}
+}
+
+func (c *control) beforeSave() {}
+
+// +checklocksignore
+func (c *control) StateSave(stateSinkObject state.Sink) {
+	c.beforeSave()
+	stateSinkObject.Save(0, &c.special)
+}
+
+func (c *control) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (c *control) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &c.special)
+}
+
+func (fd *controlFD) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.controlFD"
+}
+
+func (fd *controlFD) StateFields() []string {
+	return []string{
+		"vfsfd",
+		"FileDescriptionDefaultImpl",
+		"DentryMetadataFileDescriptionImpl",
+		"NoLockFD",
+		"fs",
+	}
+}
+
+func (fd *controlFD) beforeSave() {}
+
+// +checklocksignore
+func (fd *controlFD) StateSave(stateSinkObject state.Sink) {
+	fd.beforeSave()
+	stateSinkObject.Save(0, &fd.vfsfd)
+	stateSinkObject.Save(1, &fd.FileDescriptionDefaultImpl)
+	stateSinkObject.Save(2, &fd.DentryMetadataFileDescriptionImpl)
+	stateSinkObject.Save(3, &fd.NoLockFD)
+	stateSinkObject.Save(4, &fd.fs)
+}
+
+func (fd *controlFD) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (fd *controlFD) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &fd.vfsfd)
+	stateSourceObject.Load(1, &fd.FileDescriptionDefaultImpl)
+	stateSourceObject.Load(2, &fd.DentryMetadataFileDescriptionImpl)
+	stateSourceObject.Load(3, &fd.NoLockFD)
+	stateSourceObject.Load(4, &fd.fs)
+}
+
+func (r *reserved) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.reserved"
+}
+
+func (r *reserved) StateFields() []string {
+	return []string{}
+}
+
+func (r *reserved) beforeSave() {}
+
+// +checklocksignore
+func (r *reserved) StateSave(stateSinkObject state.Sink) {
+	r.beforeSave()
+}
+
+func (r *reserved) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (r *reserved) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+}
+
+func (d *dir) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.dir"
+}
+
+func (d *dir) StateFields() []string {
+	return []string{
+		"inode",
+		"InodeAlwaysValid",
+		"isRoot",
+		"locks",
+		"none",
+		"entries",
+		"order",
+		"nextSeq",
+	}
+}
+
+func (d *dir) beforeSave() {}
+
+// +checklocksignore
+func (d *dir) StateSave(stateSinkObject state.Sink) {
+	d.beforeSave()
+	stateSinkObject.Save(0, &d.inode)
+	stateSinkObject.Save(1, &d.InodeAlwaysValid)
+	stateSinkObject.Save(2, &d.isRoot)
+	stateSinkObject.Save(3, &d.locks)
+	stateSinkObject.Save(4, &d.none)
+	stateSinkObject.Save(5, &d.entries)
+	stateSinkObject.Save(6, &d.order)
+	stateSinkObject.Save(7, &d.nextSeq)
+}
+
+func (d *dir) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (d *dir) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &d.inode)
+	stateSourceObject.Load(1, &d.InodeAlwaysValid)
+	stateSourceObject.Load(2, &d.isRoot)
+	stateSourceObject.Load(3, &d.locks)
+	stateSourceObject.Load(4, &d.none)
+	stateSourceObject.Load(5, &d.entries)
+	stateSourceObject.Load(6, &d.order)
+	stateSourceObject.Load(7, &d.nextSeq)
+}
+
+func (e *entry) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.entry"
+}
+
+func (e *entry) StateFields() []string {
+	return []string{
+		"name",
+		"inode",
+		"seq",
+		"gone",
+	}
+}
+
+func (e *entry) beforeSave() {}
+
+// +checklocksignore
+func (e *entry) StateSave(stateSinkObject state.Sink) {
+	e.beforeSave()
+	stateSinkObject.Save(0, &e.name)
+	stateSinkObject.Save(1, &e.inode)
+	stateSinkObject.Save(2, &e.seq)
+	stateSinkObject.Save(3, &e.gone)
+}
+
+func (e *entry) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (e *entry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &e.name)
+	stateSourceObject.Load(1, &e.inode)
+	stateSourceObject.Load(2, &e.seq)
+	stateSourceObject.Load(3, &e.gone)
+}
+
+func (fd *dirFD) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.dirFD"
+}
+
+func (fd *dirFD) StateFields() []string {
+	return []string{
+		"GenericDirectoryFD",
+	}
+}
+
+func (fd *dirFD) beforeSave() {}
+
+// +checklocksignore
+func (fd *dirFD) StateSave(stateSinkObject state.Sink) {
+	fd.beforeSave()
+	stateSinkObject.Save(0, &fd.GenericDirectoryFD)
+}
+
+func (fd *dirFD) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (fd *dirFD) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &fd.GenericDirectoryFD)
+}
+
+func (i *inode) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.inode"
+}
+
+func (i *inode) StateFields() []string {
+	return []string{
+		"InodeAttrs",
+		"InodeFSOwned",
+		"InodeNotAnonymous",
+		"InodeNotSymlink",
+		"InodeTemporary",
+		"InodeWatches",
+		"noXattrs",
+		"statFS",
+		"refs",
+	}
+}
+
+func (i *inode) beforeSave() {}
+
+// +checklocksignore
+func (i *inode) StateSave(stateSinkObject state.Sink) {
+	i.beforeSave()
+	stateSinkObject.Save(0, &i.InodeAttrs)
+	stateSinkObject.Save(1, &i.InodeFSOwned)
+	stateSinkObject.Save(2, &i.InodeNotAnonymous)
+	stateSinkObject.Save(3, &i.InodeNotSymlink)
+	stateSinkObject.Save(4, &i.InodeTemporary)
+	stateSinkObject.Save(5, &i.InodeWatches)
+	stateSinkObject.Save(6, &i.noXattrs)
+	stateSinkObject.Save(7, &i.statFS)
+	stateSinkObject.Save(8, &i.refs)
+}
+
+func (i *inode) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (i *inode) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &i.InodeAttrs)
+	stateSourceObject.Load(1, &i.InodeFSOwned)
+	stateSourceObject.Load(2, &i.InodeNotAnonymous)
+	stateSourceObject.Load(3, &i.InodeNotSymlink)
+	stateSourceObject.Load(4, &i.InodeTemporary)
+	stateSourceObject.Load(5, &i.InodeWatches)
+	stateSourceObject.Load(6, &i.noXattrs)
+	stateSourceObject.Load(7, &i.statFS)
+	stateSourceObject.Load(8, &i.refs)
+}
+
+func (n *noXattrs) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.noXattrs"
+}
+
+func (n *noXattrs) StateFields() []string {
+	return []string{}
+}
+
+func (n *noXattrs) beforeSave() {}
+
+// +checklocksignore
+func (n *noXattrs) StateSave(stateSinkObject state.Sink) {
+	n.beforeSave()
+}
+
+func (n *noXattrs) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (n *noXattrs) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+}
+
+func (s *statFS) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.statFS"
+}
+
+func (s *statFS) StateFields() []string {
+	return []string{}
+}
+
+func (s *statFS) beforeSave() {}
+
+// +checklocksignore
+func (s *statFS) StateSave(stateSinkObject state.Sink) {
+	s.beforeSave()
+}
+
+func (s *statFS) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (s *statFS) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+}
+
+func (f *file) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.file"
+}
+
+func (f *file) StateFields() []string {
+	return []string{
+		"DynamicBytesFile",
+		"noXattrs",
+		"statFS",
+	}
+}
+
+func (f *file) beforeSave() {}
+
+// +checklocksignore
+func (f *file) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
+	stateSinkObject.Save(0, &f.DynamicBytesFile)
+	stateSinkObject.Save(1, &f.noXattrs)
+	stateSinkObject.Save(2, &f.statFS)
+}
+
+func (f *file) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (f *file) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.DynamicBytesFile)
+	stateSourceObject.Load(1, &f.noXattrs)
+	stateSourceObject.Load(2, &f.statFS)
+}
+
+func (r *readOnly) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.readOnly"
+}
+
+func (r *readOnly) StateFields() []string {
+	return []string{
+		"DynamicBytesSource",
+	}
+}
+
+func (r *readOnly) beforeSave() {}
+
+// +checklocksignore
+func (r *readOnly) StateSave(stateSinkObject state.Sink) {
+	r.beforeSave()
+	stateSinkObject.Save(0, &r.DynamicBytesSource)
+}
+
+func (r *readOnly) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (r *readOnly) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &r.DynamicBytesSource)
+}
+
+func (y *yes) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.yes"
+}
+
+func (y *yes) StateFields() []string {
+	return []string{}
+}
+
+func (y *yes) beforeSave() {}
+
+// +checklocksignore
+func (y *yes) StateSave(stateSinkObject state.Sink) {
+	y.beforeSave()
+}
+
+func (y *yes) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (y *yes) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 }
 
 func (f *statsFile) StateTypeName() string {
@@ -119,9 +567,78 @@ func (f *statsFile) StateLoad(ctx context.Context, stateSourceObject state.Sourc
 	stateSourceObject.Load(1, &f.driver)
 }
 
+func (m *minors) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.minors"
+}
+
+func (m *minors) StateFields() []string {
+	return []string{
+		"pool",
+	}
+}
+
+func (m *minors) beforeSave() {}
+
+// +checklocksignore
+func (m *minors) StateSave(stateSinkObject state.Sink) {
+	m.beforeSave()
+	stateSinkObject.Save(0, &m.pool)
+}
+
+func (m *minors) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (m *minors) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &m.pool)
+}
+
+func (o *options) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.options"
+}
+
+func (o *options) StateFields() []string {
+	return []string{
+		"max",
+		"globalStats",
+	}
+}
+
+func (o *options) beforeSave() {}
+
+// +checklocksignore
+func (o *options) StateSave(stateSinkObject state.Sink) {
+	o.beforeSave()
+	stateSinkObject.Save(0, &o.max)
+	stateSinkObject.Save(1, &o.globalStats)
+}
+
+func (o *options) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (o *options) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &o.max)
+	stateSourceObject.Load(1, &o.globalStats)
+}
+
 func init() {
 	state.Register((*FilesystemType)(nil))
-	state.Register((*options)(nil))
+	state.Register((*owner)(nil))
 	state.Register((*filesystem)(nil))
+	state.Register((*special)(nil))
+	state.Register((*device)(nil))
+	state.Register((*control)(nil))
+	state.Register((*controlFD)(nil))
+	state.Register((*reserved)(nil))
+	state.Register((*dir)(nil))
+	state.Register((*entry)(nil))
+	state.Register((*dirFD)(nil))
+	state.Register((*inode)(nil))
+	state.Register((*noXattrs)(nil))
+	state.Register((*statFS)(nil))
+	state.Register((*file)(nil))
+	state.Register((*readOnly)(nil))
+	state.Register((*yes)(nil))
 	state.Register((*statsFile)(nil))
+	state.Register((*minors)(nil))
+	state.Register((*options)(nil))
 }

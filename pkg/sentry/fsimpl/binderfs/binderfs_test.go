@@ -6,32 +6,47 @@ package binderfs
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 )
 
 func TestParseOptions(t *testing.T) {
-	for _, tc := range []struct {
-		data  string
-		valid bool
-		stats bool
-	}{
-		{"", true, false},
-		{"stats=global", true, true},
-		{"max=4096", true, false},
-		{"max=1048576,stats=global", true, true},
-		{"max=1048577", false, false},
-		{"max=-1", false, false},
-		{"max=x", false, false},
-		{"stats=local", false, false},
-		{"stats", false, false},
-		{"unknown=1", false, false},
+	for data, want := range map[string]options{
+		"":                          {max: 1048576},
+		",":                         {max: 1048576},
+		"stats=global":              {max: 1048576, globalStats: true},
+		"max=0":                     {},
+		"max=4096":                  {max: 4096},
+		"max=1048576,stats=global":  {max: 1048576, globalStats: true},
+		"max=3,,stats=global":       {max: 3, globalStats: true},
+		"max=3,max=4":               {max: 4},
+		"max=+3":                    {max: 3},
+		"max=0x1F":                  {max: 31},
+		"max=0X1f":                  {max: 31},
+		"max=010":                   {max: 8},
+		"stats=global,stats=global": {max: 1048576, globalStats: true},
 	} {
-		o, err := parseOptions(tc.data)
-		if valid := err == nil; valid != tc.valid || o.globalStats != tc.stats && tc.valid {
-			t.Errorf("parseOptions(%q) = %+v, %v; want valid %t, stats %t", tc.data, o, err, tc.valid, tc.stats)
-		}
-		if err != nil && !linuxerr.Equals(linuxerr.EINVAL, err) {
-			t.Errorf("parseOptions(%q) fails with %v, want EINVAL", tc.data, err)
-		}
+		got, err := parseOptions(data, true)
+		require.NoError(t, err, data)
+		require.Equal(t, want, got, data)
+		again, err := parseOptions(got.String(), true)
+		require.NoError(t, err, data)
+		require.Equal(t, want, again, data)
 	}
+	for _, data := range []string{
+		"max=1048577", "max=-1", "max=x", "max=", "max", "max=08", "max=0x", "max=1_0", "max=0b1", "max=3 ",
+		"max=x,max=3", "MAX=3", "stats=local", "stats=", "stats", "stats=Global", "unknown=1", "unknown", "ro",
+	} {
+		_, err := parseOptions(data, true)
+		require.True(t, linuxerr.Equals(linuxerr.EINVAL, err), "parseOptions(%q) fails with %v, want EINVAL", data, err)
+	}
+}
+
+// Who isn't privileged can't have the logs.
+func TestParseOptionsUnprivileged(t *testing.T) {
+	_, err := parseOptions("max=3,stats=global", false)
+	require.True(t, linuxerr.Equals(linuxerr.EPERM, err), "%v", err)
+	_, err = parseOptions("max=3", false)
+	require.NoError(t, err)
 }

@@ -1,0 +1,81 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binderfs
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+)
+
+// MountOptions are the names of the options that a mount can have.
+var MountOptions = []string{"max", "stats"}
+
+// options are the mount options of an instance.
+//
+// +stateify savable
+type options struct {
+	// max is how many devices the instance can have, those that it has from the
+	// beginning included, and without binder-control.
+	max int
+
+	// globalStats is true if the instance has the driver's logs.
+	globalStats bool
+}
+
+// parseOptions returns the options in data. A caller who isn't privileged can't
+// have the logs, which show everybody's processes.
+//
+// Errors: EINVAL if an option is unknown or malformed, EPERM if the caller can't
+// have it.
+func parseOptions(data string, privileged bool) (options, error) {
+	o := options{max: maxMinors}
+	for _, opt := range vfs.GenericParseMountOptionsOrdered(data) {
+		switch opt.Key {
+		case "max":
+			n, err := parseUint(opt.Value)
+			if err != nil || n > maxMinors {
+				return o, linuxerr.EINVAL
+			}
+			o.max = int(n)
+		case "stats":
+			if opt.Value != "global" {
+				return o, linuxerr.EINVAL
+			}
+			if !privileged {
+				return o, linuxerr.EPERM
+			}
+			o.globalStats = true
+		default:
+			return o, linuxerr.EINVAL
+		}
+	}
+	return o, nil
+}
+
+// parseUint reads a number as Linux does in options: decimal, octal after 0, or
+// hexadecimal after 0x.
+func parseUint(s string) (uint64, error) {
+	s = strings.TrimPrefix(s, "+")
+	base := 10
+	if len(s) > 1 && s[0] == '0' {
+		base = 8
+		if s[1] == 'x' || s[1] == 'X' {
+			s, base = s[2:], 16
+		}
+	}
+	return strconv.ParseUint(s, base, 32)
+}
+
+// String returns what parseOptions takes, as in /proc/mounts.
+func (o options) String() string {
+	s := fmt.Sprintf("max=%d", o.max)
+	if o.globalStats {
+		s += ",stats=global"
+	}
+	return s
+}
