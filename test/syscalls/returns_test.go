@@ -47,6 +47,8 @@ const (
 	brDeadReply           = plainReturn(binder.BR_DEAD_REPLY)
 	brFailedReply         = plainReturn(binder.BR_FAILED_REPLY)
 	brSpawnLooper         = plainReturn(binder.BR_SPAWN_LOOPER)
+	brFrozenReply         = plainReturn(binder.BR_FROZEN_REPLY)
+	brPendingFrozen       = plainReturn(binder.BR_TRANSACTION_PENDING_FROZEN)
 	brFinished            = plainReturn(binder.BR_FINISHED)
 	brOneWaySpamSuspect   = plainReturn(binder.BR_ONEWAY_SPAM_SUSPECT)
 )

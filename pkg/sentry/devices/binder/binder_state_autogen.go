@@ -137,6 +137,7 @@ func (d *Driver) StateFields() []string {
 		"reclaim",
 		"stats",
 		"lastID",
+		"byPID",
 	}
 }
 
@@ -148,6 +149,7 @@ func (d *Driver) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(0, &d.reclaim)
 	stateSinkObject.Save(1, &d.stats)
 	stateSinkObject.Save(2, &d.lastID)
+	stateSinkObject.Save(3, &d.byPID)
 }
 
 func (d *Driver) afterLoad(context.Context) {}
@@ -157,6 +159,7 @@ func (d *Driver) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(0, &d.reclaim)
 	stateSourceObject.Load(1, &d.stats)
 	stateSourceObject.Load(2, &d.lastID)
+	stateSourceObject.Load(3, &d.byPID)
 }
 
 func (c *Context) StateTypeName() string {
@@ -330,6 +333,86 @@ func (e *extendedError) StateLoad(ctx context.Context, stateSourceObject state.S
 	stateSourceObject.Load(0, &e.id)
 	stateSourceObject.Load(1, &e.command)
 	stateSourceObject.Load(2, &e.param)
+}
+
+func (f *freezer) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.freezer"
+}
+
+func (f *freezer) StateFields() []string {
+	return []string{
+		"frozen",
+		"syncReceived",
+		"asyncReceived",
+		"outstanding",
+		"idle",
+	}
+}
+
+func (f *freezer) beforeSave() {}
+
+// +checklocksignore
+func (f *freezer) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
+	stateSinkObject.Save(0, &f.frozen)
+	stateSinkObject.Save(1, &f.syncReceived)
+	stateSinkObject.Save(2, &f.asyncReceived)
+	stateSinkObject.Save(3, &f.outstanding)
+	stateSinkObject.Save(4, &f.idle)
+}
+
+func (f *freezer) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (f *freezer) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.frozen)
+	stateSourceObject.Load(1, &f.syncReceived)
+	stateSourceObject.Load(2, &f.asyncReceived)
+	stateSourceObject.Load(3, &f.outstanding)
+	stateSourceObject.Load(4, &f.idle)
+}
+
+func (f *freezeNotification) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.freezeNotification"
+}
+
+func (f *freezeNotification) StateFields() []string {
+	return []string{
+		"Count",
+		"workItem",
+		"proc",
+		"cookie",
+		"frozen",
+		"cleared",
+		"again",
+	}
+}
+
+func (f *freezeNotification) beforeSave() {}
+
+// +checklocksignore
+func (f *freezeNotification) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
+	stateSinkObject.Save(0, &f.Count)
+	stateSinkObject.Save(1, &f.workItem)
+	stateSinkObject.Save(2, &f.proc)
+	stateSinkObject.Save(3, &f.cookie)
+	stateSinkObject.Save(4, &f.frozen)
+	stateSinkObject.Save(5, &f.cleared)
+	stateSinkObject.Save(6, &f.again)
+}
+
+func (f *freezeNotification) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (f *freezeNotification) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.Count)
+	stateSourceObject.Load(1, &f.workItem)
+	stateSourceObject.Load(2, &f.proc)
+	stateSourceObject.Load(3, &f.cookie)
+	stateSourceObject.Load(4, &f.frozen)
+	stateSourceObject.Load(5, &f.cleared)
+	stateSourceObject.Load(6, &f.again)
 }
 
 func (h *handleChunk) StateTypeName() string {
@@ -526,6 +609,31 @@ func (s *sentFile) StateLoad(ctx context.Context, stateSourceObject state.Source
 	stateSourceObject.Load(1, &s.offset)
 }
 
+func (t *pidTable) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.pidTable"
+}
+
+func (t *pidTable) StateFields() []string {
+	return []string{
+		"procs",
+	}
+}
+
+func (t *pidTable) beforeSave() {}
+
+// +checklocksignore
+func (t *pidTable) StateSave(stateSinkObject state.Sink) {
+	t.beforeSave()
+	stateSinkObject.Save(0, &t.procs)
+}
+
+func (t *pidTable) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (t *pidTable) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &t.procs)
+}
+
 func (p *Process) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.Process"
 }
@@ -545,6 +653,8 @@ func (p *Process) StateFields() []string {
 		"threads",
 		"todo",
 		"deliveredDeath",
+		"deliveredFreezes",
+		"freezer",
 		"waiting",
 		"maxThreads",
 		"requestedThreads",
@@ -562,6 +672,7 @@ func (p *Process) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(0, &p.ctx)
 	stateSinkObject.Save(1, &p.opener)
 	stateSinkObject.Save(2, &p.pid)
+<<<<<<< HEAD
 	stateSinkObject.Save(3, &p.defaultNice)
 	stateSinkObject.Save(4, &p.index)
 	stateSinkObject.Save(5, &p.alloc)
@@ -578,6 +689,25 @@ func (p *Process) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(16, &p.startedThreads)
 	stateSinkObject.Save(17, &p.oneWaySpamDetection)
 	stateSinkObject.Save(18, &p.pollers)
+=======
+	stateSinkObject.Save(3, &p.index)
+	stateSinkObject.Save(4, &p.alloc)
+	stateSinkObject.Save(5, &p.handles)
+	stateSinkObject.Save(6, &p.refs)
+	stateSinkObject.Save(7, &p.dead)
+	stateSinkObject.Save(8, &p.nodes)
+	stateSinkObject.Save(9, &p.threads)
+	stateSinkObject.Save(10, &p.todo)
+	stateSinkObject.Save(11, &p.deliveredDeath)
+	stateSinkObject.Save(12, &p.deliveredFreezes)
+	stateSinkObject.Save(13, &p.freezer)
+	stateSinkObject.Save(14, &p.waiting)
+	stateSinkObject.Save(15, &p.maxThreads)
+	stateSinkObject.Save(16, &p.requestedThreads)
+	stateSinkObject.Save(17, &p.startedThreads)
+	stateSinkObject.Save(18, &p.oneWaySpamDetection)
+	stateSinkObject.Save(19, &p.pollers)
+>>>>>>> c2cd3b3 (binder: frozen processes refuse calls, and who asks is told)
 }
 
 func (p *Process) afterLoad(context.Context) {}
@@ -587,6 +717,7 @@ func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(0, &p.ctx)
 	stateSourceObject.Load(1, &p.opener)
 	stateSourceObject.Load(2, &p.pid)
+<<<<<<< HEAD
 	stateSourceObject.Load(3, &p.defaultNice)
 	stateSourceObject.Load(4, &p.index)
 	stateSourceObject.Load(5, &p.alloc)
@@ -603,6 +734,25 @@ func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(16, &p.startedThreads)
 	stateSourceObject.Load(17, &p.oneWaySpamDetection)
 	stateSourceObject.Load(18, &p.pollers)
+=======
+	stateSourceObject.Load(3, &p.index)
+	stateSourceObject.Load(4, &p.alloc)
+	stateSourceObject.Load(5, &p.handles)
+	stateSourceObject.Load(6, &p.refs)
+	stateSourceObject.Load(7, &p.dead)
+	stateSourceObject.Load(8, &p.nodes)
+	stateSourceObject.Load(9, &p.threads)
+	stateSourceObject.Load(10, &p.todo)
+	stateSourceObject.Load(11, &p.deliveredDeath)
+	stateSourceObject.Load(12, &p.deliveredFreezes)
+	stateSourceObject.Load(13, &p.freezer)
+	stateSourceObject.Load(14, &p.waiting)
+	stateSourceObject.Load(15, &p.maxThreads)
+	stateSourceObject.Load(16, &p.requestedThreads)
+	stateSourceObject.Load(17, &p.startedThreads)
+	stateSourceObject.Load(18, &p.oneWaySpamDetection)
+	stateSourceObject.Load(19, &p.pollers)
+>>>>>>> c2cd3b3 (binder: frozen processes refuse calls, and who asks is told)
 }
 
 func (r *reclaimer) StateTypeName() string {
@@ -645,6 +795,7 @@ func (r *Ref) StateFields() []string {
 		"strong",
 		"weak",
 		"death",
+		"freeze",
 	}
 }
 
@@ -662,6 +813,7 @@ func (r *Ref) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(6, &r.strong)
 	stateSinkObject.Save(7, &r.weak)
 	stateSinkObject.Save(8, &r.death)
+	stateSinkObject.Save(9, &r.freeze)
 }
 
 func (r *Ref) afterLoad(context.Context) {}
@@ -677,6 +829,7 @@ func (r *Ref) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(6, &r.strong)
 	stateSourceObject.Load(7, &r.weak)
 	stateSourceObject.Load(8, &r.death)
+	stateSourceObject.Load(9, &r.freeze)
 }
 
 func (f *fileArray) StateTypeName() string {
@@ -807,6 +960,7 @@ func (th *Thread) StateFields() []string {
 		"returnError",
 		"replyError",
 		"lastError",
+		"freezeLeft",
 	}
 }
 
@@ -828,6 +982,7 @@ func (th *Thread) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(10, &th.returnError)
 	stateSinkObject.Save(11, &th.replyError)
 	stateSinkObject.Save(12, &th.lastError)
+	stateSinkObject.Save(13, &th.freezeLeft)
 }
 
 // +checklocksignore
@@ -845,6 +1000,7 @@ func (th *Thread) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(10, &th.returnError)
 	stateSourceObject.Load(11, &th.replyError)
 	stateSourceObject.Load(12, &th.lastError)
+	stateSourceObject.Load(13, &th.freezeLeft)
 	stateSourceObject.AfterLoad(func() { th.afterLoad(ctx) })
 }
 
@@ -899,6 +1055,7 @@ func (t *Transaction) StateFields() []string {
 		"buffer",
 		"secctxSize",
 		"files",
+		"outstanding",
 		"from",
 		"fromParent",
 		"toThread",
@@ -919,6 +1076,7 @@ func (t *Transaction) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(5, &t.reply)
 	stateSinkObject.Save(6, &t.fromProc)
 	stateSinkObject.Save(7, &t.senderEUID)
+<<<<<<< HEAD
 	stateSinkObject.Save(8, &t.nice)
 	stateSinkObject.Save(9, &t.savedNice)
 	stateSinkObject.Save(10, &t.to)
@@ -929,6 +1087,17 @@ func (t *Transaction) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(15, &t.fromParent)
 	stateSinkObject.Save(16, &t.toThread)
 	stateSinkObject.Save(17, &t.toParent)
+=======
+	stateSinkObject.Save(8, &t.to)
+	stateSinkObject.Save(9, &t.buffer)
+	stateSinkObject.Save(10, &t.secctxSize)
+	stateSinkObject.Save(11, &t.files)
+	stateSinkObject.Save(12, &t.outstanding)
+	stateSinkObject.Save(13, &t.from)
+	stateSinkObject.Save(14, &t.fromParent)
+	stateSinkObject.Save(15, &t.toThread)
+	stateSinkObject.Save(16, &t.toParent)
+>>>>>>> c2cd3b3 (binder: frozen processes refuse calls, and who asks is told)
 }
 
 func (t *Transaction) afterLoad(context.Context) {}
@@ -943,6 +1112,7 @@ func (t *Transaction) StateLoad(ctx context.Context, stateSourceObject state.Sou
 	stateSourceObject.Load(5, &t.reply)
 	stateSourceObject.Load(6, &t.fromProc)
 	stateSourceObject.Load(7, &t.senderEUID)
+<<<<<<< HEAD
 	stateSourceObject.Load(8, &t.nice)
 	stateSourceObject.Load(9, &t.savedNice)
 	stateSourceObject.Load(10, &t.to)
@@ -953,6 +1123,17 @@ func (t *Transaction) StateLoad(ctx context.Context, stateSourceObject state.Sou
 	stateSourceObject.Load(15, &t.fromParent)
 	stateSourceObject.Load(16, &t.toThread)
 	stateSourceObject.Load(17, &t.toParent)
+=======
+	stateSourceObject.Load(8, &t.to)
+	stateSourceObject.Load(9, &t.buffer)
+	stateSourceObject.Load(10, &t.secctxSize)
+	stateSourceObject.Load(11, &t.files)
+	stateSourceObject.Load(12, &t.outstanding)
+	stateSourceObject.Load(13, &t.from)
+	stateSourceObject.Load(14, &t.fromParent)
+	stateSourceObject.Load(15, &t.toThread)
+	stateSourceObject.Load(16, &t.toParent)
+>>>>>>> c2cd3b3 (binder: frozen processes refuse calls, and who asks is told)
 }
 
 func (c *completion) StateTypeName() string {
@@ -964,6 +1145,7 @@ func (c *completion) StateFields() []string {
 		"Count",
 		"workItem",
 		"proc",
+		"pendingFrozen",
 		"spamSuspect",
 	}
 }
@@ -976,7 +1158,8 @@ func (c *completion) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(0, &c.Count)
 	stateSinkObject.Save(1, &c.workItem)
 	stateSinkObject.Save(2, &c.proc)
-	stateSinkObject.Save(3, &c.spamSuspect)
+	stateSinkObject.Save(3, &c.pendingFrozen)
+	stateSinkObject.Save(4, &c.spamSuspect)
 }
 
 func (c *completion) afterLoad(context.Context) {}
@@ -986,7 +1169,8 @@ func (c *completion) StateLoad(ctx context.Context, stateSourceObject state.Sour
 	stateSourceObject.Load(0, &c.Count)
 	stateSourceObject.Load(1, &c.workItem)
 	stateSourceObject.Load(2, &c.proc)
-	stateSourceObject.Load(3, &c.spamSuspect)
+	stateSourceObject.Load(3, &c.pendingFrozen)
+	stateSourceObject.Load(4, &c.spamSuspect)
 }
 
 func (i *workItem) StateTypeName() string {
@@ -1051,11 +1235,14 @@ func init() {
 	state.Register((*Device)(nil))
 	state.Register((*deviceFD)(nil))
 	state.Register((*extendedError)(nil))
+	state.Register((*freezer)(nil))
+	state.Register((*freezeNotification)(nil))
 	state.Register((*handleChunk)(nil))
 	state.Register((*handleTable)(nil))
 	state.Register((*dontFork)(nil))
 	state.Register((*Node)(nil))
 	state.Register((*sentFile)(nil))
+	state.Register((*pidTable)(nil))
 	state.Register((*Process)(nil))
 	state.Register((*reclaimer)(nil))
 	state.Register((*Ref)(nil))

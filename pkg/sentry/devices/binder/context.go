@@ -16,8 +16,9 @@ import (
 	"sentrybinder/pkg/binder/list"
 )
 
-// Driver is what all binder devices of a sandbox share: counters, and the care
-// for memory that nobody uses. It is no point where they contend for a lock.
+// Driver is what all binder devices of a sandbox share: counters, a table of the
+// processes, and the care for memory that nobody uses. No transaction takes a lock
+// of it.
 //
 // +stateify savable
 type Driver struct {
@@ -25,6 +26,7 @@ type Driver struct {
 
 	stats  stats
 	lastID atomicbitops.Int32
+	byPID  pidTable
 }
 
 // NewDriver returns a Driver without devices. clock is the kernel's Timekeeper.

@@ -24,7 +24,8 @@
 // vfs and mm see, ioctl.go takes a request apart, write.go carries out commands,
 // read.go hands out returns. They work on Context (a device), Process (an open
 // of it), Thread, Node and Ref (an object, and a process's handle for it),
-// Transaction, buffer and allocator (the mapping), and death (a notification).
+// Transaction, buffer and allocator (the mapping), and death and
+// freezeNotification. freeze.go has the states of a Process that is frozen.
 // objects.go translates what a transaction carries, scatter_gather.go what is
 // beyond its data. Nothing below device.go
 // needs a kernel.Task; see Task.
@@ -53,11 +54,13 @@
 //	                          transaction stacks
 //	    Context.mu            the context manager, and the list of processes
 //	    Transaction.mu        how a call is linked to its threads
-//	    Process.pollers       (waiter.Queue, and what is notified by it)
+//	    Process.pollers       (waiter.Queue, and what is notified by it; freezer.idle
+//	                          is another)
 //	allocator.spaceMu         where the mapping is; above mm.activeMu
 //	  allocator.mu            the buffers of a process. Translate takes it
 //	                          below mm.activeMu
 //	    reclaimer.mu          the processes that have memory to spare; a leaf
+//	pidTable.mu               the processes by ID; a leaf, and taken alone
 //
 // Nobody holds two locks of the same kind, whatever the processes: so Ref (in
 // the table of one process, refsMu) may look after its Node (of another, mu),
@@ -85,5 +88,7 @@
 // and no state: whoever waits looks at its lists before and after. A checkpoint
 // interrupts the wait; the call ends with ERESTARTSYS and is made again after
 // the restore, so that all state is in the structures, which are savable, and
-// there's none in goroutines.
+// there's none in goroutines. One who waits for a process to be idle in order to
+// freeze it gives up what it has done, and leaves how much of its time was left in
+// its Thread, for the call that is made again.
 package binder

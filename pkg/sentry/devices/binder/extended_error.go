@@ -31,6 +31,9 @@ func noError(id int32) extendedError { return extendedError{id: id, command: bin
 
 // extendedErrorOf is that transaction id failed by f.
 func extendedErrorOf(id int32, f *failure) extendedError {
+	if f.err == nil {
+		return extendedError{id: id, command: f.br}
+	}
 	// What is no errno comes from the sentry, and is about its memory.
 	errno := linuxerr.ENOMEM.Errno()
 	if e, ok := f.err.(*errors.Error); ok {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -170,8 +171,14 @@ func (m *appIO) CopyInTo(ctx context.Context, ars hostarch.AddrRangeSeq, dst saf
 // open starts an application with a mapping of size bytes, or without one.
 func (w *world) open(size uint64) *app {
 	w.lastID++
+	return w.openAs(w.lastID, size)
+}
+
+// openAs is open for the process with the ID pid, which may have opened the device
+// before.
+func (w *world) openAs(pid int32, size uint64) *app {
 	a := &app{
-		Process:  w.ctx.open(nil, w.lastID, testMemory()),
+		Process:  w.ctx.open(nil, pid, testMemory()),
 		w:        w,
 		euid:     auth.KUID(1000 + w.lastID),
 		mem:      newAppIO(appMemory),
@@ -329,6 +336,9 @@ type thread struct {
 	onBlock  func()
 	signaled bool
 	slept    int
+
+	// nap is how long the thread sleeps, if it may sleep for some time only.
+	nap time.Duration
 }
 
 // newBareThread returns a thread that the driver doesn't know yet.
@@ -371,6 +381,17 @@ func (th *thread) Block(c <-chan struct{}) error {
 	default:
 		return errInterrupted
 	}
+}
+
+// BlockWithTimeout implements context.Blocker.BlockWithTimeout. Each sleep takes
+// th.nap, or all the time.
+func (th *thread) BlockWithTimeout(c chan struct{}, haveTimeout bool, timeout time.Duration) (time.Duration, error) {
+	left := max(timeout-th.nap, 0)
+	err := th.Block(c)
+	if err != nil && left == 0 {
+		err = linuxerr.ETIMEDOUT
+	}
+	return left, err
 }
 
 // ThreadID implements Task.ThreadID.

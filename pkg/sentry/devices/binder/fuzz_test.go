@@ -208,6 +208,8 @@ func (m *machine) step() {
 		s.flush()
 	case op < 24:
 		_ = s.readiness()
+	case op < 28:
+		m.freeze(th)
 	case op < 32:
 		m.rawIoctl(th)
 	case op < 40:
@@ -221,6 +223,13 @@ func (m *machine) step() {
 	default:
 		m.writeRead(s, th, op)
 	}
+}
+
+// freeze freezes an application, or thaws it.
+func (m *machine) freeze(th *thread) {
+	info := binder.FreezeInfo{PID: uint32(m.slots[m.byte()%machineApps].pid), Enable: uint32(m.byte() % 2), TimeoutMS: uint32(m.byte() % 2)}
+	th.signaled = m.byte()%2 == 0
+	_ = th.freeze(info)
 }
 
 // sleep makes th read. While it sleeps, others go on.
@@ -323,7 +332,7 @@ func (m *machine) cookieOf(ptr uint64) uint64 {
 
 // command returns a command.
 func (m *machine) command(s *slot, th *thread) []byte {
-	switch m.byte() % 16 {
+	switch m.byte() % 18 {
 	case 0, 1, 2:
 		return m.transaction(s, th)
 	case 3, 4:
@@ -350,6 +359,11 @@ func (m *machine) command(s *slot, th *thread) []byte {
 		return cmd(pick[uint32](m, binder.BC_ENTER_LOOPER, binder.BC_REGISTER_LOOPER, binder.BC_EXIT_LOOPER))
 	case 14:
 		return cmd(pick[uint32](m, binder.BC_ATTEMPT_ACQUIRE, binder.BC_ACQUIRE_RESULT, binder.BR_NOOP, 0), uint64(m.byte()))
+	case 15:
+		code := pick[uint32](m, binder.BC_REQUEST_FREEZE_NOTIFICATION, binder.BC_CLEAR_FREEZE_NOTIFICATION)
+		return cmd(code, m.handle(), uint64(m.byte()%2))
+	case 16:
+		return cmd(binder.BC_FREEZE_NOTIFICATION_DONE, uint64(m.byte()%2))
 	default:
 		return m.transaction(s, th)
 	}
@@ -397,7 +411,7 @@ func (m *machine) message(s *slot, th *thread, code, handle uint32, to uint16) [
 	p := m.contents(s, to)
 	m.lastCode++
 	m.sent[m.lastCode] = sentPayload{p, s.app, to}
-	flags := uint32(m.byte()) & (binder.TF_ONE_WAY | binder.TF_ACCEPT_FDS | binder.TF_CLEAR_BUF)
+	flags := uint32(m.byte()) & (binder.TF_ONE_WAY | binder.TF_ACCEPT_FDS | binder.TF_CLEAR_BUF | binder.TF_UPDATE_TXN)
 	b := th.message(code, uint64(handle), m.lastCode, flags, p)
 	if m.byte() == 0xff {
 		// A size or an address that makes no sense. None reaches the words of

@@ -35,6 +35,9 @@ func (p *Process) chunks() *kvvec.Vec[*handleChunk] { return &p.handles.chunks }
 func (p *Process) numRefs() int { return len(p.refs) }
 
 // +checklocksignore
+func (p *Process) isFrozen() bool { return p.freezer.frozen }
+
+// +checklocksignore
 func (p *Process) started() uint32 { return p.startedThreads }
 
 // waitingNow returns the threads that wait for any work.

@@ -82,6 +82,44 @@ func (p *Process) requireSound(w *world) {
 		th.requireStackSound(w)
 	}
 	w.check(p.waiting.Empty(), "nobody waits")
+	w.check(p.freezer.outstanding == p.countOutstanding(w), "a process knows how many transactions are outstanding")
+	for item := range p.deliveredFreezes.items.All() {
+		_, ok := item.(*freezeNotification)
+		w.check(ok, "what was told of freezing is that")
+	}
+}
+
+// countOutstanding counts the transactions to p that have not come to their end.
+//
+// +checklocksignore
+func (p *Process) countOutstanding(w *world) int {
+	n := 0
+	count := func(l *workList) {
+		for item := range l.items.All() {
+			if t, ok := item.(*Transaction); ok {
+				w.check(t.outstanding && t.to == p, "what is queued is outstanding") // +checklocksignore: there's one goroutine.
+				n++
+			}
+		}
+	}
+	count(&p.todo)
+	for _, held := range p.nodes {
+		count(&held.Get().asyncTodo)
+	}
+	for _, held := range p.threads {
+		th := held.Get()
+		count(&th.todo)
+		for t := th.stack.Get(); t != nil; {
+			if t.toThread == th {
+				w.check(t.outstanding, "a call that is handled is outstanding")
+				n++
+				t = t.toParent.Get()
+			} else {
+				t = t.fromParent.Get()
+			}
+		}
+	}
+	return n
 }
 
 // +checklocksignore
@@ -157,7 +195,9 @@ func (p *Process) requireGone(w *world) {
 	require.Empty(w.t, p.refs)
 	require.Empty(w.t, p.nodes)
 	require.Empty(w.t, p.threads)
-	require.True(w.t, p.todo.empty() && p.deliveredDeath.empty())
+	require.True(w.t, p.todo.empty() && p.deliveredDeath.empty() && p.deliveredFreezes.empty())
+	require.Zero(w.t, p.freezer.outstanding)
+	require.Empty(w.t, p.ctx.driver.byPID.get(p.pid))
 	require.Zero(w.t, p.handles.ids.Len())
 	require.Empty(w.t, p.alloc.buffers)
 	require.Zero(w.t, p.alloc.pins)

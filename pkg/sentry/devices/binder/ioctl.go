@@ -35,6 +35,8 @@ func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 
 func (th *Thread) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
 	p := th.proc
+	freezeLeft := th.freezeLeft
+	th.freezeLeft = 0
 	cc := &usermem.IOCopyContext{Ctx: task, IO: uio, Opts: ioOpts}
 	switch request {
 	case binder.BINDER_WRITE_READ:
@@ -94,6 +96,26 @@ func (th *Thread) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 			return linuxerr.EFAULT
 		}
 		if err := p.nodeInfoForRef(task, &info); err != nil {
+			return err
+		}
+		if _, err := info.CopyOut(cc, arg); err != nil {
+			return linuxerr.EFAULT
+		}
+		return nil
+
+	case binder.BINDER_FREEZE:
+		var info binder.FreezeInfo
+		if _, err := info.CopyIn(cc, arg); err != nil {
+			return linuxerr.EFAULT
+		}
+		return th.freeze(task, &info, freezeLeft)
+
+	case binder.BINDER_GET_FROZEN_INFO:
+		var info binder.FrozenStatusInfo
+		if _, err := info.CopyIn(cc, arg); err != nil {
+			return linuxerr.EFAULT
+		}
+		if err := p.ctx.driver.frozenInfo(&info); err != nil {
 			return err
 		}
 		if _, err := info.CopyOut(cc, arg); err != nil {

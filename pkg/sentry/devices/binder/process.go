@@ -71,6 +71,14 @@ type Process struct {
 	// +checklocks:mu
 	deliveredDeath workList
 
+	// deliveredFreezes has the freeze notifications that p was told of and has
+	// not answered.
+	// +checklocks:mu
+	deliveredFreezes workList
+
+	// freezer is protected by mu but for idle.
+	freezer freezer
+
 	// waiting has the threads that wait for todo, last come first.
 	// +checklocks:mu
 	waiting list.List[*Thread, waitingID]
@@ -108,6 +116,7 @@ func (c *Context) open(opener *kernel.ThreadGroup, pid int32, mf *pgalloc.Memory
 	p.alloc.reclaim = c.driver.reclaim
 	p.stats().created(objectProcess)
 	c.register(p)
+	c.driver.byPID.add(p)
 	return p
 }
 
@@ -198,9 +207,11 @@ func (p *Process) release(ctx context.Context) {
 // thread IDs, addresses and handles.
 func (p *Process) releaseOne(ctx context.Context) {
 	p.ctx.deregister(ctx, p)
+	p.ctx.driver.byPID.remove(p)
 
 	p.mu.Lock()
 	p.dead = true
+	p.setFrozenLocked(false)
 	threads := p.threads
 	p.threads = nil
 	p.mu.Unlock()
@@ -223,6 +234,7 @@ func (p *Process) releaseOne(ctx context.Context) {
 	p.nodes = nil
 	p.todo.moveTo(&unread)
 	p.deliveredDeath.moveTo(&unread)
+	p.deliveredFreezes.moveTo(&unread)
 	p.mu.Unlock()
 
 	for _, r := range bereaved {

@@ -34,6 +34,10 @@ type Ref struct {
 	// death is the notification that the process has asked for, if any.
 	// +checklocks:proc.refsMu
 	death list.Arc[*death]
+
+	// freeze is the freeze notification that the process has asked for, if any.
+	// +checklocks:proc.refsMu
+	freeze list.Arc[*freezeNotification]
 }
 
 // node returns the node that r refers to.
@@ -97,7 +101,7 @@ func (r *Ref) removeIfUnusedLocked(ctx context.Context) {
 }
 
 // removeLocked removes the Ref from its process and from its node, whatever its
-// counts, and the death notification with it.
+// counts, and the notifications with it.
 //
 // +checklocks:r.proc.refsMu
 func (r *Ref) removeLocked(ctx context.Context) {
@@ -109,6 +113,12 @@ func (r *Ref) removeLocked(ctx context.Context) {
 		dequeue(ctx, r.death.Get())
 		r.proc.mu.Unlock()
 		r.death.Release(ctx)
+	}
+	if r.freeze.Ok() {
+		r.proc.mu.Lock()
+		dequeue(ctx, r.freeze.Get())
+		r.proc.mu.Unlock()
+		r.freeze.Release(ctx)
 	}
 
 	n := r.node()

@@ -25,6 +25,7 @@ func init() {
 	list.RegisterArc[*Thread]()
 	list.RegisterArc[*Transaction]()
 	list.RegisterArc[*death]()
+	list.RegisterArc[*freezeNotification]()
 	list.RegisterArc[*threadError]()
 	kvvec.Register[*Process]()
 	kvvec.Register[*handleChunk]()

@@ -17,10 +17,11 @@ const (
 	objectDeath
 	objectTransaction
 	objectTransactionComplete
+	objectFreeze
 	numObjectKinds
 )
 
-var objectNames = [numObjectKinds]string{"proc", "thread", "node", "ref", "death", "transaction", "transaction_complete"}
+var objectNames = [numObjectKinds]string{"proc", "thread", "node", "ref", "death", "transaction", "transaction_complete", "freeze"}
 
 // objectCounter counts objects of one kind.
 //

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
@@ -58,6 +59,15 @@ func (s *stormThread) Block(c <-chan struct{}) error {
 		s.signaled = s.random.Intn(2) == 0
 		return errInterrupted
 	}
+}
+
+// BlockWithTimeout implements context.Blocker.BlockWithTimeout.
+func (s *stormThread) BlockWithTimeout(c chan struct{}, _ bool, timeout time.Duration) (time.Duration, error) {
+	err := s.Block(c)
+	if err != nil && s.oneIn(2) {
+		return 0, linuxerr.ETIMEDOUT
+	}
+	return timeout, err
 }
 
 // ThreadID implements Task.ThreadID.
@@ -116,7 +126,7 @@ func (s *stormThread) message(code uint32) []byte {
 	copy(s.Bytes[stormContents+n:], offsets)
 	return cmd(code, binder.TransactionData{
 		Target:      uint64(s.handle()),
-		Flags:       []uint32{0, binder.TF_ONE_WAY, binder.TF_CLEAR_BUF, binder.TF_ONE_WAY | binder.TF_CLEAR_BUF}[s.random.Intn(4)],
+		Flags:       []uint32{0, binder.TF_ONE_WAY, binder.TF_CLEAR_BUF, binder.TF_ONE_WAY | binder.TF_UPDATE_TXN}[s.random.Intn(4)],
 		DataSize:    uint64(len(contents.data)),
 		OffsetsSize: uint64(len(offsets)),
 		Buffer:      stormContents,
@@ -127,7 +137,7 @@ func (s *stormThread) message(code uint32) []byte {
 // command returns a command of any kind.
 func (s *stormThread) command() []byte {
 	h := s.handle()
-	switch s.random.Intn(9) {
+	switch s.random.Intn(11) {
 	case 0:
 		return cmd(binder.BC_INCREFS, h)
 	case 1:
@@ -142,6 +152,10 @@ func (s *stormThread) command() []byte {
 		return cmd(binder.BC_ENTER_LOOPER)
 	case 6:
 		return s.message(binder.BC_REPLY)
+	case 7:
+		return cmd(binder.BC_REQUEST_FREEZE_NOTIFICATION, h, uint64(h))
+	case 8:
+		return cmd(binder.BC_CLEAR_FREEZE_NOTIFICATION, h, uint64(h))
 	default:
 		return s.message(binder.BC_TRANSACTION)
 	}
@@ -175,9 +189,23 @@ func (s *stormThread) step() {
 		s.p.flush()
 	case 3, 4, 5, 6, 7:
 		_ = s.p.ioctl(s, &s.appIO, binder.BINDER_SET_CONTEXT_MGR, 0, false)
+	case 8, 9, 10, 11:
+		s.freeze()
 	default:
 		s.p.readiness()
 	}
+}
+
+// freeze freezes or thaws a process that may be there.
+func (s *stormThread) freeze() {
+	info := binder.FreezeInfo{
+		PID:       uint32(s.p.pid) - uint32(s.random.Intn(6)),
+		Enable:    uint32(s.random.Intn(2)),
+		TimeoutMS: uint32(s.random.Intn(2)),
+	}
+	info.MarshalUnsafe(s.Bytes[stormArg:])
+	_ = s.p.ioctl(s, &s.appIO, binder.BINDER_FREEZE, stormArg, false)
+	_ = s.p.ioctl(s, &s.appIO, binder.BINDER_GET_FROZEN_INFO, stormArg, false)
 }
 
 // answer notes the answers to the returns in b, but for some that it forgets.
@@ -194,6 +222,8 @@ func (s *stormThread) answer(b []byte) {
 			s.answers = append(append(s.answers, cmd(binder.BC_ACQUIRE_DONE)...), params...)
 		case binder.BR_DEAD_BINDER:
 			s.answers = append(append(s.answers, cmd(binder.BC_DEAD_BINDER_DONE)...), params...)
+		case binder.BR_FROZEN_BINDER:
+			s.answers = append(append(s.answers, cmd(binder.BC_FREEZE_NOTIFICATION_DONE)...), params[:8]...)
 		case binder.BR_TRANSACTION, binder.BR_REPLY:
 			var tr binder.TransactionData
 			tr.UnmarshalUnsafe(params)
@@ -251,6 +281,7 @@ func TestStorm(t *testing.T) {
 		})
 	}
 	all.Wait()
+	require.Empty(t, driver.byPID.procs) // +checklocksignore
 	for _, c := range driver.ObjectCounts() {
 		require.Zero(t, c.Active, c.Name)
 		require.NotZero(t, c.Total, c.Name)

@@ -4,6 +4,8 @@
 package binder
 
 import (
+	"time"
+
 	"gvisor.dev/gvisor/pkg/atomicbitops"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
@@ -85,6 +87,11 @@ type Thread struct {
 	// lastError is what BINDER_GET_EXTENDED_ERROR answers.
 	// +checklocks:proc.mu
 	lastError extendedError
+
+	// freezeLeft is what was left of the time-out of a BINDER_FREEZE that was
+	// interrupted and that the thread's next ioctl is to be, or zero. Only the
+	// thread's own calls use it.
+	freezeLeft time.Duration
 }
 
 func newThread(p *Process, id int32) *Thread {

@@ -54,6 +54,10 @@ type Transaction struct {
 	// the transaction: the sender, then the reader, then nobody.
 	files []sentFile
 
+	// outstanding is true if t counts as outstanding for the receiver.
+	// +checklocks:to.mu
+	outstanding bool
+
 	mu sync.Mutex `state:"nosave"`
 
 	// from is the thread that waits for the reply, as long as it does. A reply
@@ -103,7 +107,12 @@ func (t *Transaction) handler() *Thread {
 }
 
 // take implements work.take.
+//
+// +checklocks:t.to.mu
 func (t *Transaction) take(context.Context, *Thread) delivery {
+	if t.reply || t.oneWay() {
+		t.endLocked()
+	}
 	return delivery{transaction: list.BorrowOf(t).Arc(), last: true}
 }
 
@@ -117,6 +126,9 @@ func (t *Transaction) cancel(ctx context.Context) { t.cancelWith(ctx, binder.BR_
 func (t *Transaction) cancelWith(ctx context.Context, br uint32) {
 	t.dropFiles(ctx)
 	t.to.freeBuffer(ctx, t.buffer)
+	t.to.mu.Lock()
+	t.endLocked()
+	t.to.mu.Unlock()
 	if !t.reply && !t.oneWay() {
 		t.fail(ctx, br)
 	}
@@ -219,6 +231,7 @@ func (th *Thread) unwindLocked(ctx context.Context) (unanswered list.Arc[*Transa
 		if t.toThread == th {
 			t.toThread = nil
 			next = t.toParent.Take()
+			t.endLocked() // +checklocksignore: t.to is th.proc.
 		} else {
 			t.from = nil
 			next = t.fromParent.Clone()
@@ -303,8 +316,18 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 		th.pushCallLocked(t)
 	}
 	p.mu.Unlock()
-	f = t.queue(inChain)
+	pending, outdated, f := t.queue(inChain)
+	if outdated.Ok() {
+		outdated.Get().dropFiles(task)
+		t.to.discardBuffer(task, outdated.Get().buffer, outdated.Get().buffer.offsetsSize)
+		outdated.Release(task)
+	}
 	if f == nil {
+		if pending {
+			p.mu.Lock()
+			done.Get().pendingFrozen = true // +checklocksignore: its proc is p.
+			p.mu.Unlock()
+		}
 		return nil
 	}
 
@@ -386,19 +409,28 @@ func (th *Thread) checkStack(to *Process, oneWay bool) (*Thread, *failure) {
 }
 
 // queue gives t, a call, to its receiver: to thread th, or, if that is nil, to
-// whichever takes it.
-func (t *Transaction) queue(th *Thread) *failure {
+// whichever takes it. It returns whether it has to wait there, since the receiver
+// is frozen, and the call that it has replaced, if there's one.
+func (t *Transaction) queue(th *Thread) (pending bool, outdated list.Arc[*Transaction], f *failure) {
 	n := t.buffer.targetNode.Get()
 	q := n.owner
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.dead || th != nil && th.dead { // +checklocksignore: th.proc is q.
-		return dead(linuxerr.ESRCH)
+	if q.refusesLocked(t.oneWay()) {
+		return false, outdated, &failure{br: binder.BR_FROZEN_REPLY}
 	}
+	if q.dead || th != nil && th.dead { // +checklocksignore: th.proc is q.
+		return false, outdated, dead(linuxerr.ESRCH)
+	}
+	t.beginLocked() // +checklocksignore: t.to is q.
 	if t.oneWay() {
+		pending = q.freezer.frozen
 		if n.asyncBusy {
+			if pending {
+				outdated = n.takeOutdatedLocked(t)
+			}
 			n.asyncTodo.pushBack(t)
-			return nil
+			return pending, outdated, nil
 		}
 		n.asyncBusy = true
 	}
@@ -411,7 +443,7 @@ func (t *Transaction) queue(th *Thread) *failure {
 		q.todo.pushBack(t)
 	}
 	q.wakeThreadLocked(th)
-	return nil
+	return pending, outdated, nil
 }
 
 // answer handles BC_REPLY.
@@ -448,6 +480,7 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 	}
 	// The caller hears of the failure; the one who answers has done its part.
 	p.mu.Lock()
+	call.endLocked() // +checklocksignore: call.to is p.
 	th.failLocked(binder.BR_TRANSACTION_COMPLETE)
 	p.mu.Unlock()
 	if caller != nil {
@@ -469,12 +502,14 @@ func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transac
 	defer done.Release(task)
 	th.proc.mu.Lock()
 	th.queueLocked(done.Get())
+	call.endLocked() // +checklocksignore: call.to is th.proc.
 	th.proc.mu.Unlock()
 
 	q := caller.proc
 	q.mu.Lock()
 	popped, ok := caller.popCallLocked(call)
 	if ok {
+		t.beginLocked() // +checklocksignore: t.to is q.
 		caller.queueLocked(t)
 		caller.signal()
 	}
@@ -508,6 +543,11 @@ type completion struct {
 
 	proc *Process
 
+	// pendingFrozen is true if the transaction was queued for a process that is
+	// frozen.
+	// +checklocks:proc.mu
+	pendingFrozen bool
+
 	// spamSuspect is true if the sender is suspected to send too much.
 	spamSuspect bool
 }
@@ -526,12 +566,15 @@ func (c *completion) cancel(context.Context) {}
 
 // take implements work.take.
 //
-// +checklocks:th.proc.mu
-func (c *completion) take(_ context.Context, th *Thread) delivery {
+// +checklocks:c.proc.mu
+func (c *completion) take(context.Context, *Thread) delivery {
 	var d delivery
-	if c.spamSuspect && th.proc.oneWaySpamDetection {
+	switch {
+	case c.pendingFrozen:
+		d.add(binder.BR_TRANSACTION_PENDING_FROZEN)
+	case c.spamSuspect && c.proc.oneWaySpamDetection:
 		d.add(binder.BR_ONEWAY_SPAM_SUSPECT)
-	} else {
+	default:
 		d.add(binder.BR_TRANSACTION_COMPLETE)
 	}
 	return d

@@ -211,8 +211,7 @@ func TestCallToOneself(t *testing.T) {
 	manager.write(manager.call(0, 0, parcel("")))
 	manager.expect(binder.BR_FAILED_REPLY)
 
-	again := w.newApp()
-	again.pid = manager.pid
+	again := w.openAs(manager.pid, testMapping).newThread()
 	again.write(again.call(0, 0, parcel("")))
 	again.expect(binder.BR_FAILED_REPLY)
 	w.requireSound()

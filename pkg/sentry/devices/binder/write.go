@@ -44,8 +44,8 @@ const maxCommandsAtOnce = 4096
 // consumed: whole commands only. It stops, without an error, when one has failed
 // in a way that the thread has to read.
 //
-// Errors: EFAULT if a command can't be read, EINVAL if it's unknown, ERESTARTSYS
-// if there are many and the thread is interrupted.
+// Errors: EFAULT if a command can't be read, EINVAL if it's unknown or refused,
+// ERESTARTSYS if there are many and the thread is interrupted.
 func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
 	r := commandReader{
 		task: task,
@@ -71,7 +71,9 @@ func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
 		if err := r.next(params); err != nil {
 			return err
 		}
-		th.command(task, uio, cmd, params)
+		if err := th.command(task, uio, cmd, params); err != nil {
+			return err
+		}
 		wr.WriteConsumed = r.pos
 	}
 	return nil
@@ -86,6 +88,7 @@ func knownCommand(cmd uint32) bool {
 		binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE,
 		binder.BC_REGISTER_LOOPER, binder.BC_ENTER_LOOPER, binder.BC_EXIT_LOOPER,
 		binder.BC_REQUEST_DEATH_NOTIFICATION, binder.BC_CLEAR_DEATH_NOTIFICATION, binder.BC_DEAD_BINDER_DONE,
+		binder.BC_REQUEST_FREEZE_NOTIFICATION, binder.BC_CLEAR_FREEZE_NOTIFICATION, binder.BC_FREEZE_NOTIFICATION_DONE,
 		binder.BC_TRANSACTION_SG, binder.BC_REPLY_SG:
 		return true
 	default:
@@ -95,7 +98,10 @@ func knownCommand(cmd uint32) bool {
 
 // command carries out one command. What it refers to may not exist: then it has
 // no effect, or the failure is for the thread to read.
-func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) {
+//
+// Errors: EINVAL if the command is one about freeze notifications that makes no
+// sense; it isn't consumed then.
+func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) error {
 	p := th.proc
 	switch cmd {
 	case binder.BC_INCREFS, binder.BC_ACQUIRE, binder.BC_RELEASE, binder.BC_DECREFS:
@@ -146,5 +152,17 @@ func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) 
 
 	case binder.BC_DEAD_BINDER_DONE:
 		p.deadBinderDone(task, th, hostarch.ByteOrder.Uint64(params))
+
+	case binder.BC_REQUEST_FREEZE_NOTIFICATION, binder.BC_CLEAR_FREEZE_NOTIFICATION:
+		var hc binder.HandleCookie
+		hc.UnmarshalBytes(params)
+		if cmd == binder.BC_REQUEST_FREEZE_NOTIFICATION {
+			return p.requestFreeze(hc.Handle, hc.Cookie)
+		}
+		return p.clearFreeze(task, hc.Handle, hc.Cookie)
+
+	case binder.BC_FREEZE_NOTIFICATION_DONE:
+		return p.freezeDone(task, hostarch.ByteOrder.Uint64(params))
 	}
+	return nil
 }
