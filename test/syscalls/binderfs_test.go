@@ -1,6 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//covers:files-of-binderfs
 package syscalls
 
 import (
@@ -110,6 +111,8 @@ func names(t testing.TB, dir string) []string {
 }
 
 // What an instance has from the beginning, the newest first.
+//
+//covers:files-of-binderfs,mount
 func TestBinderfsContents(t *testing.T) {
 	for options, logs := range map[string][]string{"": nil, "stats=global": {"binder_logs"}} {
 		dir := mountBinderfs(t, options)
@@ -160,6 +163,8 @@ func TestBinderfsInodeNumbers(t *testing.T) {
 }
 
 // All devices have the same major number, and each its own minor number.
+//
+//covers:control
 func TestBinderfsDeviceNumbers(t *testing.T) {
 	major, minors := uint32(0), make(map[uint32]bool)
 	for range 2 {
@@ -222,6 +227,7 @@ func TestBinderfsFeatures(t *testing.T) {
 	require.Zero(t, n)
 }
 
+//covers:mount
 func TestBinderfsStatfs(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	want := int64(binder.BINDERFS_SUPER_MAGIC)
@@ -239,6 +245,7 @@ func TestBinderfsStatfs(t *testing.T) {
 	}
 }
 
+//covers:mount
 func TestBinderfsInProcFilesystems(t *testing.T) {
 	list, err := os.ReadFile("/proc/filesystems")
 	require.NoError(t, err)
@@ -246,6 +253,8 @@ func TestBinderfsInProcFilesystems(t *testing.T) {
 }
 
 // Options that a mount can have, and how /proc/mounts shows them.
+//
+//covers:mount
 func TestBinderfsOptions(t *testing.T) {
 	for options, want := range map[string]string{
 		"":                          "max=1048576",
@@ -273,6 +282,8 @@ func TestBinderfsOptions(t *testing.T) {
 }
 
 // Where the default devices have no room nothing can be mounted.
+//
+//covers:mount
 func TestBinderfsNoRoomForDefaultDevices(t *testing.T) {
 	dir := tempDir(t)
 	for _, options := range []string{"max=0", "max=2"} {
@@ -288,6 +299,8 @@ func TestBinderfsNoRoomForDefaultDevices(t *testing.T) {
 
 // A remount sets max to what it says, or else to the default, and can't change
 // stats.
+//
+//covers:mount
 func TestBinderfsRemount(t *testing.T) {
 	dir := mountBinderfs(t, "max=5,stats=global")
 	for _, step := range []struct {
@@ -320,6 +333,8 @@ func TestBinderfsRemount(t *testing.T) {
 }
 
 // A remount of one mount alone leaves the options as they are.
+//
+//covers:mount
 func TestBinderfsBindRemount(t *testing.T) {
 	dir := mountBinderfs(t, "max=5")
 	require.NoError(t, mountAt(dir, unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, "foo"))
@@ -328,6 +343,8 @@ func TestBinderfsBindRemount(t *testing.T) {
 }
 
 // Fewer devices than there are can be allowed. They stay.
+//
+//covers:mount
 func TestBinderfsRemountBelow(t *testing.T) {
 	dir := mountBinderfs(t, "max=5")
 	require.NoError(t, mountAt(dir, unix.MS_REMOUNT, "max=1"))
@@ -343,6 +360,8 @@ func TestBinderfsRemountBelow(t *testing.T) {
 
 // A device can have any file name. The number of the device that it would have
 // been is told even if the name is refused.
+//
+//covers:control
 func TestBinderfsAdd(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	major := unix.Major(lstat(t, dir+"/binder").Rdev)
@@ -374,6 +393,8 @@ func TestBinderfsAdd(t *testing.T) {
 }
 
 // A name ends at its first NUL, or at its last byte.
+//
+//covers:control
 func TestBinderfsAddEndOfName(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	require.NoError(t, addDevice(t, dir, "a\x00b"))
@@ -384,6 +405,8 @@ func TestBinderfsAddEndOfName(t *testing.T) {
 
 // The number of devices is limited for each instance. The default devices count,
 // and those that are open after they were removed.
+//
+//covers:control,mount
 func TestBinderfsLimit(t *testing.T) {
 	dir, other := mountBinderfs(t, "max=5"), mountBinderfs(t, "max=4")
 	require.NoError(t, addDevice(t, dir, "a"))
@@ -411,6 +434,8 @@ func TestBinderfsLimit(t *testing.T) {
 }
 
 // A refused name takes no room.
+//
+//covers:control
 func TestBinderfsLimitAfterRefusal(t *testing.T) {
 	dir := mountBinderfs(t, "max=4")
 	for _, name := range []string{"binder", ".", ""} {
@@ -421,6 +446,8 @@ func TestBinderfsLimitAfterRefusal(t *testing.T) {
 }
 
 // The lowest free minor number is used again.
+//
+//covers:control
 func TestBinderfsMinorIsUsedAgain(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	rdev := lstat(t, dir+"/hwbinder").Rdev
@@ -438,6 +465,8 @@ func TestBinderfsMinorIsUsedAgain(t *testing.T) {
 }
 
 // An argument that can't be read or written adds nothing.
+//
+//covers:control,bad-requests
 func TestBinderfsAddBadAddress(t *testing.T) {
 	dir := mountBinderfs(t, "max=4")
 	p := newBareProcess(t)
@@ -457,6 +486,8 @@ func TestBinderfsAddBadAddress(t *testing.T) {
 }
 
 // binder-control can do one thing.
+//
+//covers:control
 func TestBinderfsControl(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	fd, err := unix.Open(dir+"/binder-control", unix.O_RDWR, 0)
@@ -496,6 +527,8 @@ func TestBinderfsControl(t *testing.T) {
 
 // The devices of an instance are contexts of their own, and those of another
 // instance have nothing to do with them.
+//
+//covers:mount,contexts
 func TestBinderfsContexts(t *testing.T) {
 	one, two := mountBinderfs(t, ""), mountBinderfs(t, "")
 	require.NoError(t, addDevice(t, one, "x"))
@@ -784,6 +817,8 @@ func TestBinderfsWatch(t *testing.T) {
 }
 
 // On a mount that is read-only devices can be used, and even added.
+//
+//covers:mount
 func TestBinderfsReadOnly(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	require.NoError(t, mountAt(dir, unix.MS_REMOUNT|unix.MS_RDONLY, ""))
@@ -799,6 +834,8 @@ func TestBinderfsReadOnly(t *testing.T) {
 }
 
 // On a mount without devices none can be opened.
+//
+//covers:mount
 func TestBinderfsNoDevices(t *testing.T) {
 	dir := tempDir(t)
 	require.NoError(t, mountAt(dir, unix.MS_NODEV, ""))
@@ -846,6 +883,8 @@ func TestBinderfsDeviceElsewhere(t *testing.T) {
 }
 
 // What Android's init does.
+//
+//covers:mount,control
 func TestBinderfsAsAndroidsInit(t *testing.T) {
 	dev := tempDir(t)
 	require.NoError(t, unix.Mount("tmpfs", dev, "tmpfs", 0, "mode=0755"))
@@ -873,6 +912,8 @@ func TestBinderfsAsAndroidsInit(t *testing.T) {
 }
 
 // A mount can't go while a device of it is open, or else only its name goes.
+//
+//covers:mount
 func TestBinderfsUnmount(t *testing.T) {
 	dir := tempDir(t)
 	require.NoError(t, mountAt(dir, 0, ""))
@@ -980,6 +1021,8 @@ func newNamespaces(t testing.TB, user int, uidMap, gidMap string) *process {
 
 // Root of a user namespace can mount binderfs, all of which belongs to it, but
 // not have the logs.
+//
+//covers:mount
 func TestBinderfsInUserNamespace(t *testing.T) {
 	for name, user := range map[string]int{"root's": 0, "a user's": 1000} {
 		t.Run(name, func(t *testing.T) {
@@ -1007,6 +1050,8 @@ func TestBinderfsInUserNamespace(t *testing.T) {
 }
 
 // A namespace in whose user namespace there is no root.
+//
+//covers:mount
 func TestBinderfsInUserNamespaceWithoutRoot(t *testing.T) {
 	dir := tempDir(t)
 	p := newNamespaces(t, 0, "5 0 1\n", "6 0 1\n")
@@ -1028,6 +1073,8 @@ func TestBinderfsInUserNamespaceWithoutRoot(t *testing.T) {
 
 // What was mounted outside is no business of a user namespace's root, beyond
 // what the modes of files say.
+//
+//covers:mount
 func TestBinderfsFromUserNamespace(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	p := newNamespaces(t, 1000, "0 1000 1\n", "0 1000 1\n")
