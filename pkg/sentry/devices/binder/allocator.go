@@ -153,6 +153,10 @@ type allocator struct {
 	// +checklocks:mu
 	present bitmap.Bitmap
 
+	// high is the number of pages up to the last that a buffer ever was on.
+	// +checklocks:mu
+	high uint32
+
 	// recent has a bit for each page that a buffer was on which was freed
 	// since the last call of age.
 	// +checklocks:mu
@@ -259,6 +263,7 @@ func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uin
 	}
 	for page, end := pageRange(b.start, size); page < end; page++ {
 		a.present.Add(page)
+		a.high = max(a.high, page+1)
 	}
 	a.buffers[b.start] = b
 	a.pins++

@@ -87,6 +87,7 @@ func (a *allocator) StateFields() []string {
 		"asyncShares",
 		"spamReported",
 		"present",
+		"high",
 	}
 }
 
@@ -108,6 +109,7 @@ func (a *allocator) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(10, &a.asyncShares)
 	stateSinkObject.Save(11, &a.spamReported)
 	stateSinkObject.Save(12, &a.present)
+	stateSinkObject.Save(13, &a.high)
 }
 
 // +checklocksignore
@@ -125,6 +127,7 @@ func (a *allocator) StateLoad(ctx context.Context, stateSourceObject state.Sourc
 	stateSourceObject.Load(10, &a.asyncShares)
 	stateSourceObject.Load(11, &a.spamReported)
 	stateSourceObject.Load(12, &a.present)
+	stateSourceObject.Load(13, &a.high)
 	stateSourceObject.AfterLoad(func() { a.afterLoad(ctx) })
 }
 
@@ -138,6 +141,10 @@ func (d *Driver) StateFields() []string {
 		"stats",
 		"lastID",
 		"byPID",
+		"registry",
+		"hasher",
+		"log",
+		"failedLog",
 	}
 }
 
@@ -150,6 +157,10 @@ func (d *Driver) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(1, &d.stats)
 	stateSinkObject.Save(2, &d.lastID)
 	stateSinkObject.Save(3, &d.byPID)
+	stateSinkObject.Save(4, &d.registry)
+	stateSinkObject.Save(5, &d.hasher)
+	stateSinkObject.Save(6, &d.log)
+	stateSinkObject.Save(7, &d.failedLog)
 }
 
 func (d *Driver) afterLoad(context.Context) {}
@@ -160,6 +171,10 @@ func (d *Driver) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(1, &d.stats)
 	stateSourceObject.Load(2, &d.lastID)
 	stateSourceObject.Load(3, &d.byPID)
+	stateSourceObject.Load(4, &d.registry)
+	stateSourceObject.Load(5, &d.hasher)
+	stateSourceObject.Load(6, &d.log)
+	stateSourceObject.Load(7, &d.failedLog)
 }
 
 func (c *Context) StateTypeName() string {
@@ -471,6 +486,26 @@ func (t *handleTable) StateLoad(ctx context.Context, stateSourceObject state.Sou
 	stateSourceObject.Load(1, &t.chunks)
 }
 
+func (h *hasher) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.hasher"
+}
+
+func (h *hasher) StateFields() []string {
+	return []string{}
+}
+
+func (h *hasher) beforeSave() {}
+
+// +checklocksignore
+func (h *hasher) StateSave(stateSinkObject state.Sink) {
+	h.beforeSave()
+}
+
+// +checklocksignore
+func (h *hasher) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.AfterLoad(func() { h.afterLoad(ctx) })
+}
+
 func (d *dontFork) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.dontFork"
 }
@@ -660,6 +695,7 @@ func (p *Process) StateFields() []string {
 		"requestedThreads",
 		"startedThreads",
 		"oneWaySpamDetection",
+		"counts",
 		"pollers",
 	}
 }
@@ -689,7 +725,8 @@ func (p *Process) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(17, &p.requestedThreads)
 	stateSinkObject.Save(18, &p.startedThreads)
 	stateSinkObject.Save(19, &p.oneWaySpamDetection)
-	stateSinkObject.Save(20, &p.pollers)
+	stateSinkObject.Save(20, &p.counts)
+	stateSinkObject.Save(21, &p.pollers)
 }
 
 func (p *Process) afterLoad(context.Context) {}
@@ -716,7 +753,8 @@ func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(17, &p.requestedThreads)
 	stateSourceObject.Load(18, &p.startedThreads)
 	stateSourceObject.Load(19, &p.oneWaySpamDetection)
-	stateSourceObject.Load(20, &p.pollers)
+	stateSourceObject.Load(20, &p.counts)
+	stateSourceObject.Load(21, &p.pollers)
 }
 
 func (r *reclaimer) StateTypeName() string {
@@ -794,6 +832,71 @@ func (r *Ref) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(7, &r.weak)
 	stateSourceObject.Load(8, &r.death)
 	stateSourceObject.Load(9, &r.freeze)
+}
+
+func (r *registry) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.registry"
+}
+
+func (r *registry) StateFields() []string {
+	return []string{
+		"last",
+		"procs",
+		"deadNodes",
+		"pids",
+		"closed",
+	}
+}
+
+func (r *registry) beforeSave() {}
+
+// +checklocksignore
+func (r *registry) StateSave(stateSinkObject state.Sink) {
+	r.beforeSave()
+	stateSinkObject.Save(0, &r.last)
+	stateSinkObject.Save(1, &r.procs)
+	stateSinkObject.Save(2, &r.deadNodes)
+	stateSinkObject.Save(3, &r.pids)
+	stateSinkObject.Save(4, &r.closed)
+}
+
+func (r *registry) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (r *registry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &r.last)
+	stateSourceObject.Load(1, &r.procs)
+	stateSourceObject.Load(2, &r.deadNodes)
+	stateSourceObject.Load(3, &r.pids)
+	stateSourceObject.Load(4, &r.closed)
+}
+
+func (p *pidEntry) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.pidEntry"
+}
+
+func (p *pidEntry) StateFields() []string {
+	return []string{
+		"count",
+		"first",
+	}
+}
+
+func (p *pidEntry) beforeSave() {}
+
+// +checklocksignore
+func (p *pidEntry) StateSave(stateSinkObject state.Sink) {
+	p.beforeSave()
+	stateSinkObject.Save(0, &p.count)
+	stateSinkObject.Save(1, &p.first)
+}
+
+func (p *pidEntry) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (p *pidEntry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &p.count)
+	stateSourceObject.Load(1, &p.first)
 }
 
 func (f *fileArray) StateTypeName() string {
@@ -903,6 +1006,34 @@ func (s *stats) afterLoad(context.Context) {}
 // +checklocksignore
 func (s *stats) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &s.objects)
+}
+
+func (c *commandCounts) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.commandCounts"
+}
+
+func (c *commandCounts) StateFields() []string {
+	return []string{
+		"commands",
+		"returns",
+	}
+}
+
+func (c *commandCounts) beforeSave() {}
+
+// +checklocksignore
+func (c *commandCounts) StateSave(stateSinkObject state.Sink) {
+	c.beforeSave()
+	stateSinkObject.Save(0, &c.commands)
+	stateSinkObject.Save(1, &c.returns)
+}
+
+func (c *commandCounts) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (c *commandCounts) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &c.commands)
+	stateSourceObject.Load(1, &c.returns)
 }
 
 func (th *Thread) StateTypeName() string {
@@ -1015,14 +1146,19 @@ func (t *Transaction) StateFields() []string {
 		"senderEUID",
 		"nice",
 		"savedNice",
+		"fromTID",
+		"sent",
 		"to",
 		"buffer",
+		"nodeID",
 		"secctxSize",
 		"files",
 		"outstanding",
 		"from",
 		"fromParent",
 		"toThread",
+		"onlyFor",
+		"left",
 		"toParent",
 	}
 }
@@ -1032,6 +1168,9 @@ func (t *Transaction) beforeSave() {}
 // +checklocksignore
 func (t *Transaction) StateSave(stateSinkObject state.Sink) {
 	t.beforeSave()
+	sentValue := t.saveSent()
+	_ = (int64)(sentValue)
+	stateSinkObject.SaveValue(11, sentValue)
 	stateSinkObject.Save(0, &t.Count)
 	stateSinkObject.Save(1, &t.workItem)
 	stateSinkObject.Save(2, &t.debugID)
@@ -1042,15 +1181,19 @@ func (t *Transaction) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(7, &t.senderEUID)
 	stateSinkObject.Save(8, &t.nice)
 	stateSinkObject.Save(9, &t.savedNice)
-	stateSinkObject.Save(10, &t.to)
-	stateSinkObject.Save(11, &t.buffer)
-	stateSinkObject.Save(12, &t.secctxSize)
-	stateSinkObject.Save(13, &t.files)
-	stateSinkObject.Save(14, &t.outstanding)
-	stateSinkObject.Save(15, &t.from)
-	stateSinkObject.Save(16, &t.fromParent)
-	stateSinkObject.Save(17, &t.toThread)
-	stateSinkObject.Save(18, &t.toParent)
+	stateSinkObject.Save(10, &t.fromTID)
+	stateSinkObject.Save(12, &t.to)
+	stateSinkObject.Save(13, &t.buffer)
+	stateSinkObject.Save(14, &t.nodeID)
+	stateSinkObject.Save(15, &t.secctxSize)
+	stateSinkObject.Save(16, &t.files)
+	stateSinkObject.Save(17, &t.outstanding)
+	stateSinkObject.Save(18, &t.from)
+	stateSinkObject.Save(19, &t.fromParent)
+	stateSinkObject.Save(20, &t.toThread)
+	stateSinkObject.Save(21, &t.onlyFor)
+	stateSinkObject.Save(22, &t.left)
+	stateSinkObject.Save(23, &t.toParent)
 }
 
 func (t *Transaction) afterLoad(context.Context) {}
@@ -1067,15 +1210,20 @@ func (t *Transaction) StateLoad(ctx context.Context, stateSourceObject state.Sou
 	stateSourceObject.Load(7, &t.senderEUID)
 	stateSourceObject.Load(8, &t.nice)
 	stateSourceObject.Load(9, &t.savedNice)
-	stateSourceObject.Load(10, &t.to)
-	stateSourceObject.Load(11, &t.buffer)
-	stateSourceObject.Load(12, &t.secctxSize)
-	stateSourceObject.Load(13, &t.files)
-	stateSourceObject.Load(14, &t.outstanding)
-	stateSourceObject.Load(15, &t.from)
-	stateSourceObject.Load(16, &t.fromParent)
-	stateSourceObject.Load(17, &t.toThread)
-	stateSourceObject.Load(18, &t.toParent)
+	stateSourceObject.Load(10, &t.fromTID)
+	stateSourceObject.Load(12, &t.to)
+	stateSourceObject.Load(13, &t.buffer)
+	stateSourceObject.Load(14, &t.nodeID)
+	stateSourceObject.Load(15, &t.secctxSize)
+	stateSourceObject.Load(16, &t.files)
+	stateSourceObject.Load(17, &t.outstanding)
+	stateSourceObject.Load(18, &t.from)
+	stateSourceObject.Load(19, &t.fromParent)
+	stateSourceObject.Load(20, &t.toThread)
+	stateSourceObject.Load(21, &t.onlyFor)
+	stateSourceObject.Load(22, &t.left)
+	stateSourceObject.Load(23, &t.toParent)
+	stateSourceObject.LoadValue(11, new(int64), func(y any) { t.loadSent(ctx, y.(int64)) })
 }
 
 func (c *completion) StateTypeName() string {
@@ -1113,6 +1261,123 @@ func (c *completion) StateLoad(ctx context.Context, stateSourceObject state.Sour
 	stateSourceObject.Load(2, &c.proc)
 	stateSourceObject.Load(3, &c.pendingFrozen)
 	stateSourceObject.Load(4, &c.spamSuspect)
+}
+
+func (e *logEntry) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.logEntry"
+}
+
+func (e *logEntry) StateFields() []string {
+	return []string{
+		"debugID",
+		"kind",
+		"done",
+		"fromPID",
+		"fromTID",
+		"toPID",
+		"toTID",
+		"context",
+		"node",
+		"handle",
+		"dataSize",
+		"offsetsSize",
+		"error",
+		"line",
+	}
+}
+
+func (e *logEntry) beforeSave() {}
+
+// +checklocksignore
+func (e *logEntry) StateSave(stateSinkObject state.Sink) {
+	e.beforeSave()
+	stateSinkObject.Save(0, &e.debugID)
+	stateSinkObject.Save(1, &e.kind)
+	stateSinkObject.Save(2, &e.done)
+	stateSinkObject.Save(3, &e.fromPID)
+	stateSinkObject.Save(4, &e.fromTID)
+	stateSinkObject.Save(5, &e.toPID)
+	stateSinkObject.Save(6, &e.toTID)
+	stateSinkObject.Save(7, &e.context)
+	stateSinkObject.Save(8, &e.node)
+	stateSinkObject.Save(9, &e.handle)
+	stateSinkObject.Save(10, &e.dataSize)
+	stateSinkObject.Save(11, &e.offsetsSize)
+	stateSinkObject.Save(12, &e.error)
+	stateSinkObject.Save(13, &e.line)
+}
+
+func (e *logEntry) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (e *logEntry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &e.debugID)
+	stateSourceObject.Load(1, &e.kind)
+	stateSourceObject.Load(2, &e.done)
+	stateSourceObject.Load(3, &e.fromPID)
+	stateSourceObject.Load(4, &e.fromTID)
+	stateSourceObject.Load(5, &e.toPID)
+	stateSourceObject.Load(6, &e.toTID)
+	stateSourceObject.Load(7, &e.context)
+	stateSourceObject.Load(8, &e.node)
+	stateSourceObject.Load(9, &e.handle)
+	stateSourceObject.Load(10, &e.dataSize)
+	stateSourceObject.Load(11, &e.offsetsSize)
+	stateSourceObject.Load(12, &e.error)
+	stateSourceObject.Load(13, &e.line)
+}
+
+func (l *transactionLog) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.transactionLog"
+}
+
+func (l *transactionLog) StateFields() []string {
+	return []string{
+		"next",
+		"entries",
+	}
+}
+
+func (l *transactionLog) beforeSave() {}
+
+// +checklocksignore
+func (l *transactionLog) StateSave(stateSinkObject state.Sink) {
+	l.beforeSave()
+	stateSinkObject.Save(0, &l.next)
+	stateSinkObject.Save(1, &l.entries)
+}
+
+func (l *transactionLog) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (l *transactionLog) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &l.next)
+	stateSourceObject.Load(1, &l.entries)
+}
+
+func (l *logSlot) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.logSlot"
+}
+
+func (l *logSlot) StateFields() []string {
+	return []string{
+		"entry",
+	}
+}
+
+func (l *logSlot) beforeSave() {}
+
+// +checklocksignore
+func (l *logSlot) StateSave(stateSinkObject state.Sink) {
+	l.beforeSave()
+	stateSinkObject.Save(0, &l.entry)
+}
+
+func (l *logSlot) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (l *logSlot) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &l.entry)
 }
 
 func (i *workItem) StateTypeName() string {
@@ -1181,6 +1446,7 @@ func init() {
 	state.Register((*freezeNotification)(nil))
 	state.Register((*handleChunk)(nil))
 	state.Register((*handleTable)(nil))
+	state.Register((*hasher)(nil))
 	state.Register((*dontFork)(nil))
 	state.Register((*Node)(nil))
 	state.Register((*sentFile)(nil))
@@ -1188,14 +1454,20 @@ func init() {
 	state.Register((*Process)(nil))
 	state.Register((*reclaimer)(nil))
 	state.Register((*Ref)(nil))
+	state.Register((*registry)(nil))
+	state.Register((*pidEntry)(nil))
 	state.Register((*fileArray)(nil))
 	state.Register((*asyncShare)(nil))
 	state.Register((*objectCounter)(nil))
 	state.Register((*stats)(nil))
+	state.Register((*commandCounts)(nil))
 	state.Register((*Thread)(nil))
 	state.Register((*threadError)(nil))
 	state.Register((*Transaction)(nil))
 	state.Register((*completion)(nil))
+	state.Register((*logEntry)(nil))
+	state.Register((*transactionLog)(nil))
+	state.Register((*logSlot)(nil))
 	state.Register((*workItem)(nil))
 	state.Register((*workList)(nil))
 }

@@ -16,22 +16,31 @@ import (
 	"sentrybinder/pkg/binder/list"
 )
 
-// Driver is what all binder devices of a sandbox share: counters, a table of the
-// processes, and the care for memory that nobody uses. No transaction takes a lock
-// of it.
+// Driver is what all binder devices of a sandbox share: counters, tables of the
+// processes, what logs show, and the care for memory that nobody uses. No
+// transaction takes a lock of it.
 //
 // +stateify savable
 type Driver struct {
 	reclaim *reclaimer
 
-	stats  stats
-	lastID atomicbitops.Int32
-	byPID  pidTable
+	stats    stats
+	lastID   atomicbitops.Int32
+	byPID    pidTable
+	registry registry
+	hasher   hasher
+
+	// log has the last transactions, failedLog the last that failed.
+	log       transactionLog
+	failedLog transactionLog
 }
 
 // NewDriver returns a Driver without devices. clock is the kernel's Timekeeper.
 func NewDriver(clock tcpip.Clock) *Driver {
-	return &Driver{reclaim: &reclaimer{clock: clock}}
+	d := &Driver{reclaim: &reclaimer{clock: clock}}
+	d.registry.init()
+	d.hasher.init()
+	return d
 }
 
 // nextID returns a number for a new object, by which logs name it.

@@ -27,8 +27,9 @@
 // Transaction, buffer and allocator (the mapping), and death and
 // freezeNotification. freeze.go has the states of a Process that is frozen.
 // objects.go translates what a transaction carries, scatter_gather.go what is
-// beyond its data. Nothing below device.go
-// needs a kernel.Task; see Task.
+// beyond its data. logs.go writes what binder_logs shows: of copies, which
+// snapshot.go makes, a few objects at a time. Nothing below device.go needs a
+// kernel.Task; see Task.
 //
 // # Ownership
 //
@@ -61,6 +62,7 @@
 //	                          below mm.activeMu
 //	    reclaimer.mu          the processes that have memory to spare; a leaf
 //	pidTable.mu               the processes by ID; a leaf, and taken alone
+//	registry.mu, logSlot.mu   what logs show of the driver as a whole; leaves
 //
 // Nobody holds two locks of the same kind, whatever the processes: so Ref (in
 // the table of one process, refsMu) may look after its Node (of another, mu),

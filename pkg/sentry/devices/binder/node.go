@@ -173,14 +173,15 @@ func (n *Node) decLocked(ctx context.Context, strong, internal bool) {
 	if strong {
 		if internal {
 			n.internalStrong--
-		} else {
+		} else if !n.dead {
+			// Those of a dead owner have gone with it.
 			n.localStrong--
 		}
 		if n.internalStrong > 0 || n.localStrong > 0 {
 			return
 		}
 	} else {
-		if !internal {
+		if !internal && !n.dead {
 			n.localWeak--
 		}
 		if n.localWeak > 0 || n.users > 0 || !n.refs.Empty() {
@@ -317,6 +318,9 @@ func (n *Node) releaseLocked(ctx context.Context, waiting *workList) []*Ref {
 	var refs []*Ref
 	for ref := range n.refs.All() {
 		refs = append(refs, ref)
+	}
+	if len(refs) != 0 {
+		n.owner.ctx.driver.registry.addDead(n)
 	}
 	return refs
 }

@@ -8,6 +8,7 @@ import (
 
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/gohacks"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/safemem"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
@@ -80,7 +81,6 @@ type composer struct {
 // reference to target and the strong local one that goes with it. The buffer of
 // the result is pinned.
 func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, target list.Arc[*Node], call *Transaction) (list.Arc[*Transaction], *failure) {
-	driver := th.proc.ctx.driver
 	t := &Transaction{
 		debugID:    m.debugID,
 		code:       m.Code,
@@ -89,7 +89,11 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 		fromProc:   th.proc,
 		senderEUID: task.EffectiveKUID(),
 		nice:       task.Niceness(),
+		fromTID:    th.id,
+		sent:       gohacks.Nanotime(),
 		to:         to,
+		nodeID:     m.log.node,
+		onlyFor:    m.log.toTID,
 	}
 	c := composer{task: task, uio: uio, th: th, m: m, t: t}
 	extra := m.buffersSize
@@ -122,7 +126,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 	}
 	t.buffer.clearOnFree = m.Flags&binder.TF_CLEAR_BUF != 0
 	t.buffer.targetNode = target
-	driver.stats.created(objectTransaction)
+	m.composed = true
 	fresh := list.NewUnique(t)
 	if err := c.fill(); err != nil {
 		t.dropFiles(task)

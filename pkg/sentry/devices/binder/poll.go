@@ -25,13 +25,16 @@ func (p *Process) readiness() waiter.EventMask {
 		id, ok := p.taskOn(caller)
 		p.mu.Lock()
 		if ok {
-			if th = p.threads[id].Get(); th != nil {
-				th.goroutine.Store(caller)
-			}
+			th = p.threadLocked(id)
+			th.goroutine.Store(caller)
 		}
 	}
 	defer p.mu.Unlock()
-	if th == nil || th.readyLocked() { // +checklocksignore: th.proc is p.
+	if th == nil {
+		return waiter.ReadableEvents
+	}
+	th.looper |= looperPolled // +checklocksignore: th.proc is p.
+	if th.readyLocked() {     // +checklocksignore: th.proc is p.
 		return waiter.ReadableEvents
 	}
 	return 0

@@ -98,6 +98,9 @@ type Process struct {
 	// +checklocks:mu
 	oneWaySpamDetection bool
 
+	// counts has what the process has written and read.
+	counts commandCounts
+
 	// pollers wait in poll(2) and the like, for any thread's work.
 	pollers waiter.Queue
 }
@@ -117,6 +120,7 @@ func (c *Context) open(opener *kernel.ThreadGroup, pid int32, mf *pgalloc.Memory
 	p.stats().created(objectProcess)
 	c.register(p)
 	c.driver.byPID.add(p)
+	c.driver.registry.add(p)
 	return p
 }
 
@@ -156,9 +160,15 @@ func (p *Process) wakeThreadLocked(th *Thread) {
 
 // thread returns the caller's Thread, which is made by its first call.
 func (p *Process) thread(task Task) *Thread {
-	id := task.ThreadID()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.threadLocked(task.ThreadID())
+}
+
+// threadLocked returns the Thread of the task id.
+//
+// +checklocks:p.mu
+func (p *Process) threadLocked(id int32) *Thread {
 	if th := p.threads[id].Get(); th != nil {
 		return th
 	}
@@ -208,6 +218,7 @@ func (p *Process) release(ctx context.Context) {
 func (p *Process) releaseOne(ctx context.Context) {
 	p.ctx.deregister(ctx, p)
 	p.ctx.driver.byPID.remove(p)
+	p.ctx.driver.registry.remove(p)
 
 	p.mu.Lock()
 	p.dead = true

@@ -25,6 +25,9 @@ type returnWriter struct {
 	// pos and end are bytes from addr.
 	pos, end uint64
 
+	// counts counts the returns.
+	counts *commandCounts
+
 	// scratch holds a return on its way.
 	scratch [returnSize + binder.SizeOfTransactionDataSecctx]byte
 }
@@ -43,6 +46,7 @@ func (w *returnWriter) put(br uint32, size int) error {
 		return linuxerr.EFAULT
 	}
 	w.pos += uint64(n)
+	w.counts.put(br)
 	return nil
 }
 
@@ -60,6 +64,8 @@ func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlock
 		addr: hostarch.Addr(wr.ReadBuffer),
 		pos:  wr.ReadConsumed,
 		end:  wr.ReadSize,
+
+		counts: &th.proc.counts,
 	}
 	if w.pos == 0 {
 		// It's there so that BR_SPAWN_LOOPER can take its place.

@@ -127,6 +127,9 @@ func (r *Ref) removeLocked(ctx context.Context) {
 		n.decLocked(ctx, true, true)
 	}
 	ref, _ := n.refs.Remove(&r.nodeLinks)
+	if n.dead && n.refs.Empty() {
+		n.owner.ctx.driver.registry.removeDead(n)
+	}
 	n.decLocked(ctx, false, true)
 	n.owner.mu.Unlock()
 	ref.Release(ctx)
@@ -235,5 +238,8 @@ func (p *Process) insertRefLocked(r *Ref, id idpool.Unused) {
 	n := r.node()
 	n.owner.mu.Lock()
 	n.refs.PushBack(onNode)
+	if n.dead {
+		n.owner.ctx.driver.registry.addDead(n)
+	}
 	n.owner.mu.Unlock()
 }

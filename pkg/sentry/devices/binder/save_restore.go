@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"gvisor.dev/gvisor/pkg/bitmap"
+	"gvisor.dev/gvisor/pkg/gohacks"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 
@@ -35,6 +36,16 @@ func init() {
 func (th *Thread) afterLoad(context.Context) {
 	th.wake = make(chan struct{}, 1)
 }
+
+// afterLoad is invoked by stateify.
+func (h *hasher) afterLoad(context.Context) { h.init() }
+
+// saveSent is invoked by stateify. The clock is another one after a restore:
+// what is saved is the age.
+func (t *Transaction) saveSent() int64 { return gohacks.Nanotime() - t.sent }
+
+// loadSent is invoked by stateify.
+func (t *Transaction) loadSent(_ context.Context, age int64) { t.sent = gohacks.Nanotime() - age }
 
 // afterLoad is invoked by stateify.
 func (a *allocator) afterLoad(ctx context.Context) {

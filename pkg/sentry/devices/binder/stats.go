@@ -3,7 +3,14 @@
 
 package binder
 
-import "gvisor.dev/gvisor/pkg/atomicbitops"
+import (
+	"bytes"
+	"fmt"
+
+	"gvisor.dev/gvisor/pkg/atomicbitops"
+
+	"sentrybinder/pkg/abi/binder"
+)
 
 // objectKind says what an object counter counts. The order and the names are
 // those of the lines in Linux's binder_logs/stats.
@@ -62,4 +69,108 @@ func (d *Driver) ObjectCounts() []ObjectCount {
 		counts[k] = ObjectCount{Name: objectNames[k], Active: created - deleted, Total: created}
 	}
 	return counts
+}
+
+// countedCommands and countedReturns have the names of the commands and returns by
+// their number, see binder.CommandNumber.
+var (
+	countedCommands = [...]string{
+		"BC_TRANSACTION",
+		"BC_REPLY",
+		"BC_ACQUIRE_RESULT",
+		"BC_FREE_BUFFER",
+		"BC_INCREFS",
+		"BC_ACQUIRE",
+		"BC_RELEASE",
+		"BC_DECREFS",
+		"BC_INCREFS_DONE",
+		"BC_ACQUIRE_DONE",
+		"BC_ATTEMPT_ACQUIRE",
+		"BC_REGISTER_LOOPER",
+		"BC_ENTER_LOOPER",
+		"BC_EXIT_LOOPER",
+		"BC_REQUEST_DEATH_NOTIFICATION",
+		"BC_CLEAR_DEATH_NOTIFICATION",
+		"BC_DEAD_BINDER_DONE",
+		"BC_TRANSACTION_SG",
+		"BC_REPLY_SG",
+		"BC_REQUEST_FREEZE_NOTIFICATION",
+		"BC_CLEAR_FREEZE_NOTIFICATION",
+		"BC_FREEZE_NOTIFICATION_DONE",
+	}
+	countedReturns = [...]string{
+		"BR_ERROR",
+		"BR_OK",
+		"BR_TRANSACTION",
+		"BR_REPLY",
+		"BR_ACQUIRE_RESULT",
+		"BR_DEAD_REPLY",
+		"BR_TRANSACTION_COMPLETE",
+		"BR_INCREFS",
+		"BR_ACQUIRE",
+		"BR_RELEASE",
+		"BR_DECREFS",
+		"BR_ATTEMPT_ACQUIRE",
+		"BR_NOOP",
+		"BR_SPAWN_LOOPER",
+		"BR_FINISHED",
+		"BR_DEAD_BINDER",
+		"BR_CLEAR_DEATH_NOTIFICATION_DONE",
+		"BR_FAILED_REPLY",
+		"BR_FROZEN_REPLY",
+		"BR_ONEWAY_SPAM_SUSPECT",
+		"BR_TRANSACTION_PENDING_FROZEN",
+		"BR_FROZEN_BINDER",
+		"BR_CLEAR_FREEZE_NOTIFICATION_DONE",
+	}
+)
+
+// commandCounts counts what a process has written and read. Those of the driver
+// as a whole are the sum over its processes, so that processes don't contend for
+// the counters.
+//
+// +stateify savable
+type commandCounts struct {
+	commands [len(countedCommands)]atomicbitops.Uint64
+	returns  [len(countedReturns)]atomicbitops.Uint64
+}
+
+// command counts cmd, which may be any number. What doesn't exist counts as the
+// command of the same ordinal, as in Linux.
+func (c *commandCounts) command(cmd uint32) {
+	if i := binder.CommandNumber(cmd); i < len(c.commands) {
+		c.commands[i].Add(1)
+	}
+}
+
+// put counts br.
+func (c *commandCounts) put(br uint32) {
+	// BR_NOOP is filler, which Linux doesn't count.
+	if br != binder.BR_NOOP {
+		c.returns[binder.CommandNumber(br)].Add(1)
+	}
+}
+
+// add adds the counts of other.
+func (c *commandCounts) add(other *commandCounts) {
+	for i := range other.commands {
+		c.commands[i].Add(other.commands[i].Load())
+	}
+	for i := range other.returns {
+		c.returns[i].Add(other.returns[i].Load())
+	}
+}
+
+// print writes a line for each count that isn't zero.
+func (c *commandCounts) print(buf *bytes.Buffer, prefix string) {
+	for i, name := range countedCommands {
+		if n := c.commands[i].Load(); n != 0 {
+			fmt.Fprintf(buf, "%s%s: %d\n", prefix, name, n)
+		}
+	}
+	for i, name := range countedReturns {
+		if n := c.returns[i].Load(); n != 0 {
+			fmt.Fprintf(buf, "%s%s: %d\n", prefix, name, n)
+		}
+	}
 }

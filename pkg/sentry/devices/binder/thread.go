@@ -29,6 +29,8 @@ const (
 	looperInvalid
 	// looperWaiting: the thread is in a read, before it takes anything.
 	looperWaiting
+	// looperPolled: the thread has called poll(2) or the like.
+	looperPolled
 )
 
 // waitingID marks the links of Process.waiting.

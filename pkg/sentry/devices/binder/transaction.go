@@ -4,6 +4,8 @@
 package binder
 
 import (
+	"runtime"
+
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
@@ -42,9 +44,16 @@ type Transaction struct {
 	nice      int
 	savedNice int
 
-	// to is the receiver, and buffer, in its mapping, the contents.
+	// fromTID is the ID of the thread that sent it, and sent when that was, as
+	// gohacks.Nanotime has it.
+	fromTID int32
+	sent    int64 `state:".(int64)"`
+
+	// to is the receiver, and buffer, in its mapping, the contents. nodeID is
+	// the number of the node that it's for, if it is for one.
 	to     *Process
 	buffer *buffer
+	nodeID int32
 
 	// secctxSize is the length of the sender's security context at the end of
 	// buffer, in bytes with its NUL, or zero if the receiver asked for none.
@@ -73,6 +82,15 @@ type Transaction struct {
 	// toThread is the thread that handles the call, as long as it does.
 	// +checklocks:mu
 	toThread *Thread
+
+	// onlyFor is the ID of the thread that is to read it, if it isn't for any,
+	// until it does.
+	// +checklocks:mu
+	onlyFor int32
+
+	// left is true if the thread that handled the call has left.
+	// +checklocks:mu
+	left bool
 
 	// toParent is the next transaction on the stack of toThread.
 	// +checklocks:mu
@@ -209,7 +227,7 @@ func (th *Thread) handle(call list.Arc[*Transaction]) {
 	t := call.Get()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.toThread = th
+	t.toThread, t.onlyFor = th, 0
 	t.toParent = th.stack.Take()
 	th.stack = call
 }
@@ -229,7 +247,7 @@ func (th *Thread) unwindLocked(ctx context.Context) (unanswered list.Arc[*Transa
 		t.mu.Lock()
 		var next list.Arc[*Transaction]
 		if t.toThread == th {
-			t.toThread = nil
+			t.toThread, t.left = nil, true
 			next = t.toParent.Take()
 			t.endLocked() // +checklocksignore: t.to is th.proc.
 		} else {
@@ -243,15 +261,23 @@ func (th *Thread) unwindLocked(ctx context.Context) (unanswered list.Arc[*Transa
 	return unanswered
 }
 
-// failure says how a transaction failed: with which return, and why.
+// failure says how a transaction failed: with which return, why, and in which
+// line of the source.
 type failure struct {
-	br  uint32
-	err error
+	br   uint32
+	err  error
+	line int
 }
 
-func failed(err error) *failure { return &failure{binder.BR_FAILED_REPLY, err} }
+func failed(err error) *failure { return newFailure(binder.BR_FAILED_REPLY, err) }
 
-func dead(err error) *failure { return &failure{binder.BR_DEAD_REPLY, err} }
+func dead(err error) *failure { return newFailure(binder.BR_DEAD_REPLY, err) }
+
+// newFailure returns the failure of what its caller's caller has tried.
+func newFailure(br uint32, err error) *failure {
+	_, _, line, _ := runtime.Caller(2)
+	return &failure{br, err, line}
+}
 
 // message is what an application asks to be sent.
 type message struct {
@@ -263,12 +289,25 @@ type message struct {
 	// debugID is the number that the transaction has or, if it fails, would
 	// have had.
 	debugID int32
+
+	// log is what the transaction log has at logPlace, or will have.
+	log      logEntry
+	logPlace uint64
+
+	// composed is true once there's a Transaction, which counts as one.
+	composed bool
 }
 
 // call handles BC_TRANSACTION.
 func (th *Thread) call(task Task, uio usermem.IO, m *message) {
-	m.debugID = th.proc.ctx.driver.nextID()
-	if f := th.tryCall(task, uio, m); f != nil {
+	kind := logCall
+	if m.Flags&binder.TF_ONE_WAY != 0 {
+		kind = logOneWay
+	}
+	th.begin(m, kind)
+	f := th.tryCall(task, uio, m)
+	th.end(m, f)
+	if f != nil {
 		th.proc.mu.Lock()
 		defer th.proc.mu.Unlock()
 		th.lastError = extendedErrorOf(m.debugID, f)
@@ -283,6 +322,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 		return f
 	}
 	n := target.Get()
+	m.log.node = n.debugID
 	oneWay := m.Flags&binder.TF_ONE_WAY != 0
 	var inChain *Thread
 	if n.owner == p {
@@ -295,7 +335,10 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 		target.Release(task)
 		return f
 	}
+	m.log.to(n.owner, inChain)
 
+	done := newCompletion(p)
+	defer done.Release(task)
 	held, f := th.compose(task, uio, m, n.owner, target, nil)
 	if f != nil {
 		return f
@@ -304,9 +347,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	t := held.Get()
 	defer t.to.alloc.unpin()
 
-	done := newCompletion(p)
 	done.Get().spamSuspect = t.buffer.spamSuspect
-	defer done.Release(task)
 	p.mu.Lock()
 	th.lastError = noError(m.debugID)
 	if oneWay {
@@ -449,12 +490,14 @@ func (t *Transaction) queue(th *Thread) (pending bool, outdated list.Arc[*Transa
 // answer handles BC_REPLY.
 func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 	p := th.proc
-	m.debugID = p.ctx.driver.nextID()
+	th.begin(m, logReply)
 	p.mu.Lock()
 	if !th.stack.Ok() || th.stack.Get().handler() != th {
-		th.lastError = extendedErrorOf(m.debugID, failed(linuxerr.EPROTO))
-		th.failLocked(binder.BR_FAILED_REPLY)
+		f := failed(linuxerr.EPROTO)
+		th.lastError = extendedErrorOf(m.debugID, f)
+		th.failLocked(f.br)
 		p.mu.Unlock()
+		th.end(m, f)
 		return
 	}
 	th.lastError = noError(m.debugID)
@@ -473,8 +516,10 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 	if caller == nil {
 		f = dead(linuxerr.ESRCH)
 	} else {
+		m.log.to(caller.proc, caller)
 		f = th.tryAnswer(task, uio, m, call, caller)
 	}
+	th.end(m, f)
 	if f == nil {
 		return
 	}
@@ -490,6 +535,8 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 }
 
 func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transaction, caller *Thread) *failure {
+	done := newCompletion(th.proc)
+	defer done.Release(task)
 	held, f := th.compose(task, uio, m, caller.proc, list.Arc[*Node]{}, call)
 	if f != nil {
 		return f
@@ -498,8 +545,6 @@ func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transac
 	t := held.Get()
 	defer t.to.alloc.unpin()
 
-	done := newCompletion(th.proc)
-	defer done.Release(task)
 	th.proc.mu.Lock()
 	th.queueLocked(done.Get())
 	call.endLocked() // +checklocksignore: call.to is th.proc.

@@ -63,6 +63,7 @@ func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
 			return err
 		}
 		cmd := hostarch.ByteOrder.Uint32(raw[:])
+		th.proc.counts.command(cmd)
 		size := binder.CommandSize(cmd)
 		if !knownCommand(cmd) {
 			return linuxerr.EINVAL

@@ -49,6 +49,7 @@ const (
 	controlIno     = 2
 	firstDeviceIno = 3
 	firstOtherIno  = firstDeviceIno + maxMinors
+	firstProcIno   = 1 << 40
 )
 
 // FilesystemType implements vfs.FilesystemType.
@@ -110,7 +111,7 @@ func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.Vir
 
 	fs.root = fs.makeDir(ctx, fs.dirOwner, rootIno)
 	fs.root.isRoot = true
-	if err := fs.populate(ctx, creds); err != nil {
+	if err := fs.populate(ctx); err != nil {
 		fs.root.DecRef(ctx)
 		fs.VFSFilesystem().DecRef(ctx)
 		return nil, nil, err
@@ -178,7 +179,7 @@ type filesystem struct {
 func (fs *filesystem) NextIno() uint64 { return firstOtherIno + fs.Filesystem.NextIno() }
 
 // populate puts into the root what each instance begins with.
-func (fs *filesystem) populate(ctx context.Context, creds *auth.Credentials) error {
+func (fs *filesystem) populate(ctx context.Context) error {
 	minor, err := fs.getMinor()
 	if err != nil {
 		return err
@@ -195,11 +196,11 @@ func (fs *filesystem) populate(ctx context.Context, creds *auth.Credentials) err
 	fs.mustAdd(ctx, fs.root, "features", dir)
 	for _, name := range features {
 		f := &file{}
-		f.init(ctx, fs, yes{})
+		f.init(ctx, fs, readOnly{yes{}})
 		fs.mustAdd(ctx, dir, name, f)
 	}
 	if fs.globalStats() {
-		fs.mustAdd(ctx, fs.root, "binder_logs", fs.newLogs(ctx, creds).(numbered))
+		fs.mustAdd(ctx, fs.root, "binder_logs", fs.newLogs(ctx))
 	}
 	return nil
 }

@@ -539,32 +539,88 @@ func (y *yes) afterLoad(context.Context) {}
 func (y *yes) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 }
 
-func (f *statsFile) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/fsimpl/binderfs.statsFile"
+func (f *logFile) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.logFile"
 }
 
-func (f *statsFile) StateFields() []string {
+func (f *logFile) StateFields() []string {
 	return []string{
-		"DynamicBytesFile",
 		"driver",
+		"kind",
 	}
 }
 
-func (f *statsFile) beforeSave() {}
+func (f *logFile) beforeSave() {}
 
 // +checklocksignore
-func (f *statsFile) StateSave(stateSinkObject state.Sink) {
+func (f *logFile) StateSave(stateSinkObject state.Sink) {
 	f.beforeSave()
-	stateSinkObject.Save(0, &f.DynamicBytesFile)
-	stateSinkObject.Save(1, &f.driver)
+	stateSinkObject.Save(0, &f.driver)
+	stateSinkObject.Save(1, &f.kind)
 }
 
-func (f *statsFile) afterLoad(context.Context) {}
+func (f *logFile) afterLoad(context.Context) {}
 
 // +checklocksignore
-func (f *statsFile) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &f.DynamicBytesFile)
-	stateSourceObject.Load(1, &f.driver)
+func (f *logFile) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.driver)
+	stateSourceObject.Load(1, &f.kind)
+}
+
+func (d *procDir) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.procDir"
+}
+
+func (d *procDir) StateFields() []string {
+	return []string{
+		"dir",
+		"fs",
+	}
+}
+
+func (d *procDir) beforeSave() {}
+
+// +checklocksignore
+func (d *procDir) StateSave(stateSinkObject state.Sink) {
+	d.beforeSave()
+	stateSinkObject.Save(0, &d.dir)
+	stateSinkObject.Save(1, &d.fs)
+}
+
+func (d *procDir) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (d *procDir) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &d.dir)
+	stateSourceObject.Load(1, &d.fs)
+}
+
+func (f *procFile) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.procFile"
+}
+
+func (f *procFile) StateFields() []string {
+	return []string{
+		"driver",
+		"pid",
+	}
+}
+
+func (f *procFile) beforeSave() {}
+
+// +checklocksignore
+func (f *procFile) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
+	stateSinkObject.Save(0, &f.driver)
+	stateSinkObject.Save(1, &f.pid)
+}
+
+func (f *procFile) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (f *procFile) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.driver)
+	stateSourceObject.Load(1, &f.pid)
 }
 
 func (m *minors) StateTypeName() string {
@@ -638,7 +694,9 @@ func init() {
 	state.Register((*file)(nil))
 	state.Register((*readOnly)(nil))
 	state.Register((*yes)(nil))
-	state.Register((*statsFile)(nil))
+	state.Register((*logFile)(nil))
+	state.Register((*procDir)(nil))
+	state.Register((*procFile)(nil))
 	state.Register((*minors)(nil))
 	state.Register((*options)(nil))
 }

@@ -12,7 +12,6 @@ import (
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/fsimpl/kernfs"
-	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/sync"
 )
@@ -72,15 +71,6 @@ func (fs *filesystem) makeDir(ctx context.Context, o owner, ino uint64) *dir {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.entries = make(map[string]*entry)
-	return d
-}
-
-// newDir returns a directory with these files.
-func (fs *filesystem) newDir(ctx context.Context, _ *auth.Credentials, children map[string]kernfs.Inode) kernfs.Inode {
-	d := fs.makeDir(ctx, fs.dirOwner, fs.NextIno())
-	for name, i := range children {
-		fs.mustAdd(ctx, d, name, i.(numbered))
-	}
 	return d
 }
 

@@ -110,7 +110,12 @@ type file struct {
 
 // init makes f a file that shows what data generates.
 func (f *file) init(ctx context.Context, fs *filesystem, data vfs.DynamicBytesSource) {
-	f.DynamicBytesFile.InitWithIDs(ctx, fs.dirOwner.uid, fs.dirOwner.gid, linux.UNNAMED_MAJOR, fs.devMinor, fs.NextIno(), readOnly{data}, 0444)
+	f.initNumbered(ctx, fs, fs.NextIno(), data)
+}
+
+// initNumbered is init with an inode number.
+func (f *file) initNumbered(ctx context.Context, fs *filesystem, ino uint64, data vfs.DynamicBytesSource) {
+	f.DynamicBytesFile.InitWithIDs(ctx, fs.dirOwner.uid, fs.dirOwner.gid, linux.UNNAMED_MAJOR, fs.devMinor, ino, data, 0444)
 }
 
 // SetStat implements kernfs.Inode.SetStat.
@@ -118,7 +123,8 @@ func (f *file) SetStat(ctx context.Context, vfsfs *vfs.Filesystem, creds *auth.C
 	return f.InodeAttrs.SetStat(ctx, vfsfs, creds, opts)
 }
 
-// readOnly is a source of data that refuses to be written as Linux does.
+// readOnly is a source of data that refuses to be written as Linux's of features
+// do.
 //
 // +stateify savable
 type readOnly struct {

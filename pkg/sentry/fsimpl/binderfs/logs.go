@@ -5,40 +5,143 @@ package binderfs
 
 import (
 	"bytes"
-	"fmt"
+	"strconv"
 
 	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/fsimpl/kernfs"
-	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
 
 	"sentrybinder/pkg/sentry/devices/binder"
 )
 
+// logKind says what a logFile shows.
+type logKind int
+
+const (
+	logState logKind = iota
+	logStateHashed
+	logStats
+	logTransactions
+	logTransactionsHashed
+	logTransactionLog
+	logFailedTransactionLog
+)
+
 // newLogs returns the directory binder_logs. It shows what the whole driver
 // does, whatever the instance.
-func (fs *filesystem) newLogs(ctx context.Context, creds *auth.Credentials) kernfs.Inode {
-	stats := &statsFile{driver: fs.driver}
-	stats.Init(ctx, creds, linux.UNNAMED_MAJOR, fs.devMinor, fs.NextIno(), stats, 0444)
-	return fs.newDir(ctx, creds, map[string]kernfs.Inode{"stats": stats})
+func (fs *filesystem) newLogs(ctx context.Context) *dir {
+	d := fs.makeDir(ctx, fs.dirOwner, fs.NextIno())
+	for _, l := range []struct {
+		name string
+		kind logKind
+	}{
+		{"state", logState},
+		{"state_hashed", logStateHashed},
+		{"stats", logStats},
+		{"transactions", logTransactions},
+		{"transactions_hashed", logTransactionsHashed},
+		{"transaction_log", logTransactionLog},
+		{"failed_transaction_log", logFailedTransactionLog},
+	} {
+		f := &file{}
+		f.init(ctx, fs, &logFile{fs.driver, l.kind})
+		fs.mustAdd(ctx, d, l.name, f)
+	}
+	fs.mustAdd(ctx, d, "proc", fs.newProcDir(ctx))
+	return d
 }
 
-// statsFile is binder_logs/stats.
+// logFile is the contents of a file in binder_logs.
 //
 // +stateify savable
-type statsFile struct {
-	kernfs.DynamicBytesFile
-
+type logFile struct {
 	driver *binder.Driver
+	kind   logKind
 }
 
 // Generate implements vfs.DynamicBytesSource.Generate.
-func (f *statsFile) Generate(_ context.Context, buf *bytes.Buffer) error {
-	buf.WriteString("binder stats:\n")
-	for _, c := range f.driver.ObjectCounts() {
-		if c.Total != 0 {
-			fmt.Fprintf(buf, "%s: active %d total %d\n", c.Name, c.Active, c.Total)
-		}
+func (f *logFile) Generate(_ context.Context, buf *bytes.Buffer) error {
+	switch f.kind {
+	case logState, logStateHashed:
+		f.driver.WriteState(buf, f.kind == logStateHashed)
+	case logStats:
+		f.driver.WriteStats(buf)
+	case logTransactions, logTransactionsHashed:
+		f.driver.WriteTransactions(buf, f.kind == logTransactionsHashed)
+	case logTransactionLog:
+		f.driver.WriteTransactionLog(buf)
+	case logFailedTransactionLog:
+		f.driver.WriteFailedTransactionLog(buf)
 	}
+	return nil
+}
+
+// procDir is binder_logs/proc. It has a file for each process that has opened a
+// device, by its ID in the root PID namespace, as in Linux. The files are made
+// for whoever looks them up.
+//
+// +stateify savable
+type procDir struct {
+	dir
+	fs *filesystem
+}
+
+func (fs *filesystem) newProcDir(ctx context.Context) *procDir {
+	d := &procDir{fs: fs}
+	d.init(ctx, fs, fs.dirOwner, fs.NextIno(), linux.ModeDirectory|0755)
+	d.none.Init(kernfs.OrderedChildrenOptions{})
+	return d
+}
+
+// Lookup implements kernfs.Inode.Lookup.
+func (d *procDir) Lookup(ctx context.Context, name string) (kernfs.Inode, error) {
+	pid, err := strconv.ParseInt(name, 10, 32)
+	if err != nil || strconv.FormatInt(pid, 10) != name {
+		return nil, linuxerr.ENOENT
+	}
+	p, ok := d.fs.driver.LoggedProcess(int32(pid))
+	if !ok {
+		return nil, linuxerr.ENOENT
+	}
+	f := &file{}
+	f.initNumbered(ctx, d.fs, firstProcIno+p.Seq, &procFile{d.fs.driver, p.PID})
+	return f, nil
+}
+
+// IterDirents implements kernfs.Inode.IterDirents. The newest comes first.
+func (d *procDir) IterDirents(ctx context.Context, mnt *vfs.Mount, cb vfs.IterDirentsCallback, offset, relOffset int64) (int64, error) {
+	d.TouchAtime(ctx, mnt)
+	for _, p := range d.fs.driver.LoggedProcesses() {
+		place := endOfDir - int64(p.Seq)
+		if place < relOffset {
+			continue
+		}
+		next := offset - relOffset + place + 1
+		if err := cb.Handle(vfs.Dirent{
+			Name:    strconv.FormatInt(int64(p.PID), 10),
+			Type:    linux.DT_REG,
+			Ino:     firstProcIno + p.Seq,
+			NextOff: next,
+		}); err != nil {
+			return offset, err
+		}
+		offset, relOffset = next, place+1
+	}
+	return offset, nil
+}
+
+// procFile is the contents of a file in binder_logs/proc.
+//
+// +stateify savable
+type procFile struct {
+	driver *binder.Driver
+	pid    int32
+}
+
+// Generate implements vfs.DynamicBytesSource.Generate.
+func (f *procFile) Generate(_ context.Context, buf *bytes.Buffer) error {
+	f.driver.WriteProcess(buf, f.pid)
 	return nil
 }

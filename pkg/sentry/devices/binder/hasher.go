@@ -1,0 +1,46 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"fmt"
+	"hash/maphash"
+)
+
+// hasher hides addresses from who reads logs, as Linux does: equal ones can be
+// told, and nothing else.
+//
+// +stateify savable
+type hasher struct {
+	// seed is drawn anew after a restore.
+	seed maphash.Seed `state:"nosave"`
+}
+
+func (h *hasher) init() { h.seed = maphash.MakeSeed() }
+
+// address returns what stands for addr: zero for zero, else some 32 bits.
+func (h *hasher) address(addr uint64) uint64 { return hashed(h, addr) }
+
+// hashed returns what stands for v: zero for the zero value, else some 32 bits.
+func hashed[T comparable](h *hasher, v T) uint64 {
+	var zero T
+	if v == zero {
+		return 0
+	}
+	return uint64(uint32(maphash.Comparable(h.seed, v)))
+}
+
+// pointers says how the addresses of an application's nodes are shown.
+type pointers struct {
+	// hasher is nil if they are shown as they are.
+	hasher *hasher
+}
+
+// format returns addr as a log shows it.
+func (p pointers) format(addr uint64) string {
+	if p.hasher != nil {
+		addr = p.hasher.address(addr)
+	}
+	return fmt.Sprintf("%016x", addr)
+}

@@ -1,0 +1,298 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"gvisor.dev/gvisor/pkg/gohacks"
+)
+
+// The logs show what the driver holds, in the layout of Linux's binder_logs. They
+// are written while it is at work: what they say of one thread, node, handle or
+// buffer is of one instant, but another one than what they say of the next.
+
+// WriteState writes all that d holds. If hashed is true, the addresses that
+// applications have given to nodes are replaced by hashes.
+func (d *Driver) WriteState(buf *bytes.Buffer, hashed bool) {
+	buf.WriteString("binder state:\n")
+	l := d.newLogWriter(buf, true, hashed)
+	if dead := d.registry.dead(); len(dead) != 0 {
+		buf.WriteString("dead nodes:\n")
+		for nodes := range slices.Chunk(dead, snapshotBatch) {
+			l.copyDeadNodes(nodes)
+			l.printNodes(nil)
+		}
+	}
+	for _, p := range d.registry.processes() {
+		l.process(p)
+	}
+}
+
+// WriteTransactions writes what is under way: WriteState without what is idle.
+func (d *Driver) WriteTransactions(buf *bytes.Buffer, hashed bool) {
+	buf.WriteString("binder transactions:\n")
+	l := d.newLogWriter(buf, false, hashed)
+	for _, p := range d.registry.processes() {
+		l.process(p)
+	}
+}
+
+// WriteProcess writes all that the processes called pid hold: one for each open
+// of a device. The ID is that in the root PID namespace.
+func (d *Driver) WriteProcess(buf *bytes.Buffer, pid int32) {
+	l := d.newLogWriter(buf, true, false)
+	for _, p := range d.registry.processes() {
+		if p.pid == pid {
+			buf.WriteString("binder proc state:\n")
+			l.process(p)
+		}
+	}
+}
+
+// WriteStats writes counts: of commands, returns and objects.
+func (d *Driver) WriteStats(buf *bytes.Buffer) {
+	buf.WriteString("binder stats:\n")
+	d.registry.counts().print(buf, "")
+	for _, c := range d.ObjectCounts() {
+		if c.Total != 0 {
+			fmt.Fprintf(buf, "%s: active %d total %d\n", c.Name, c.Active, c.Total)
+		}
+	}
+	for _, p := range d.registry.processes() {
+		p.writeStats(buf)
+	}
+}
+
+// WriteTransactionLog writes the last transactions.
+func (d *Driver) WriteTransactionLog(buf *bytes.Buffer) { d.log.print(buf) }
+
+// WriteFailedTransactionLog writes the last transactions that have failed.
+func (d *Driver) WriteFailedTransactionLog(buf *bytes.Buffer) { d.failedLog.print(buf) }
+
+// logWriter writes a log.
+type logWriter struct {
+	buf *bytes.Buffer
+
+	// all is true if what is idle is shown.
+	all bool
+
+	pointers pointers
+
+	// now is when the log is written.
+	now int64
+
+	snapshot
+}
+
+func (d *Driver) newLogWriter(buf *bytes.Buffer, all, hashed bool) *logWriter {
+	l := &logWriter{buf: buf, all: all, now: gohacks.Nanotime()}
+	if hashed {
+		l.pointers.hasher = &d.hasher
+	}
+	l.snapshot.hasher = &d.hasher
+	return l
+}
+
+// process writes what p holds, or nothing if that is nothing and all is false.
+func (l *logWriter) process(p *Process) {
+	start := l.buf.Len()
+	fmt.Fprintf(l.buf, "proc %d\ncontext %s\n", p.pid, p.ctx.name)
+	header := l.buf.Len()
+	l.handled = make(map[*buffer]struct{})
+	for _, id := range sortedKeys(&p.mu, &p.threads) { // +checklocksignore: it is locked there.
+		if l.copyThread(p, id) {
+			l.printThread(p)
+		}
+		letOthers()
+	}
+	for ptrs := range slices.Chunk(sortedKeys(&p.mu, &p.nodes), snapshotBatch) { // +checklocksignore: it is locked there.
+		l.copyNodes(p, ptrs, l.all)
+		l.printNodes(p)
+		letOthers()
+	}
+	if l.all {
+		l.eachRef(p, l.printRefs)
+	}
+	for starts := range slices.Chunk(sortedKeys(&p.alloc.mu, &p.alloc.buffers), snapshotBatch) { // +checklocksignore: it is locked there.
+		l.copyBuffers(p, starts)
+		l.printBuffers()
+		letOthers()
+	}
+	l.copyTodo(p)
+	for i := range l.work {
+		l.printWork("  ", "pending transaction", &l.work[i], p)
+	}
+	if !l.all && l.buf.Len() == header {
+		l.buf.Truncate(start)
+	}
+}
+
+// printThread writes the thread that was copied.
+func (l *logWriter) printThread(p *Process) {
+	start := l.buf.Len()
+	th := &l.thread
+	// The last number counts what uses the thread beside itself: nothing does
+	// for longer than a call takes that it's in.
+	fmt.Fprintf(l.buf, "  thread %d: l %02x need_return %d tr 0\n", th.id, th.looper, bit(th.needReturn))
+	header := l.buf.Len()
+	for i := range l.work {
+		l.printWork("    ", "pending transaction", &l.work[i], p)
+	}
+	if !l.all && l.buf.Len() == header {
+		l.buf.Truncate(start)
+	}
+}
+
+// printNodes writes the nodes that were copied. Their owner is p, or nil if they
+// are dead.
+func (l *logWriter) printNodes(p *Process) {
+	for i := range l.nodes {
+		n := &l.nodes[i]
+		// The last number counts what uses the node while it is neither counted
+		// as a reference: the one who writes the log, in Linux.
+		fmt.Fprintf(l.buf, "  node %d: u%s c%s hs %d hw %d ls %d lw %d is %d iw %d tr %d",
+			n.id, l.pointers.format(n.ptr), l.pointers.format(n.cookie),
+			bit(n.hasStrong), bit(n.hasWeak), n.localStrong, n.localWeak,
+			n.internalStrong, n.holders.len(), n.users+1)
+		if n.holders.len() != 0 {
+			l.buf.WriteString(" proc")
+			for _, pid := range l.pids[n.holders.start:n.holders.end] {
+				fmt.Fprintf(l.buf, " %d", pid)
+			}
+		}
+		l.buf.WriteByte('\n')
+		for j := n.async.start; j < n.async.end; j++ {
+			l.printWork("    ", "pending async transaction", &l.work[j], p)
+		}
+	}
+}
+
+// printRefs writes the handles that were copied.
+func (l *logWriter) printRefs() {
+	for i := range l.refs {
+		r := &l.refs[i]
+		dead := ""
+		if r.node.isDead() {
+			dead = "dead "
+		}
+		fmt.Fprintf(l.buf, "  ref %d: desc %d %snode %d s %d w %d d %016x\n",
+			r.id, r.handle, dead, r.node.debugID, r.strong, r.weak, r.death)
+	}
+}
+
+// printBuffers writes the buffers that were copied.
+func (l *logWriter) printBuffers() {
+	for i := range l.buffers {
+		b := &l.buffers[i]
+		state := "active"
+		if _, handled := l.handled[b.buffer]; b.delivered && !handled {
+			state = "delivered"
+		}
+		fmt.Fprintf(l.buf, "  buffer %d: %x size %d:%d:%d %s\n",
+			b.debugID, b.start, b.dataSize, b.offsetsSize, b.extraSize, state)
+	}
+}
+
+// printWork writes w, a transaction with the given title. It is on a list of p,
+// which is nil if p is dead.
+func (l *logWriter) printWork(indent, title string, w *workCopy, p *Process) {
+	l.buf.WriteString(indent)
+	switch w.kind {
+	case workTransaction:
+		l.printTransaction(title, &w.transaction, p)
+	case workOutgoing:
+		l.printTransaction("outgoing transaction", &w.transaction, p)
+	case workIncoming:
+		l.printTransaction("incoming transaction", &w.transaction, p)
+	case workComplete:
+		l.buf.WriteString("transaction complete\n")
+	case workPending:
+		// Linux has no words for these two, and shows their numbers there.
+		l.buf.WriteString("unknown work: type 3\n")
+	case workSpamSuspect:
+		l.buf.WriteString("unknown work: type 4\n")
+	case workError:
+		fmt.Fprintf(l.buf, "transaction error: %d\n", w.br)
+	case workNode:
+		fmt.Fprintf(l.buf, "node work %d: u%s c%s\n", w.nodeID, l.pointers.format(w.ptr), l.pointers.format(w.cookie))
+	case workDead:
+		l.buf.WriteString("has dead binder\n")
+	case workDeadAndClear:
+		l.buf.WriteString("has cleared dead binder\n")
+	case workClearDeath:
+		l.buf.WriteString("has cleared death notification\n")
+	case workFrozen:
+		l.buf.WriteString("has frozen binder\n")
+	case workClearFreeze:
+		l.buf.WriteString("has cleared freeze notification\n")
+	case workDelivered:
+		l.buf.WriteString("has delivered dead binder\n")
+	case workDeliveredFreeze:
+		l.buf.WriteString("has delivered freeze binder\n")
+	}
+}
+
+// printTransaction writes t. The contents are only shown in the log of p, the
+// receiver.
+func (l *logWriter) printTransaction(title string, t *transactionCopy, p *Process) {
+	fmt.Fprintf(l.buf, "%s %d: %016x from %d:%d to %d:%d code %x flags %x pri %d a%d r%d elapsed %dms",
+		title, t.id, t.hash, t.fromPID, t.fromTID, t.toPID, t.toTID, t.code, t.flags, t.nice,
+		bit(t.oneWay), bit(t.reply), max(l.now-t.sent, 0)/1e6)
+	switch b := t.buffer; {
+	case t.to != p:
+	case !p.alloc.holds(b):
+		l.buf.WriteString(" buffer free")
+	default:
+		if t.nodeID != 0 {
+			fmt.Fprintf(l.buf, " node %d", t.nodeID)
+		}
+		fmt.Fprintf(l.buf, " size %d:%d offset %x", b.dataSize, b.offsetsSize, b.start)
+	}
+	l.buf.WriteByte('\n')
+}
+
+// bit returns b as logs show it.
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// writeStats writes the counts of p.
+func (p *Process) writeStats(buf *bytes.Buffer) {
+	fmt.Fprintf(buf, "proc %d\ncontext %s\n", p.pid, p.ctx.name)
+
+	p.mu.Lock()
+	threads, ready, nodes := len(p.threads), p.waiting.Len(), len(p.nodes)
+	requested, started, most := p.requestedThreads, p.startedThreads, p.maxThreads
+	pending := 0
+	for w := range p.todo.items.All() {
+		if _, ok := w.(*Transaction); ok {
+			pending++
+		}
+	}
+	p.mu.Unlock()
+
+	var s snapshot
+	refs, strong, weak := 0, 0, 0
+	s.hasher = &p.ctx.driver.hasher
+	s.eachRef(p, func() {
+		for i := range s.refs {
+			refs++
+			strong += s.refs[i].strong
+			weak += s.refs[i].weak
+		}
+	})
+
+	space := p.alloc.usage()
+	fmt.Fprintf(buf, "  threads: %d\n  requested threads: %d+%d/%d\n  ready threads %d\n", threads, requested, started, most, ready)
+	fmt.Fprintf(buf, "  free async space %d\n  nodes: %d\n  refs: %d s %d w %d\n", space.freeAsync, nodes, refs, strong, weak)
+	fmt.Fprintf(buf, "  buffers: %d\n  pages: %d:%d:%d\n  pages high watermark: %d\n", space.buffers, space.used, space.idle, space.absent, space.high)
+	fmt.Fprintf(buf, "  pending transactions: %d\n", pending)
+	p.counts.print(buf, "  ")
+}

@@ -1,0 +1,429 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"runtime"
+	"slices"
+
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sentry/memmap"
+	"gvisor.dev/gvisor/pkg/sync"
+)
+
+// snapshot has copies of some of a process's objects, for a log: what there's to
+// be said of them. It has no more than snapshotBatch of a kind at a time, but for
+// what is queued: a list is copied as a whole.
+type snapshot struct {
+	// hasher hides the addresses of the objects themselves.
+	hasher *hasher
+
+	thread  threadCopy
+	nodes   []nodeCopy
+	refs    []refCopy
+	buffers []bufferCopy
+
+	// work has the stack and the todo list of thread, what waits for nodes, or
+	// the todo list of the process.
+	work []workCopy
+
+	// pids has the processes that hold references to nodes.
+	pids []int32
+
+	// handled are the buffers of the calls that the threads handle.
+	handled map[*buffer]struct{}
+}
+
+// snapshotBatch is the number of objects that are copied while a lock is held.
+// Who waits for the lock, in the middle of a call, waits for no more than that.
+const snapshotBatch = 32
+
+// extent is the elements of a slice from start to end.
+type extent struct{ start, end int }
+
+func (e extent) len() int { return e.end - e.start }
+
+// threadCopy is what a log shows of a Thread.
+type threadCopy struct {
+	id         int32
+	looper     looperState
+	needReturn bool
+}
+
+// nodeCopy is what a log shows of a Node.
+type nodeCopy struct {
+	id          int32
+	ptr, cookie uint64
+
+	hasStrong, hasWeak                     bool
+	localStrong, localWeak, internalStrong int
+	users                                  int
+
+	// holders are in snapshot.pids, async in snapshot.work.
+	holders, async extent
+}
+
+// refCopy is what a log shows of a Ref.
+type refCopy struct {
+	id           int32
+	handle       uint32
+	node         *Node
+	strong, weak int
+	death        uint64
+}
+
+// bufferCopy is what a log shows of a buffer.
+type bufferCopy struct {
+	*buffer
+	delivered bool
+}
+
+// workKind is the kind of a workCopy.
+type workKind uint8
+
+const (
+	workTransaction workKind = iota
+	workOutgoing             // a call that the thread waits for
+	workIncoming             // a call that the thread handles
+	workComplete
+	workPending
+	workSpamSuspect
+	workError
+	workNode
+	workDead
+	workDeadAndClear
+	workClearDeath
+	workFrozen
+	workClearFreeze
+	workDelivered       // a death that the process was told of
+	workDeliveredFreeze // the same of a freeze
+)
+
+// workCopy is what a log shows of an item of work, or of a call on a stack.
+type workCopy struct {
+	kind workKind
+
+	// br is the return of a workError.
+	br uint32
+
+	// The node of workNode.
+	nodeID      int32
+	ptr, cookie uint64
+
+	// transaction is that of workTransaction, workOutgoing and workIncoming.
+	transaction transactionCopy
+}
+
+// transactionCopy is what a log shows of a Transaction.
+type transactionCopy struct {
+	id               int32
+	hash             uint64
+	fromPID, fromTID int32
+	toPID, toTID     int32
+	code, flags      uint32
+	oneWay, reply    bool
+	nice             int
+	sent             int64
+	to               *Process
+	nodeID           int32
+	buffer           *buffer
+}
+
+// sortedKeys returns the keys of m, which mu guards, in ascending order.
+func sortedKeys[K uint64 | int32, V any](mu *sync.Mutex, m *map[K]V) []K {
+	var keys []K
+	var batch [snapshotBatch]K
+	n := 0
+	mu.Lock()
+	// m may change between the batches.
+	for k := range *m {
+		batch[n] = k
+		if n++; n == len(batch) {
+			n = 0
+			mu.Unlock()
+			keys = append(keys, batch[:]...)
+			letOthers()
+			mu.Lock()
+		}
+	}
+	mu.Unlock()
+	keys = append(keys, batch[:n]...)
+	slices.Sort(keys)
+	return keys
+}
+
+// letOthers lets others have a lock that the caller has unlocked before it locks
+// it again. Without it, who waits would mostly find the lock taken again.
+func letOthers() { runtime.Gosched() }
+
+// copyThread copies p's thread id. It returns false if there's none any more.
+func (s *snapshot) copyThread(p *Process, id int32) bool {
+	s.work = s.work[:0]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	th := p.threads[id].Get()
+	if th == nil {
+		return false
+	}
+	s.copyThreadLocked(th) // +checklocksignore: th.proc is p.
+	return true
+}
+
+// +checklocks:th.proc.mu
+func (s *snapshot) copyThreadLocked(th *Thread) {
+	s.thread = threadCopy{id: th.id, looper: th.looper, needReturn: th.needReturn}
+	for t := th.stack.Get(); t != nil; {
+		w := workCopy{kind: workOutgoing, transaction: s.copyTransaction(t)}
+		t.mu.Lock()
+		next := t.fromParent.Get()
+		if t.toThread == th {
+			w.kind = workIncoming
+			next = t.toParent.Get()
+			s.handled[t.buffer] = struct{}{}
+		}
+		t.mu.Unlock()
+		s.work = append(s.work, w)
+		t = next
+	}
+	s.copyWork(&th.todo)
+}
+
+// copyWork copies what is on l, which the caller has locked.
+func (s *snapshot) copyWork(l *workList) {
+	for item := range l.items.All() {
+		var w workCopy
+		switch item := item.(type) {
+		case *Transaction:
+			w.kind = workTransaction
+			w.transaction = s.copyTransaction(item)
+		case *completion:
+			w.kind = item.logKindLocked() // +checklocksignore: l is item.proc's.
+		case *threadError:
+			w.kind, w.br = workError, item.br
+		case *Node:
+			w.kind = workNode
+			w.nodeID, w.ptr, w.cookie = item.debugID, item.ptr, item.cookie
+		case *death:
+			w.kind = item.logKindLocked() // +checklocksignore: l is item.proc's.
+		case *freezeNotification:
+			w.kind = workFrozen
+			if item.cleared { // +checklocksignore: l is item.proc's.
+				w.kind = workClearFreeze
+			}
+		}
+		s.work = append(s.work, w)
+	}
+}
+
+// +checklocks:c.proc.mu
+func (c *completion) logKindLocked() workKind {
+	switch {
+	case c.pendingFrozen:
+		return workPending
+	case c.spamSuspect:
+		return workSpamSuspect
+	default:
+		return workComplete
+	}
+}
+
+// +checklocks:d.proc.mu
+func (d *death) logKindLocked() workKind {
+	switch d.state {
+	case deathDeadAndClear:
+		return workDeadAndClear
+	case deathClear:
+		return workClearDeath
+	default:
+		return workDead
+	}
+}
+
+func (s *snapshot) copyTransaction(t *Transaction) transactionCopy {
+	c := transactionCopy{
+		id:      t.debugID,
+		hash:    hashed(s.hasher, t),
+		fromPID: t.fromProc.pid,
+		fromTID: t.fromTID,
+		toPID:   t.to.pid,
+		code:    t.code,
+		flags:   t.flags,
+		oneWay:  t.oneWay(),
+		reply:   t.reply,
+		nice:    t.nice,
+		sent:    t.sent,
+		to:      t.to,
+		nodeID:  t.nodeID,
+		buffer:  t.buffer,
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.toTID = t.onlyFor
+	if t.toThread != nil {
+		c.toTID = t.toThread.id
+	}
+	if t.left {
+		// Linux forgets the process then, too.
+		c.toPID = 0
+	}
+	return c
+}
+
+// copyNodes copies p's nodes at ptrs. If all is false, it leaves out those that
+// nothing waits for.
+func (s *snapshot) copyNodes(p *Process, ptrs []uint64, all bool) {
+	s.nodes, s.pids, s.work = s.nodes[:0], s.pids[:0], s.work[:0]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, ptr := range ptrs {
+		if n := p.nodeLocked(ptr); n != nil && (all || !n.asyncTodo.empty()) { // +checklocksignore: n.owner is p.
+			s.copyNodeLocked(n) // +checklocksignore: n.owner is p.
+		}
+	}
+}
+
+// copyDeadNodes copies nodes, which have no owner any more.
+func (s *snapshot) copyDeadNodes(nodes []*Node) {
+	s.nodes, s.pids, s.work = s.nodes[:0], s.pids[:0], s.work[:0]
+	for _, n := range nodes {
+		n.owner.mu.Lock()
+		s.copyNodeLocked(n)
+		n.owner.mu.Unlock()
+	}
+}
+
+// +checklocks:n.owner.mu
+func (s *snapshot) copyNodeLocked(n *Node) {
+	c := nodeCopy{
+		id:             n.debugID,
+		ptr:            n.ptr,
+		cookie:         n.cookie,
+		hasStrong:      n.hasStrong,
+		hasWeak:        n.hasWeak,
+		localStrong:    n.localStrong,
+		localWeak:      n.localWeak,
+		internalStrong: n.internalStrong,
+		users:          n.users,
+	}
+	c.holders.start = len(s.pids)
+	for r := range n.refs.All() {
+		s.pids = append(s.pids, r.proc.pid)
+	}
+	c.holders.end = len(s.pids)
+	// The last one comes first.
+	slices.Reverse(s.pids[c.holders.start:])
+	c.async.start = len(s.work)
+	s.copyWork(&n.asyncTodo)
+	c.async.end = len(s.work)
+	s.nodes = append(s.nodes, c)
+}
+
+// eachRef copies p's handles, in ascending order, and calls f for each batch.
+func (s *snapshot) eachRef(p *Process, f func()) {
+	for handle, more := uint32(0), true; more; {
+		handle, more = s.copyRefs(p, handle)
+		f()
+		letOthers()
+	}
+}
+
+// copyRefs copies p's next handles from first on. It returns the handle to go on
+// from, or false if there are no more.
+func (s *snapshot) copyRefs(p *Process, first uint32) (uint32, bool) {
+	s.refs = s.refs[:0]
+	p.refsMu.Lock()
+	defer p.refsMu.Unlock()
+	next := first + snapshotBatch
+	for handle := first; handle < next; handle++ {
+		if r := p.handles.get(handle); r != nil {
+			s.copyRefLocked(r) // +checklocksignore: r.proc is p.
+		}
+	}
+	return next, int(next) < p.handles.chunks.Len()*handlesPerChunk
+}
+
+// +checklocks:r.proc.refsMu
+func (s *snapshot) copyRefLocked(r *Ref) {
+	s.refs = append(s.refs, refCopy{
+		id:     r.debugID,
+		handle: r.handle,
+		node:   r.node(),
+		strong: r.strong,
+		weak:   r.weak,
+		death:  hashed(s.hasher, r.death.Get()),
+	})
+}
+
+// copyBuffers copies p's buffers at starts.
+func (s *snapshot) copyBuffers(p *Process, starts []uint64) {
+	s.buffers = s.buffers[:0]
+	p.alloc.mu.Lock()
+	defer p.alloc.mu.Unlock()
+	for _, start := range starts {
+		if b := p.alloc.buffers[start]; b != nil {
+			s.buffers = append(s.buffers, bufferCopy{b, b.allowUserFree})
+		}
+	}
+}
+
+// copyTodo copies what waits for any thread of p, and the deaths and freezes that
+// p was told of.
+func (s *snapshot) copyTodo(p *Process) {
+	s.work = s.work[:0]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.copyWork(&p.todo)
+	for range p.deliveredDeath.items.All() {
+		s.work = append(s.work, workCopy{kind: workDelivered})
+	}
+	for range p.deliveredFreezes.items.All() {
+		s.work = append(s.work, workCopy{kind: workDeliveredFreeze})
+	}
+}
+
+// isDead returns whether n's owner is gone.
+func (n *Node) isDead() bool {
+	n.owner.mu.Lock()
+	defer n.owner.mu.Unlock()
+	return n.dead
+}
+
+// holds returns whether b is allocated.
+func (a *allocator) holds(b *buffer) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.buffers[b.start] == b
+}
+
+// spaceUsage says how much of its mapping a process uses. Pages are used if a
+// buffer is on them, idle if the application sees them nevertheless, and else
+// absent.
+type spaceUsage struct {
+	freeAsync          uint64
+	buffers            int
+	used, idle, absent int
+
+	// high is the number of pages up to the last that a buffer ever was on.
+	high uint32
+}
+
+func (a *allocator) usage() spaceUsage {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	u := spaceUsage{freeAsync: a.freeAsync, buffers: len(a.buffers), high: a.high}
+	if !a.mapped {
+		return u
+	}
+	a.free.wholePages(func(mr memmap.MappableRange) {
+		for page, end := pageRange(mr.Start, mr.Length()); page < end; page++ {
+			if a.presentLocked(page) { // +checklocksignore: a.mu is held.
+				u.idle++
+			}
+		}
+	})
+	present := int(a.present.GetNumOnes())
+	u.used = present - u.idle
+	u.absent = int(a.size/hostarch.PageSize) - present
+	return u
+}

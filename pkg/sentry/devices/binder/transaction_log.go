@@ -1,0 +1,164 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"bytes"
+	"fmt"
+
+	"gvisor.dev/gvisor/pkg/atomicbitops"
+	"gvisor.dev/gvisor/pkg/sync"
+)
+
+// logSize is the number of transactions that a transactionLog keeps.
+const logSize = 32
+
+// logKind is what kind of transaction a logEntry is of.
+type logKind uint8
+
+const (
+	logCall logKind = iota
+	logOneWay
+	logReply
+)
+
+func (k logKind) String() string { return [...]string{"call ", "async", "reply"}[k] }
+
+// logEntry is a line of a transactionLog: a transaction, as far as it has come.
+//
+// +stateify savable
+type logEntry struct {
+	// debugID is the transaction's number, or zero if the entry is unused.
+	debugID int32
+	kind    logKind
+
+	// done is true once the transaction is on its way, or has failed.
+	done bool
+
+	fromPID, fromTID int32
+
+	// toPID is zero until the receiver is known, and toTID until it's a
+	// certain thread of it.
+	toPID, toTID int32
+
+	// context is the name of the device.
+	context string
+
+	// node is the number of the node that the transaction is for, if it is for
+	// one that exists.
+	node   int32
+	handle uint32
+
+	dataSize, offsetsSize uint64
+
+	// error says how the transaction failed, and line where: a line of the
+	// driver's source.
+	error extendedError
+	line  int
+}
+
+// to notes who receives the transaction: th, or any thread of p if it is nil.
+func (e *logEntry) to(p *Process, th *Thread) {
+	e.toPID = p.pid
+	if th != nil {
+		e.toTID = th.id
+	}
+}
+
+// print writes the line.
+func (e *logEntry) print(buf *bytes.Buffer) {
+	fmt.Fprintf(buf, "%d: %s from %d:%d to %d:%d context %s node %d handle %d size %d:%d ret %d/%d l=%d",
+		e.debugID, e.kind, e.fromPID, e.fromTID, e.toPID, e.toTID, e.context, e.node, int32(e.handle),
+		int32(e.dataSize), int32(e.offsetsSize), e.error.command, e.error.param, e.line)
+	if !e.done {
+		buf.WriteString(" (incomplete)")
+	}
+	buf.WriteByte('\n')
+}
+
+// transactionLog keeps the last transactions. Those that are made at the same
+// time use different entries, whose locks are not contended but by readers.
+//
+// +stateify savable
+type transactionLog struct {
+	// next counts the entries that were ever added.
+	next    atomicbitops.Uint64
+	entries [logSize]logSlot
+}
+
+// logSlot is a place in a transactionLog.
+//
+// +stateify savable
+type logSlot struct {
+	mu sync.Mutex `state:"nosave"`
+
+	// +checklocks:mu
+	entry logEntry
+}
+
+// add adds e and returns its place.
+func (l *transactionLog) add(e *logEntry) uint64 {
+	place := l.next.Add(1) - 1
+	slot := &l.entries[place%logSize]
+	slot.mu.Lock()
+	defer slot.mu.Unlock()
+	slot.entry = *e
+	return place
+}
+
+// update replaces the entry at place by e, unless a later one has taken it.
+func (l *transactionLog) update(place uint64, e *logEntry) {
+	slot := &l.entries[place%logSize]
+	slot.mu.Lock()
+	defer slot.mu.Unlock()
+	if slot.entry.debugID == e.debugID {
+		slot.entry = *e
+	}
+}
+
+// print writes the entries, the oldest first.
+func (l *transactionLog) print(buf *bytes.Buffer) {
+	next := l.next.Load()
+	for i := range uint64(logSize) {
+		slot := &l.entries[(next+i)%logSize]
+		slot.mu.Lock()
+		e := slot.entry
+		slot.mu.Unlock()
+		if e.debugID != 0 {
+			e.print(buf)
+		}
+	}
+}
+
+// begin numbers m, a transaction that th is to send, and logs it.
+func (th *Thread) begin(m *message, kind logKind) {
+	d := th.proc.ctx.driver
+	d.stats.created(objectTransaction)
+	m.debugID = d.nextID()
+	m.log = logEntry{
+		debugID:     m.debugID,
+		kind:        kind,
+		fromPID:     th.proc.pid,
+		fromTID:     th.id,
+		context:     th.proc.ctx.name,
+		handle:      uint32(m.Target),
+		dataSize:    m.DataSize,
+		offsetsSize: m.OffsetsSize,
+	}
+	m.logPlace = d.log.add(&m.log)
+}
+
+// end logs how m, which begin has begun, went: f is nil if it's on its way.
+func (th *Thread) end(m *message, f *failure) {
+	d := th.proc.ctx.driver
+	m.log.done = true
+	if f != nil {
+		m.log.error, m.log.line = extendedErrorOf(m.debugID, f), f.line
+		d.failedLog.add(&m.log)
+		if !m.composed {
+			d.stats.deleted(objectTransaction)
+		}
+	}
+	d.log.update(m.logPlace, &m.log)
+}
