@@ -477,7 +477,8 @@ func TestFreezeForked(t *testing.T) {
 	}
 }
 
-// The process ID is that of the root namespace.
+// The process ID is that of the root namespace, whether or not the caller's
+// namespace has the process.
 func TestFreezeNamespace(t *testing.T) {
 	client, outer := newProcess(t), newBareProcess(t)
 	outer.Must(t, unix.SYS_UNSHARE, unix.CLONE_NEWPID)
@@ -493,6 +494,8 @@ func TestFreezeNamespace(t *testing.T) {
 	require.NoError(t, inner.tryFreeze(inner.pid(), 0))
 	client.write(bcTransaction{})
 	client.expect(brNoop, brFrozenReply)
+	require.NoError(t, inner.tryFreeze(client.pid(), 0))
+	inner.expectInfo(client, 0, 0)
 }
 
 // Freezing waits until what has come is done.
