@@ -56,6 +56,12 @@ const (
 	machineSteps   = 400
 )
 
+// Each application has descriptors that may exist at this place, so many bytes.
+const (
+	fdsAddr = 0x800
+	fdsSize = 16
+)
+
 // machine carries out a program.
 type machine struct {
 	*world
@@ -149,6 +155,9 @@ func (m *machine) start(i int, mapping uint64) {
 	s.installFile(newEventFile(m.t))
 	for j := range s.threads {
 		s.threads[j] = s.newThread()
+	}
+	for j := range hostarch.Addr(fdsSize / 4) {
+		binary.LittleEndian.PutUint32(s.mem.Bytes[fdsAddr+4*j:], 3+uint32(j)%2)
 	}
 	for _, other := range m.slots {
 		if other != nil && other != s {
@@ -452,9 +461,20 @@ func (m *machine) contents(s *slot, to uint16) payload {
 		case 8, 9:
 			o = fileObject(3 + int32(m.byte()%4))
 		case 10:
-			o = binder.BufferObject{Type: binder.BINDER_TYPE_PTR, Buffer: readAddr, Length: 8}
+			o = binder.BufferObject{
+				Type:   binder.BINDER_TYPE_PTR,
+				Flags:  pick[uint32](m, 0, binder.BINDER_BUFFER_FLAG_HAS_PARENT),
+				Buffer: fdsAddr,
+				Length: pick[uint64](m, 8, 16, 0),
+				Parent: uint64(m.byte() % 4),
+			}
 		case 11:
-			o = binder.FDArrayObject{Type: binder.BINDER_TYPE_FDA, NumFDs: 1}
+			o = binder.FDArrayObject{
+				Type:         binder.BINDER_TYPE_FDA,
+				NumFDs:       pick[uint64](m, 1, 2, 0),
+				Parent:       uint64(m.byte() % 4),
+				ParentOffset: pick[uint64](m, 0, 4, 8),
+			}
 		case 12:
 			o = binder.FlatObject{Type: uint32(m.byte())}
 		default:
