@@ -6,6 +6,7 @@ package syscalls
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -882,4 +883,22 @@ func TestSGReadFaults(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, brFailedReply)
 	kept := !differs(t, "they go with the transaction")
 	require.Equal(t, [2]bool{kept, kept}, [2]bool{server.isOpen(first), server.isOpen(first + 1)})
+}
+
+// An array can hold many descriptors.
+//
+//covers:pointers,files
+func TestSGManyFiles(t *testing.T) {
+	const n = 200
+	server, client := newFileServer(t), newProcess(t)
+	r, w := client.pipe()
+	got := sendSG(server, client, 4*n, payload{token, newMemory(t).buffer([]byte(words(slices.Repeat([]uint32{uint32(r)}, n)...))), fds(n, 0, 0)})
+	array := server.fdArrayIn(got, 0)
+	client.writeFile(w, "hello")
+	require.Equal(t, "hello", server.readFile(array[n-1]))
+	for i, fd := range array {
+		require.Equal(t, array[0]+i, fd)
+	}
+	server.write(got.free())
+	require.False(t, server.isOpen(array[0]) || server.isOpen(array[n-1]))
 }

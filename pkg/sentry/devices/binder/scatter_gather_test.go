@@ -76,22 +76,57 @@ func TestBlocks(t *testing.T) {
 	server.expectNothing()
 }
 
-// TestPointersStayAtHome sends blocks whose pointers nobody else is to see, and
-// fails in the end: they are not in the receiver's memory even so.
+// TestManyFilesInArray sends more files in an array than are copied at once.
+func TestManyFilesInArray(t *testing.T) {
+	const n = 3*maxFilesAtOnce + 5
+	w := newWorld(t)
+	server, client := w.newApp(), w.newApp()
+	handle := w.give(server, client, 0x10)
+	server.app.maxFiles = n + 10
+	var fds []byte
+	for i := range n {
+		client.app.installFile(newEventFile(t))
+		// The last come first.
+		fds = binary.LittleEndian.AppendUint32(fds, uint32(3+n-1-i))
+	}
+	client.write(client.callSG(handle, 0, parcel("text", client.blockObject(fds), fileArrayObject(n, 0, 0)), (4*n+7)&^7))
+	got := server.expectTransaction(binder.BR_TRANSACTION)
+	_, b := server.block(&got, 4)
+	for i := range n {
+		fd := int32(binary.LittleEndian.Uint32(b[4*i:]))
+		require.Same(t, client.files[int32(3+n-1-i)], server.files[fd])
+	}
+	server.write(got.free())
+	require.Empty(t, server.files)
+
+	// One of them is not open: none is kept.
+	client.app.closeFile(3)
+	client.write(client.callSG(handle, binder.TF_ONE_WAY, parcel("text", client.blockObject(fds), fileArrayObject(n, 0, 0)), (4*n+7)&^7))
+	client.expect(binder.BR_TRANSACTION_COMPLETE, binder.BR_FAILED_REPLY)
+	for fd := range client.files {
+		require.EqualValues(t, 1, client.refsOf(fd))
+	}
+}
+
+// TestPointersStayAtHome sends blocks with pointers and descriptors, which nobody
+// else is to see, and fails in the end: the receiver's memory doesn't have them.
 func TestPointersStayAtHome(t *testing.T) {
 	w := newWorld(t)
 	server, client := w.newApp(), w.newApp()
 	handle := w.give(server, client, 0x10)
 	for _, bad := range []uint64{badAddr, appMemory - 4} {
-		parent := client.blockObject([]byte("12345678SECRETS!12345678"))
+		client.app.files[0x7f0f0f7f] = newEventFile(t)
+		parent := client.blockObject([]byte("12345678SECRETS!\x7f\x0f\x0f\x7f1234"))
 		child := client.childObject([]byte("childish"), 0, 8)
 		last := binder.BufferObject{Type: binder.BINDER_TYPE_PTR, Buffer: bad, Length: 8}
-		client.write(client.callSG(handle, 0, parcel("text", parent, child, last), 40))
+		client.write(client.callSG(handle, 0, parcel("text", parent, child, fileArrayObject(1, 0, 16), last), 40))
 		client.expect(binder.BR_FAILED_REPLY)
 		b, err := server.peek(testMapAddr, hostarch.PageSize)
 		require.NoError(t, err)
 		require.Contains(t, string(b), "childish")
 		require.NotContains(t, string(b), "SECRETS!")
+		require.NotContains(t, string(b), "\x7f\x0f\x0f\x7f")
+		client.app.closeFile(0x7f0f0f7f)
 		w.requireSound()
 	}
 }
