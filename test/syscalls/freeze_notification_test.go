@@ -489,25 +489,6 @@ func TestFreezeNotificationCycle(t *testing.T) {
 	client.expect(brNoop, brFrozenBinder(1, true))
 }
 
-// Of a process that has opened the device twice, who knows one is told once.
-func TestFreezeNotificationOfSeveral(t *testing.T) {
-	server, client, freezer, h := newFreezable(t)
-	client.watch(h, 1)
-	server.again()
-	freezer.freeze(server)
-	client.expect(brNoop, brFrozenBinder(1, true))
-	client.write(bcFreezeDone(1))
-	client.expectNothing()
-}
-
-// A read buffer that is too small leaves the notification.
-func TestFreezeNotificationSmallRead(t *testing.T) {
-	_, client, _, h := newFreezable(t)
-	client.write(bcRequestFreeze(h, 1))
-	expect(t, client.writeRead(79).ok(t), brNoop)
-	expect(t, client.writeRead(80).ok(t), brNoop, brFrozenBinder(1, false))
-}
-
 // What could not be read is lost, but waits to be acknowledged.
 func TestFreezeNotificationBadRead(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)

@@ -131,6 +131,40 @@ func (a *allocator) StateLoad(ctx context.Context, stateSourceObject state.Sourc
 	stateSourceObject.AfterLoad(func() { a.afterLoad(ctx) })
 }
 
+func (d *containerDevice) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.containerDevice"
+}
+
+func (d *containerDevice) StateFields() []string {
+	return []string{
+		"driver",
+		"name",
+		"secctx",
+		"devices",
+	}
+}
+
+func (d *containerDevice) beforeSave() {}
+
+// +checklocksignore
+func (d *containerDevice) StateSave(stateSinkObject state.Sink) {
+	d.beforeSave()
+	stateSinkObject.Save(0, &d.driver)
+	stateSinkObject.Save(1, &d.name)
+	stateSinkObject.Save(2, &d.secctx)
+	stateSinkObject.Save(3, &d.devices)
+}
+
+func (d *containerDevice) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (d *containerDevice) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &d.driver)
+	stateSourceObject.Load(1, &d.name)
+	stateSourceObject.Load(2, &d.secctx)
+	stateSourceObject.Load(3, &d.devices)
+}
+
 func (d *Driver) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.Driver"
 }
@@ -1436,6 +1470,7 @@ func (l *workList) StateLoad(ctx context.Context, stateSourceObject state.Source
 func init() {
 	state.Register((*buffer)(nil))
 	state.Register((*allocator)(nil))
+	state.Register((*containerDevice)(nil))
 	state.Register((*Driver)(nil))
 	state.Register((*Context)(nil))
 	state.Register((*death)(nil))

@@ -130,8 +130,9 @@ func (fd *deviceFD) Epollable() bool {
 // devices downwards from this minor.
 const lastDynamicMinor = 127
 
-// RegisterDevices registers a binder device of each name with vfsObj, each with
-// a context of its own. All senders have the security context secctx.
+// RegisterDevices registers a binder device of each name with vfsObj. Each
+// container that opens it finds a context of its own. All senders have the
+// security context secctx.
 func (d *Driver) RegisterDevices(vfsObj *vfs.VirtualFilesystem, names []string, secctx string) error {
 	minor := uint32(lastDynamicMinor)
 	for _, name := range names {
@@ -141,7 +142,7 @@ func (d *Driver) RegisterDevices(vfsObj *vfs.VirtualFilesystem, names []string, 
 			}
 			minor--
 		}
-		if err := vfsObj.RegisterDevice(vfs.CharDevice, linux.MISC_MAJOR, minor, NewDevice(d.NewContext(name, secctx)), &vfs.RegisterDeviceOptions{
+		if err := vfsObj.RegisterDevice(vfs.CharDevice, linux.MISC_MAJOR, minor, &containerDevice{driver: d, name: name, secctx: secctx}, &vfs.RegisterDeviceOptions{
 			GroupName: "misc",
 			Pathname:  name,
 			FilePerms: 0666,

@@ -62,6 +62,7 @@
 //	                          below mm.activeMu
 //	    reclaimer.mu          the processes that have memory to spare; a leaf
 //	pidTable.mu               the processes by ID; a leaf, and taken alone
+//	containerDevice.mu        the contexts behind a device of /dev; a leaf
 //	registry.mu, logSlot.mu   what logs show of the driver as a whole; leaves
 //
 // Nobody holds two locks of the same kind, whatever the processes: so Ref (in

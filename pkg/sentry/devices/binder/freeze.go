@@ -100,9 +100,8 @@ func (p *Process) busyLocked() bool {
 }
 
 // freeze handles BINDER_FREEZE: it freezes or thaws all that process info.PID
-// has open, of whatever device, what was opened last first. As in Linux, the ID is
-// that of the root PID namespace, and no privilege is asked for. If left is not
-// zero, the call is made again after an interruption, and that's left of the time.
+// has open, of whatever device, what was opened last first. If left is not zero,
+// the call is made again after an interruption, and that's left of the time.
 //
 // Errors: EINVAL if there's no such process. EAGAIN if it is busy, or still is
 // when the time is over. ERESTARTSYS if the wait was interrupted. Of what the

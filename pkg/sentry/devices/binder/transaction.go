@@ -359,7 +359,8 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	p.mu.Unlock()
 	pending, outdated, f := t.queue(inChain)
 	if outdated.Ok() {
-		outdated.Get().abandon(task)
+		outdated.Get().dropFiles(task)
+		t.to.discardBuffer(task, outdated.Get().buffer, outdated.Get().buffer.offsetsSize)
 		outdated.Release(task)
 	}
 	if f == nil {
@@ -570,9 +571,9 @@ func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transac
 	return dead(linuxerr.ESRCH)
 }
 
-// abandon drops the contents of t, which could not be queued, or was replaced.
+// abandon drops the contents of t, which could not be queued.
 //
-// Preconditions: t.to.alloc is pinned.
+// Preconditions: t.buffer is pinned.
 func (t *Transaction) abandon(ctx context.Context) {
 	t.dropFiles(ctx)
 	t.to.discardBuffer(ctx, t.buffer, t.buffer.offsetsSize)

@@ -1,0 +1,349 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package pod tests containers that share a sandbox: which of them see the same
+// Binder devices, and as whom they see each other.
+package pod
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// agentVariable, in the environment, makes this binary an agent: see agent.
+const agentVariable = "POD_AGENT"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(agentVariable) != "" {
+		agent(os.Args[1:])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// pod is a sandbox. Its first container is the root one.
+type pod struct {
+	t     *testing.T
+	runsc string
+	dir   string
+	id    string
+
+	// started counts the containers.
+	started int
+}
+
+// container is a running container, which does nothing by itself.
+type container struct {
+	*pod
+	id      string
+	deleted bool
+}
+
+func newPod(t *testing.T) *pod {
+	runsc := os.Getenv("RUNSC")
+	if runsc == "" {
+		t.Skip("RUNSC names no runsc to test")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("a sandbox of several containers takes root")
+	}
+	p := &pod{t: t, runsc: runsc, dir: t.TempDir()}
+	// runsc leaves this mount there for the next sandbox.
+	t.Cleanup(func() { _ = unix.Unmount(filepath.Join(p.dir, "state", "null-netns"), unix.MNT_DETACH) })
+	return p
+}
+
+func (p *pod) command(args ...string) *exec.Cmd {
+	return exec.Command(p.runsc, append([]string{
+		"--root=" + filepath.Join(p.dir, "state"),
+		"--network=none", "--ignore-cgroups", "--overlay2=none",
+		"--debug-log=" + p.dir + "/log/",
+	}, args...)...)
+}
+
+// run runs a command of runsc and returns its output. Processes that outlive the
+// command keep its standard streams, so that these are a file: nobody has to wait
+// for its end.
+func (p *pod) run(args ...string) string {
+	p.t.Helper()
+	file, err := os.CreateTemp(p.dir, "output")
+	require.NoError(p.t, err)
+	defer file.Close()
+	cmd := p.command(args...)
+	cmd.Stdout, cmd.Stderr = file, file
+	err = cmd.Run()
+	output, readErr := os.ReadFile(file.Name())
+	require.NoError(p.t, readErr)
+	require.NoError(p.t, err, "runsc %s: %s", strings.Join(args, " "), output)
+	return string(output)
+}
+
+// start starts a container. edit changes its spec.
+func (p *pod) start(name string, edit func(*specs.Spec)) *container {
+	p.t.Helper()
+	bundle := filepath.Join(p.dir, name)
+	root := filepath.Join(bundle, "rootfs")
+	for _, dir := range []string{"dev", "proc", "binderfs"} {
+		require.NoError(p.t, os.MkdirAll(filepath.Join(root, dir), 0755))
+	}
+	self, err := os.Executable()
+	require.NoError(p.t, err)
+	binary, err := os.ReadFile(self)
+	require.NoError(p.t, err)
+	require.NoError(p.t, os.WriteFile(filepath.Join(root, "agent"), binary, 0755))
+
+	p.started++
+	c := &container{pod: p, id: fmt.Sprintf("%s-%d-%d", name, p.started, os.Getpid())}
+	kind := "container"
+	if p.id == "" {
+		p.id, kind = c.id, "sandbox"
+	}
+	spec := &specs.Spec{
+		Version: "1.0.0",
+		Root:    &specs.Root{Path: root, Readonly: true},
+		Process: &specs.Process{Args: []string{"/agent", "sleep"}, Env: []string{agentVariable + "=1"}, Cwd: "/"},
+		Mounts:  []specs.Mount{{Type: "proc", Destination: "/proc", Source: "proc"}},
+		Linux:   &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.MountNamespace}}},
+		Annotations: map[string]string{
+			"io.kubernetes.cri.container-type": kind,
+			"io.kubernetes.cri.container-name": name,
+			"io.kubernetes.cri.sandbox-id":     p.id,
+		},
+	}
+	if edit != nil {
+		edit(spec)
+	}
+	config, err := json.Marshal(spec)
+	require.NoError(p.t, err)
+	require.NoError(p.t, os.WriteFile(filepath.Join(bundle, "config.json"), config, 0644))
+
+	p.run("create", "--bundle="+bundle, c.id)
+	p.t.Cleanup(c.delete)
+	p.run("start", c.id)
+	return c
+}
+
+// delete ends the container, if it has not been.
+func (c *container) delete() {
+	if !c.deleted {
+		c.deleted = true
+		c.run("delete", "--force", c.id)
+	}
+}
+
+// exec runs an agent in the container and returns its output.
+func (c *container) exec(args ...string) string {
+	c.t.Helper()
+	return c.run(c.agent(args)...)
+}
+
+func (c *container) agent(args []string) []string {
+	return append([]string{"exec", "--env=" + agentVariable + "=1", c.id, "/agent"}, args...)
+}
+
+// server is an agent that serves.
+type server struct {
+	c     *container
+	lines *bufio.Scanner
+}
+
+// serve starts a context manager of device in the container, which answers with
+// its name.
+func (c *container) serve(device, name string) *server {
+	c.t.Helper()
+	cmd := c.command(c.agent([]string{"serve", device, name})...)
+	out, err := cmd.StdoutPipe()
+	require.NoError(c.t, err)
+	require.NoError(c.t, cmd.Start())
+	c.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	s := &server{c, bufio.NewScanner(out)}
+	s.expect("ready")
+	return s
+}
+
+// expect reads the server's next line.
+func (s *server) expect(format string, args ...any) {
+	s.c.t.Helper()
+	require.True(s.c.t, s.lines.Scan(), "the server has ended")
+	require.Equal(s.c.t, fmt.Sprintf(format, args...), s.lines.Text())
+}
+
+// call makes a call in the container, and returns who answers, or "", and the
+// caller's own process id.
+func (c *container) call(device string) (who string, pid int) {
+	c.t.Helper()
+	out := c.exec("call", device)
+	if out == "nobody answers\n" {
+		return "", 0
+	}
+	_, err := fmt.Sscanf(out, "pid %d: answer from %s\n", &pid, &who)
+	require.NoError(c.t, err, "%q", out)
+	return who, pid
+}
+
+// mounts returns what adds a mount to a container's spec.
+func mounts(m specs.Mount) func(*specs.Spec) {
+	return func(spec *specs.Spec) { spec.Mounts = append(spec.Mounts, m) }
+}
+
+// both makes two edits of one.
+func both(a, b func(*specs.Spec)) func(*specs.Spec) {
+	return func(spec *specs.Spec) { a(spec); b(spec) }
+}
+
+// Each container has a /dev of its own, and meets nobody else behind it.
+func TestDevicesAreTheContainers(t *testing.T) {
+	p := newPod(t)
+	one, two := p.start("one", nil), p.start("two", nil)
+	for _, device := range []string{"/dev/binder", "/dev/hwbinder"} {
+		requireApart(t, one, two, device)
+	}
+}
+
+// requireApart checks that two containers see devices of their own.
+func requireApart(t *testing.T, one, two *container, device string) {
+	t.Helper()
+	one.serve(device, "one")
+	who, _ := two.call(device)
+	require.Empty(t, who)
+	two.serve(device, "two")
+	for name, c := range map[string]*container{"one": one, "two": two} {
+		who, _ := c.call(device)
+		require.Equal(t, name, who)
+	}
+}
+
+// A container that is started again has its devices again.
+func TestDevicesOfARestartedContainer(t *testing.T) {
+	p := newPod(t)
+	p.start("root", nil)
+	first := p.start("app", nil)
+	first.serve("/dev/binder", "first")
+	first.delete()
+	second := p.start("app", nil)
+	who, _ := second.call("/dev/binder")
+	require.Empty(t, who, "the first container's server should be gone")
+	second.serve("/dev/binder", "second")
+	who, _ = second.call("/dev/binder")
+	require.Equal(t, "second", who)
+}
+
+// binderfs is where the containers have their mounts of type binder.
+const binderfs = "/binderfs"
+
+// Each mount in a config is an instance of its own.
+func TestMountsAreApart(t *testing.T) {
+	p := newPod(t)
+	mount := mounts(specs.Mount{Type: "binder", Destination: binderfs, Source: "binder"})
+	one, two := p.start("one", mount), p.start("two", mount)
+	requireApart(t, one, two, binderfs+"/binder")
+	require.Contains(t, two.exec("ls", binderfs), "binder-control\n")
+}
+
+// hint returns what tells the sandbox that mounts of source are one binderfs.
+func hint(source string) func(*specs.Spec) {
+	return func(spec *specs.Spec) {
+		spec.Annotations["dev.gvisor.spec.mount.binders.source"] = source
+		spec.Annotations["dev.gvisor.spec.mount.binders.type"] = "binder"
+		spec.Annotations["dev.gvisor.spec.mount.binders.share"] = "pod"
+	}
+}
+
+// Containers share a binderfs if a mount hint says so, whether their mounts are
+// written as such or as bind mounts. Others don't see it.
+func TestSharedMount(t *testing.T) {
+	for _, typ := range []string{"binder", "bind"} {
+		t.Run(typ, func(t *testing.T) {
+			p := newPod(t)
+			source := t.TempDir()
+			mount := mounts(specs.Mount{Type: typ, Destination: binderfs, Source: source})
+			alone := mounts(specs.Mount{Type: "binder", Destination: binderfs, Source: "binder"})
+			p.start("root", hint(source))
+			one, two, other := p.start("one", mount), p.start("two", mount), p.start("other", alone)
+			const device = binderfs + "/binder"
+			one.serve(device, "one")
+			for _, c := range []*container{one, two} {
+				who, _ := c.call(device)
+				require.Equal(t, "one", who)
+			}
+			requireApart(t, two, other, "/dev/binder")
+			who, _ := other.call(device)
+			require.Empty(t, who)
+			// It outlives the containers that use it.
+			require.Contains(t, two.exec("add", binderfs, "another"), "added")
+			one.delete()
+			require.Contains(t, two.exec("ls", binderfs), "another\n")
+			// Nothing of it is on the host.
+			left, err := os.ReadDir(source)
+			require.NoError(t, err)
+			require.Empty(t, left)
+		})
+	}
+}
+
+// A caller in another container is process 0 to a server whose process id
+// namespace doesn't have it, as between containers. The root container's has all.
+func TestSenderInAnotherContainer(t *testing.T) {
+	p := newPod(t)
+	source := t.TempDir()
+	mount := mounts(specs.Mount{Type: "binder", Destination: binderfs, Source: source})
+	root := p.start("root", both(mount, hint(source)))
+	one, two := p.start("one", mount), p.start("two", mount)
+
+	s := one.serve(binderfs+"/hwbinder", "one")
+	two.call(binderfs + "/hwbinder")
+	s.expect("call from pid 0 uid 0")
+	root.call(binderfs + "/hwbinder")
+	s.expect("call from pid 0 uid 0")
+	_, pid := one.call(binderfs + "/hwbinder")
+	s.expect("call from pid %d uid 0", pid)
+
+	s = root.serve(binderfs+"/binder", "root")
+	two.exec("call", binderfs+"/binder")
+	require.True(t, s.lines.Scan())
+	require.Regexp(t, "^call from pid [1-9][0-9]* uid 0$", s.lines.Text())
+	_, pid = root.call(binderfs + "/binder")
+	s.expect("call from pid %d uid 0", pid)
+}
+
+// Containers that share a process id namespace see each other's processes.
+func TestSenderInASharedNamespace(t *testing.T) {
+	p := newPod(t)
+	source := t.TempDir()
+	mount := mounts(specs.Mount{Type: "binder", Destination: binderfs, Source: source})
+	shared := func(spec *specs.Spec) {
+		spec.Linux.Namespaces = []specs.LinuxNamespace{
+			{Type: specs.PIDNamespace, Path: "/proc/1/ns/pid"}, {Type: specs.MountNamespace},
+		}
+	}
+	p.start("root", hint(source))
+	one, two := p.start("one", both(mount, shared)), p.start("two", both(mount, shared))
+	s := one.serve(binderfs+"/binder", "one")
+	_, pid := two.call(binderfs + "/binder")
+	s.expect("call from pid %d uid 0", pid)
+}
+
+// The user id is that of the process, whatever container it is in.
+func TestSenderIsAnotherUser(t *testing.T) {
+	p := newPod(t)
+	source := t.TempDir()
+	mount := mounts(specs.Mount{Type: "binder", Destination: binderfs, Source: source})
+	p.start("root", hint(source))
+	one, two := p.start("one", mount), p.start("two", mount)
+	s := one.serve(binderfs+"/binder", "one")
+	two.run("exec", "--user=1000", "--env="+agentVariable+"=1", two.id, "/agent", "call", binderfs+"/binder")
+	s.expect("call from pid 0 uid 1000")
+}
