@@ -4,7 +4,7 @@
 package binder
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 
 	"gvisor.dev/gvisor/pkg/context"
@@ -139,13 +139,12 @@ func (r *Ref) announceFrozenLocked() {
 func (p *Process) announceFrozen() {
 	var refs []*Ref
 	p.mu.Lock()
-	for _, held := range p.nodes {
-		for r := range held.Get().refs.All() { // +checklocksignore: its owner is p.
+	for _, ptr := range slices.Sorted(maps.Keys(p.nodes)) {
+		for r := range p.nodes[ptr].Get().refs.All() { // +checklocksignore: its owner is p.
 			refs = append(refs, r)
 		}
 	}
 	p.mu.Unlock()
-	slices.SortFunc(refs, func(a, b *Ref) int { return cmp.Compare(a.node().ptr, b.node().ptr) })
 	for _, r := range refs {
 		// r may be gone meanwhile; then it has no request.
 		r.proc.refsMu.Lock()

@@ -150,6 +150,18 @@ func owners(ns *auth.UserNamespace) (devices, others owner) {
 type filesystem struct {
 	kernfs.Filesystem
 
+	// These fields come first, since checklocks takes the eighth for that of
+	// kernfs.Filesystem.
+	mu sync.Mutex `state:"nosave"`
+
+	// +checklocks:mu
+	options options
+
+	// devices is the number of devices, with those that were removed and are
+	// still open.
+	// +checklocks:mu
+	devices int
+
 	fstype *FilesystemType
 	driver *binder.Driver
 
@@ -163,16 +175,6 @@ type filesystem struct {
 
 	// root is the instance's root. Its dentry has the reference.
 	root *dir
-
-	mu sync.Mutex `state:"nosave"`
-
-	// +checklocks:mu
-	options options
-
-	// devices is the number of devices, with those that were removed and are
-	// still open.
-	// +checklocks:mu
-	devices int
 }
 
 // NextIno returns the inode number of a file that isn't a device's.

@@ -76,6 +76,8 @@ func (fs *filesystem) StateTypeName() string {
 func (fs *filesystem) StateFields() []string {
 	return []string{
 		"Filesystem",
+		"options",
+		"devices",
 		"fstype",
 		"driver",
 		"devMinor",
@@ -83,8 +85,6 @@ func (fs *filesystem) StateFields() []string {
 		"owner",
 		"dirOwner",
 		"root",
-		"options",
-		"devices",
 	}
 }
 
@@ -94,15 +94,15 @@ func (fs *filesystem) beforeSave() {}
 func (fs *filesystem) StateSave(stateSinkObject state.Sink) {
 	fs.beforeSave()
 	stateSinkObject.Save(0, &fs.Filesystem)
-	stateSinkObject.Save(1, &fs.fstype)
-	stateSinkObject.Save(2, &fs.driver)
-	stateSinkObject.Save(3, &fs.devMinor)
-	stateSinkObject.Save(4, &fs.userns)
-	stateSinkObject.Save(5, &fs.owner)
-	stateSinkObject.Save(6, &fs.dirOwner)
-	stateSinkObject.Save(7, &fs.root)
-	stateSinkObject.Save(8, &fs.options)
-	stateSinkObject.Save(9, &fs.devices)
+	stateSinkObject.Save(1, &fs.options)
+	stateSinkObject.Save(2, &fs.devices)
+	stateSinkObject.Save(3, &fs.fstype)
+	stateSinkObject.Save(4, &fs.driver)
+	stateSinkObject.Save(5, &fs.devMinor)
+	stateSinkObject.Save(6, &fs.userns)
+	stateSinkObject.Save(7, &fs.owner)
+	stateSinkObject.Save(8, &fs.dirOwner)
+	stateSinkObject.Save(9, &fs.root)
 }
 
 func (fs *filesystem) afterLoad(context.Context) {}
@@ -110,15 +110,15 @@ func (fs *filesystem) afterLoad(context.Context) {}
 // +checklocksignore
 func (fs *filesystem) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &fs.Filesystem)
-	stateSourceObject.Load(1, &fs.fstype)
-	stateSourceObject.Load(2, &fs.driver)
-	stateSourceObject.Load(3, &fs.devMinor)
-	stateSourceObject.Load(4, &fs.userns)
-	stateSourceObject.Load(5, &fs.owner)
-	stateSourceObject.Load(6, &fs.dirOwner)
-	stateSourceObject.Load(7, &fs.root)
-	stateSourceObject.Load(8, &fs.options)
-	stateSourceObject.Load(9, &fs.devices)
+	stateSourceObject.Load(1, &fs.options)
+	stateSourceObject.Load(2, &fs.devices)
+	stateSourceObject.Load(3, &fs.fstype)
+	stateSourceObject.Load(4, &fs.driver)
+	stateSourceObject.Load(5, &fs.devMinor)
+	stateSourceObject.Load(6, &fs.userns)
+	stateSourceObject.Load(7, &fs.owner)
+	stateSourceObject.Load(8, &fs.dirOwner)
+	stateSourceObject.Load(9, &fs.root)
 }
 
 func (s *special) StateTypeName() string {

@@ -325,10 +325,11 @@ func (d *dir) IterDirents(ctx context.Context, mnt *vfs.Mount, cb vfs.IterDirent
 func (d *dir) older(seq int64) (*entry, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	i := sort.Search(len(d.order), func(i int) bool { return d.order[i].seq > seq })
+	order := d.order
+	i := sort.Search(len(order), func(i int) bool { return order[i].seq > seq })
 	for i--; i >= 0; i-- {
-		if !d.order[i].gone {
-			return d.order[i], true
+		if !order[i].gone {
+			return order[i], true
 		}
 	}
 	return nil, false
