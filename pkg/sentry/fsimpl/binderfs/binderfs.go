@@ -171,7 +171,8 @@ type filesystem struct {
 	userns *auth.UserNamespace
 
 	// owner is whom devices belong to, and dirOwner all other files.
-	owner, dirOwner owner
+	owner    owner
+	dirOwner owner
 
 	// root is the instance's root. Its dentry has the reference.
 	root *dir
