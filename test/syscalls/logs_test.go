@@ -1149,3 +1149,117 @@ func TestLogFiles(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, text[7:12], at)
 }
+
+// Freezing, as those see it who are told of it, and calls to who is frozen.
+func TestLogFreeze(t *testing.T) {
+	server, client, freezer, h := newFreezable(t)
+	l := newLogs(t)
+	l.name(server.thread, "server")
+	l.name(client.thread, "client")
+	l.name(freezer.thread, "freezer")
+	before := l.counts()
+	client.watch(h, 0xf)
+	freezer.freeze(server)
+	l.expect("state", `
+binder state:
+proc freezer
+context binder
+  thread freezer: l 02 need_return 0 tr 0
+proc client
+context binder
+  thread client: l 02 need_return 0 tr 0
+  ref #3: desc 1 node #2 s 1 w 1 d 0
+  has frozen binder
+proc server
+context binder
+  thread server: l 02 need_return 0 tr 0
+  node #1: u0000000000000000 c0000000000000000 hs 1 hw 1 ls 1 lw 1 is 0 iw 0 tr 1
+  node #2: u0000000000000010 c0000000000000020 hs 1 hw 1 ls 0 lw 0 is 1 iw 1 tr 1 proc client
+`)
+	client.expect(brNoop, brFrozenBinder(0xf, true))
+	l.expect(l.of(client), `
+binder proc state:
+proc client
+context binder
+  thread client: l 02 need_return 0 tr 0
+  ref #2: desc 1 node #1 s 1 w 1 d 0
+  has delivered freeze binder
+`)
+	th := client.newThread()
+	l.name(th, "client.1")
+	th.write(bcTransaction{handle: h, flags: oneWay | binder.TF_UPDATE_TXN, payload: payload{text("new")}})
+	client.write(bcTransaction{handle: h})
+	l.expect("state", `
+binder state:
+proc freezer
+context binder
+  thread freezer: l 02 need_return 0 tr 0
+proc client
+context binder
+  thread client: l 02 need_return 0 tr 0
+    transaction error: 29202
+  thread client.1: l 00 need_return 0 tr 0
+    unknown work: type 3
+  ref #3: desc 1 node #2 s 1 w 1 d 0
+  has delivered freeze binder
+proc server
+context binder
+  thread server: l 02 need_return 0 tr 0
+  node #1: u0000000000000000 c0000000000000000 hs 1 hw 1 ls 1 lw 1 is 0 iw 0 tr 1
+  node #2: u0000000000000010 c0000000000000020 hs 1 hw 1 ls 1 lw 0 is 1 iw 1 tr 1 proc client
+  buffer #4: 0 size 3:0:0 active
+  pending transaction #4: @ from client:client.1 to server:0 code 0 flags 41 pri 0 a1 r0 elapsed node #2 size 3:0 offset 0
+`)
+	l.expectLines("failed_transaction_log", `
+#2: call  from client:client to server:0 context binder node #1 handle 1 size 0:0 ret 29202/0 l=LINE
+`)
+	client.read()
+	client.write(bcFreezeDone(0xf), bcClearFreeze(h, 0xf))
+	l.expect("transactions", `
+binder transactions:
+proc client
+context binder
+  thread client.1: l 00 need_return 0 tr 0
+    unknown work: type 3
+  has cleared freeze notification
+proc server
+context binder
+  node #1: u0000000000000010 c0000000000000020 hs 1 hw 1 ls 1 lw 0 is 1 iw 1 tr 1 proc client
+  buffer #2: 0 size 3:0:0 active
+  pending transaction #2: @ from client:client.1 to server:0 code 0 flags 41 pri 0 a1 r0 elapsed node #1 size 3:0 offset 0
+`)
+	client.expect(brNoop, brClearFreezeDone(0xf))
+	l.expectCounts(before, `
+BC_CLEAR_FREEZE_NOTIFICATION: 1
+BC_FREEZE_NOTIFICATION_DONE: 2
+BC_REQUEST_FREEZE_NOTIFICATION: 1
+BC_TRANSACTION: 2
+BR_CLEAR_FREEZE_NOTIFICATION_DONE: 1
+BR_FROZEN_BINDER: 2
+BR_FROZEN_REPLY: 1
+freeze: active 0 total 1
+thread: active 1 total 1
+transaction: active 1 total 2
+transaction_complete: active 1 total 2
+`)
+}
+
+// The suspicion that a process sends spam.
+func TestLogSpam(t *testing.T) {
+	l, _, client := newLoggedPair(t)
+	client.setSpamDetection(1)
+	client.flood(6, 8192)
+	for range 4 {
+		client.write(bcTransaction{flags: oneWay, payload: payload{space(3000)}})
+	}
+	l.expect(l.of(client), `
+binder proc state:
+proc client
+context binder
+  thread client: l 02 need_return 0 tr 0
+    transaction complete
+    unknown work: type 4
+    transaction complete
+    transaction complete
+`)
+}

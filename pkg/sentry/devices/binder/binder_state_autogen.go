@@ -174,7 +174,6 @@ func (d *Driver) StateFields() []string {
 		"reclaim",
 		"stats",
 		"lastID",
-		"byPID",
 		"registry",
 		"hasher",
 		"log",
@@ -190,11 +189,10 @@ func (d *Driver) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(0, &d.reclaim)
 	stateSinkObject.Save(1, &d.stats)
 	stateSinkObject.Save(2, &d.lastID)
-	stateSinkObject.Save(3, &d.byPID)
-	stateSinkObject.Save(4, &d.registry)
-	stateSinkObject.Save(5, &d.hasher)
-	stateSinkObject.Save(6, &d.log)
-	stateSinkObject.Save(7, &d.failedLog)
+	stateSinkObject.Save(3, &d.registry)
+	stateSinkObject.Save(4, &d.hasher)
+	stateSinkObject.Save(5, &d.log)
+	stateSinkObject.Save(6, &d.failedLog)
 }
 
 func (d *Driver) afterLoad(context.Context) {}
@@ -204,11 +202,10 @@ func (d *Driver) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(0, &d.reclaim)
 	stateSourceObject.Load(1, &d.stats)
 	stateSourceObject.Load(2, &d.lastID)
-	stateSourceObject.Load(3, &d.byPID)
-	stateSourceObject.Load(4, &d.registry)
-	stateSourceObject.Load(5, &d.hasher)
-	stateSourceObject.Load(6, &d.log)
-	stateSourceObject.Load(7, &d.failedLog)
+	stateSourceObject.Load(3, &d.registry)
+	stateSourceObject.Load(4, &d.hasher)
+	stateSourceObject.Load(5, &d.log)
+	stateSourceObject.Load(6, &d.failedLog)
 }
 
 func (c *Context) StateTypeName() string {
@@ -678,31 +675,6 @@ func (s *sentFile) StateLoad(ctx context.Context, stateSourceObject state.Source
 	stateSourceObject.Load(1, &s.offset)
 }
 
-func (t *pidTable) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.pidTable"
-}
-
-func (t *pidTable) StateFields() []string {
-	return []string{
-		"procs",
-	}
-}
-
-func (t *pidTable) beforeSave() {}
-
-// +checklocksignore
-func (t *pidTable) StateSave(stateSinkObject state.Sink) {
-	t.beforeSave()
-	stateSinkObject.Save(0, &t.procs)
-}
-
-func (t *pidTable) afterLoad(context.Context) {}
-
-// +checklocksignore
-func (t *pidTable) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &t.procs)
-}
-
 func (p *Process) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.Process"
 }
@@ -911,7 +883,7 @@ func (p *pidEntry) StateTypeName() string {
 
 func (p *pidEntry) StateFields() []string {
 	return []string{
-		"count",
+		"procs",
 		"first",
 	}
 }
@@ -921,7 +893,7 @@ func (p *pidEntry) beforeSave() {}
 // +checklocksignore
 func (p *pidEntry) StateSave(stateSinkObject state.Sink) {
 	p.beforeSave()
-	stateSinkObject.Save(0, &p.count)
+	stateSinkObject.Save(0, &p.procs)
 	stateSinkObject.Save(1, &p.first)
 }
 
@@ -929,7 +901,7 @@ func (p *pidEntry) afterLoad(context.Context) {}
 
 // +checklocksignore
 func (p *pidEntry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &p.count)
+	stateSourceObject.Load(0, &p.procs)
 	stateSourceObject.Load(1, &p.first)
 }
 
@@ -1485,7 +1457,6 @@ func init() {
 	state.Register((*dontFork)(nil))
 	state.Register((*Node)(nil))
 	state.Register((*sentFile)(nil))
-	state.Register((*pidTable)(nil))
 	state.Register((*Process)(nil))
 	state.Register((*reclaimer)(nil))
 	state.Register((*Ref)(nil))

@@ -16,9 +16,9 @@ import (
 	"sentrybinder/pkg/binder/list"
 )
 
-// Driver is what all binder devices of a sandbox share: counters, tables of the
-// processes, what logs show, and the care for memory that nobody uses. No
-// transaction takes a lock of it.
+// Driver is what all binder devices of a sandbox share: counters, a table of the
+// processes, the last transactions, and the care for memory that nobody uses. It
+// is no point where they contend for a lock.
 //
 // +stateify savable
 type Driver struct {
@@ -26,7 +26,6 @@ type Driver struct {
 
 	stats    stats
 	lastID   atomicbitops.Int32
-	byPID    pidTable
 	registry registry
 	hasher   hasher
 

@@ -61,9 +61,9 @@
 //	  allocator.mu            the buffers of a process. Translate takes it
 //	                          below mm.activeMu
 //	    reclaimer.mu          the processes that have memory to spare; a leaf
-//	pidTable.mu               the processes by ID; a leaf, and taken alone
 //	containerDevice.mu        the contexts behind a device of /dev; a leaf
-//	registry.mu, logSlot.mu   what logs show of the driver as a whole; leaves
+//	registry.mu               the processes of all contexts; a leaf
+//	logSlot.mu                one of the last transactions; a leaf
 //
 // Nobody holds two locks of the same kind, whatever the processes: so Ref (in
 // the table of one process, refsMu) may look after its Node (of another, mu),

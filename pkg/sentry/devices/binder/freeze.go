@@ -108,7 +108,7 @@ func (p *Process) busyLocked() bool {
 // process has open, that which could not be frozen is thawed then, and the rest
 // stays as it is.
 func (th *Thread) freeze(task Task, info *binder.FreezeInfo, left time.Duration) error {
-	procs := th.proc.ctx.driver.byPID.get(int32(info.PID))
+	procs := th.proc.ctx.driver.registry.withID(int32(info.PID))
 	if len(procs) == 0 {
 		return linuxerr.EINVAL
 	}
@@ -189,7 +189,7 @@ func (p *Process) awaitIdle(task Task, timeout time.Duration) (time.Duration, er
 //
 // Errors: EINVAL if there's no such process.
 func (d *Driver) frozenInfo(info *binder.FrozenStatusInfo) error {
-	procs := d.byPID.get(int32(info.PID))
+	procs := d.registry.withID(int32(info.PID))
 	if len(procs) == 0 {
 		return linuxerr.EINVAL
 	}

@@ -197,7 +197,7 @@ func (p *Process) requireGone(w *world) {
 	require.Empty(w.t, p.threads)
 	require.True(w.t, p.todo.empty() && p.deliveredDeath.empty() && p.deliveredFreezes.empty())
 	require.Zero(w.t, p.freezer.outstanding)
-	require.Empty(w.t, p.ctx.driver.byPID.get(p.pid))
+	require.Empty(w.t, p.ctx.driver.registry.withID(p.pid))
 	require.Zero(w.t, p.handles.ids.Len())
 	require.Empty(w.t, p.alloc.buffers)
 	require.Zero(w.t, p.alloc.pins)

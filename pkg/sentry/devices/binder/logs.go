@@ -45,11 +45,9 @@ func (d *Driver) WriteTransactions(buf *bytes.Buffer, hashed bool) {
 // of a device. The ID is that in the root PID namespace.
 func (d *Driver) WriteProcess(buf *bytes.Buffer, pid int32) {
 	l := d.newLogWriter(buf, true, false)
-	for _, p := range d.registry.processes() {
-		if p.pid == pid {
-			buf.WriteString("binder proc state:\n")
-			l.process(p)
-		}
+	for _, p := range d.registry.withID(pid) {
+		buf.WriteString("binder proc state:\n")
+		l.process(p)
 	}
 }
 

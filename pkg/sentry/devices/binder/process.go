@@ -119,7 +119,6 @@ func (c *Context) open(opener *kernel.ThreadGroup, pid int32, mf *pgalloc.Memory
 	p.alloc.reclaim = c.driver.reclaim
 	p.stats().created(objectProcess)
 	c.register(p)
-	c.driver.byPID.add(p)
 	c.driver.registry.add(p)
 	return p
 }
@@ -217,7 +216,6 @@ func (p *Process) release(ctx context.Context) {
 // thread IDs, addresses and handles.
 func (p *Process) releaseOne(ctx context.Context) {
 	p.ctx.deregister(ctx, p)
-	p.ctx.driver.byPID.remove(p)
 	p.ctx.driver.registry.remove(p)
 
 	p.mu.Lock()

@@ -11,11 +11,13 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// registry has what logs show of all contexts of a Driver. Processes change it
-// when they open and close a device, and when nodes outlive their owner.
+// registry has the processes of all contexts of a Driver, and what logs show of
+// all of them. Processes change it when they open and close a device, and when
+// nodes outlive their owner.
 //
 // +stateify savable
 type registry struct {
+	// mu is a leaf.
 	mu sync.Mutex `state:"nosave"`
 
 	// last is the last ordinal that was given out.
@@ -29,7 +31,7 @@ type registry struct {
 	// +checklocks:mu
 	deadNodes map[*Node]uint64
 
-	// pids says of which process IDs there are processes.
+	// pids has the processes by ID.
 	// +checklocks:mu
 	pids map[int32]pidEntry
 
@@ -41,10 +43,11 @@ type registry struct {
 //
 // +stateify savable
 type pidEntry struct {
-	count int
+	// procs are in the order in which they came.
+	procs []*Process
 
-	// first is the process that was there before there was any other, as long
-	// as it's there. The ID is listed for as long.
+	// first is the process that was there before there was any other, or nil
+	// once it's gone.
 	first *Process
 }
 
@@ -63,10 +66,10 @@ func (r *registry) add(p *Process) {
 	r.last++
 	r.procs[p] = r.last
 	e := r.pids[p.pid]
-	if e.count == 0 {
+	if e.procs == nil {
 		e.first = p
 	}
-	e.count++
+	e.procs = append(e.procs, p)
 	r.pids[p.pid] = e
 }
 
@@ -77,10 +80,12 @@ func (r *registry) remove(p *Process) {
 	delete(r.procs, p)
 	r.closed.add(&p.counts)
 	e := r.pids[p.pid]
-	if e.count--; e.count == 0 {
+	if len(e.procs) == 1 {
 		delete(r.pids, p.pid)
 		return
 	}
+	i := slices.Index(e.procs, p)
+	e.procs = slices.Delete(e.procs, i, i+1)
 	if e.first == p {
 		e.first = nil
 	}
@@ -111,6 +116,15 @@ func (r *registry) processes() []*Process {
 	procs := maps.Clone(r.procs)
 	r.mu.Unlock()
 	return latestFirst(procs)
+}
+
+// withID returns the processes with ID pid, the last one first.
+func (r *registry) withID(pid int32) []*Process {
+	r.mu.Lock()
+	procs := slices.Clone(r.pids[pid].procs)
+	r.mu.Unlock()
+	slices.Reverse(procs)
+	return procs
 }
 
 // dead returns all dead nodes, the last one first.

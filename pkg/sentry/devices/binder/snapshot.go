@@ -270,14 +270,14 @@ func (s *snapshot) copyTransaction(t *Transaction) transactionCopy {
 	return c
 }
 
-// copyNodes copies p's nodes at ptrs. If all is false, it leaves out those that
-// nothing waits for.
+// copyNodes copies p's nodes at ptrs. If all is false, it leaves out those
+// without a one-way transaction.
 func (s *snapshot) copyNodes(p *Process, ptrs []uint64, all bool) {
 	s.nodes, s.pids, s.work = s.nodes[:0], s.pids[:0], s.work[:0]
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, ptr := range ptrs {
-		if n := p.nodeLocked(ptr); n != nil && (all || !n.asyncTodo.empty()) { // +checklocksignore: n.owner is p.
+		if n := p.nodeLocked(ptr); n != nil && (all || n.asyncBusy) { // +checklocksignore: n.owner is p.
 			s.copyNodeLocked(n) // +checklocksignore: n.owner is p.
 		}
 	}

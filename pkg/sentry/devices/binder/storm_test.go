@@ -281,7 +281,7 @@ func TestStorm(t *testing.T) {
 		})
 	}
 	all.Wait()
-	require.Empty(t, driver.byPID.procs) // +checklocksignore
+	require.Empty(t, driver.registry.procs) // +checklocksignore
 	for _, c := range driver.ObjectCounts() {
 		require.Zero(t, c.Active, c.Name)
 		require.NotZero(t, c.Total, c.Name)

@@ -273,6 +273,8 @@ func failed(err error) *failure { return newFailure(binder.BR_FAILED_REPLY, err)
 
 func dead(err error) *failure { return newFailure(binder.BR_DEAD_REPLY, err) }
 
+func frozen() *failure { return newFailure(binder.BR_FROZEN_REPLY, nil) }
+
 // newFailure returns the failure of what its caller's caller has tried.
 func newFailure(br uint32, err error) *failure {
 	_, _, line, _ := runtime.Caller(2)
@@ -458,7 +460,7 @@ func (t *Transaction) queue(th *Thread) (pending bool, outdated list.Arc[*Transa
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.refusesLocked(t.oneWay()) {
-		return false, outdated, &failure{br: binder.BR_FROZEN_REPLY}
+		return false, outdated, frozen()
 	}
 	if q.dead || th != nil && th.dead { // +checklocksignore: th.proc is q.
 		return false, outdated, dead(linuxerr.ESRCH)
