@@ -60,6 +60,8 @@ bench: runsc ## Run all benchmarks, each beside its peers.
 	@CGO_ENABLED=0 $(GO) build -o build/roundtrip ./test/benchmarks/roundtrip
 	@for bytes in 0 128 4096 65536; do echo; \
 		bin/runsc --network=none --ignore-cgroups do build/roundtrip -bytes $$bytes | cat; done
+	@CGO_ENABLED=0 $(GO) build -o build/logs ./test/benchmarks/logs
+	@echo; bin/runsc --network=none --ignore-cgroups do build/logs | cat
 
 # Takes half an hour. "MUTATE=-max=40" takes a sample.
 .PHONY: mutate

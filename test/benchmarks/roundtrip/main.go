@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sentrybinder/test/benchmarks/peer"
 )
 
 var (
@@ -88,21 +90,21 @@ func main() {
 func start(w way, files []*os.File) {
 	cmd := exec.Command("/proc/self/exe", append(os.Args[1:], "-serve", w.name)...)
 	ready, signal, err := os.Pipe()
-	check(err)
+	peer.Check(err)
 	cmd.ExtraFiles = append([]*os.File{signal}, files...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
-	check(cmd.Start())
+	peer.Check(cmd.Start())
 	signal.Close()
 	if _, err := ready.Read(make([]byte, 1)); err != nil {
-		fail("the server of %s did not start: %v", w.name, err)
+		peer.Fail("the server of %s did not start: %v", w.name, err)
 	}
 }
 
 func runServer() {
 	i := slices.IndexFunc(ways, func(w way) bool { return w.name == *serve })
 	if i < 0 {
-		fail("no way is called %q", *serve)
+		peer.Fail("no way is called %q", *serve)
 	}
 	var files []*os.File
 	for fd := uintptr(4); ; fd++ {
@@ -113,19 +115,8 @@ func runServer() {
 	}
 	answer := ways[i].server(files)
 	_, err := os.NewFile(3, "ready").Write([]byte{0})
-	check(err)
+	peer.Check(err)
 	for {
 		answer()
 	}
-}
-
-func check(err error) {
-	if err != nil {
-		fail("%v", err)
-	}
-}
-
-func fail(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "roundtrip: "+format+"\n", args...)
-	os.Exit(1)
 }

@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"sentrybinder/test/benchmarks/peer"
 )
 
 // transfer makes the system call nr, read or write, on all of buf.
@@ -18,13 +20,13 @@ func transfer(nr uintptr, fd uintptr, buf []byte) {
 		n, _, errno = unix.RawSyscall(nr, fd, uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)))
 	}
 	if errno != 0 {
-		fail("%v", errno)
+		peer.Fail("%v", errno)
 	}
 	if n == 0 {
 		os.Exit(0) // the other side has ended
 	}
 	if int(n) != len(buf) {
-		fail("%d bytes of %d", n, len(buf))
+		peer.Fail("%d bytes of %d", n, len(buf))
 	}
 }
 
@@ -33,7 +35,7 @@ func newPayload() []byte { return make([]byte, max(*bytes, 1)) }
 
 func openSocket() (client, server []*os.File) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	check(err)
+	peer.Check(err)
 	return []*os.File{os.NewFile(uintptr(fds[0]), "")}, []*os.File{os.NewFile(uintptr(fds[1]), "")}
 }
 
@@ -47,9 +49,9 @@ func socketAnswerer(files []*os.File) func() {
 
 func openPipes() (client, server []*os.File) {
 	fromServer, toClient, err := os.Pipe()
-	check(err)
+	peer.Check(err)
 	fromClient, toServer, err := os.Pipe()
-	check(err)
+	peer.Check(err)
 	return []*os.File{fromServer, toServer}, []*os.File{fromClient, toClient}
 }
 

@@ -1,0 +1,144 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package peer talks Binder for the benchmarks: with as little work of its own as
+// there can be. What goes wrong ends the program.
+package peer
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// mappingSize is what libbinder maps: 1 MiB less two pages.
+const mappingSize = 1<<20 - 2*4096
+
+// Process is an open binder device.
+type Process struct {
+	device  string
+	fd      int
+	mapping []byte
+	wr      binder.WriteRead
+	write   [16 << 10]byte
+	read    [16 << 10]byte
+}
+
+// Open opens and maps device.
+func Open(device string) *Process {
+	fd, err := unix.Open(device, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	Check(err)
+	mapping, err := unix.Mmap(fd, 0, mappingSize, unix.PROT_READ, unix.MAP_PRIVATE)
+	Check(err)
+	return &Process{device: device, fd: fd, mapping: mapping}
+}
+
+func (p *Process) ioctl(request uintptr, arg unsafe.Pointer) {
+	// An interrupted call goes on where it was; its argument says how far it got.
+	errno := unix.EINTR
+	for errno == unix.EINTR {
+		_, _, errno = unix.RawSyscall(unix.SYS_IOCTL, uintptr(p.fd), request, uintptr(arg))
+	}
+	if errno != 0 {
+		Fail("%s: %v", p.device, errno)
+	}
+}
+
+// BecomeManager makes p the context manager.
+func (p *Process) BecomeManager() { p.ioctl(binder.BINDER_SET_CONTEXT_MGR, nil) }
+
+// Commands returns the empty list of commands, in memory of p's. There is one at
+// a time.
+func (p *Process) Commands() []byte { return p.write[:0] }
+
+// Command appends a command to commands.
+func Command(commands []byte, cmd uint32, params ...uint64) []byte {
+	commands = binary.NativeEndian.AppendUint32(commands, cmd)
+	for _, param := range params {
+		commands = binary.NativeEndian.AppendUint64(commands, param)
+	}
+	return commands
+}
+
+// HandleCommand appends a command whose parameter is a handle.
+func HandleCommand(commands []byte, cmd, handle uint32) []byte {
+	return binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(commands, cmd), handle)
+}
+
+// Transaction appends a call to handle 0, or the answer to one, with what data
+// has, and objects at offsets in it.
+func Transaction(commands []byte, cmd uint32, data []byte, offsets []uint64) []byte {
+	return Command(commands, cmd, 0, 0, 0, 0, uint64(len(data)), uint64(8*len(offsets)),
+		uint64(uintptr(unsafe.Pointer(unsafe.SliceData(data)))),
+		uint64(uintptr(unsafe.Pointer(unsafe.SliceData(offsets)))))
+}
+
+// Exchange carries out commands and calls f for each return until it finds the
+// return want, a transaction. BR_NOOP and BR_TRANSACTION_COMPLETE are not shown
+// to f, and others are a failure if f is nil.
+func (p *Process) Exchange(commands []byte, want uint32, f func(br uint32, params []byte)) binder.TransactionData {
+	for {
+		for in := p.exchange(commands); len(in) != 0; {
+			br := binary.NativeEndian.Uint32(in)
+			params := in[4:]
+			switch {
+			case br == want:
+				var tr binder.TransactionData
+				tr.UnmarshalUnsafe(params)
+				return tr
+			case br == binder.BR_NOOP, br == binder.BR_TRANSACTION_COMPLETE:
+			case f != nil:
+				f(br, params)
+			default:
+				Fail("%s: unexpected return %#x", p.device, br)
+			}
+			in = params[binder.CommandSize(br):]
+		}
+		commands = nil
+	}
+}
+
+// Write carries out commands.
+func (p *Process) Write(commands []byte) {
+	p.wr = binder.WriteRead{
+		WriteSize:   uint64(len(commands)),
+		WriteBuffer: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(commands)))),
+	}
+	p.ioctl(binder.BINDER_WRITE_READ, unsafe.Pointer(&p.wr))
+}
+
+// exchange carries out commands and returns what there is to read.
+func (p *Process) exchange(commands []byte) []byte {
+	p.wr = binder.WriteRead{
+		WriteSize:   uint64(len(commands)),
+		WriteBuffer: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(commands)))),
+		ReadSize:    uint64(len(p.read)),
+		ReadBuffer:  uint64(uintptr(unsafe.Pointer(&p.read))),
+	}
+	p.ioctl(binder.BINDER_WRITE_READ, unsafe.Pointer(&p.wr))
+	return p.read[:p.wr.ReadConsumed]
+}
+
+// Data returns the contents of tr, which p has received.
+func (p *Process) Data(tr binder.TransactionData) []byte {
+	start := tr.Buffer - uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p.mapping))))
+	return p.mapping[start : start+tr.DataSize]
+}
+
+// Check ends the program if there is an error.
+func Check(err error) {
+	if err != nil {
+		Fail("%v", err)
+	}
+}
+
+// Fail ends the program with a message.
+func Fail(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, os.Args[0]+": "+format+"\n", args...)
+	os.Exit(1)
+}
