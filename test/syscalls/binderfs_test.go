@@ -189,6 +189,8 @@ func TestBinderfsDeviceNumbers(t *testing.T) {
 }
 
 // features has a file for each feature.
+//
+//covers:files-of-binderfs,report
 func TestBinderfsFeatures(t *testing.T) {
 	dir := mountBinderfs(t, "") + "/features"
 	want := []string{"freeze_notification", "extended_error", "oneway_spam_detection"}

@@ -663,7 +663,7 @@ func (x *exchange) model(l *letter) error {
 			var o binder.FlatObject
 			o.UnmarshalUnsafe(raw)
 			r := l.from.ref(uint32(o.Binder))
-			if r == nil || r.strong == 0 && o.Type == binder.BINDER_TYPE_HANDLE {
+			if r == nil || r.strong == 0 && o.Type == binder.BINDER_TYPE_HANDLE { // +checklocksignore: nobody else is at work.
 				return linuxerr.EINVAL
 			}
 		case binder.BINDER_TYPE_FD:
