@@ -114,24 +114,31 @@ func (s *stormThread) handle() uint32 { return uint32(s.random.Intn(4)) }
 // where those of the last one were: it may be that they are what is sent then.
 func (s *stormThread) message(code uint32) []byte {
 	var parts []any
-	for range s.random.Intn(3) {
+	block := binder.BufferObject{Type: binder.BINDER_TYPE_PTR, Buffer: stormContents, Length: 16}
+	child := block
+	child.Flags, child.Parent = binder.BINDER_BUFFER_FLAG_HAS_PARENT, 0
+	for range s.random.Intn(4) {
 		ptr := uint64(1 + s.random.Intn(4))
 		parts = append(parts, []any{
-			nodeObject(ptr), weakNodeObject(ptr), handleObject(s.handle()), weakHandleObject(s.handle()), "somedata",
-		}[s.random.Intn(5)])
+			nodeObject(ptr), weakNodeObject(ptr), handleObject(s.handle()), weakHandleObject(s.handle()), "somedata", block, child,
+		}[s.random.Intn(7)])
 	}
 	contents := parcel(parts...)
 	offsets := must(binary.Append(nil, binary.LittleEndian, contents.offsets))
 	n := copy(s.Bytes[stormContents:], contents.data)
 	copy(s.Bytes[stormContents+n:], offsets)
-	return cmd(code, binder.TransactionData{
+	td := binder.TransactionData{
 		Target:      uint64(s.handle()),
 		Flags:       []uint32{0, binder.TF_ONE_WAY, binder.TF_CLEAR_BUF, binder.TF_ONE_WAY | binder.TF_UPDATE_TXN}[s.random.Intn(4)],
 		DataSize:    uint64(len(contents.data)),
 		OffsetsSize: uint64(len(offsets)),
 		Buffer:      stormContents,
 		Offsets:     stormContents + uint64(n),
-	})
+	}
+	if s.oneIn(2) {
+		return cmd(code, td)
+	}
+	return cmd(code+binder.BC_TRANSACTION_SG-binder.BC_TRANSACTION, td, uint64(48))
 }
 
 // command returns a command of any kind.
