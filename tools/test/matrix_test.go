@@ -105,6 +105,8 @@ func TestMatrix(t *testing.T) {
 {"Action":"fail","Package":"p","Test":"TestA/2"}
 {"Action":"fail","Package":"p","Test":"TestA"}
 {"Action":"pass","Package":"p","Test":"TestB"}
+{"Action":"output","Package":"p","Test":"TestB/1","Output":"x: `+differsMark+`there is none"}
+{"Action":"skip","Package":"p","Test":"TestB/1"}
 {"Action":"fail","Package":"p"}
 `), io.Discard)[0]
 	var out strings.Builder
@@ -117,7 +119,7 @@ func TestMatrix(t *testing.T) {
 	require.Equal(t, [][]string{
 		{"First"},
 		{"a", "2/0/0/0", "-", "-", "0/1/0/1"},
-		{"b", "2/0/1/0", "-", "-", "1/1/0/1"},
+		{"b", "2/0/1/0", "-", "-", "0/1/0/2"},
 		{"Second"},
 		{"c", "-", "-", "-", "-"},
 		{},
