@@ -344,6 +344,28 @@ func TestBinderfsBindRemount(t *testing.T) {
 	require.True(t, strings.HasPrefix(mountOptions(t, dir), "ro,"))
 }
 
+// The mount API of several calls does the same.
+//
+//covers:mount
+func TestBinderfsMountInSteps(t *testing.T) {
+	fs, err := unix.Fsopen("binder", unix.FSOPEN_CLOEXEC)
+	require.NoError(t, err)
+	defer unix.Close(fs)
+	require.NoError(t, unix.FsconfigSetString(fs, "source", "binder"))
+	require.NoError(t, unix.FsconfigSetString(fs, "max", "5"))
+	require.NoError(t, unix.FsconfigSetString(fs, "stats", "global"))
+	require.NoError(t, unix.FsconfigCreate(fs))
+	mnt, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(mnt)
+	dir := tempDir(t)
+	require.NoError(t, unix.MoveMount(mnt, "", unix.AT_FDCWD, dir, unix.MOVE_MOUNT_F_EMPTY_PATH))
+	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	requireOptions(t, dir, "max=5,stats=global")
+	require.NoError(t, addDevice(t, dir, "a"))
+	require.Equal(t, "a", names(t, dir)[0])
+}
+
 // Fewer devices than there are can be allowed. They stay.
 //
 //covers:mount
