@@ -26,7 +26,7 @@ func newUnmappedProcess(t testing.TB) *process {
 	return p
 }
 
-// The mapping may be private or shared, but never writable.
+// The mapping may be private or shared, but never writable, nor executable.
 func TestMmapProtection(t *testing.T) {
 	for _, tc := range []struct {
 		name        string
@@ -39,6 +39,9 @@ func TestMmapProtection(t *testing.T) {
 		{"private write", unix.PROT_READ | unix.PROT_WRITE, unix.MAP_PRIVATE, unix.EPERM},
 		{"shared write", unix.PROT_READ | unix.PROT_WRITE, unix.MAP_SHARED, unix.EPERM},
 		{"write only", unix.PROT_WRITE, unix.MAP_PRIVATE, unix.EPERM},
+		{"private execute", unix.PROT_READ | unix.PROT_EXEC, unix.MAP_PRIVATE, unix.EPERM},
+		{"shared execute", unix.PROT_READ | unix.PROT_EXEC, unix.MAP_SHARED, unix.EPERM},
+		{"execute only", unix.PROT_EXEC, unix.MAP_PRIVATE, unix.EPERM},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := newUnmappedProcess(t)
@@ -56,7 +59,7 @@ func TestMmapAfterRefusal(t *testing.T) {
 	p.mmap(mapSize)
 }
 
-// The mapping cannot become writable later.
+// The mapping cannot become writable later, nor executable.
 //
 //covers:remap
 func TestMprotect(t *testing.T) {
@@ -65,6 +68,8 @@ func TestMprotect(t *testing.T) {
 		addr, err := p.tryMmap(p.fd, mapSize, unix.PROT_READ, flags)
 		require.NoError(t, err)
 		_, err = p.Call(t, unix.SYS_MPROTECT, addr, mapSize, unix.PROT_READ|unix.PROT_WRITE)
+		require.Equal(t, unix.EACCES, err)
+		_, err = p.Call(t, unix.SYS_MPROTECT, addr, mapSize, unix.PROT_READ|unix.PROT_EXEC)
 		require.Equal(t, unix.EACCES, err)
 		p.Must(t, unix.SYS_MPROTECT, addr, mapSize, unix.PROT_NONE)
 		p.Must(t, unix.SYS_MPROTECT, addr, mapSize, unix.PROT_READ)

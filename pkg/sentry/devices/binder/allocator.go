@@ -465,7 +465,7 @@ func (a *allocator) translate(required, optional memmap.MappableRange) ([]memmap
 		Source: source,
 		File:   a.mf,
 		Offset: a.fr.Start + source.Start,
-		Perms:  hostarch.ReadExecute,
+		Perms:  hostarch.Read,
 	}}, err
 }
 

@@ -76,8 +76,11 @@ func (fd *deviceFD) Ioctl(ctx context.Context, uio usermem.IO, _ uintptr, args a
 // ConfigureMMap implements vfs.FileDescriptionImpl.ConfigureMMap.
 //
 // Errors: EINVAL if the caller isn't the process that opened the device, EPERM
-// if it wants to write, EBUSY if it has mapped the device before.
+// if it wants to write or to execute, EBUSY if it has mapped the device before.
 func (fd *deviceFD) ConfigureMMap(ctx context.Context, opts *memmap.MMapOpts) error {
+	if opts.Perms.Execute {
+		return linuxerr.EPERM // A binderfs is noexec.
+	}
 	t := kernel.TaskFromContext(ctx)
 	if t == nil || t.ThreadGroup() != fd.proc.opener {
 		return linuxerr.EINVAL
@@ -89,6 +92,7 @@ func (fd *deviceFD) ConfigureMMap(ctx context.Context, opts *memmap.MMapOpts) er
 		return linuxerr.EBUSY
 	}
 	opts.MaxPerms.Write = false
+	opts.MaxPerms.Execute = false
 	// The mapping shows the buffers from the first on, whatever is asked for.
 	opts.Offset = 0
 	return vfs.GenericConfigureMMap(&fd.vfsfd, fd.proc, opts)
