@@ -4,6 +4,7 @@
 package binder
 
 import (
+	"cmp"
 	"slices"
 
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
@@ -198,12 +199,7 @@ func (c *composer) translateFileArray(o *binder.FDArrayObject) error {
 // aligned to 4 bytes.
 func (c *composer) copyBlocks() error {
 	g := &c.gather
-	slices.SortFunc(g.fixups, func(a, b fixup) int {
-		if a.start < b.start {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(g.fixups, func(a, b fixup) int { return cmp.Compare(a.start, b.start) })
 	fixups := g.fixups
 	for _, bl := range g.blocks {
 		done := uint64(0)
