@@ -320,3 +320,25 @@ func TestExtendedErrorOfTooManyFiles(t *testing.T) {
 	client.expectError(brOK, 0)
 	require.Equal(t, brOK, plainReturn(server.extendedError().Command))
 }
+
+// A call that is refused since its target is frozen has no errno. A one-way call
+// that waits for that to end is no error.
+//
+//covers:extended-error,freeze
+func TestExtendedErrorOfFrozen(t *testing.T) {
+	server, client, freezer, h := newFreezable(t)
+	freezer.freeze(server)
+	client.write(bcTransaction{handle: h})
+	want := brFrozenReply
+	if differs(t, "it is no error") {
+		want = brOK
+	}
+	client.expectError(want, 0)
+	client.expect(brNoop, brFrozenReply)
+	client.write(bcTransaction{handle: h, flags: oneWay})
+	client.expectError(brOK, 0)
+	client.expect(brNoop, brPendingFrozen)
+	// What fails of itself does so whether the target is frozen or not.
+	client.failCall()
+	client.expectError(brFailedReply, unix.EINVAL)
+}

@@ -220,3 +220,20 @@ func TestSpamThatFails(t *testing.T) {
 		require.Empty(t, client.flood(2, 4096))
 	}
 }
+
+// Of a frozen receiver one hears that it is frozen, and of the spam nothing.
+//
+//covers:spam,freeze
+func TestSpamToFrozen(t *testing.T) {
+	server, client, freezer, _ := newFreezable(t)
+	client.setSpamDetection(1)
+	freezer.freeze(server)
+	for range 13 {
+		client.write(bcTransaction{flags: oneWay, payload: payload{space(4096)}})
+		client.expect(brNoop, brPendingFrozen)
+	}
+	freezer.thaw(server)
+	if !differs(t, "see firstOf") {
+		require.Empty(t, client.flood(2, 4096))
+	}
+}
