@@ -132,7 +132,6 @@ func (th *Thread) freeze(task Task, info *binder.FreezeInfo, left time.Duration)
 			}
 			return err
 		}
-		left = 0
 	}
 	return nil
 }

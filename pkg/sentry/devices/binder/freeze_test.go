@@ -134,6 +134,22 @@ func TestFreezeSeveral(t *testing.T) {
 	w.requireSound()
 }
 
+// TestFreezeCaller tries to freeze a process of which a thread waits for a reply:
+// it's busy, and nothing that it does would change that.
+func TestFreezeCaller(t *testing.T) {
+	_, server, client, freezer, handle := freezeWorld(t)
+	client.write(client.call(handle, 0, parcel("")))
+	info := binder.FreezeInfo{PID: uint32(client.pid), Enable: 1, TimeoutMS: 1}
+	require.Equal(t, linuxerr.EAGAIN, freezer.freeze(info))
+	require.Equal(t, [2]uint32{binder.FROZEN_TXNS_PENDING, 0}, freezer.frozenInfo(client))
+	server.takeCall()
+	server.write(server.reply(parcel("")))
+	require.Equal(t, linuxerr.EAGAIN, freezer.setFrozen(client, true), "the reply isn't read")
+	client.expect(binder.BR_TRANSACTION_COMPLETE, binder.BR_REPLY)
+	require.NoError(t, freezer.freeze(info))
+	require.Zero(t, freezer.slept)
+}
+
 // TestFreezeDying has the process end while it is to freeze: who waits is woken,
 // and a dead process is never frozen.
 func TestFreezeDying(t *testing.T) {
