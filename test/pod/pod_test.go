@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
@@ -91,6 +92,14 @@ func (p *pod) run(args ...string) string {
 // start starts a container. edit changes its spec.
 func (p *pod) start(name string, edit func(*specs.Spec)) *container {
 	p.t.Helper()
+	c := p.create(name, edit)
+	p.run("start", c.id)
+	return c
+}
+
+// create creates a container.
+func (p *pod) create(name string, edit func(*specs.Spec)) *container {
+	p.t.Helper()
 	bundle := filepath.Join(p.dir, name)
 	root := filepath.Join(bundle, "rootfs")
 	for _, dir := range []string{"dev", "proc", "binderfs"} {
@@ -129,7 +138,6 @@ func (p *pod) start(name string, edit func(*specs.Spec)) *container {
 
 	p.run("create", "--bundle="+bundle, c.id)
 	p.t.Cleanup(c.delete)
-	p.run("start", c.id)
 	return c
 }
 
@@ -346,4 +354,34 @@ func TestSenderIsAnotherUser(t *testing.T) {
 	s := one.serve(binderfs+"/binder", "one")
 	two.run("exec", "--user=1000", "--env="+agentVariable+"=1", two.id, "/agent", "call", binderfs+"/binder")
 	s.expect("call from pid 0 uid 1000")
+}
+
+// A restored container has the devices that it was saved with, though it has
+// another id.
+func TestRestore(t *testing.T) {
+	serving := func(spec *specs.Spec) { spec.Process.Args = []string{"/agent", "serve", "/dev/binder", "one"} }
+	p := newPod(t)
+	c := p.start("root", serving)
+	c.await("/dev/binder", "one")
+	image := filepath.Join(p.dir, "image")
+	p.run("checkpoint", "--image-path="+image, c.id)
+	c.delete()
+
+	p.id = ""
+	c = p.create("root", serving)
+	p.run("restore", "--detach", "--image-path="+image, c.id)
+	c.await("/dev/binder", "one")
+}
+
+// await waits until a device's context manager, which has just been started, is
+// there.
+func (c *container) await(device, name string) {
+	c.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		who, _ := c.call(device)
+		if who != "" || time.Now().After(deadline) {
+			require.Equal(c.t, name, who)
+			return
+		}
+	}
 }
