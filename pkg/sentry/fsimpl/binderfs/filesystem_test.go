@@ -330,7 +330,7 @@ func TestRefused(t *testing.T) {
 // Many do everything at once.
 func TestConcurrent(t *testing.T) {
 	w := newWorld(t, "max=12")
-	rounds := 2000
+	rounds := 500
 	if testing.Short() {
 		rounds = 200
 	}
