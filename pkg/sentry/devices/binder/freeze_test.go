@@ -169,6 +169,41 @@ func TestFreezeDying(t *testing.T) {
 	client.expect(binder.BR_DEAD_REPLY)
 }
 
+// TestFreezeFailedReply counts down a call whose reply fails.
+func TestFreezeFailedReply(t *testing.T) {
+	w, server, client, freezer, handle := freezeWorld(t)
+	client.write(client.call(handle, 0, parcel("")))
+	server.takeCall()
+	server.write(server.reply(parcel(handleObject(99))))
+	w.requireSound()
+	require.NoError(t, freezer.setFrozen(server, true))
+}
+
+// TestUpdateOfThawed has a one-way call come after the thaw: it replaces none.
+func TestUpdateOfThawed(t *testing.T) {
+	_, server, client, freezer, handle := freezeWorld(t)
+	require.NoError(t, freezer.setFrozen(server, true))
+	for i := range 3 {
+		if i == 2 {
+			require.NoError(t, freezer.setFrozen(server, false))
+		}
+		client.write(client.call(handle, binder.TF_ONE_WAY|binder.TF_UPDATE_TXN, parcel("")))
+		client.read()
+	}
+	for range 3 {
+		server.takeCall()
+	}
+}
+
+// TestFreezeNotificationOfReleased releases the handle with a notification unread.
+func TestFreezeNotificationOfReleased(t *testing.T) {
+	_, server, client, freezer, handle := freezeWorld(t)
+	client.watchFreeze(handle)
+	require.NoError(t, freezer.setFrozen(server, true))
+	client.write(cmd(binder.BC_RELEASE, handle))
+	client.expectNothing()
+}
+
 // TestFreezeUndelivered counts down what can't be delivered.
 func TestFreezeUndelivered(t *testing.T) {
 	w, server, client, freezer, handle := freezeWorld(t)
