@@ -721,6 +721,58 @@ context binder
 	require.True(t, l.listed(p))
 }
 
+// A process is listed in the instance whose device it has opened first. All else
+// is about all instances.
+func TestLogInstances(t *testing.T) {
+	l := newLogs(t)
+	one, two := mountBinderfs(t, "stats=global"), mountBinderfs(t, "stats=global")
+	p := newBareProcess(t)
+	l.name(p.thread, "client")
+	for _, dir := range []string{one, two} {
+		p.fd = p.open(dir+"/hwbinder", unix.O_RDWR)
+	}
+	p.write(bcEnterLooper)
+	require.Equal(t, []string{strconv.Itoa(p.pid())}, names(t, one+"/binder_logs/proc"))
+	require.Empty(t, names(t, two+"/binder_logs/proc"))
+	_, err := os.Stat(filepath.Join(two, "binder_logs", l.of(p)))
+	require.ErrorIs(t, err, unix.ENOENT)
+	for _, dir := range []string{one, two} {
+		state, err := os.ReadFile(dir + "/binder_logs/state")
+		require.NoError(t, err)
+		require.Equal(t, "binder state:\nproc client\ncontext hwbinder\n  thread client: l 02 need_return 0 tr 0\nproc client\ncontext hwbinder\n", l.mask(string(state)))
+	}
+	file := filepath.Join(one, "binder_logs", l.of(p))
+	require.Equal(t, lstat(t, file).Ino, lstat(t, file).Ino)
+	for _, dir := range []string{"/binder_logs", "/binder_logs/proc"} {
+		require.Equal(t, unix.EPERM, unix.Mkdir(one+dir+"/1", 0o755))
+		_, err := unix.Open(one+dir+"/1", unix.O_CREAT|unix.O_RDWR, 0o600)
+		require.Equal(t, unix.EACCES, err)
+	}
+	require.Equal(t, unix.EPERM, unix.Unlink(file))
+	require.Equal(t, unix.EPERM, unix.Rename(file, one+"/binder_logs/proc/1"))
+	fd, err := unix.Open(file, unix.O_RDWR, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	_, err = unix.Write(fd, []byte("x"))
+	require.Equal(t, unix.EINVAL, err)
+}
+
+// The files are listed as Linux lists them: the last one first.
+func TestLogListing(t *testing.T) {
+	newLogs(t)
+	dir := mountBinderfs(t, "stats=global")
+	require.Equal(t, []string{
+		"proc", "failed_transaction_log", "transaction_log", "transactions_hashed", "transactions", "stats", "state_hashed", "state",
+	}, names(t, dir+"/binder_logs"))
+	var want []string
+	for range 50 {
+		p := newBareProcess(t)
+		p.fd = p.open(dir+"/binder", unix.O_RDWR)
+		want = append([]string{strconv.Itoa(p.pid())}, want...)
+	}
+	require.Equal(t, want, names(t, dir+"/binder_logs/proc"))
+}
+
 // of returns the name of p's log.
 func (l *logs) of(p *process) string { return fmt.Sprintf("proc/%d", p.pid()) }
 

@@ -217,6 +217,7 @@ func (c *Context) StateFields() []string {
 		"driver",
 		"name",
 		"secctx",
+		"instance",
 		"manager",
 		"managerUID",
 		"managerUIDSet",
@@ -232,10 +233,11 @@ func (c *Context) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(0, &c.driver)
 	stateSinkObject.Save(1, &c.name)
 	stateSinkObject.Save(2, &c.secctx)
-	stateSinkObject.Save(3, &c.manager)
-	stateSinkObject.Save(4, &c.managerUID)
-	stateSinkObject.Save(5, &c.managerUIDSet)
-	stateSinkObject.Save(6, &c.procs)
+	stateSinkObject.Save(3, &c.instance)
+	stateSinkObject.Save(4, &c.manager)
+	stateSinkObject.Save(5, &c.managerUID)
+	stateSinkObject.Save(6, &c.managerUIDSet)
+	stateSinkObject.Save(7, &c.procs)
 }
 
 func (c *Context) afterLoad(context.Context) {}
@@ -245,10 +247,11 @@ func (c *Context) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(0, &c.driver)
 	stateSourceObject.Load(1, &c.name)
 	stateSourceObject.Load(2, &c.secctx)
-	stateSourceObject.Load(3, &c.manager)
-	stateSourceObject.Load(4, &c.managerUID)
-	stateSourceObject.Load(5, &c.managerUIDSet)
-	stateSourceObject.Load(6, &c.procs)
+	stateSourceObject.Load(3, &c.instance)
+	stateSourceObject.Load(4, &c.manager)
+	stateSourceObject.Load(5, &c.managerUID)
+	stateSourceObject.Load(6, &c.managerUIDSet)
+	stateSourceObject.Load(7, &c.procs)
 }
 
 func (d *death) StateTypeName() string {
@@ -877,32 +880,32 @@ func (r *registry) StateLoad(ctx context.Context, stateSourceObject state.Source
 	stateSourceObject.Load(4, &r.closed)
 }
 
-func (p *pidEntry) StateTypeName() string {
+func (e *pidEntry) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.pidEntry"
 }
 
-func (p *pidEntry) StateFields() []string {
+func (e *pidEntry) StateFields() []string {
 	return []string{
 		"procs",
 		"first",
 	}
 }
 
-func (p *pidEntry) beforeSave() {}
+func (e *pidEntry) beforeSave() {}
 
 // +checklocksignore
-func (p *pidEntry) StateSave(stateSinkObject state.Sink) {
-	p.beforeSave()
-	stateSinkObject.Save(0, &p.procs)
-	stateSinkObject.Save(1, &p.first)
+func (e *pidEntry) StateSave(stateSinkObject state.Sink) {
+	e.beforeSave()
+	stateSinkObject.Save(0, &e.procs)
+	stateSinkObject.Save(1, &e.first)
 }
 
-func (p *pidEntry) afterLoad(context.Context) {}
+func (e *pidEntry) afterLoad(context.Context) {}
 
 // +checklocksignore
-func (p *pidEntry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &p.procs)
-	stateSourceObject.Load(1, &p.first)
+func (e *pidEntry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &e.procs)
+	stateSourceObject.Load(1, &e.first)
 }
 
 func (f *fileArray) StateTypeName() string {

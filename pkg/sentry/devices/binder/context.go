@@ -58,6 +58,10 @@ type Context struct {
 	// secctx is the security context of every sender.
 	secctx string
 
+	// instance is where processes that open the device are listed. See
+	// ListIn.
+	instance any
+
 	mu sync.RWMutex `state:"nosave"`
 
 	// manager is the context manager's node, if there is one.
@@ -82,6 +86,12 @@ type Context struct {
 func (d *Driver) NewContext(name, secctx string) *Context {
 	return &Context{driver: d, name: name, secctx: secctx}
 }
+
+// ListIn makes the processes that open the device be among the LoggedProcesses of
+// instance only, and not of all.
+//
+// Preconditions: Nobody has opened the device yet.
+func (c *Context) ListIn(instance any) { c.instance = instance }
 
 // managerNode returns a reference to the context manager's node, or none.
 func (c *Context) managerNode() list.Arc[*Node] {

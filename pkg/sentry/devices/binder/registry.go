@@ -163,15 +163,21 @@ type LoggedProcess struct {
 	Seq uint64
 }
 
+// listedIn returns whether there's something to be listed in instance.
+func (e *pidEntry) listedIn(instance any) bool {
+	return e.first != nil && (e.first.ctx.instance == nil || e.first.ctx.instance == instance)
+}
+
 // LoggedProcesses returns the processes of applications that have opened a
-// device, the last one first. One that has opened several is no longer among them
-// once it has closed the first.
-func (d *Driver) LoggedProcesses() []LoggedProcess {
+// device, the last one first. One that has opened several counts as of the first,
+// and is no longer among them once it has closed that. Devices that are in an
+// instance (see Context.ListIn) count for that one only.
+func (d *Driver) LoggedProcesses(instance any) []LoggedProcess {
 	r := &d.registry
 	r.mu.Lock()
 	var all []LoggedProcess
 	for pid, e := range r.pids {
-		if e.first != nil {
+		if e.listedIn(instance) {
 			all = append(all, LoggedProcess{pid, r.procs[e.first]})
 		}
 	}
@@ -181,10 +187,10 @@ func (d *Driver) LoggedProcesses() []LoggedProcess {
 }
 
 // LoggedProcess returns the one of LoggedProcesses whose ID is pid, or false.
-func (d *Driver) LoggedProcess(pid int32) (LoggedProcess, bool) {
+func (d *Driver) LoggedProcess(instance any, pid int32) (LoggedProcess, bool) {
 	r := &d.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	first := r.pids[pid].first
-	return LoggedProcess{pid, r.procs[first]}, first != nil
+	e := r.pids[pid]
+	return LoggedProcess{pid, r.procs[e.first]}, e.listedIn(instance)
 }

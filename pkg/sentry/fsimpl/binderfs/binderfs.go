@@ -199,7 +199,7 @@ func (fs *filesystem) populate(ctx context.Context) error {
 	fs.mustAdd(ctx, fs.root, "features", dir)
 	for _, name := range features {
 		f := &file{}
-		f.init(ctx, fs, readOnly{yes{}})
+		f.init(ctx, fs, yes{})
 		fs.mustAdd(ctx, dir, name, f)
 	}
 	if fs.globalStats() {

@@ -149,7 +149,9 @@ func (fs *filesystem) addDevice(ctx context.Context, name string, report func(mi
 	if err != nil {
 		return err
 	}
-	d := &device{dev: binder.NewDevice(fs.driver.NewContext(name, fs.fstype.secctx))}
+	dc := fs.driver.NewContext(name, fs.fstype.secctx)
+	dc.ListIn(fs)
+	d := &device{dev: binder.NewDevice(dc)}
 	d.init(ctx, fs, minor, firstDeviceIno+uint64(minor))
 	if err = report(minor); err == nil {
 		if name == "" || name == "." || name == ".." || strings.Contains(name, "/") {

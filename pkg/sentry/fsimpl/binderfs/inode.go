@@ -115,7 +115,7 @@ func (f *file) init(ctx context.Context, fs *filesystem, data vfs.DynamicBytesSo
 
 // initNumbered is init with an inode number.
 func (f *file) initNumbered(ctx context.Context, fs *filesystem, ino uint64, data vfs.DynamicBytesSource) {
-	f.DynamicBytesFile.InitWithIDs(ctx, fs.dirOwner.uid, fs.dirOwner.gid, linux.UNNAMED_MAJOR, fs.devMinor, ino, data, 0444)
+	f.DynamicBytesFile.InitWithIDs(ctx, fs.dirOwner.uid, fs.dirOwner.gid, linux.UNNAMED_MAJOR, fs.devMinor, ino, readOnly{data}, 0444)
 }
 
 // SetStat implements kernfs.Inode.SetStat.
@@ -123,8 +123,7 @@ func (f *file) SetStat(ctx context.Context, vfsfs *vfs.Filesystem, creds *auth.C
 	return f.InodeAttrs.SetStat(ctx, vfsfs, creds, opts)
 }
 
-// readOnly is a source of data that refuses to be written as Linux's of features
-// do.
+// readOnly is a source of data that refuses to be written as Linux does.
 //
 // +stateify savable
 type readOnly struct {

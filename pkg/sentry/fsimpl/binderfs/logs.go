@@ -79,8 +79,8 @@ func (f *logFile) Generate(_ context.Context, buf *bytes.Buffer) error {
 }
 
 // procDir is binder_logs/proc. It has a file for each process that has opened a
-// device, by its ID in the root PID namespace, as in Linux. The files are made
-// for whoever looks them up.
+// device of the instance, or one in /dev, by its ID in the root PID namespace. The
+// files are made for whoever looks them up.
 //
 // +stateify savable
 type procDir struct {
@@ -101,7 +101,7 @@ func (d *procDir) Lookup(ctx context.Context, name string) (kernfs.Inode, error)
 	if err != nil || strconv.FormatInt(pid, 10) != name {
 		return nil, linuxerr.ENOENT
 	}
-	p, ok := d.fs.driver.LoggedProcess(int32(pid))
+	p, ok := d.fs.driver.LoggedProcess(d.fs, int32(pid))
 	if !ok {
 		return nil, linuxerr.ENOENT
 	}
@@ -113,7 +113,7 @@ func (d *procDir) Lookup(ctx context.Context, name string) (kernfs.Inode, error)
 // IterDirents implements kernfs.Inode.IterDirents. The newest comes first.
 func (d *procDir) IterDirents(ctx context.Context, mnt *vfs.Mount, cb vfs.IterDirentsCallback, offset, relOffset int64) (int64, error) {
 	d.TouchAtime(ctx, mnt)
-	for _, p := range d.fs.driver.LoggedProcesses() {
+	for _, p := range d.fs.driver.LoggedProcesses(d.fs) {
 		place := endOfDir - int64(p.Seq)
 		if place < relOffset {
 			continue
