@@ -117,6 +117,7 @@ func (w *world) requireEmpty() {
 	for _, c := range w.driver.ObjectCounts() {
 		require.Zero(w.t, c.Active, "objects of kind %s that are left", c.Name)
 	}
+	require.Equal(w.t, "binder state:\n", stateOf(w.driver))
 	require.Zero(w.t, w.ctx.numProcs())
 	require.Nil(w.t, w.ctx.managerNow())
 }

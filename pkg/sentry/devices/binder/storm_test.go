@@ -287,7 +287,22 @@ func TestStorm(t *testing.T) {
 			}
 		})
 	}
+	over := make(chan struct{})
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				logsOf(driver)
+			}
+		}
+	})
 	all.Wait()
+	close(over)
+	reader.Wait()
+	require.Equal(t, "binder state:\n", stateOf(driver))
 	require.Empty(t, driver.registry.procs) // +checklocksignore
 	for _, c := range driver.ObjectCounts() {
 		require.Zero(t, c.Active, c.Name)
