@@ -486,7 +486,7 @@ func (x *exchange) write(l *letter) {
 	l.extra = need
 	switch x.byte() {
 	case 0xff:
-		l.dataSize = choose[uint64](x, l.dataSize-1, l.dataSize-8, l.dataSize-20, math.MaxUint64, math.MaxUint64-7, 1<<63, testMapping)
+		l.dataSize = choose[uint64](x, l.dataSize-1, l.dataSize-8, l.dataSize-20, math.MaxUint64, math.MaxUint64-7, 1<<63, testMapping+8)
 	case 0xfe:
 		l.offsetsSize = choose[uint64](x, l.offsetsSize+1, l.offsetsSize+7, l.offsetsSize-4, math.MaxUint64, 1<<63)
 	case 0xfd:
@@ -494,7 +494,7 @@ func (x *exchange) write(l *letter) {
 	case 0xfc:
 		l.offsetsAddr = choose[uint64](x, badAddr, math.MaxUint64-7, appMemory-4)
 	case 0xfb, 0xfa, 0xf9, 0xf8:
-		l.extra = choose[uint64](x, need-8, need+8, need+64, need+4, 7, 0, testMapping, math.MaxUint64, math.MaxUint64-7, 1<<63)
+		l.extra = choose[uint64](x, need-8, need+8, need+64, need+4, 7, 0, testMapping+8, math.MaxUint64, math.MaxUint64-7, 1<<63)
 	}
 }
 
@@ -590,7 +590,8 @@ func (x *exchange) model(l *letter) error {
 		}
 		total = sum
 	}
-	if total > testMapping/2 {
+	// Those that are possible at all are so small that there's room.
+	if total > testMapping {
 		return linuxerr.ENOSPC
 	}
 	rawOffsets, ok := l.from.memory(l.offsetsAddr, l.offsetsSize)
