@@ -7,6 +7,12 @@ GO ?= go
 NEED := tools/build/need
 VERSION := $(shell GIT_OPTIONAL_LOCKS=0 git describe --always --dirty 2>/dev/null || echo unknown)
 
+# Linux's own drivers, on which the tests run too: those that make oracle built, or
+# what the environment names.
+ifeq ($(BINDER_ORACLE),)
+export BINDER_ORACLE := $(realpath build/oracle/run)
+endif
+
 .DEFAULT_GOAL := runsc
 
 .PHONY: help
@@ -52,6 +58,10 @@ test: tools ## Run every check and test, and count what ran where.
 .PHONY: matrix
 matrix: prerequisites ## Write the table of what works in the README anew.
 	@$(GO) run ./tools/test -table
+
+.PHONY: oracle
+oracle: ## Build Linux's own Binder drivers as programs, for the tests to run on, too.
+	@tools/oracle/build
 
 # Figures are comparable within a run only. The peers run in turn.
 .PHONY: bench

@@ -132,8 +132,9 @@ func (v *Vec[T]) ShrinkTo(min int) {
 // constant time each on average, since as many values must come or go as have
 // stayed before the buffer is reallocated again.
 //
-// A buffer of at most a page stays as it is, even when it's empty. For a few
-// values that come and go all the time, the memory isn't worth the copies.
+// A buffer of at most a page stays as it is, even when it's empty. Near zero a
+// quarter of the capacity is one or two values, so that the rule alone would
+// free and allocate a buffer each time that a few values come and go.
 func (v *Vec[T]) ShrinkAfterRemoval() {
 	if len(v.s) < cap(v.s)/4 && size[T](cap(v.s)) > pageSize {
 		v.ShrinkTo(2 * len(v.s))
