@@ -94,7 +94,7 @@ func mutate(name string, source []byte) ([]*mutant, error) {
 		if fn, ok := decl.(*ast.FuncDecl); ok {
 			where = fn.Name.Name
 		}
-		if gen, ok := decl.(*ast.GenDecl); ok && gen.Tok != token.CONST {
+		if gen, ok := decl.(*ast.GenDecl); ok && gen.Tok == token.TYPE {
 			continue
 		}
 		ast.Inspect(decl, func(n ast.Node) bool { return x.visit(where, n) })

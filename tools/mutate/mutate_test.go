@@ -106,6 +106,8 @@ func TestTester(t *testing.T) {
 	require.NoError(t, err)
 	valid := tester.testAll(all)
 	require.Less(t, len(valid), len(all), "some do not compile")
+	require.True(t, tester.catches("TestMax", valid))
+	require.False(t, tester.catches("TestNothing", valid))
 	killed := make(map[string]bool)
 	for _, m := range valid {
 		killed[m.id] = m.killed

@@ -56,17 +56,35 @@ func (t *tester) build(bin string, flags ...string) ([]byte, error) {
 	return exec.Command("go", args...).CombinedOutput()
 }
 
-// run runs the tests. A mutant may want all the memory there is; it gets 8 GiB of
-// addresses.
-func (t *tester) run(bin string) ([]byte, error) {
+// run runs the tests, or those that flags choose. A mutant may want all the memory
+// there is; it gets 8 GiB of addresses.
+func (t *tester) run(bin string, flags ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), t.timeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "sh", "-c", `ulimit -v 8388608; exec "$0" "$@"`, bin, "-test.short")
+	args := slices.Concat([]string{"-c", `ulimit -v 8388608; exec "$0" "$@"`, bin, "-test.short"}, flags)
+	cmd := exec.CommandContext(ctx, "sh", args...)
 	cmd.Dir = t.p.Dir
 	return cmd.CombinedOutput()
 }
 
 var failed = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
+
+// catches returns whether a test that was never seen to fail does so by itself
+// on one of the mutants that were killed: when a test hangs or crashes, those
+// after it don't get to run.
+func (t *tester) catches(name string, all []*mutant) bool {
+	killed := slices.DeleteFunc(slices.Clone(all), func(m *mutant) bool { return !m.killed })
+	slices.SortStableFunc(killed, func(a, b *mutant) int { return len(a.by) - len(b.by) })
+	dir := filepath.Join(t.tmp, "alone")
+	return slices.ContainsFunc(killed, func(m *mutant) bool {
+		bin, err := t.buildMutant(m, dir)
+		if err != nil || bin == "" {
+			return false
+		}
+		_, err = t.run(bin, "-test.run=^"+name+"$")
+		return err != nil
+	})
+}
 
 // test builds the mutant m in dir and runs the tests on it.
 func (t *tester) test(m *mutant, dir string) {
@@ -76,23 +94,11 @@ func (t *tester) test(m *mutant, dir string) {
 }
 
 func (t *tester) tryTest(m *mutant, dir string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	source := filepath.Join(dir, "source.go")
-	if err := os.WriteFile(source, m.source, 0o666); err != nil {
-		return err
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{m.file: source}})
+	bin, err := t.buildMutant(m, dir)
 	if err != nil {
 		return err
 	}
-	overlayFile := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(overlayFile, overlay, 0o666); err != nil {
-		return err
-	}
-	bin := filepath.Join(dir, "mutant.test")
-	if _, err := t.build(bin, "-overlay="+overlayFile); err != nil {
+	if bin == "" {
 		m.invalid = true
 		return nil
 	}
@@ -102,4 +108,29 @@ func (t *tester) tryTest(m *mutant, dir string) error {
 		m.by = append(m.by, string(match[1]))
 	}
 	return nil
+}
+
+// buildMutant builds the mutant m in dir and returns the name of the program, or
+// "" if it does not compile.
+func (t *tester) buildMutant(m *mutant, dir string) (string, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return "", err
+	}
+	source := filepath.Join(dir, "source.go")
+	if err := os.WriteFile(source, m.source, 0o666); err != nil {
+		return "", err
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{m.file: source}})
+	if err != nil {
+		return "", err
+	}
+	overlayFile := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(overlayFile, overlay, 0o666); err != nil {
+		return "", err
+	}
+	bin := filepath.Join(dir, "mutant.test")
+	if _, err := t.build(bin, "-overlay="+overlayFile); err != nil {
+		return "", nil
+	}
+	return bin, nil
 }

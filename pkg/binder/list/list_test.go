@@ -191,6 +191,7 @@ func TestRemoveFromOtherList(t *testing.T) {
 }
 
 func TestBadPush(t *testing.T) {
+	const badPush = "pushed list reference is on a list or is no more"
 	pushes := map[string]func(l *List[item, left], r Ref[item, left]){
 		"back":  (*List[item, left]).PushBack,
 		"front": (*List[item, left]).PushFront,
