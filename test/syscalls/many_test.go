@@ -20,7 +20,7 @@ import (
 func TestMillionHandles(t *testing.T) {
 	const (
 		million = 1_000_000
-		batch   = 100_000
+		batch   = 20_000
 		size    = 24 // of an object, in bytes
 	)
 	manager, client := newUnmappedProcess(t), newProcess(t)

@@ -125,7 +125,7 @@ func TestMatrix(t *testing.T) {
 		{},
 	}, cells)
 
-	// A row none of whose tests passed is an error.
+	// A row all of whose tests were skipped is an error.
 	none := readEvents(stream("skip TestA", "pass TestB", "pass"), io.Discard)[0]
-	require.EqualError(t, s.printMatrix(io.Discard, map[string]*packageResult{"linux-c": none}), "no test of a passed in linux-c")
+	require.EqualError(t, s.printMatrix(io.Discard, map[string]*packageResult{"linux-c": none}), "every test of a was skipped in linux-c")
 }
