@@ -4,9 +4,9 @@
 
 # Makes build/clients/root, a Debian system with the clients in it: rsb_hub
 # and rsb_service from crates.io, libgbinder's tools and Python module from
-# Debian. Takes a minute or two, and no time when the root is there and was
-# made by this same script. Needs root: a root file system has more than one
-# owner.
+# Debian, and what build.sh needs to compile programs for libgbinder. Takes a
+# minute or two, and no time when the root is there and was made by this same
+# script. Needs root: a root file system has more than one owner.
 
 set -euo pipefail
 
@@ -15,8 +15,8 @@ readonly RSBINDER_TOOLS=0.12.0
 readonly RUST=1.86
 # The first Debian release whose backports have libgbinder.
 readonly SUITE=trixie
-readonly BACKPORTS=(libgbinder-tools python3-gbinder)
-readonly PACKAGES=(python3-gi)
+readonly BACKPORTS=(libgbinder-tools python3-gbinder libgbinder-dev)
+readonly PACKAGES=(python3-gi gcc libc6-dev pkgconf)
 
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$here/../.." && pwd)/build/clients

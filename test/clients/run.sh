@@ -38,6 +38,7 @@ if [[ ${1:-} == --on-linux ]]; then
 fi
 
 "$here/prepare.sh"
+"$here/build.sh"
 
 if [[ ${1:-} == --oracle ]]; then
 	[[ -n ${BINDER_ORACLE:-} ]] || {
