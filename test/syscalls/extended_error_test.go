@@ -50,6 +50,17 @@ func TestExtendedErrorFirst(t *testing.T) {
 // badData makes a transaction's data unreadable.
 func badData(tr *binder.TransactionData) { tr.Buffer, tr.DataSize = badAddress, 8 }
 
+// bury kills server and waits until client, which has a handle of it, hears of
+// that: until then, Linux may find that the process is dead, and not yet that the
+// node is.
+func bury(server, client *process) {
+	client.write(bcRequestDeath(server.give(client, 0x10, 0), 1))
+	client.startRead()
+	server.kill()
+	client.finishExpect(brNoop, brDeadBinder(1))
+	client.write(bcDeadBinderDone(1))
+}
+
 // How a transaction failed is known by the return and an errno.
 func TestExtendedError(t *testing.T) {
 	sizes := func(data, offsets uint64) func(*binder.TransactionData) {
@@ -68,11 +79,8 @@ func TestExtendedError(t *testing.T) {
 		{"weak handle", func(server, client *process) {
 			client.write(bcRelease(server.give(client, 0x10, 0)))
 		}, bcTransaction{handle: 1}, brFailedReply, unix.EINVAL, 0},
-		{"no manager", func(server, _ *process) { server.kill() }, bcTransaction{}, brDeadReply, unix.EINVAL, 0},
-		{"dead node", func(server, client *process) {
-			server.give(client, 0x10, 0)
-			server.kill()
-		}, bcTransaction{handle: 1}, brDeadReply, unix.EINVAL, 0},
+		{"no manager", bury, bcTransaction{}, brDeadReply, unix.EINVAL, 0},
+		{"dead node", bury, bcTransaction{handle: 1}, brDeadReply, unix.EINVAL, 0},
 		{"no mapping", func(server, _ *process) { server.munmap() }, bcTransaction{}, brDeadReply, unix.ESRCH, 0},
 		{"waits already", func(_, client *process) { client.write(bcTransaction{}) },
 			bcTransaction{}, brFailedReply, unix.EPROTO, unix.EINVAL},
