@@ -1,0 +1,46 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package org.sentrybinder.test;
+
+import org.sentrybinder.test.IListener;
+
+/**
+ * What services in every language offer to clients in every other. The codes
+ * start with 2, for binder-call refuses 1; the gaps are echo_service.py's
+ * calls that AIDL cannot express.
+ */
+interface IEcho {
+    /** The text in upper case; only ASCII letters have one. */
+    String upper(String text) = 1;
+
+    int add(int a, int b) = 2;
+
+    oneway void note(String text) = 5;
+
+    /** What the listener's onEvent(text) returns, and an exclamation mark. */
+    String callBack(IListener listener, String text) = 6;
+
+    byte[] reverse(in byte[] data) = 9;
+
+    /** Writes the text; returns how many bytes that were. */
+    int writeFile(in ParcelFileDescriptor file, String text) = 10;
+
+    /** The end of a pipe from which the text can be read. */
+    ParcelFileDescriptor openFile(String text) = 11;
+
+    /** Who is calling: pid << 32 | uid. */
+    long caller() = 12;
+
+    /** Answers with a service-specific error. */
+    void fail(int code, String message) = 13;
+
+    /** How many notes have come. */
+    int notes() = 14;
+
+    /**
+     * Of the notes "TAG 1", "TAG 2" and so on, the last number that has come;
+     * -1 if one was out of order.
+     */
+    int heard(String tag) = 15;
+}

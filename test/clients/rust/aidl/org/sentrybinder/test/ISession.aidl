@@ -1,0 +1,18 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package org.sentrybinder.test;
+
+/** An object that is made for one client and lives until the client lets go of it. */
+interface ISession {
+    String name();
+
+    /** 1, 2, 3 and so on. */
+    int next();
+
+    /** A session in this one. */
+    ISession open(String name);
+
+    /** How many sessions this one is in. */
+    int depth();
+}

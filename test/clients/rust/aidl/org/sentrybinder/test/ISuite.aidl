@@ -1,0 +1,67 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package org.sentrybinder.test;
+
+import org.sentrybinder.test.IListener;
+import org.sentrybinder.test.ISession;
+import org.sentrybinder.test.Record;
+
+/** What an rsbinder service offers to rsbinder's clients, beyond IEcho. */
+interface ISuite {
+    Record echo(in Record record);
+
+    @nullable String orNull(@nullable String text);
+
+    byte[] repeat(in byte[] data, int times);
+
+    /** Answers with this exception. */
+    void raise(int exception, String message);
+
+    ISession open(String name);
+
+    /** How many sessions live. */
+    int sessions();
+
+    /** The depth of a session; negative if the session is in another process. */
+    int inspect(ISession session);
+
+    /** Calls the peer's bounce with a depth less by one, and so on down to 0; each adds a mark to the text. */
+    String bounce(ISuite peer, int depth, String text);
+
+    /** Keeps a listener for notifyListeners, until it dies. */
+    void addListener(IListener listener);
+
+    int listeners();
+
+    /** Calls each listener's onNote with 0, 1, ... count - 1. */
+    oneway void notifyListeners(int count);
+
+    /** Takes number 0, 1, 2, ... from a sender. */
+    oneway void storm(int sender, int number);
+
+    /** How many of a sender's numbers have come; -1 if one was out of order, or named a process. */
+    int taken(int sender);
+
+    /** Returns once this many calls of it are in progress. */
+    void rendezvous(int parties);
+
+    /** Ends when letGo is called; no other one-way call comes until then. */
+    oneway void hold();
+
+    void letGo();
+
+    oneway void swallow(in byte[] data);
+
+    /** How many bytes swallow has got. */
+    int swallowed();
+
+    /** The same files in the opposite order. */
+    ParcelFileDescriptor[] reverseFiles(in ParcelFileDescriptor[] files);
+
+    /** How many files this process has open. */
+    int files();
+
+    /** Ends this process instead of answering. */
+    void exit(int status);
+}

@@ -1,0 +1,22 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package org.sentrybinder.test;
+
+import org.sentrybinder.test.Kind;
+
+/** One of each type. */
+@RustDerive(Clone=true, PartialEq=true)
+parcelable Record {
+    boolean flag;
+    byte small;
+    int number;
+    long wide;
+    float real;
+    double precise;
+    String text;
+    Kind kind = Kind.PLAIN;
+    int[] numbers;
+    String[] texts;
+    @nullable Record[] nested;
+}

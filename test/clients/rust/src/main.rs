@@ -1,0 +1,77 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//! Services and clients on rsbinder's public interface.
+//!
+//!     rsb_test checks                     rsbinder with itself
+//!     rsb_test service NAME               offers IEcho
+//!     rsb_test client NAME LANGUAGE       calls an IEcho, whatever it is written in
+//!     rsb_test soak-server NAME           offers IEcho, and says nothing
+//!     rsb_test soak-client SECONDS NAME[:LANGUAGE]...
+//!
+//! What checks prints one line for each, then a table of the calls that they
+//! made, and last one line for programs:
+//!
+//!     {"passed": N, "failed": N, "calls": [[CLIENT, SERVER, KIND, CALLS, FAILURES], ...]}
+//!
+//! soak-client prints that line every second, and failures above it. The exit
+//! status is 1 if anything failed. BINDER_DEVICE names another device than
+//! rsbinder's default.
+
+mod checks;
+mod client;
+mod echo;
+mod report;
+mod soak;
+mod suite;
+
+use std::process::ExitCode;
+
+rsbinder::include_aidl!("interfaces");
+use org::sentrybinder::test;
+
+/// Where services are offered and found.
+fn kernel() -> rsbinder::Uri {
+    let device = std::env::var_os("BINDER_DEVICE");
+    rsbinder::Uri::new(match device {
+        Some(path) => {
+            rsbinder::Endpoint::Kernel(rsbinder::entry::KernelEndpoint::default().with_driver(path))
+        }
+        None => rsbinder::Endpoint::kernel(),
+    })
+}
+
+/// Waits until there is such a service.
+fn find<T: rsbinder::FromIBinder + ?Sized>(name: &str) -> rsbinder::Result<rsbinder::Strong<T>> {
+    rsbinder::connect(kernel().with_service(name))
+}
+
+fn main() -> ExitCode {
+    // rsbinder logs what fails, also where that is what is asked for.
+    if std::env::var_os("RUST_LOG").is_some() {
+        env_logger::init();
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["checks"] => checks::run(),
+        ["client", name, language] => client::run(name, language),
+        ["service", name] => echo::run(name, true),
+        ["soak-server", name] => echo::run(name, false),
+        ["soak-client", seconds, ref names @ ..] => match seconds.parse() {
+            Ok(seconds) if !names.is_empty() => soak::run(seconds, names),
+            _ => usage(),
+        },
+        // What checks starts.
+        ["suite", name] => suite::run(name),
+        ["lazy", name] => suite::run_lazy(name),
+        ["identity", name] => checks::identity(name),
+        ["listener", name] => checks::listener(name),
+        _ => usage(),
+    }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: rsb_test checks | service NAME | client NAME LANGUAGE | soak-server NAME | soak-client SECONDS NAME[:LANGUAGE]...");
+    ExitCode::from(2)
+}
