@@ -111,8 +111,7 @@ else
 	if [[ -e /etc/ssl/certs/ca-certificates.crt ]]; then
 		cp /etc/ssl/certs/ca-certificates.crt "$new/etc/ssl/certs/"
 	fi
-	in_root "${install[@]}" --root /usr/local
-	rm -rf "$new/root/.cargo"
+	in_root "${install[@]}" --root /usr/local --target-dir /usr/src/target
 fi
 
 in_root apt-get clean

@@ -21,7 +21,6 @@ use crate::test::IListener::{BnListener, IListener};
 pub fn run(name: &str, language: &str) -> ExitCode {
     let mut report = Report::default();
     calls(&mut report, name, language);
-    report.table();
     report.finish("")
 }
 

@@ -9,8 +9,8 @@
 //!     rsb_test soak-server NAME           offers IEcho, and says nothing
 //!     rsb_test soak-client SECONDS NAME[:LANGUAGE]...
 //!
-//! What checks prints one line for each, then a table of the calls that they
-//! made, and last one line for programs:
+//! What checks prints one line for each check, and last the calls that they
+//! made, as one line for programs:
 //!
 //!     {"passed": N, "failed": N, "calls": [[CLIENT, SERVER, KIND, CALLS, FAILURES], ...]}
 //!

@@ -159,17 +159,6 @@ impl Report {
         total.1 += failures;
     }
 
-    /// Prints the table of calls.
-    pub fn table(&self) {
-        println!(
-            "{:8} {:8} {:10} {:>8} {:>8}",
-            "client", "server", "kind", "calls", "failures"
-        );
-        for ((server, kind), (calls, failures)) in &self.calls {
-            println!("{RUST:8} {server:8} {kind:10} {calls:8} {failures:8}");
-        }
-    }
-
     /// Prints the line for programs, with other members of its object, and
     /// returns the exit status.
     pub fn finish(&self, more: &str) -> ExitCode {
