@@ -86,6 +86,10 @@ demo: runsc ## Show what Binder does, in a sandbox.
 clients: runsc ## Run Binder clients written by others in a sandbox.
 	@test/clients/run.sh
 
+.PHONY: example
+example: runsc ## Run a service manager as a container's init, and a service on demand.
+	@examples/bundle/run.sh
+
 .PHONY: clean
 clean: ## Remove everything that was built.
 	rm -rf --one-file-system bin build
