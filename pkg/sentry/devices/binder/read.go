@@ -58,7 +58,8 @@ func (w *returnWriter) params() []byte { return w.scratch[returnSize:] }
 //
 // Errors: those of wait, and EFAULT if the buffer can't be written.
 func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlocking bool) error {
-	w := returnWriter{
+	w := &th.scratch.returns
+	*w = returnWriter{
 		task: task,
 		uio:  uio,
 		addr: hostarch.Addr(wr.ReadBuffer),
@@ -85,7 +86,7 @@ func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlock
 			return err
 		}
 		var err error
-		if more, err = th.readAll(&w, procWork); err != nil {
+		if more, err = th.readAll(w, procWork); err != nil {
 			return err
 		}
 	}
@@ -182,20 +183,21 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 		}
 		return false, nil
 	}
-	addr := uint64(p.alloc.address(t.buffer))
+	b := t.buffer
+	addr := uint64(p.alloc.address(b))
 	out := binder.TransactionDataSecctx{
 		TransactionData: binder.TransactionData{
 			Code:        t.code,
 			Flags:       t.flags,
 			SenderEUID:  uint32(w.task.UIDOf(t.senderEUID)),
-			DataSize:    t.buffer.dataSize,
-			OffsetsSize: t.buffer.offsetsSize,
+			DataSize:    b.dataSize,
+			OffsetsSize: b.offsetsSize,
 			Buffer:      addr,
-			Offsets:     addr + t.buffer.offsetsStart(),
+			Offsets:     addr + b.offsetsStart(),
 		},
 	}
 	br := uint32(binder.BR_REPLY)
-	if n := t.buffer.targetNode.Get(); n != nil {
+	if n := b.targetNode.Get(); n != nil {
 		br = binder.BR_TRANSACTION
 		out.TransactionData.Target, out.TransactionData.Cookie = n.ptr, n.cookie
 	}
@@ -212,7 +214,7 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 		held.Release(w.task)
 		return false, err
 	}
-	p.alloc.handOver(t.buffer)
+	p.alloc.handOver(t.takeBuffer())
 	if t.reply || t.oneWay() {
 		held.Release(w.task)
 	} else {

@@ -94,6 +94,9 @@ type Thread struct {
 	// interrupted and that the thread's next ioctl is to be, or zero. Only the
 	// thread's own calls use it.
 	freezeLeft time.Duration
+
+	// scratch is in use while the thread is in an ioctl.
+	scratch scratch `state:"nosave"`
 }
 
 func newThread(p *Process, id int32) *Thread {
