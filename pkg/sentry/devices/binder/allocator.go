@@ -52,6 +52,9 @@ type buffer struct {
 	placement
 	size uint64 // bytes occupied
 
+	// addr is where the application finds it.
+	addr hostarch.Addr
+
 	// async is true if the buffer counts against the space for one-way
 	// transactions.
 	async bool
@@ -262,6 +265,7 @@ func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uin
 	*b = buffer{
 		placement: placement{debugID, start, dataSize, offsetsSize, extraSize},
 		size:      size,
+		addr:      a.start + hostarch.Addr(start),
 		async:     async,
 		sender:    asyncSender,
 	}
@@ -389,13 +393,6 @@ func (a *allocator) dropMemoryIfUnused() {
 		a.mf.DecRef(a.fr)
 		a.fr = memmap.FileRange{}
 	}
-}
-
-// address returns where the application finds b.
-func (a *allocator) address(b *buffer) hostarch.Addr {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.start + hostarch.Addr(b.start)
 }
 
 // blocks returns n bytes of b from offset on, as the sentry sees them. The

@@ -52,6 +52,7 @@ func (b *buffer) StateFields() []string {
 	return []string{
 		"placement",
 		"size",
+		"addr",
 		"async",
 		"sender",
 		"spamSuspect",
@@ -69,13 +70,14 @@ func (b *buffer) StateSave(stateSinkObject state.Sink) {
 	b.beforeSave()
 	stateSinkObject.Save(0, &b.placement)
 	stateSinkObject.Save(1, &b.size)
-	stateSinkObject.Save(2, &b.async)
-	stateSinkObject.Save(3, &b.sender)
-	stateSinkObject.Save(4, &b.spamSuspect)
-	stateSinkObject.Save(5, &b.clearOnFree)
-	stateSinkObject.Save(6, &b.targetNode)
-	stateSinkObject.Save(7, &b.fileArrays)
-	stateSinkObject.Save(8, &b.allowUserFree)
+	stateSinkObject.Save(2, &b.addr)
+	stateSinkObject.Save(3, &b.async)
+	stateSinkObject.Save(4, &b.sender)
+	stateSinkObject.Save(5, &b.spamSuspect)
+	stateSinkObject.Save(6, &b.clearOnFree)
+	stateSinkObject.Save(7, &b.targetNode)
+	stateSinkObject.Save(8, &b.fileArrays)
+	stateSinkObject.Save(9, &b.allowUserFree)
 }
 
 func (b *buffer) afterLoad(context.Context) {}
@@ -84,13 +86,14 @@ func (b *buffer) afterLoad(context.Context) {}
 func (b *buffer) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &b.placement)
 	stateSourceObject.Load(1, &b.size)
-	stateSourceObject.Load(2, &b.async)
-	stateSourceObject.Load(3, &b.sender)
-	stateSourceObject.Load(4, &b.spamSuspect)
-	stateSourceObject.Load(5, &b.clearOnFree)
-	stateSourceObject.Load(6, &b.targetNode)
-	stateSourceObject.Load(7, &b.fileArrays)
-	stateSourceObject.Load(8, &b.allowUserFree)
+	stateSourceObject.Load(2, &b.addr)
+	stateSourceObject.Load(3, &b.async)
+	stateSourceObject.Load(4, &b.sender)
+	stateSourceObject.Load(5, &b.spamSuspect)
+	stateSourceObject.Load(6, &b.clearOnFree)
+	stateSourceObject.Load(7, &b.targetNode)
+	stateSourceObject.Load(8, &b.fileArrays)
+	stateSourceObject.Load(9, &b.allowUserFree)
 }
 
 func (a *allocator) StateTypeName() string {
@@ -255,11 +258,13 @@ func (c *Context) beforeSave() {}
 // +checklocksignore
 func (c *Context) StateSave(stateSinkObject state.Sink) {
 	c.beforeSave()
+	managerValue := c.saveManager()
+	_ = (*Node)(managerValue)
+	stateSinkObject.SaveValue(4, managerValue)
 	stateSinkObject.Save(0, &c.driver)
 	stateSinkObject.Save(1, &c.name)
 	stateSinkObject.Save(2, &c.secctx)
 	stateSinkObject.Save(3, &c.instance)
-	stateSinkObject.Save(4, &c.manager)
 	stateSinkObject.Save(5, &c.managerUID)
 	stateSinkObject.Save(6, &c.managerUIDSet)
 	stateSinkObject.Save(7, &c.procs)
@@ -273,10 +278,10 @@ func (c *Context) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(1, &c.name)
 	stateSourceObject.Load(2, &c.secctx)
 	stateSourceObject.Load(3, &c.instance)
-	stateSourceObject.Load(4, &c.manager)
 	stateSourceObject.Load(5, &c.managerUID)
 	stateSourceObject.Load(6, &c.managerUIDSet)
 	stateSourceObject.Load(7, &c.procs)
+	stateSourceObject.LoadValue(4, new(*Node), func(y any) { c.loadManager(ctx, y.(*Node)) })
 }
 
 func (d *death) StateTypeName() string {

@@ -172,10 +172,11 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
-// TestNoCommonLock makes calls while somebody else has the lock of the context.
+// TestNoCommonLock makes calls, to the context manager too, while somebody else has
+// the lock of the context.
 func TestNoCommonLock(t *testing.T) {
 	w := newWorld(t)
-	server, client, other := w.newApp(), w.newApp(), w.newApp()
+	server, client, other := w.newManager(), w.newApp(), w.newApp()
 	handle := w.give(server, client, 0x10)
 	known := w.give(other, client, 0x20)
 	w.give(client, server, 0x30)
@@ -189,7 +190,8 @@ func TestNoCommonLock(t *testing.T) {
 	defer stuck.Stop()
 	w.ctx.mu.Lock()
 	defer w.ctx.mu.Unlock()
-	client.write(client.call(again, binder.TF_ONE_WAY, objects), client.call(again, 0, objects))
+	client.write(client.call(again, binder.TF_ONE_WAY, objects), client.call(0, binder.TF_ONE_WAY, objects), client.call(again, 0, objects))
+	server.takeCall()
 	server.takeCall()
 	server.takeCall()
 	server.write(server.reply(parcel("reply")))

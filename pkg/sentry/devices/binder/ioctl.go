@@ -163,7 +163,9 @@ func (th *Thread) writeRead(task Task, uio usermem.IO, arg hostarch.Addr, nonBlo
 	}
 	if err == nil && wr.ReadSize > 0 {
 		err = th.read(task, uio, wr, nonBlocking)
-		th.proc.wakeupIfWork()
+		if th.endRead(err) {
+			err = th.scratch.returns.putSpawnLooper()
+		}
 	}
 	// How far it has come is told even if it failed, so that the application,
 	// or the restart of an interrupted call, goes on from there.
@@ -171,13 +173,4 @@ func (th *Thread) writeRead(task Task, uio usermem.IO, arg hostarch.Addr, nonBlo
 		return linuxerr.EFAULT
 	}
 	return err
-}
-
-// wakeupIfWork passes on work that the caller was woken for and has not taken.
-func (p *Process) wakeupIfWork() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.todo.empty() {
-		p.wakeupLocked()
-	}
 }

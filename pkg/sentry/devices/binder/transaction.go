@@ -339,7 +339,7 @@ func (th *Thread) call(task Task, uio usermem.IO, m *message) {
 
 func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	p := th.proc
-	target, f := p.target(task, uint32(m.Target))
+	target, f := p.target(uint32(m.Target))
 	if f != nil {
 		return f
 	}
@@ -404,7 +404,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 
 // target returns the node that p knows by handle, with a strong local reference
 // for the buffer of a call to it.
-func (p *Process) target(ctx context.Context, handle uint32) (list.Arc[*Node], *failure) {
+func (p *Process) target(handle uint32) (list.Arc[*Node], *failure) {
 	if handle != 0 {
 		p.refsMu.Lock()
 		defer p.refsMu.Unlock()
@@ -414,21 +414,21 @@ func (p *Process) target(ctx context.Context, handle uint32) (list.Arc[*Node], *
 		}
 		return r.node().target()
 	}
-	manager := p.ctx.managerNode()
-	if !manager.Ok() {
+	manager := p.ctx.manager.Load()
+	if manager == nil {
 		return list.Arc[*Node]{}, dead(linuxerr.EINVAL)
 	}
-	defer manager.Release(ctx)
-	if manager.Get().owner.pid == p.pid {
+	if manager.owner.pid == p.pid {
 		return list.Arc[*Node]{}, failed(linuxerr.EINVAL)
 	}
-	return manager.Get().target()
+	return manager.target()
 }
 
 // target makes n the target of a call: it adds a strong local reference, unless
 // n's owner is dead.
 //
-// Preconditions: There's a reference that keeps n in its owner's table.
+// Preconditions: There's a reference that keeps n in its owner's table, as long as
+// that lives.
 func (n *Node) target() (list.Arc[*Node], *failure) {
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
