@@ -63,12 +63,25 @@ matrix: prerequisites ## Write the table of what works in the README anew.
 oracle: ## Build Linux's own Binder drivers as programs, for the tests to run on, too.
 	@tools/oracle/build
 
-# Figures are comparable within a run only. "BENCH=name" runs one, or those named.
+SEEDS ?= 1-4000
+
+.PHONY: differential
+differential: prerequisites ## Look for a program that can tell the driver from Linux's.
+	@tools/build/gvisor
+	@CGO_ENABLED=0 $(GO) build -trimpath -o build/differential ./test/differential
+	@CGO_ENABLED=0 $(GO) build -modfile=build/go.mod -buildvcs=false -trimpath -tags differential \
+		-o build/sandbox test/differential/sandbox/main.go
+	@build/differential -seeds $(SEEDS) $(DIFFERENTIAL)
+
+# Figures are comparable within a run only. The peers run in turn.
 .PHONY: bench
-bench: runsc ## Run all benchmarks, each beside its peers; tables and plots in build/bench.
-	@tools/build/bench
-	@build/bench/suite $(SUITE) $(BENCH)
-	@build/bench/plot build/bench/results.json build/bench
+bench: runsc ## Run all benchmarks, each beside its peers.
+	@$(GO) test -run '^$$' -bench . -benchmem ./pkg/binder/...
+	@CGO_ENABLED=0 $(GO) build -o build/roundtrip ./test/benchmarks/roundtrip
+	@for bytes in 0 128 4096 65536; do echo; \
+		bin/runsc --network=none --ignore-cgroups do build/roundtrip -bytes $$bytes | cat; done
+	@CGO_ENABLED=0 $(GO) build -o build/logs ./test/benchmarks/logs
+	@echo; bin/runsc --network=none --ignore-cgroups do build/logs | cat
 
 # Takes half an hour. "MUTATE=-max=40" takes a sample.
 .PHONY: mutate

@@ -82,8 +82,7 @@ type Thread struct {
 	stack list.Arc[*Transaction]
 
 	// returnError is how the thread's last command failed, replyError how a
-	// transaction did that it waits for the reply of. Only the thread's own
-	// calls change the former.
+	// transaction did that it waits for the reply of.
 	returnError list.Arc[*threadError]
 	replyError  list.Arc[*threadError]
 
@@ -95,9 +94,6 @@ type Thread struct {
 	// interrupted and that the thread's next ioctl is to be, or zero. Only the
 	// thread's own calls use it.
 	freezeLeft time.Duration
-
-	// scratch is in use while the thread is in an ioctl.
-	scratch scratch `state:"nosave"`
 }
 
 func newThread(p *Process, id int32) *Thread {
@@ -124,7 +120,9 @@ type threadError struct {
 	workItem
 
 	// br is the return, or BR_OK if there's nothing to tell. It is protected by
-	// the thread's proc.mu.
+	// the thread's proc.mu. If the thread's buffer can't be written it stays, as
+	// in Linux, though it will not be told again: the thread can read, but not
+	// write.
 	br uint32
 }
 
@@ -141,18 +139,9 @@ func (*threadError) cancel(context.Context) {}
 
 // take implements work.take.
 func (e *threadError) take(context.Context, *Thread) delivery {
-	var d delivery
+	d := delivery{failure: e}
 	d.add(e.br)
-	e.br = binder.BR_OK
 	return d
-}
-
-// signal makes th look for work, if it waits.
-func (th *Thread) signal() {
-	select {
-	case th.wake <- struct{}{}:
-	default:
-	}
 }
 
 // makeReturnLocked makes th return from the read that it is in, or is to make.
@@ -188,9 +177,11 @@ func (th *Thread) failLocked(br uint32) {
 }
 
 // failed returns whether a failure has to be read before th takes commands.
-//
-// Preconditions: It's called by a call of th's own, so that proc.mu isn't needed.
-func (th *Thread) failed() bool { return th.returnError.Get().br != binder.BR_OK }
+func (th *Thread) failed() bool {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	return th.returnError.Get().br != binder.BR_OK
+}
 
 // takesProcWorkLocked returns whether th, if it reads now, takes work that's for
 // any thread: it has no business of its own.
@@ -207,14 +198,14 @@ func (th *Thread) hasWorkLocked(procWork bool) bool {
 	return th.processTodo || th.needReturn || procWork && !th.proc.todo.empty()
 }
 
-// waitLocked waits until th has work. It unlocks th.proc.mu while it sleeps.
+// wait waits until th has work.
 //
 // Errors: EAGAIN if it has none and may not wait. EINTR if a signal came.
 // ERESTARTSYS if the wait was interrupted otherwise.
-//
-// +checklocks:th.proc.mu
-func (th *Thread) waitLocked(task Task, procWork, nonBlocking bool) error {
+func (th *Thread) wait(task Task, procWork, nonBlocking bool) error {
 	p := th.proc
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	th.looper |= looperWaiting
 	defer th.stopWaitingLocked()
 	for !th.hasWorkLocked(procWork) {
@@ -243,7 +234,7 @@ func (th *Thread) waitLocked(task Task, procWork, nonBlocking bool) error {
 	return nil
 }
 
-// stopWaitingLocked ends waitLocked.
+// stopWaitingLocked ends wait.
 //
 // +checklocks:th.proc.mu
 func (th *Thread) stopWaitingLocked() {

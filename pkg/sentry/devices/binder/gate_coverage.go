@@ -1,0 +1,40 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build differential
+
+package binder
+
+import (
+	"bytes"
+	"runtime/coverage"
+
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/usermem"
+)
+
+// coverageRequest copies what Go's coverage counters say of the driver to an
+// application: the meta data first, then the counters, each after its size in 8
+// bytes. The result is the number of bytes. Without counters, the error is
+// ENOTTY.
+const coverageRequest = 0x6702
+
+func gateCoverage(caller *kernel.Task, uio usermem.IO, at hostarch.Addr) (uintptr, error) {
+	var all []byte
+	var b bytes.Buffer
+	if err := coverage.WriteMeta(&b); err != nil {
+		return 0, linuxerr.ENOTTY
+	}
+	all = hostarch.ByteOrder.AppendUint64(all, uint64(b.Len()))
+	all = append(all, b.Bytes()...)
+	b.Reset()
+	if err := coverage.WriteCounters(&b); err != nil {
+		return 0, linuxerr.ENOTTY
+	}
+	all = hostarch.ByteOrder.AppendUint64(all, uint64(b.Len()))
+	all = append(all, b.Bytes()...)
+	n, err := uio.CopyOut(caller, at, all, usermem.IOOpts{})
+	return uintptr(n), err
+}

@@ -1,0 +1,360 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package actor
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Call is a system call.
+type Call struct {
+	NR   uintptr
+	Args [6]uintptr
+
+	// Ret is the raw result: a value or a negative errno.
+	Ret int64
+}
+
+// NewCall returns the system call nr.
+func NewCall(nr uintptr, args ...uintptr) Call {
+	c := Call{NR: nr}
+	copy(c.Args[:], args)
+	return c
+}
+
+// Errno returns the error that the call returned, or 0.
+func (c *Call) Errno() unix.Errno {
+	if c.Ret < 0 && c.Ret >= -4095 {
+		return unix.Errno(-c.Ret)
+	}
+	return 0
+}
+
+// maxCalls is the number of calls that can be posted at once.
+const maxCalls = 8
+
+// slot is the part of the arena by which the controller and an actor talk. The
+// assembly knows its layout.
+type slot struct {
+	// posted is the futex that the actor waits on.
+	posted uint32
+	state  uint32
+	n      uint64
+	// childSlot is the slot of the child if the call is a clone, else 0. Then
+	// there's only that call.
+	childSlot uintptr
+	_         [40]byte
+	calls     [maxCalls]Call
+}
+
+// Values of slot.state.
+const (
+	posted = 0
+	inCall = 1
+	done   = 2
+)
+
+// A Process is a process of actors.
+type Process struct {
+	PID     int
+	Threads []*Thread
+
+	machine *Machine
+	gone    bool
+}
+
+// A Thread is an actor.
+type Thread struct {
+	Process *Process
+	TID     int
+
+	place uintptr
+	slot  *slot
+
+	// busy is true if it was given calls that it has not finished, as far as
+	// the controller has been told, and doomed if they won't be.
+	busy   bool
+	doomed bool
+}
+
+// Scratch returns the address of ScratchSize bytes of the arena for the
+// arguments of the thread's system calls.
+func (th *Thread) Scratch() uintptr { return th.place + slotSize + stackSize }
+
+// Busy returns whether the thread is still in calls that were posted.
+func (th *Thread) Busy() bool { return th.busy }
+
+// Calls returns the n calls that were posted last.
+func (th *Thread) Calls(n int) []Call { return th.slot.calls[:n] }
+
+func (th *Thread) finished() bool { return atomic.LoadUint32(&th.slot.state) == done }
+
+// Machine has all actors. It is used by a single goroutine, which is locked to
+// its thread.
+type Machine struct {
+	quiescence
+
+	zygote *Process
+	free   []uintptr
+	live   []*Process
+}
+
+// quiescence is how the controller waits until nothing moves.
+type quiescence interface {
+	// prepare prepares a process that all others are forked from.
+	prepare(zygote *Thread) error
+	// settle returns when the calls that were posted to th last are done, or
+	// it sleeps in one, and all others are done or asleep, too. It returns an
+	// error if that takes too long.
+	settle(m *Machine, th *Thread) error
+	// interrupt sends sig to th, which sleeps, and settles.
+	interrupt(m *Machine, th *Thread, sig unix.Signal) error
+}
+
+// New returns a machine without actors. It locks the calling goroutine to its
+// thread.
+func New() (*Machine, error) {
+	runtime.LockOSThread()
+	if unsafe.Sizeof(Call{}) != 64 || unsafe.Offsetof(slot{}.calls) != 64 {
+		panic("the assembly has another layout of slot")
+	}
+	if err := mapArena(); err != nil {
+		return nil, err
+	}
+	m := &Machine{}
+	for i := range MaxThreads {
+		m.free = append(m.free, arenaStart+uintptr(i)*threadSize)
+	}
+	var err error
+	if m.quiescence, err = newQuiescence(); err != nil {
+		return nil, err
+	}
+	z := &Process{machine: m}
+	th := m.newThread(z)
+	pid := fork(uintptr(unix.SIGCHLD), th.place+slotSize+stackSize, th.place)
+	if int(pid) < 0 {
+		return nil, fmt.Errorf("fork: %w", unix.Errno(-int(pid)))
+	}
+	z.PID, th.TID = int(pid), int(pid)
+	m.zygote = z
+	if err := z.setUp(); err != nil {
+		return nil, err
+	}
+	return m, m.prepare(th)
+}
+
+// setUp makes a copy of the controller an actor: without Go's signal handlers
+// and without the memory that it does not need.
+func (p *Process) setUp() error {
+	th := p.Threads[0]
+	action := (*sigaction)(pointer(th.Scratch()))
+	for sig := uintptr(1); sig <= 64; sig++ {
+		*action = sigaction{}
+		if unix.Signal(sig) == unix.SIGUSR1 {
+			const saRestorer = 0x4000000
+			*action = sigaction{handler: handlerAddress(), flags: saRestorer, restorer: restorerAddress()}
+		}
+		th.Quick(NewCall(unix.SYS_RT_SIGACTION, sig, th.Scratch(), 0, 8))
+	}
+	const sigSetMask = 2
+	clear(Bytes(th.Scratch(), 8))
+	th.Quick(NewCall(unix.SYS_RT_SIGPROCMASK, sigSetMask, th.Scratch(), 0, 8))
+	const altStackDisabled = 2
+	copy(Bytes(th.Scratch(), 24), make([]byte, 24))
+	Bytes(th.Scratch(), 24)[8] = altStackDisabled
+	th.Quick(NewCall(unix.SYS_SIGALTSTACK, th.Scratch(), 0))
+
+	maps, err := os.Open(fmt.Sprintf("/proc/%d/maps", p.PID))
+	if err != nil {
+		return err
+	}
+	defer maps.Close()
+	type span struct{ start, end uintptr }
+	const maxFD = 1<<32 - 1
+	th.Quick(NewCall(unix.SYS_CLOSE_RANGE, 3, maxFD, 0))
+	var shed []span
+	lines := bufio.NewScanner(maps)
+	for lines.Scan() {
+		var s span
+		if _, err := fmt.Sscanf(lines.Text(), "%x-%x", &s.start, &s.end); err != nil {
+			return fmt.Errorf("/proc/%d/maps: %q: %w", p.PID, lines.Text(), err)
+		}
+		code := codeAddress()
+		if s.start <= code && code < s.end || s.start == arenaStart || strings.Contains(lines.Text(), "[v") {
+			continue
+		}
+		shed = append(shed, s)
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	for _, s := range shed {
+		th.Quick(NewCall(unix.SYS_MUNMAP, s.start, s.end-s.start))
+	}
+	return nil
+}
+
+// sigaction is the kernel's struct sigaction.
+type sigaction struct {
+	handler  uintptr
+	flags    uint64
+	restorer uintptr
+	mask     uint64
+}
+
+// newThread returns a thread of p that is yet to be started.
+func (m *Machine) newThread(p *Process) *Thread {
+	if len(m.free) == 0 {
+		panic("too many threads")
+	}
+	place := m.free[len(m.free)-1]
+	m.free = m.free[:len(m.free)-1]
+	th := &Thread{Process: p, place: place, slot: (*slot)(pointer(place))}
+	*th.slot = slot{}
+	p.Threads = append(p.Threads, th)
+	return th
+}
+
+// Post makes the thread start on calls.
+func (th *Thread) Post(calls ...Call) {
+	if th.busy {
+		panic("a thread that is busy was given more to do")
+	}
+	s := th.slot
+	s.n = uint64(copy(s.calls[:], calls))
+	atomic.StoreUint32(&s.state, posted)
+	atomic.StoreUint32(&s.posted, 1)
+	th.busy = true
+	th.wake()
+}
+
+func (th *Thread) wake() {
+	const futexWake = 1
+	unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&th.slot.posted)), futexWake, 1, 0, 0, 0)
+}
+
+// Quick makes system calls that don't block and have nothing to do with the
+// driver, and returns the last one's result.
+func (th *Thread) Quick(calls ...Call) *Call {
+	th.Post(calls...)
+	for !th.finished() {
+		unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+	}
+	th.busy = false
+	return &th.slot.calls[len(calls)-1]
+}
+
+// Do posts calls and waits until nothing moves any more. Afterwards, the thread
+// may be Busy, and threads that were may not be.
+func (th *Thread) Do(calls ...Call) error {
+	th.Post(calls...)
+	return th.Process.machine.Settle(th)
+}
+
+// Settle waits until nothing moves any more, after something that made th run, if
+// it's not nil.
+func (m *Machine) Settle(th *Thread) error { return m.settled(m.settle(m, th)) }
+
+// settled notes who has finished.
+func (m *Machine) settled(err error) error {
+	if err != nil {
+		return err
+	}
+	for _, p := range m.live {
+		for _, th := range p.Threads {
+			if th.busy && th.finished() {
+				th.busy = false
+			}
+		}
+	}
+	return nil
+}
+
+// NewProcess starts a process with n threads.
+func (m *Machine) NewProcess(n int) *Process {
+	p := m.zygote.Fork()
+	for range n - 1 {
+		p.newThread()
+	}
+	return p
+}
+
+// Fork starts a child of p, by its main thread, which must not be busy. It has
+// one thread. Its parent, for wait(2), is the controller.
+func (p *Process) Fork() *Process {
+	child := &Process{machine: p.machine}
+	th := p.machine.newThread(child)
+	child.PID = p.clone(th, unix.CLONE_PARENT|uintptr(unix.SIGCHLD))
+	p.machine.live = append(p.machine.live, child)
+	return child
+}
+
+func (p *Process) newThread() *Thread {
+	th := p.machine.newThread(p)
+	p.clone(th, unix.CLONE_VM|unix.CLONE_FS|unix.CLONE_FILES|unix.CLONE_SIGHAND|unix.CLONE_THREAD|unix.CLONE_SYSVSEM)
+	return th
+}
+
+func (p *Process) clone(child *Thread, flags uintptr) int {
+	th := p.Threads[0]
+	th.slot.childSlot = child.place
+	c := th.Quick(NewCall(unix.SYS_CLONE, flags, child.place+slotSize+stackSize))
+	th.slot.childSlot = 0
+	if c.Errno() != 0 {
+		panic(fmt.Sprintf("clone: %v", c.Errno()))
+	}
+	child.TID = int(c.Ret)
+	return child.TID
+}
+
+// Interrupt sends sig to a thread that sleeps, and waits until nothing moves any
+// more.
+func (th *Thread) Interrupt(sig unix.Signal) error {
+	m := th.Process.machine
+	return m.settled(m.interrupt(m, th, sig))
+}
+
+// Kill ends the process with SIGKILL.
+func (p *Process) Kill() error {
+	if p.gone {
+		return nil
+	}
+	unix.Kill(p.PID, unix.SIGKILL)
+	return p.Reap()
+}
+
+// Reap returns when the process, whose end is under way, has gone.
+func (p *Process) Reap() error {
+	for {
+		_, err := unix.Wait4(p.PID, nil, 0, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("wait for process %d: %w", p.PID, err)
+		}
+		break
+	}
+	p.gone = true
+	m := p.machine
+	for i, live := range m.live {
+		if live == p {
+			m.live = append(m.live[:i], m.live[i+1:]...)
+			break
+		}
+	}
+	for _, th := range p.Threads {
+		th.busy = false
+		m.free = append(m.free, th.place)
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package actor
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The arena is memory that the controller shares with all actors, at the same
+// address in each: what the controller builds there, pointers included, can be
+// the argument of an actor's system call as it is.
+const (
+	arenaStart = 0x20_0000_0000
+
+	// MaxThreads is the number of actors that there can be at a time.
+	MaxThreads = 64
+
+	// Each thread has a slot, a stack, which only signals make use of, and
+	// scratch memory.
+	slotSize    = 4 << 10
+	stackSize   = 8 << 10
+	threadSize  = 128 << 10
+	ScratchSize = threadSize - slotSize - stackSize
+
+	// PatternSize is the size of the memory at Pattern.
+	PatternSize = 1 << 20
+
+	arenaSize = MaxThreads*threadSize + PatternSize + edgeSize
+	edgeSize  = 64 << 10
+)
+
+// Edge is the end of memory: below it are a few pages that can be written, and
+// there's none above.
+const Edge = uintptr(arenaStart + arenaSize)
+
+// Pattern is the address of PatternSize bytes that any payload can be taken
+// from: each is the low byte of the product of its index and 167.
+const Pattern = uintptr(arenaStart + MaxThreads*threadSize)
+
+// mapArena creates the arena.
+func mapArena() error {
+	fd, err := unix.MemfdCreate("arena", unix.MFD_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("arena: %w", err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Ftruncate(fd, arenaSize); err != nil {
+		return fmt.Errorf("arena: %w", err)
+	}
+	addr, _, errno := unix.RawSyscall6(unix.SYS_MMAP, arenaStart, arenaSize,
+		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_FIXED_NOREPLACE, uintptr(fd), 0)
+	if errno != 0 || addr != arenaStart {
+		return fmt.Errorf("mmap of the arena: %#x, %v", addr, errno)
+	}
+	pattern := Bytes(Pattern, PatternSize)
+	for i := range pattern {
+		pattern[i] = byte(i * 167)
+	}
+	return nil
+}
+
+// pointer returns a pointer to address addr of the arena, which Go's collector
+// knows nothing of.
+func pointer(addr uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&addr)) }
+
+// Bytes returns the n bytes at address addr of the arena.
+func Bytes(addr uintptr, n int) []byte {
+	if addr < arenaStart || addr+uintptr(n) > arenaStart+arenaSize {
+		panic(fmt.Sprintf("[%#x, +%d) is not in the arena", addr, n))
+	}
+	return unsafe.Slice((*byte)(pointer(addr)), n)
+}

@@ -1,0 +1,176 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package actor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// gatePath is the device of a sandbox that was built for this test.
+const gatePath = "/dev/binder_gate"
+
+func newQuiescence() (quiescence, error) {
+	f, err := os.OpenFile(gatePath, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return newScheduler()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &gate{file: f, fd: uintptr(f.Fd())}, nil
+}
+
+// scheduler is quiescence by Linux's scheduler.
+type scheduler struct{}
+
+const (
+	schedFIFO = 1
+	schedIdle = 5
+
+	actorPriority  = 10
+	kernelPriority = 50
+)
+
+func newScheduler() (quiescence, error) {
+	var cpus unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &cpus); err != nil {
+		return nil, err
+	}
+	if n := cpus.Count(); n != 1 {
+		return nil, fmt.Errorf("there are %d processors, and no %s: what the outcome is would be chance", n, gatePath)
+	}
+	// Real-time threads leave nothing to others.
+	if err := os.WriteFile("/proc/sys/kernel/sched_rt_runtime_us", []byte("-1"), 0); err != nil {
+		return nil, err
+	}
+	if err := raiseKernelThreads(); err != nil {
+		return nil, err
+	}
+	return scheduler{}, setScheduler(0, schedIdle, 0)
+}
+
+// raiseKernelThreads lets the kernel's workers, which close devices, run before
+// actors that they wake.
+func raiseKernelThreads() error {
+	procs, err := os.ReadDir("/proc")
+	if err != nil {
+		return err
+	}
+	for _, p := range procs {
+		comm, err := os.ReadFile("/proc/" + p.Name() + "/comm")
+		if err != nil || !strings.HasPrefix(string(comm), "kworker") {
+			continue
+		}
+		var pid int
+		if _, err := fmt.Sscan(p.Name(), &pid); err != nil {
+			continue
+		}
+		// It may have gone.
+		setScheduler(pid, schedFIFO, kernelPriority)
+	}
+	return nil
+}
+
+func setScheduler(pid, policy int, priority int32) error {
+	_, _, errno := unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, uintptr(pid), uintptr(policy), uintptr(unsafe.Pointer(&priority)))
+	if errno != 0 {
+		return fmt.Errorf("sched_setscheduler: %w", errno)
+	}
+	return nil
+}
+
+func (scheduler) prepare(zygote *Thread) error {
+	return setScheduler(zygote.TID, schedFIFO, actorPriority)
+}
+
+func (scheduler) settle(*Machine, *Thread) error { return nil }
+
+func (scheduler) interrupt(_ *Machine, th *Thread, sig unix.Signal) error {
+	return unix.Tgkill(th.Process.PID, th.TID, sig)
+}
+
+// gate is quiescence by the sentry's gate.
+type gate struct {
+	file *os.File
+	fd   uintptr
+}
+
+// gateWait is the argument of the gate's only request. The sentry knows its
+// layout.
+type gateWait struct {
+	// state is the address of a slot's state. The gate waits until it's done,
+	// or until thread tid sleeps in the driver. If tid is 0 it does not wait.
+	state uint64
+	tid   int32
+	// resume is 0 or one of the constants below.
+	resume uint32
+	// late is set to 1 if the gate has waited for too long.
+	late uint32
+	// n is set to the number of threads that sleep and were woken. The first
+	// ones are in woken.
+	n     uint32
+	woken [MaxThreads]int32
+}
+
+const gateRequest = 0x6701
+
+// Values of gateWait.resume.
+const (
+	// Thread tid sleeps and was woken, and is to go on.
+	gateResume = 1
+	// Thread tid sleeps, and is sent a signal, whose number is added.
+	gateInterrupt = 0x100
+)
+
+func (*gate) prepare(*Thread) error { return nil }
+
+func (g *gate) settle(m *Machine, th *Thread) error { return g.wait(m, th, 0) }
+
+func (g *gate) interrupt(m *Machine, th *Thread, sig unix.Signal) error {
+	return g.wait(m, th, gateInterrupt+uint32(sig))
+}
+
+func (g *gate) wait(m *Machine, th *Thread, resume uint32) error {
+	w := gateWait{resume: resume}
+	if th != nil {
+		w.tid, w.state = int32(th.TID), uint64(uintptr(unsafe.Pointer(&th.slot.state)))
+	}
+	for {
+		if _, _, errno := unix.RawSyscall(unix.SYS_IOCTL, g.fd, gateRequest, uintptr(unsafe.Pointer(&w))); errno != 0 {
+			return fmt.Errorf("%s: %w", gatePath, errno)
+		}
+		if w.late != 0 {
+			stuck := m.thread(int(w.tid))
+			stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/stat", stuck.Process.PID, stuck.TID))
+			return fmt.Errorf("thread %d neither finishes nor sleeps: posted %d, state %d, %.30s", w.tid, stuck.slot.posted, stuck.slot.state, stat)
+		}
+		if w.n == 0 {
+			return nil
+		}
+		// The first is the one that was woken first.
+		tid := w.woken[0]
+		next := m.thread(int(tid))
+		if next == nil {
+			return fmt.Errorf("thread %d, which was woken, is unknown", tid)
+		}
+		w = gateWait{tid: int32(next.TID), state: uint64(uintptr(unsafe.Pointer(&next.slot.state))), resume: gateResume}
+	}
+}
+
+func (m *Machine) thread(tid int) *Thread {
+	for _, p := range m.live {
+		for _, th := range p.Threads {
+			if th.TID == tid {
+				return th
+			}
+		}
+	}
+	return nil
+}

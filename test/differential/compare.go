@@ -1,0 +1,140 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	pkgprogram "sentrybinder/test/differential/program"
+)
+
+// A trace is what a program did, by lines.
+type trace struct {
+	name  string
+	lines []string
+}
+
+// parseTraces takes the output of playMain apart.
+func parseTraces(out string) []trace {
+	var all []trace
+	for line := range strings.Lines(out) {
+		line = strings.TrimSuffix(line, "\n")
+		if name, ok := strings.CutPrefix(line, header); ok {
+			all = append(all, trace{name: name})
+		} else if len(all) > 0 {
+			t := &all[len(all)-1]
+			t.lines = append(t.lines, line)
+		}
+	}
+	return all
+}
+
+// steps returns the program of a trace up to line n.
+func (t *trace) steps(n int) []pkgprogram.Step {
+	var steps []pkgprogram.Step
+	for _, line := range t.lines[:min(n, len(t.lines))] {
+		if s, ok, err := parseStep(line); ok && err == nil {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// A divergence is a program that two drivers have different traces of.
+type divergence struct {
+	name string
+	// steps is the program, up to and with the step that shows the difference.
+	steps []pkgprogram.Step
+	// before is the part of the trace that is the same. linux and here are the
+	// first lines that differ, with a few that follow.
+	before      []string
+	linux, here []string
+	// rule is the name of the rule that explains it, or "".
+	rule string
+}
+
+// compare returns how two traces of a program differ first, or nil.
+func compare(linux, here *trace) *divergence {
+	i := 0
+	for i < len(linux.lines) && i < len(here.lines) && linux.lines[i] == here.lines[i] {
+		i++
+	}
+	if i == len(linux.lines) && i == len(here.lines) {
+		return nil
+	}
+	const context = 6
+	d := &divergence{
+		name:   linux.name,
+		steps:  linux.steps(i),
+		before: linux.lines[:i],
+		linux:  linux.lines[i:min(i+context, len(linux.lines))],
+		here:   here.lines[i:min(i+context, len(here.lines))],
+	}
+	d.rule = explain(d)
+	return d
+}
+
+var numbers = regexp.MustCompile(`0x[0-9a-f]+|[0-9a-f]{8}|[0-9]+`)
+
+// kind is the same for divergences that probably have the same cause.
+func (d *divergence) kind() string {
+	if len(d.linux) > 0 && len(d.here) > 0 && strings.HasPrefix(d.linux[0], "counts ") {
+		return "counts of" + differing(d.linux[0], d.here[0])
+	}
+	first := func(lines []string) string {
+		if len(lines) == 0 {
+			return "nothing"
+		}
+		return numbers.ReplaceAllString(lines[0], "#")
+	}
+	what := "the end"
+	if len(d.steps) > 0 {
+		s := d.steps[len(d.steps)-1]
+		what = string(s.Op)
+	}
+	return fmt.Sprintf("%s: %s | %s", what, first(d.linux), first(d.here))
+}
+
+// differing returns the names in lines of counts whose counts differ.
+func differing(a, b string) string {
+	counts := func(line string) map[string]string {
+		m := make(map[string]string)
+		for _, word := range strings.Fields(line)[1:] {
+			name, n, _ := strings.Cut(word, ":")
+			m[name] = n
+		}
+		return m
+	}
+	ca, cb := counts(a), counts(b)
+	names := slices.Collect(maps.Keys(ca))
+	names = slices.AppendSeq(names, maps.Keys(cb))
+	slices.Sort(names)
+	var out string
+	for _, name := range slices.Compact(names) {
+		if ca[name] != cb[name] {
+			out += " " + name
+		}
+	}
+	return out
+}
+
+func (d *divergence) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "program %s, step %d:\n", d.name, len(d.steps))
+	from := max(0, len(d.before)-12)
+	for _, l := range d.before[from:] {
+		fmt.Fprintf(&b, "    %s\n", l)
+	}
+	for _, l := range d.linux {
+		fmt.Fprintf(&b, "  Linux: %s\n", l)
+	}
+	for _, l := range d.here {
+		fmt.Fprintf(&b, "  here:  %s\n", l)
+	}
+	return b.String()
+}

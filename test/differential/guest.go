@@ -1,0 +1,122 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	"sentrybinder/test/differential/play"
+	pkgprogram "sentrybinder/test/differential/program"
+)
+
+// A program's trace begins with a line of this and the program's name.
+const header = "=== "
+
+// playMain plays programs and prints their traces. It's what runs in the sandbox
+// and under the kernel.
+func playMain(args []string) error {
+	flags := flag.NewFlagSet("play", flag.ExitOnError)
+	seeds := flags.String("seeds", "", "the first and the last seed")
+	file := flags.String("file", "", "file with programs")
+	flags.Parse(args)
+
+	w, err := play.NewWorld()
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(os.Stdout, 1<<16)
+	defer out.Flush()
+	one := func(name string, src play.Source) error {
+		trace, _, err := w.Play(src)
+		fmt.Fprintf(out, "%s%s\n%s", header, name, trace)
+		return err
+	}
+	if *file != "" {
+		programs, err := readPrograms(*file)
+		if err != nil {
+			return err
+		}
+		for _, p := range programs {
+			if err := one(p.Name, &play.Replay{Steps: p.Steps}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	first, last, err := parseSeeds(*seeds)
+	if err != nil {
+		return err
+	}
+	for seed := first; seed <= last; seed++ {
+		if err := one(fmt.Sprint(seed), play.NewGenerator(seed)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func parseSeeds(s string) (first, last uint64, err error) {
+	if _, err := fmt.Sscanf(s, "%d-%d", &first, &last); err != nil {
+		return 0, 0, fmt.Errorf("seeds %q: want FIRST-LAST", s)
+	}
+	return first, last, nil
+}
+
+// readPrograms reads programs: each is a header and steps, one a line, which may
+// have a number before them, as in a trace. Other lines don't count.
+func readPrograms(file string) ([]pkgprogram.Program, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var programs []pkgprogram.Program
+	for line := range strings.Lines(string(b)) {
+		if name, ok := strings.CutPrefix(line, header); ok {
+			programs = append(programs, pkgprogram.Program{Name: strings.TrimSpace(name)})
+			continue
+		}
+		s, ok, err := parseStep(line)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		if !ok {
+			continue
+		}
+		if len(programs) == 0 {
+			programs = append(programs, pkgprogram.Program{Name: file})
+		}
+		p := &programs[len(programs)-1]
+		p.Steps = append(p.Steps, s)
+	}
+	return programs, nil
+}
+
+// parseStep parses a line that holds a step, as traces do. It returns false if it
+// doesn't.
+func parseStep(line string) (s pkgprogram.Step, ok bool, err error) {
+	at := strings.IndexByte(line, '{')
+	if at < 0 || strings.Trim(line[:at], "0123456789 ") != "" {
+		return s, false, nil
+	}
+	if err := json.Unmarshal([]byte(line[at:]), &s); err != nil {
+		return s, false, fmt.Errorf("%q: %w", line, err)
+	}
+	return s, true, nil
+}
+
+func writePrograms(file string, programs []pkgprogram.Program) error {
+	var b strings.Builder
+	for _, p := range programs {
+		fmt.Fprintf(&b, "%s%s\n", header, p.Name)
+		for _, s := range p.Steps {
+			fmt.Fprintln(&b, s)
+		}
+	}
+	return os.WriteFile(file, []byte(b.String()), 0o644)
+}

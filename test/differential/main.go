@@ -1,0 +1,49 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Binary differential looks for a program that can tell the driver from Linux's.
+//
+// It plays random programs (see package play) in a sandbox and under a kernel with
+// Linux's own driver, and compares what happens, line by line. A program whose
+// traces differ, a divergence, is cut down to the shortest one that still shows
+// it, and printed as a test case for test/syscalls.
+//
+// The same binary is the tool and, with the argument "play", what runs in both
+// places. Programs run in batches, each in a fresh sandbox or kernel; within a
+// batch the processes are used again as far as they have been left in order.
+//
+// Differences that are no mistake are in rules.go, each with its reason.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+)
+
+func main() {
+	var err error
+	if len(os.Args) > 1 && os.Args[1] == "play" {
+		err = playMain(os.Args[2:])
+	} else {
+		err = toolMain()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "differential:", err)
+		os.Exit(1)
+	}
+}
+
+var (
+	seeds   = flag.String("seeds", "1-100", "the programs: the first and the last seed")
+	batch   = flag.Int("batch", 400, "the number of programs in a batch")
+	runsc   = flag.String("runsc", "build/sandbox", "runsc, with the gate")
+	oracle  = flag.String("oracle", os.Getenv("BINDER_ORACLE"), "program that runs a command under a kernel with Linux's driver")
+	peer    = flag.String("peer", "c", "which of Linux's drivers to compare with: c or rust")
+	budget  = flag.Duration("for", 0, "how long to go on with further seeds; 0 for just those that are given")
+	shrink  = flag.Bool("shrink", true, "cut divergences down")
+	program = flag.String("program", "", "file with programs, one step a line as in a trace, to play in place of seeds")
+	plant   = flag.Bool("faults", false, "plant faults in the driver, and see whether the seeds' programs find them")
+	only    = flag.String("only", "", "plant only faults with this in their name")
+	saved   = flag.String("traces", "", "directory to keep the batches' traces in")
+)

@@ -1,0 +1,184 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package play
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/differential/actor"
+)
+
+const sysIoctl = unix.SYS_IOCTL
+
+// writeReadResult says what came of a BINDER_WRITE_READ.
+func (w *World) writeReadResult(th *thread, dev *device, c *actor.Call) string {
+	base := th.Scratch()
+	var wr binder.WriteRead
+	wr.UnmarshalBytes(actor.Bytes(base+bwrOffset, binder.SizeOfWriteRead))
+	s := th.lastStep
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s w=%d/%d r=%d", errnoName(c.Errno()), wr.WriteConsumed, wr.WriteSize, wr.ReadConsumed)
+	if wr.ReadBuffer != uint64(base+readOffset) || wr.ReadConsumed > maxRead || s.ReadConsumed < 0 {
+		return out.String()
+	}
+	// What was there before the call is not the driver's.
+	returns := actor.Bytes(base+readOffset, int(wr.ReadConsumed))
+	returns = returns[min(len(returns), s.ReadConsumed):]
+	for len(returns) >= 4 {
+		code := binary.NativeEndian.Uint32(returns)
+		size := binder.CommandSize(code)
+		if len(returns) < 4+size {
+			fmt.Fprintf(&out, "\n    %s cut short", returnName(code))
+			break
+		}
+		params := returns[4 : 4+size]
+		returns = returns[4+size:]
+		switch {
+		case code == binder.BR_NOOP:
+			out.WriteString(" NOOP")
+		case code == binder.BR_TRANSACTION, code == binder.BR_REPLY, code == binder.BR_TRANSACTION_SEC_CTX:
+			fmt.Fprintf(&out, "\n    %s %s", returnName(code), w.message(th, dev, code, params))
+		case size == binder.SizeOfPtrCookie:
+			ptr, cookie := binary.NativeEndian.Uint64(params), binary.NativeEndian.Uint64(params[8:])
+			fmt.Fprintf(&out, "\n    %s %#x %#x", returnName(code), ptr, cookie)
+			dev.told(code, ptr, cookie)
+		case size == 8:
+			cookie := binary.NativeEndian.Uint64(params)
+			fmt.Fprintf(&out, "\n    %s %#x", returnName(code), cookie)
+			dev.told(code, 0, cookie)
+		default:
+			fmt.Fprintf(&out, "\n    %s %x", returnName(code), params)
+		}
+	}
+	return out.String()
+}
+
+// message describes a transaction that th has received.
+func (w *World) message(th *thread, dev *device, code uint32, params []byte) string {
+	var tr binder.TransactionDataSecctx
+	rest := tr.TransactionData.UnmarshalBytes(params)
+	if len(rest) != 0 {
+		tr.Secctx = binary.NativeEndian.Uint64(rest)
+	}
+	d := &tr.TransactionData
+	var out strings.Builder
+	fmt.Fprintf(&out, "%#x %#x code=%d flags=%#x pid=%s euid=%d data=%s+%d offsets=%#x+%d",
+		d.Target, d.Cookie, d.Code, d.Flags, w.name(d.SenderPID), d.SenderEUID,
+		dev.place(d.Buffer), d.DataSize, d.Offsets-d.Buffer, d.OffsetsSize)
+	data, err := dev.read(d.Buffer, d.DataSize)
+	if err != nil {
+		fmt.Fprintf(&out, " data: %v", err)
+	}
+	offsets, err := dev.read(d.Offsets, d.OffsetsSize)
+	if err != nil {
+		fmt.Fprintf(&out, " offsets: %v", err)
+	}
+	m := message{addr: d.Buffer}
+	fmt.Fprintf(&out, " %08x", crc32.ChecksumIEEE(offsets))
+	masked := append([]byte(nil), data...)
+	objects := objects{world: w, th: th, dev: dev}
+	for ; len(offsets) >= 8; offsets = offsets[8:] {
+		at := binary.NativeEndian.Uint64(offsets)
+		if at > uint64(len(data)) || len(data[at:]) < binder.SizeOfFlatObject {
+			fmt.Fprintf(&out, " object at %d", at)
+			continue
+		}
+		description, size := objects.describe(data[at:])
+		fmt.Fprintf(&out, "\n      %s", description)
+		clear(masked[at:][:min(size, len(masked[at:]))])
+	}
+	fmt.Fprintf(&out, " %08x", crc32.ChecksumIEEE(masked))
+	if tr.Secctx != 0 {
+		context, _ := dev.read(tr.Secctx, 64)
+		name, _, _ := strings.Cut(string(context), "\x00")
+		fmt.Fprintf(&out, " context=%s %q", dev.place(tr.Secctx), name)
+	}
+	dev.messages = append(dev.messages, m)
+	if code != binder.BR_REPLY && d.Flags&binder.TF_ONE_WAY == 0 {
+		th.incoming++
+	}
+	return out.String()
+}
+
+// place returns the canonical form of an address in one of the mappings that the
+// device's owner has made. It may not be of this device, if the device was closed
+// and its descriptor is another one's now.
+func (d *device) place(addr uint64) string {
+	for i, m := range d.owner.mappings {
+		if addr-m.base < m.size {
+			return fmt.Sprintf("m%d:%#x", i, addr-m.base)
+		}
+	}
+	return fmt.Sprintf("%#x", addr)
+}
+
+// read returns what's in the memory of the process that has the mapping.
+func (d *device) read(addr, size uint64) ([]byte, error) {
+	if size == 0 {
+		return nil, nil
+	}
+	if size > 1<<20 {
+		return nil, unix.E2BIG
+	}
+	b := make([]byte, size)
+	local := []unix.Iovec{{Base: &b[0]}}
+	local[0].SetLen(len(b))
+	n, err := unix.ProcessVMReadv(d.owner.actors.PID, local, []unix.RemoteIovec{{Base: uintptr(addr), Len: int(size)}}, 0)
+	return b[:max(n, 0)], err
+}
+
+var returnNames = map[uint32]string{
+	binder.BR_ERROR:                          "ERROR",
+	binder.BR_OK:                             "OK",
+	binder.BR_TRANSACTION:                    "TRANSACTION",
+	binder.BR_TRANSACTION_SEC_CTX:            "TRANSACTION_SEC_CTX",
+	binder.BR_REPLY:                          "REPLY",
+	binder.BR_DEAD_REPLY:                     "DEAD_REPLY",
+	binder.BR_TRANSACTION_COMPLETE:           "TRANSACTION_COMPLETE",
+	binder.BR_INCREFS:                        "INCREFS",
+	binder.BR_ACQUIRE:                        "ACQUIRE",
+	binder.BR_RELEASE:                        "RELEASE",
+	binder.BR_DECREFS:                        "DECREFS",
+	binder.BR_NOOP:                           "NOOP",
+	binder.BR_SPAWN_LOOPER:                   "SPAWN_LOOPER",
+	binder.BR_FINISHED:                       "FINISHED",
+	binder.BR_DEAD_BINDER:                    "DEAD_BINDER",
+	binder.BR_CLEAR_DEATH_NOTIFICATION_DONE:  "CLEAR_DEATH_NOTIFICATION_DONE",
+	binder.BR_FAILED_REPLY:                   "FAILED_REPLY",
+	binder.BR_FROZEN_REPLY:                   "FROZEN_REPLY",
+	binder.BR_ONEWAY_SPAM_SUSPECT:            "ONEWAY_SPAM_SUSPECT",
+	binder.BR_TRANSACTION_PENDING_FROZEN:     "TRANSACTION_PENDING_FROZEN",
+	binder.BR_FROZEN_BINDER:                  "FROZEN_BINDER",
+	binder.BR_CLEAR_FREEZE_NOTIFICATION_DONE: "CLEAR_FREEZE_NOTIFICATION_DONE",
+}
+
+func returnName(code uint32) string {
+	if name := returnNames[code]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("return %#x", code)
+}
+
+var objectNames = map[uint32]string{
+	binder.BINDER_TYPE_BINDER:      "BINDER",
+	binder.BINDER_TYPE_WEAK_BINDER: "WEAK_BINDER",
+	binder.BINDER_TYPE_HANDLE:      "HANDLE",
+	binder.BINDER_TYPE_WEAK_HANDLE: "WEAK_HANDLE",
+	binder.BINDER_TYPE_FD:          "FD",
+	binder.BINDER_TYPE_FDA:         "FDA",
+	binder.BINDER_TYPE_PTR:         "PTR",
+}
+
+func objectName(t uint32) string {
+	if name := objectNames[t]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("type %#x", t)
+}

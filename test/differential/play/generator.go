@@ -1,0 +1,431 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package play
+
+import (
+	"math/rand/v2"
+
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/differential/program"
+)
+
+// Generator is a Source that makes up a program.
+type Generator struct {
+	rng     *rand.Rand
+	weights Weights
+	steps   int
+	queued  []program.Step
+	procs   int
+	mapping uint64
+}
+
+// NewGenerator returns a generator of the program that seed stands for.
+func NewGenerator(seed uint64) *Generator {
+	g := &Generator{rng: rand.New(rand.NewPCG(seed, 0))}
+	g.weights = randomWeights(g.rng)
+	g.steps = 30 + g.rng.IntN(60)
+	g.procs = 2 + g.rng.IntN(program.Processes-1)
+	g.mapping = pick[uint64](g.rng, 1<<12, 1<<13, 1<<14, 1<<16, 1<<17, 1<<17, 1<<17)
+	g.begin()
+	return g
+}
+
+func pick[T any](rng *rand.Rand, of ...T) T { return of[rng.IntN(len(of))] }
+
+// one returns true once in n times.
+func (g *Generator) one(n int) bool { return g.rng.IntN(n) == 0 }
+
+// begin queues what most programs begin with.
+func (g *Generator) begin() {
+	for p := range g.procs {
+		if g.one(60) {
+			continue
+		}
+		g.queued = append(g.queued, program.Step{Op: program.Open, P: p})
+		if !g.one(60) {
+			g.queued = append(g.queued, program.Step{Op: program.Mmap, P: p, Arg: g.mapping})
+		}
+		if p == 0 && !g.one(60) {
+			g.queued = append(g.queued, program.Step{Op: program.Ioctl, P: p, Arg: binder.BINDER_SET_CONTEXT_MGR})
+		}
+		for t := range 1 + g.rng.IntN(program.Threads) {
+			if !g.one(10) {
+				g.queued = append(g.queued, program.Step{Op: program.WriteRead, P: p, T: t,
+					Write: []program.Command{{Code: binder.BC_ENTER_LOOPER}}})
+			}
+		}
+	}
+}
+
+// Next implements Source.Next.
+func (g *Generator) Next(w *World) (program.Step, bool) {
+	if len(g.queued) > 0 {
+		s := g.queued[0]
+		g.queued = g.queued[1:]
+		return s, true
+	}
+	if g.steps--; g.steps < 0 {
+		return program.Step{}, false
+	}
+	return g.step(w), true
+}
+
+// step makes up a step.
+func (g *Generator) step(w *World) program.Step {
+	idle, asleep := w.threads(g.procs)
+	if len(idle) == 0 || len(asleep) > 0 && g.one(12) {
+		if len(asleep) == 0 {
+			return program.Step{Op: program.Open, P: g.rng.IntN(g.procs)}
+		}
+		th := pick(g.rng, asleep...)
+		s := program.Step{Op: program.Signal, P: th.proc.index, T: th.index}
+		if g.one(4) {
+			s.Op = program.Kill
+		}
+		return s
+	}
+	th := pick(g.rng, idle...)
+	// Those that have been called are to answer at some time.
+	for range 3 {
+		if th.incoming > 0 {
+			break
+		}
+		th = pick(g.rng, idle...)
+	}
+	s := program.Step{P: th.proc.index, T: th.index}
+	if g.one(40) {
+		s.Device = 1
+	}
+	dev := th.proc.devices[s.Device]
+	if dev == nil {
+		s.Op = program.Open
+		if g.one(20) {
+			s.Arg = uint64(g.rng.IntN(3))
+		}
+		if g.one(20) {
+			s.Arg |= unix.O_NONBLOCK << 8
+		}
+		if !g.one(10) {
+			g.queued = append(g.queued, program.Step{Op: program.Mmap, P: s.P, T: s.T, Device: s.Device, Arg: g.mapping})
+		}
+		return s
+	}
+	s.Op = weighted(g.rng, g.weights.ops[:], opTable).op
+	switch s.Op {
+	case program.WriteRead:
+		g.writeRead(w, th, dev, &s)
+	case program.Mmap:
+		s.Arg = pick[uint64](g.rng, g.mapping, g.mapping, g.mapping, 1, 0, 5<<20)
+		if g.one(5) {
+			s.Arg |= (unix.PROT_READ | unix.PROT_WRITE) << 32
+		}
+	case program.NonBlock:
+		s.Arg = uint64(g.rng.IntN(2))
+	case program.SetUser:
+		s.Arg = pick[uint64](g.rng, 0, 1000, 1001)
+	case program.FileLimit:
+		s.Arg = pick[uint64](g.rng, 0, 3, 7, 8, 9, 64)
+	case program.Ioctl:
+		g.ioctl(&s)
+	case program.Freeze:
+		s.Arg = uint64(g.rng.IntN(g.procs)) | uint64(pick(g.rng, 0, 1, 1, 2))<<8
+	case program.Frozen:
+		s.Arg = uint64(g.rng.IntN(g.procs + 1))
+	case program.NodeInfo:
+		s.Arg = uint64(g.handle(dev))
+	case program.NodeDebug:
+		if !g.one(3) {
+			s.Arg, _ = g.node(th)
+		}
+	}
+	if g.one(g.weights.rarity * 4) {
+		s.Fault = program.ArgFault
+	}
+	return s
+}
+
+var requests = []uint64{
+	binder.BINDER_SET_MAX_THREADS, binder.BINDER_SET_MAX_THREADS, binder.BINDER_SET_MAX_THREADS,
+	binder.BINDER_THREAD_EXIT, binder.BINDER_THREAD_EXIT, binder.BINDER_THREAD_EXIT,
+	binder.BINDER_SET_CONTEXT_MGR, binder.BINDER_SET_CONTEXT_MGR_EXT, binder.BINDER_VERSION,
+	binder.BINDER_ENABLE_ONEWAY_SPAM_DETECTION, binder.BINDER_ENABLE_ONEWAY_SPAM_DETECTION,
+	binder.BINDER_SET_IDLE_TIMEOUT, binder.BINDER_SET_IDLE_PRIORITY, 0, 0x1234, 0xffffffff,
+}
+
+func (g *Generator) ioctl(s *program.Step) {
+	request := pick(g.rng, requests...)
+	s.Arg = request | pick[uint64](g.rng, 0, 1, 2, 15)<<32
+	if g.one(20) {
+		s.Fault = program.ArgFault
+	}
+}
+
+// writeRead makes up the commands and the read buffer of a BINDER_WRITE_READ.
+func (g *Generator) writeRead(w *World, th *thread, dev *device, s *program.Step) {
+	writes := 0
+	if !g.one(3) || th.incoming > 0 {
+		writes = 1
+		for g.one(4) && writes < 5 {
+			writes++
+		}
+	}
+	for range writes {
+		s.Write = append(s.Write, g.command(th, dev))
+	}
+	if writes == 0 || g.one(2) {
+		s.ReadSize = pick(g.rng, 256, 256, 256, 4096)
+		if g.one(20) {
+			s.ReadSize = pick(g.rng, 4, 8, 40, 76, 79, 80, 81, 148, 152, 156)
+		}
+	}
+	if g.one(g.weights.rarity) {
+		s.Fault = program.Fault(1 + g.rng.IntN(5))
+	}
+	if g.one(g.weights.rarity) {
+		s.Excess = pick(g.rng, -1, -4, -8, 4)
+	}
+	if g.one(g.weights.rarity) {
+		s.WriteConsumed = pick(g.rng, 4, 8, 68, 1<<20)
+	}
+	if g.one(g.weights.rarity) && s.ReadSize > 8 {
+		s.ReadConsumed = max(0, pick(g.rng, 4, 8, s.ReadSize, s.ReadSize-76))
+	}
+}
+
+// command makes up a command.
+func (g *Generator) command(th *thread, dev *device) program.Command {
+	code := weighted(g.rng, g.weights.commands[:], commandTable).code
+	if th.incoming > 0 && g.one(2) {
+		code = pick[uint32](g.rng, binder.BC_REPLY, binder.BC_REPLY, binder.BC_REPLY_SG)
+	}
+	c := program.Command{Code: code, Handle: g.handle(dev)}
+	switch code {
+	case binder.BC_TRANSACTION, binder.BC_REPLY, binder.BC_TRANSACTION_SG, binder.BC_REPLY_SG:
+		c.Transaction = g.transaction(th, dev)
+		if code == binder.BC_TRANSACTION_SG || code == binder.BC_REPLY_SG {
+			g.room(c.Transaction)
+		}
+		if code == binder.BC_REPLY || code == binder.BC_REPLY_SG {
+			c.Handle = 0
+		}
+	case binder.BC_FREE_BUFFER:
+		c.Handle = 0
+		if has := dev.unfreed(); len(has) > 0 && !g.one(20) {
+			c.Message = pick(g.rng, has...)
+		} else {
+			c.Message = g.rng.IntN(len(dev.messages) + 1)
+		}
+		if g.one(30) {
+			c.Delta = pick[int64](g.rng, 8, -8, 1, 4096)
+		}
+	case binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE:
+		c.Handle = 0
+		if len(dev.owed) > 0 && !g.one(20) {
+			c = pick(g.rng, dev.owed...)
+		} else {
+			c.Ptr, c.Cookie = g.node(th)
+		}
+	case binder.BC_REQUEST_DEATH_NOTIFICATION:
+		c.Cookie = uint64(0xd0 + g.rng.IntN(8))
+	case binder.BC_REQUEST_FREEZE_NOTIFICATION:
+		c.Cookie = uint64(0xf0 + g.rng.IntN(8))
+	case binder.BC_FREEZE_NOTIFICATION_DONE:
+		c.Handle = 0
+		if len(dev.frozen) > 0 && !g.one(20) {
+			c.Cookie = pick(g.rng, dev.frozen...)
+		} else {
+			c.Cookie = uint64(0xf0 + g.rng.IntN(8))
+		}
+	case binder.BC_CLEAR_DEATH_NOTIFICATION, binder.BC_CLEAR_FREEZE_NOTIFICATION:
+		if len(dev.watched) > 0 && !g.one(10) {
+			watched := pick(g.rng, dev.watched...)
+			c.Handle, c.Cookie = watched.Handle, watched.Cookie
+		} else {
+			c.Cookie = uint64(0xd0 + g.rng.IntN(8))
+		}
+	case binder.BC_DEAD_BINDER_DONE:
+		c.Handle = 0
+		if len(dev.deaths) > 0 && !g.one(20) {
+			c.Cookie = pick(g.rng, dev.deaths...)
+		} else {
+			c.Cookie = uint64(0xd0 + g.rng.IntN(8))
+		}
+	case binder.BC_REGISTER_LOOPER, binder.BC_ENTER_LOOPER, binder.BC_EXIT_LOOPER:
+		c.Handle = 0
+	}
+	return c
+}
+
+// handle returns a handle, most of the time one that dev's process knows.
+func (g *Generator) handle(dev *device) uint32 {
+	if len(dev.handles) > 0 && !g.one(4) {
+		return pick(g.rng, dev.handles...)
+	}
+	if g.one(12) {
+		return uint32(g.rng.IntN(6))
+	}
+	return 0
+}
+
+// node returns the address and the cookie of a node of th's process.
+func (g *Generator) node(th *thread) (ptr, cookie uint64) {
+	ptr = uint64(0x1000*(th.proc.index+1) + 0x10*g.rng.IntN(4))
+	cookie = ptr + 1
+	if g.one(60) {
+		cookie++
+	}
+	return ptr, cookie
+}
+
+func (g *Generator) transaction(th *thread, dev *device) *program.Transaction {
+	t := &program.Transaction{Code: uint32(g.rng.IntN(100)), Flags: binder.TF_ACCEPT_FDS}
+	if g.one(g.weights.oneWay) {
+		t.Flags |= binder.TF_ONE_WAY
+	}
+	if g.one(8) {
+		t.Flags ^= pick[uint32](g.rng, binder.TF_ACCEPT_FDS, binder.TF_ROOT_OBJECT, binder.TF_STATUS_CODE, binder.TF_CLEAR_BUF, binder.TF_UPDATE_TXN, 0x80000000)
+	}
+	if g.one(6) {
+		t.Parts = []program.Part{{Bytes: g.size()}}
+		return t
+	}
+	for g.one(2) && len(t.Parts) < 4 {
+		if g.one(3) {
+			t.Parts = append(t.Parts, program.Part{Words: []uint32{g.rng.Uint32(), 7}[:1+g.rng.IntN(2)]})
+			continue
+		}
+		t.Parts = append(t.Parts, g.object(th, dev))
+	}
+	g.family(t)
+	if g.one(g.weights.rarity) {
+		g.breakTransaction(t)
+	}
+	return t
+}
+
+// size returns the size of a payload without objects.
+func (g *Generator) size() int {
+	m := int(g.mapping)
+	return max(1, pick(g.rng, 1, 8, 100, 4096, m/4, m/2, m/2+8, m/2-8, m, m+1, m-8, g.rng.IntN(m)))
+}
+
+// object makes up an object.
+func (g *Generator) object(th *thread, dev *device) program.Part {
+	o := program.Part{Type: weighted(g.rng, g.weights.objects[:], objectTable).code, Flags: binder.FLAT_BINDER_FLAG_ACCEPTS_FDS}
+	if g.one(6) {
+		o.Flags ^= pick[uint32](g.rng, binder.FLAT_BINDER_FLAG_ACCEPTS_FDS, binder.FLAT_BINDER_FLAG_TXN_SECURITY_CTX, binder.FLAT_BINDER_FLAG_INHERIT_RT, 0x7f, 0xf0000000)
+	}
+	switch o.Type {
+	case binder.BINDER_TYPE_BINDER, binder.BINDER_TYPE_WEAK_BINDER:
+		o.Binder, o.Cookie = g.node(th)
+	case binder.BINDER_TYPE_HANDLE, binder.BINDER_TYPE_WEAK_HANDLE:
+		o.Binder = uint64(g.handle(dev))
+		if g.one(20) {
+			o.Binder |= 0xabcd << 32
+		}
+	case binder.BINDER_TYPE_FD:
+		o.Binder = uint64(program.FirstFile + g.rng.IntN(program.Files))
+		if g.one(8) {
+			o.Binder = pick[uint64](g.rng, noFD, 0xffffffff, uint64(dev.fd))
+		}
+	}
+	return o
+}
+
+// family gives PTR and FDA objects contents and parents.
+func (g *Generator) family(t *program.Transaction) {
+	index := uint64(0)
+	var ptrs []uint64
+	for i := range t.Parts {
+		o := &t.Parts[i]
+		if o.Type == 0 {
+			continue
+		}
+		parent := func() {
+			if len(ptrs) > 0 && !g.one(15) {
+				o.Parent = pick(g.rng, ptrs[max(0, len(ptrs)-2):]...)
+			} else {
+				o.Parent = uint64(g.rng.IntN(4))
+			}
+			o.ParentOffset = pick[uint64](g.rng, 0, 0, 8, 8, 16, 24, 4, 100)
+		}
+		switch o.Type {
+		case binder.BINDER_TYPE_PTR:
+			o.Flags, o.Binder, o.Cookie = 0, 0, 0
+			for range pick(g.rng, 0, 1, 2, 4, 8, 8, 9) {
+				// What may be descriptors.
+				o.Content = append(o.Content, uint32(pick(g.rng, 3, 4, 5, 3, 4, 5, 3, 4, 5, 3, 4, 5, 999)))
+			}
+			if len(ptrs) > 0 && !g.one(3) {
+				o.Flags = binder.BINDER_BUFFER_FLAG_HAS_PARENT
+				parent()
+			}
+			if g.one(g.weights.rarity) {
+				o.Length = pick[uint64](g.rng, 1, 7, 64, 1<<40, 1<<63)
+			}
+			if g.one(g.weights.rarity) {
+				o.Flags ^= 2
+			}
+			ptrs = append(ptrs, index)
+		case binder.BINDER_TYPE_FDA:
+			o.Flags = 0
+			o.Binder = pick[uint64](g.rng, 0, 1, 1, 2, 2, 3, 4, 1<<62)
+			o.Cookie = 0
+			parent()
+		}
+		index++
+	}
+}
+
+// room sets the size of the buffers that a transaction's PTR objects need.
+func (g *Generator) room(t *program.Transaction) {
+	for _, o := range t.Parts {
+		if o.Type == binder.BINDER_TYPE_PTR {
+			t.Extra += int64(4*len(o.Content)+7) &^ 7
+		}
+	}
+	if g.one(6) {
+		t.Extra += pick[int64](g.rng, 8, -8, 4, 64, 1<<40)
+	}
+}
+
+// breakTransaction makes a transaction malformed.
+func (g *Generator) breakTransaction(t *program.Transaction) {
+	switch g.rng.IntN(6) {
+	case 0:
+		t.DataFault = true
+	case 1:
+		t.OffsetsFault = true
+	case 2:
+		t.DataExcess = pick[int64](g.rng, -1, -4, -8, 4, 1<<40, -1<<62)
+	case 3:
+		t.OffsetsExcess = pick[int64](g.rng, -1, -8, 4, 8, 1<<40)
+	case 4:
+		t.Offsets = pick(g.rng, []uint64{0}, []uint64{0, 0}, []uint64{24, 0}, []uint64{4}, []uint64{1}, []uint64{1 << 40}, []uint64{0, 20})
+	case 5:
+		if len(t.Parts) > 0 {
+			t.Parts[len(t.Parts)-1].Cut = pick(g.rng, 4, 8, 20)
+		}
+	}
+}
+
+// threads returns the threads of the first n processes, and of those that were
+// forked, that have nothing to do, and those that sleep.
+func (w *World) threads(n int) (idle, asleep []*thread) {
+	for i, p := range w.procs {
+		if p == nil || i >= n && i < program.Processes {
+			continue
+		}
+		for _, th := range p.threads {
+			if th.pending == nil {
+				idle = append(idle, th)
+			} else {
+				asleep = append(asleep, th)
+			}
+		}
+	}
+	return idle, asleep
+}

@@ -1,0 +1,111 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package play
+
+import (
+	"slices"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/differential/program"
+)
+
+// known is what a process knows of an open device from what it has written and
+// read: what a well-behaved application would act on.
+type known struct {
+	nonBlocking bool
+
+	// handles are those that it was sent.
+	handles []uint32
+
+	// messages are the transactions that it has received, in order.
+	messages []message
+
+	// owed are acknowledgements of references, deaths those of deaths.
+	owed   []program.Command
+	deaths []uint64
+
+	// watched are the death and freeze notifications that it has asked for.
+	watched []program.Command
+
+	// frozen are the freeze notifications that it has to acknowledge.
+	frozen []uint64
+}
+
+// message is a transaction that was received.
+type message struct {
+	addr  uint64
+	freed bool
+}
+
+// buffer returns the address of the buffer of message i, or of nothing.
+func (d *device) buffer(i int) uint64 {
+	if d == nil || i < 0 || i >= len(d.messages) {
+		return 0x10
+	}
+	return d.messages[i].addr
+}
+
+// unfreed returns the messages whose buffers the process still has.
+func (d *device) unfreed() []int {
+	var found []int
+	for i, m := range d.messages {
+		if !m.freed {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+// learn makes a handle known.
+func (d *device) learn(h uint32) {
+	if !slices.Contains(d.handles, h) {
+		d.handles = append(d.handles, h)
+	}
+}
+
+// wrote notes that th writes a command.
+func (w *World) wrote(th *thread, dev *device, c *program.Command) {
+	if dev == nil {
+		return
+	}
+	switch c.Code {
+	case binder.BC_REPLY, binder.BC_REPLY_SG:
+		th.incoming = max(0, th.incoming-1)
+	case binder.BC_FREE_BUFFER:
+		if c.Delta == 0 && c.Message < len(dev.messages) {
+			dev.messages[c.Message].freed = true
+		}
+	case binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE:
+		for i, o := range dev.owed {
+			if o.Code == c.Code && o.Ptr == c.Ptr && o.Cookie == c.Cookie {
+				dev.owed = slices.Delete(dev.owed, i, i+1)
+				break
+			}
+		}
+	case binder.BC_DEAD_BINDER_DONE:
+		if i := slices.Index(dev.deaths, c.Cookie); i >= 0 {
+			dev.deaths = slices.Delete(dev.deaths, i, i+1)
+		}
+	case binder.BC_FREEZE_NOTIFICATION_DONE:
+		if i := slices.Index(dev.frozen, c.Cookie); i >= 0 {
+			dev.frozen = slices.Delete(dev.frozen, i, i+1)
+		}
+	case binder.BC_REQUEST_DEATH_NOTIFICATION, binder.BC_REQUEST_FREEZE_NOTIFICATION:
+		dev.watched = append(dev.watched, *c)
+	}
+}
+
+// told notes a return about a node or a death.
+func (d *device) told(code uint32, ptr, cookie uint64) {
+	switch code {
+	case binder.BR_INCREFS:
+		d.owed = append(d.owed, program.Command{Code: binder.BC_INCREFS_DONE, Ptr: ptr, Cookie: cookie})
+	case binder.BR_ACQUIRE:
+		d.owed = append(d.owed, program.Command{Code: binder.BC_ACQUIRE_DONE, Ptr: ptr, Cookie: cookie})
+	case binder.BR_FROZEN_BINDER:
+		d.frozen = append(d.frozen, ptr)
+	case binder.BR_DEAD_BINDER:
+		d.deaths = append(d.deaths, cookie)
+	}
+}

@@ -1,0 +1,89 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package play
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// objects describes the objects of a message that was received, one after the
+// other, and makes them known.
+type objects struct {
+	world *World
+	th    *thread
+	dev   *device
+
+	// buffers has, for each object before, the address of the buffer that it
+	// stands for if it's a PTR.
+	buffers []uint64
+}
+
+// describe describes the object that b begins with, and returns its size. B has
+// at least the size of a flat_binder_object.
+func (o *objects) describe(b []byte) (string, int) {
+	var flat binder.FlatObject
+	flat.UnmarshalBytes(b[:binder.SizeOfFlatObject])
+	buffer := uint64(0)
+	defer func() { o.buffers = append(o.buffers, buffer) }()
+	switch flat.Type {
+	case binder.BINDER_TYPE_HANDLE, binder.BINDER_TYPE_WEAK_HANDLE:
+		o.dev.learn(uint32(flat.Binder))
+	case binder.BINDER_TYPE_FD:
+		return fmt.Sprintf("FD %s %#x %#x", o.file(uint32(flat.Binder)), flat.Flags, flat.Cookie), len(b[:binder.SizeOfFlatObject])
+	case binder.BINDER_TYPE_PTR:
+		if len(b) < binder.SizeOfBufferObject {
+			break
+		}
+		var p binder.BufferObject
+		p.UnmarshalBytes(b)
+		buffer = p.Buffer
+		return fmt.Sprintf("PTR %#x %s+%d %d:%d%s", p.Flags, o.dev.place(p.Buffer), p.Length, p.Parent, p.ParentOffset, o.content(p.Buffer, p.Length)), binder.SizeOfBufferObject
+	case binder.BINDER_TYPE_FDA:
+		if len(b) < binder.SizeOfFDArrayObject {
+			break
+		}
+		var a binder.FDArrayObject
+		a.UnmarshalBytes(b)
+		out := fmt.Sprintf("FDA %#x %d %d:%d", a.Pad, a.NumFDs, a.Parent, a.ParentOffset)
+		if a.Parent < uint64(len(o.buffers)) {
+			fds, _ := o.dev.read(o.buffers[a.Parent]+a.ParentOffset, 4*min(a.NumFDs, 16))
+			for ; len(fds) >= 4; fds = fds[4:] {
+				out += " " + o.file(binary.NativeEndian.Uint32(fds))
+			}
+		}
+		return out, binder.SizeOfFDArrayObject
+	}
+	return fmt.Sprintf("%s %#x %#x %#x", objectName(flat.Type), flat.Flags, flat.Binder, flat.Cookie), binder.SizeOfFlatObject
+}
+
+// content describes what a PTR points to: 64-bit numbers, among which there may be
+// addresses of other such contents.
+func (o *objects) content(addr, size uint64) string {
+	b, err := o.dev.read(addr, min(size, 256))
+	var out strings.Builder
+	for ; len(b) >= 8; b = b[8:] {
+		v := binary.NativeEndian.Uint64(b)
+		out.WriteString(" " + o.dev.place(v))
+	}
+	fmt.Fprintf(&out, " %x", b)
+	if err != nil {
+		fmt.Fprintf(&out, " %v", err)
+	}
+	return out.String()
+}
+
+// file describes a file that the thread's process has: its number and its name.
+func (o *objects) file(fd uint32) string {
+	link, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", o.th.proc.actors.PID, fd))
+	if err != nil {
+		return fmt.Sprintf("%d nothing", fd)
+	}
+	return fmt.Sprintf("%d %s", fd, strings.TrimSuffix(filepath.Base(link), " (deleted)"))
+}

@@ -1,0 +1,284 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package play
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/differential/actor"
+	"sentrybinder/test/differential/program"
+)
+
+// pending is a step that a thread is busy with.
+type pending struct {
+	step *program.Step
+	dev  *device
+	// calls is the number of system calls that the step is.
+	calls int
+	// result says what came of it, when the calls are done.
+	result func(calls []actor.Call) string
+}
+
+// noFD is a descriptor that nobody has.
+const noFD = 999
+
+// badAddress is where there is no memory.
+const badAddress = 0x5000
+
+// play makes one step.
+func (w *World) play(s *program.Step) {
+	p := w.procs[s.P%program.MaxProcesses]
+	if p == nil || s.T >= len(p.threads) {
+		w.printf("  nobody\n")
+		return
+	}
+	th := p.threads[s.T]
+	switch s.Op {
+	case program.Kill:
+		w.kill(p)
+		return
+	case program.Signal:
+		if th.pending == nil {
+			w.printf("  not asleep\n")
+			return
+		}
+		w.fail(th.Interrupt(unix.SIGUSR1))
+		w.reportWoken(nil)
+		return
+	}
+	if th.pending != nil {
+		w.printf("  asleep\n")
+		return
+	}
+	dev := p.devices[s.Device%program.Devices]
+	fd := uintptr(noFD)
+	if dev != nil {
+		fd = uintptr(dev.fd)
+	}
+	one := func(call actor.Call, result func(c *actor.Call) string) {
+		w.begin(th, &pending{step: s, dev: dev, calls: 1, result: func(calls []actor.Call) string { return result(&calls[0]) }}, call)
+	}
+	plain := func(c *actor.Call) string { return errnoName(c.Errno()) }
+
+	switch s.Op {
+	case program.Open:
+		name := program.DeviceNames[s.Arg&0xff%uint64(len(program.DeviceNames))]
+		flags := uintptr(s.Arg>>8) | unix.O_RDWR | unix.O_CLOEXEC
+		one(actor.NewCall(unix.SYS_OPENAT, ^uintptr(99), putString(th.Scratch()+miscOffset, "/dev/"+name), flags, 0), func(c *actor.Call) string {
+			if c.Errno() == 0 {
+				// What it had before may still be mapped.
+				p.soiled = p.soiled || dev != nil && dev.size != 0
+				p.devices[s.Device%program.Devices] = &device{fd: int(c.Ret), owner: p}
+			}
+			return fmt.Sprint("fd ", c.Ret)
+		})
+	case program.Close:
+		if dev != nil && dev.size == 0 {
+			p.devices[s.Device%program.Devices] = nil
+		}
+		one(actor.NewCall(unix.SYS_CLOSE, fd), plain)
+	case program.Mmap:
+		size, prot := uintptr(uint32(s.Arg)), uintptr(s.Arg>>32)
+		if prot == 0 {
+			prot = unix.PROT_READ
+		}
+		one(actor.NewCall(unix.SYS_MMAP, 0, size, prot, unix.MAP_PRIVATE|unix.MAP_NORESERVE, fd, 0), func(c *actor.Call) string {
+			if c.Errno() == 0 && dev != nil {
+				dev.base, dev.size = uintptr(c.Ret), size
+				p.mappings = append(p.mappings, span{uint64(c.Ret), min(uint64(size), 4<<20)})
+			}
+			return errnoName(c.Errno())
+		})
+	case program.Munmap:
+		if dev == nil || dev.size == 0 || dev.owner != p {
+			w.printf("  not mapped\n")
+			return
+		}
+		base, size := dev.base, dev.size
+		dev.size = 0
+		one(actor.NewCall(unix.SYS_MUNMAP, base, size), plain)
+	case program.WriteRead:
+		w.writeRead(th, dev, fd, s)
+	case program.Ioctl:
+		arg := th.Scratch() + miscOffset
+		request := uintptr(uint32(s.Arg))
+		b := actor.Bytes(arg, 64)
+		clear(b)
+		putUint32(b, uint32(s.Arg>>32))
+		if s.Fault != program.NoFault {
+			arg = badAddress
+		}
+		one(actor.NewCall(unix.SYS_IOCTL, fd, request, arg), func(c *actor.Call) string {
+			if c.Errno() == 0 && request == binder.BINDER_THREAD_EXIT {
+				th.incoming = 0
+			}
+			return fmt.Sprintf("%s %x", errnoName(c.Errno()), b[:request>>16&0x3f])
+		})
+	case program.Freeze:
+		w.structIoctl(th, s, dev, fd, binder.BINDER_FREEZE, []uint32{w.pid(s.Arg & 0xff), uint32(s.Arg >> 8), 0}, nil)
+	case program.Frozen:
+		w.structIoctl(th, s, dev, fd, binder.BINDER_GET_FROZEN_INFO, []uint32{w.pid(s.Arg), 0, 0}, func(b []byte) string {
+			return fmt.Sprintf("%x", b[4:])
+		})
+	case program.NodeInfo:
+		w.structIoctl(th, s, dev, fd, binder.BINDER_GET_NODE_INFO_FOR_REF, []uint32{uint32(s.Arg), 0, 0, 0, 0, 0}, func(b []byte) string {
+			return fmt.Sprintf("%x", b)
+		})
+	case program.NodeDebug:
+		w.structIoctl(th, s, dev, fd, binder.BINDER_GET_NODE_DEBUG_INFO, []uint32{uint32(s.Arg), 0, 0, 0, 0, 0}, func(b []byte) string {
+			return fmt.Sprintf("%x", b)
+		})
+	case program.LastError:
+		w.structIoctl(th, s, dev, fd, binder.BINDER_GET_EXTENDED_ERROR, []uint32{0, 0, 0}, func(b []byte) string {
+			// The first is a number that's given to all sorts of things.
+			return fmt.Sprintf("%s %d", returnName(binary.NativeEndian.Uint32(b[4:])), int32(binary.NativeEndian.Uint32(b[8:])))
+		})
+	case program.Poll:
+		at := th.Scratch() + miscOffset
+		b := actor.Bytes(at, 64)
+		clear(b)
+		putUint32(b, uint32(fd))
+		putUint32(b[4:], uint32(unix.POLLIN|unix.POLLOUT))
+		one(actor.NewCall(unix.SYS_PPOLL, at, 1, at+16, 0, 0), func(c *actor.Call) string {
+			return fmt.Sprintf("%d %x", c.Ret, b[6:8])
+		})
+	case program.NonBlock:
+		flags := uintptr(unix.O_RDWR)
+		if s.Arg != 0 {
+			flags |= unix.O_NONBLOCK
+		}
+		one(actor.NewCall(unix.SYS_FCNTL, fd, unix.F_SETFL, flags), func(c *actor.Call) string {
+			if c.Errno() == 0 && dev != nil {
+				dev.nonBlocking = s.Arg != 0
+			}
+			return errnoName(c.Errno())
+		})
+	case program.DupClose:
+		// The descriptor of the copy is one that's not in use.
+		const copyFD = 200
+		w.begin(th, &pending{step: s, calls: 2, result: func(calls []actor.Call) string {
+			return errnoName(calls[1].Errno())
+		}}, actor.NewCall(unix.SYS_DUP3, fd, copyFD, unix.O_CLOEXEC), actor.NewCall(unix.SYS_CLOSE, copyFD))
+	case program.Fork:
+		w.fork(p)
+	case program.Exit:
+		w.exit(th)
+	case program.SetUser:
+		p.soiled = true
+		one(actor.NewCall(unix.SYS_SETRESUID, ^uintptr(0), uintptr(s.Arg), ^uintptr(0)), plain)
+	case program.FileLimit:
+		p.soiled = true
+		at := th.Scratch() + miscOffset
+		b := actor.Bytes(at, 16)
+		clear(b)
+		putUint32(b, uint32(s.Arg))
+		putUint32(b[8:], 4096)
+		one(actor.NewCall(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, at, 0), plain)
+	default:
+		w.printf("  unknown\n")
+	}
+}
+
+// structIoctl makes an ioctl whose argument is a structure of 32-bit numbers.
+// Describe says what it is afterwards.
+func (w *World) structIoctl(th *thread, s *program.Step, dev *device, fd, request uintptr, arg []uint32, describe func(b []byte) string) {
+	at := th.Scratch() + miscOffset
+	b := actor.Bytes(at, 4*len(arg))
+	for i, v := range arg {
+		putUint32(b[4*i:], v)
+	}
+	if s.Fault != program.NoFault {
+		at = badAddress
+	}
+	w.begin(th, &pending{step: s, dev: dev, calls: 1, result: func(calls []actor.Call) string {
+		out := errnoName(calls[0].Errno())
+		if describe != nil {
+			out += " " + describe(b)
+		}
+		return out
+	}}, actor.NewCall(unix.SYS_IOCTL, fd, request, at))
+}
+
+// pid returns the id of a process, or of none.
+func (w *World) pid(i uint64) uint32 {
+	if i < program.MaxProcesses && w.procs[i] != nil {
+		return uint32(w.procs[i].actors.PID)
+	}
+	return 1<<22 + 1
+}
+
+// begin makes th start on a step, and reports what came of it and of others.
+func (w *World) begin(th *thread, pe *pending, calls ...actor.Call) {
+	th.pending, th.lastStep = pe, pe.step
+	w.do(th, calls...)
+	w.report(th)
+	w.reportWoken(th)
+}
+
+// report writes down what a thread's step came to, if it's done.
+func (w *World) report(th *thread) {
+	pe := th.pending
+	if pe == nil {
+		return
+	}
+	if th.Busy() {
+		w.printf("  sleeps\n")
+		return
+	}
+	th.pending = nil
+	w.printf("  %s\n", pe.result(th.Calls(pe.calls)))
+}
+
+// reportWoken writes down what came of steps that threads other than self were
+// asleep in.
+func (w *World) reportWoken(self *thread) {
+	for _, p := range w.procs {
+		if p == nil {
+			continue
+		}
+		for _, th := range p.threads {
+			if th != self && th.pending != nil && !th.Busy() {
+				w.printf("  P%d.%d:", p.index, th.index)
+				w.report(th)
+			}
+		}
+	}
+}
+
+// fork makes a process's main thread fork.
+func (w *World) fork(p *process) {
+	if p.threads[0].pending != nil {
+		w.printf("  asleep\n")
+		return
+	}
+	for i := program.Processes; i < program.MaxProcesses; i++ {
+		if w.procs[i] == nil {
+			child := newProcess(i, p.actors.Fork())
+			child.devices = p.devices
+			w.procs[i] = child
+			w.printf("  P%d\n", i)
+			return
+		}
+	}
+	w.printf("  too many\n")
+}
+
+// exit makes a process exit, by one of its threads.
+func (w *World) exit(th *thread) {
+	p := th.proc
+	th.Post(actor.NewCall(unix.SYS_EXIT_GROUP, 0))
+	w.fail(p.actors.Reap())
+	w.gone(p)
+}
+
+func errnoName(e unix.Errno) string {
+	if e == 0 {
+		return "ok"
+	}
+	return unix.ErrnoName(e)
+}

@@ -1,0 +1,123 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package play
+
+import (
+	"math/rand/v2"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/differential/program"
+)
+
+// An entry of a table is something to choose, and how often it is chosen in
+// relation to the others, before a program's weights.
+type opEntry struct {
+	op     program.Op
+	weight int
+}
+
+type codeEntry struct {
+	code   uint32
+	weight int
+}
+
+func (e opEntry) base() int   { return e.weight }
+func (e codeEntry) base() int { return e.weight }
+
+var opTable = []opEntry{
+	{program.WriteRead, 1000},
+	{program.Ioctl, 40},
+	{program.Poll, 30},
+	{program.NonBlock, 15},
+	{program.DupClose, 10},
+	{program.Close, 6},
+	{program.Munmap, 4},
+	{program.Mmap, 4},
+	{program.Open, 4},
+	{program.Fork, 4},
+	{program.Exit, 6},
+	{program.Kill, 6},
+	{program.SetUser, 3},
+	{program.FileLimit, 4},
+	{program.Freeze, 10},
+	{program.Frozen, 4},
+	{program.NodeInfo, 8},
+	{program.NodeDebug, 8},
+	{program.LastError, 20},
+}
+
+var commandTable = []codeEntry{
+	{binder.BC_TRANSACTION, 100},
+	{binder.BC_REPLY, 10},
+	{binder.BC_FREE_BUFFER, 40},
+	{binder.BC_INCREFS, 8},
+	{binder.BC_ACQUIRE, 8},
+	{binder.BC_RELEASE, 8},
+	{binder.BC_DECREFS, 8},
+	{binder.BC_INCREFS_DONE, 12},
+	{binder.BC_ACQUIRE_DONE, 12},
+	{binder.BC_REQUEST_DEATH_NOTIFICATION, 12},
+	{binder.BC_CLEAR_DEATH_NOTIFICATION, 6},
+	{binder.BC_DEAD_BINDER_DONE, 8},
+	{binder.BC_REGISTER_LOOPER, 3},
+	{binder.BC_ENTER_LOOPER, 5},
+	{binder.BC_EXIT_LOOPER, 2},
+	{binder.BC_ATTEMPT_ACQUIRE, 1},
+	{binder.BC_ACQUIRE_RESULT, 1},
+	{0x1234, 1},
+	{binder.BC_TRANSACTION_SG, 30},
+	{binder.BC_REPLY_SG, 4},
+	{binder.BC_REQUEST_FREEZE_NOTIFICATION, 6},
+	{binder.BC_CLEAR_FREEZE_NOTIFICATION, 4},
+	{binder.BC_FREEZE_NOTIFICATION_DONE, 4},
+}
+
+var objectTable = []codeEntry{
+	{binder.BINDER_TYPE_BINDER, 40},
+	{binder.BINDER_TYPE_WEAK_BINDER, 10},
+	{binder.BINDER_TYPE_HANDLE, 30},
+	{binder.BINDER_TYPE_WEAK_HANDLE, 10},
+	{binder.BINDER_TYPE_FD, 10},
+	{0x12345678, 1},
+	{binder.BINDER_TYPE_PTR, 15},
+	{binder.BINDER_TYPE_FDA, 5},
+}
+
+// Weights are how often a program does what.
+type Weights struct {
+	ops      [32]int
+	commands [32]int
+	objects  [16]int
+	// oneWay: one in so many transactions is one-way. rarity: one in so many
+	// things is broken.
+	oneWay, rarity int
+}
+
+func randomWeights(rng *rand.Rand) Weights {
+	var w Weights
+	for _, group := range [][]int{w.ops[:], w.commands[:], w.objects[:]} {
+		for i := range group {
+			group[i] = pick(rng, 0, 1, 1, 2, 2, 4)
+		}
+	}
+	// There's little without these.
+	w.ops[0], w.commands[0] = 2, 2
+	w.oneWay = pick(rng, 2, 3, 5, 20)
+	w.rarity = pick(rng, 10, 30, 100, 1000)
+	return w
+}
+
+func weighted[E interface{ base() int }](rng *rand.Rand, weights []int, table []E) E {
+	total := 0
+	for i, e := range table {
+		total += e.base() * weights[i]
+	}
+	n := rng.IntN(max(total, 1))
+	for i, e := range table {
+		if n -= e.base() * weights[i]; n < 0 {
+			return e
+		}
+	}
+	return table[0]
+}

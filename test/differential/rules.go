@@ -1,0 +1,90 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	pkgprogram "sentrybinder/test/differential/program"
+)
+
+// A rule explains divergences that are no mistake of the driver's. What a program
+// does after one that is explained says nothing any more.
+type rule struct {
+	name string
+	// peer is the driver that differs: "c", "rust" or "" for both.
+	peer string
+	// why is the reason.
+	why string
+	// applies says whether d is explained.
+	applies func(d *divergence) bool
+}
+
+var rules = []rule{
+	{
+		name: "release of a process that has polled",
+		peer: "c",
+		why: "When a thread that has polled goes, Linux waits for a grace period of RCU in the middle of " +
+			"releasing the process. Others that it has woken before run while the rest is still there.",
+		applies: func(d *divergence) bool {
+			return d.ends() && d.has(pkgprogram.Poll)
+		},
+	},
+	{
+		name: "which of several holes of the same size",
+		why: "Linux's driver in C finds a hole for a buffer in a tree by size. Among holes that fit " +
+			"exactly it takes the one that happens to be at the top, the one in Rust the lowest.",
+		applies: func(d *divergence) bool {
+			l, h := first(d.linux), first(d.here)
+			return l != h && dataPlace.MatchString(l) && dataPlace.ReplaceAllString(l, "") == dataPlace.ReplaceAllString(h, "")
+		},
+	},
+}
+
+// dataPlace is where a trace says that a buffer is.
+var dataPlace = regexp.MustCompile(`data=m\d+:0x[0-9a-f]+`)
+
+// ends returns whether the divergence shows while a process goes.
+func (d *divergence) ends() bool {
+	if len(d.before) > 0 && strings.HasPrefix(d.before[len(d.before)-1], "end ") || strings.HasPrefix(first(d.linux), "end ") {
+		return true
+	}
+	for _, l := range d.before[len(d.before)-min(len(d.before), 20):] {
+		if strings.HasPrefix(l, "counts ") {
+			return true
+		}
+	}
+	if len(d.steps) == 0 {
+		return false
+	}
+	switch d.steps[len(d.steps)-1].Op {
+	case pkgprogram.Kill, pkgprogram.Exit, pkgprogram.Close, pkgprogram.Munmap:
+		return true
+	}
+	return false
+}
+
+// has returns whether the program has a step of kind op.
+func (d *divergence) has(op pkgprogram.Op) bool {
+	return slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool { return s.Op == op })
+}
+
+func first(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return lines[0]
+}
+
+// explain returns the name of the rule that explains d, or "".
+func explain(d *divergence) string {
+	for _, r := range rules {
+		if (r.peer == "" || r.peer == *peer) && r.applies(d) {
+			return r.name
+		}
+	}
+	return ""
+}

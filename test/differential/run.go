@@ -1,0 +1,240 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	pkgprogram "sentrybinder/test/differential/program"
+)
+
+// place is where programs are played.
+type place struct {
+	name    string
+	command []string
+}
+
+func places() (linux, here place, err error) {
+	here = place{"sandbox", []string{*runsc, "--platform=systrap", "--network=none", "--ignore-cgroups", "do"}}
+	if *oracle == "" {
+		return linux, here, errors.New("there's no Linux to compare with: set BINDER_ORACLE")
+	}
+	linux = place{"linux", []string{*oracle, "-k", *peer, "-s", "-t", "3600", "--"}}
+	return linux, here, nil
+}
+
+// play runs playMain with args in a place, and returns the traces.
+func (p place) play(args ...string) ([]trace, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	args = append(append(slices.Clone(p.command[1:]), exe, "play"), args...)
+	cmd := exec.Command(p.command[0], args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	traces := parseTraces(stdout.String())
+	if *saved != "" {
+		name := strings.ReplaceAll(strings.Trim(fmt.Sprint(args[len(args)-1:]), "[]"), "/", "_")
+		os.WriteFile(filepath.Join(*saved, p.name+"-"+name), stdout.Bytes(), 0o644)
+	}
+	if err != nil {
+		if len(traces) == 0 {
+			return nil, fmt.Errorf("%s: %w: %s", p.name, err, stderr.String())
+		}
+		// What became of the last program is in its trace.
+		last := &traces[len(traces)-1]
+		last.lines = append(last.lines, fmt.Sprintf("%s: %v: %s", p.name, err, stderr.String()))
+	}
+	return traces, nil
+}
+
+// playBoth plays the same programs in both places. The result has the traces of
+// those that were played in both, in order.
+func playBoth(linux, here place, args ...string) (l, h []trace, err error) {
+	var wg sync.WaitGroup
+	var errL, errH error
+	wg.Go(func() { l, errL = linux.play(args...) })
+	wg.Go(func() { h, errH = here.play(args...) })
+	wg.Wait()
+	if err := errors.Join(errL, errH); err != nil {
+		return nil, nil, err
+	}
+	n := min(len(l), len(h))
+	return l[:n], h[:n], nil
+}
+
+// tally is what a run has found.
+type tally struct {
+	programs, steps int
+	explained       map[string]int
+	kinds           map[string][]*divergence
+	playing         time.Duration
+}
+
+// rate returns the number of steps in a second, the time to start the sandbox and
+// the kernel included.
+func (t *tally) rate() int {
+	return int(float64(t.steps) / max(t.playing, time.Millisecond).Seconds())
+}
+
+func toolMain() error {
+	flag.Parse()
+	linux, here, err := places()
+	if *plant {
+		first, last, err := parseSeeds(*seeds)
+		if err != nil {
+			return err
+		}
+		return plantFaults(first, last, linux, here)
+	}
+	if err != nil {
+		return err
+	}
+	t := &tally{explained: make(map[string]int), kinds: make(map[string][]*divergence)}
+	start := time.Now()
+	if *program != "" {
+		l, h, err := playBoth(linux, here, "-file", *program)
+		if err != nil {
+			return err
+		}
+		t.add(l, h)
+	} else {
+		first, last, err := parseSeeds(*seeds)
+		if err != nil {
+			return err
+		}
+		for first <= last || time.Since(start) < *budget {
+			end := first + uint64(*batch) - 1
+			if *budget == 0 {
+				end = min(end, last)
+			}
+			began := time.Now()
+			l, h, err := playBoth(linux, here, "-seeds", fmt.Sprintf("%d-%d", first, end))
+			if err != nil {
+				return err
+			}
+			t.playing += time.Since(began)
+			t.add(l, h)
+			fmt.Fprintf(os.Stderr, "%d programs, %d steps, %d kinds of divergences, %d steps/s\n",
+				t.programs, t.steps, len(t.kinds), t.rate())
+			// If the last one has broken the world, those after it are still to
+			// be played.
+			first += uint64(len(l))
+		}
+	}
+	t.report(linux, here)
+	if len(t.kinds) > 0 {
+		return fmt.Errorf("%d kinds of divergences", len(t.kinds))
+	}
+	return nil
+}
+
+// add compares traces.
+func (t *tally) add(linux, here []trace) {
+	for i := range linux {
+		t.programs++
+		d := compare(&linux[i], &here[i])
+		if d == nil {
+			t.steps += len(linux[i].steps(len(linux[i].lines)))
+			continue
+		}
+		t.steps += len(d.steps)
+		if d.rule != "" {
+			t.explained[d.rule]++
+			continue
+		}
+		t.kinds[d.kind()] = append(t.kinds[d.kind()], d)
+	}
+}
+
+// report prints what was found.
+func (t *tally) report(linux, here place) {
+	for _, kind := range slices.Sorted(maps.Keys(t.kinds)) {
+		found := t.kinds[kind]
+		fmt.Printf("\n==== %d of kind %s\n", len(found), kind)
+		shortest := slices.MinFunc(found, func(a, b *divergence) int { return len(a.steps) - len(b.steps) })
+		if *shrink {
+			if less, err := cutDown(linux, here, shortest); err != nil {
+				fmt.Printf("cutting it down: %v\n", err)
+			} else {
+				shortest = less
+			}
+			for _, s := range shortest.steps {
+				fmt.Println(s)
+			}
+		}
+		fmt.Print(shortest)
+	}
+	fmt.Printf("\n%d programs, %d steps, %d divergences, %d steps/s\n", t.programs, t.steps, len(t.kinds), t.rate())
+	for _, name := range slices.Sorted(maps.Keys(t.explained)) {
+		fmt.Printf("  %d explained by %s\n", t.explained[name], name)
+	}
+}
+
+// cutDown returns the shortest program found that shows the same divergence as d.
+func cutDown(linux, here place, d *divergence) (*divergence, error) {
+	kind := d.kind()
+	for round := 0; ; round++ {
+		candidates := smaller(d.steps)
+		if len(candidates) == 0 {
+			return d, nil
+		}
+		file, err := os.CreateTemp("build", "programs")
+		if err != nil {
+			return nil, err
+		}
+		file.Close()
+		defer os.Remove(file.Name())
+		if err := writePrograms(file.Name(), candidates); err != nil {
+			return nil, err
+		}
+		path, err := filepath.Abs(file.Name())
+		if err != nil {
+			return nil, err
+		}
+		l, h, err := playBoth(linux, here, "-file", path)
+		if err != nil {
+			return nil, err
+		}
+		var best *divergence
+		for i := range l {
+			if c := compare(&l[i], &h[i]); c != nil && c.kind() == kind && size(c.steps) < size(d.steps) && (best == nil || size(c.steps) < size(best.steps)) {
+				best = c
+			}
+		}
+		if best == nil {
+			if round == 0 {
+				fmt.Println("nothing smaller shows it")
+			}
+			return d, nil
+		}
+		best.name = d.name
+		d = best
+	}
+}
+
+// size is what is to become small.
+func size(steps []pkgprogram.Step) int {
+	n := 0
+	for _, s := range steps {
+		n += 10 + len(s.Write) + len(s.String())/16
+		if s.Op == pkgprogram.WriteRead {
+			n++
+		}
+	}
+	return n
+}
