@@ -25,21 +25,6 @@ const maxMappingSize = 4 << 20
 // each has an address of its own.
 const minBufferSize = 8
 
-// placement says where a buffer is, and how much is in it.
-//
-// +stateify savable
-type placement struct {
-	// debugID is the number of the transaction. No other buffer has it.
-	debugID int32
-
-	start uint64 // bytes from the start of the mapping
-
-	// These are the sizes of the contents, in bytes.
-	dataSize    uint64
-	offsetsSize uint64
-	extraSize   uint64
-}
-
 // buffer is a piece of the mapping of the process that receives a transaction.
 // It holds, in this order and each aligned to 8 bytes: the data, the offsets of
 // the objects in the data, and extra space: for the blocks of scatter-gather, and
@@ -49,11 +34,14 @@ type placement struct {
 //
 // +stateify savable
 type buffer struct {
-	placement
-	size uint64 // bytes occupied
+	debugID int32
 
-	// addr is where the application finds it.
-	addr hostarch.Addr
+	start uint64 // bytes from the start of the mapping
+	size  uint64 // bytes occupied
+
+	dataSize    uint64
+	offsetsSize uint64
+	extraSize   uint64
 
 	// async is true if the buffer counts against the space for one-way
 	// transactions.
@@ -81,6 +69,10 @@ type buffer struct {
 	// allowUserFree is true once the receiver knows the buffer, and until it
 	// frees it. It is protected by allocator.mu.
 	allowUserFree bool
+
+	// abandoned is true if the receiver will never know the buffer. It is
+	// protected by allocator.mu.
+	abandoned bool
 }
 
 // offsetsStart returns where the offsets lie, in bytes from the start of the
@@ -238,16 +230,25 @@ func (a *allocator) everMapped() bool {
 // ENOSPC if there's no room, ENOMEM if the sentry has no memory.
 func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uint64, asyncSender int32) (*buffer, error) {
 	size, ok := bufferSize(dataSize, offsetsSize, extraSize)
-	if !ok {
-		return nil, linuxerr.EINVAL
+	b := &buffer{
+		debugID:     debugID,
+		size:        size,
+		dataSize:    dataSize,
+		offsetsSize: offsetsSize,
+		extraSize:   extraSize,
+		async:       asyncSender != 0,
+		sender:      asyncSender,
 	}
+
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.mapped || a.released {
 		return nil, linuxerr.ESRCH
 	}
-	async := asyncSender != 0
-	if async && a.freeAsync < size {
+	if !ok {
+		return nil, linuxerr.EINVAL
+	}
+	if b.async && a.freeAsync < size {
 		return nil, linuxerr.ENOSPC
 	}
 	if a.fr.Length() == 0 {
@@ -257,19 +258,10 @@ func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uin
 		}
 		a.fr = fr
 	}
-	start, ok := a.free.allocate(size)
-	if !ok {
+	if b.start, ok = a.free.allocate(size); !ok {
 		return nil, linuxerr.ENOSPC
 	}
-	b := buffers.Get().(*buffer)
-	*b = buffer{
-		placement: placement{debugID, start, dataSize, offsetsSize, extraSize},
-		size:      size,
-		addr:      a.start + hostarch.Addr(start),
-		async:     async,
-		sender:    asyncSender,
-	}
-	if async {
+	if b.async {
 		a.freeAsync -= size
 		b.spamSuspect = a.noteAsyncLocked(b)
 	}
@@ -296,17 +288,6 @@ func bufferSize(dataSize, offsetsSize, extraSize uint64) (uint64, bool) {
 	return max(sum, minBufferSize), true
 }
 
-// buffers has those that were freed, for use by the next calls. Nobody has a
-// pointer to one: it was taken out of its allocator's map, and before that from
-// its transaction.
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
-
-// recycle gives b, which was deallocated, to the next calls.
-func recycle(b *buffer) {
-	*b = buffer{}
-	buffers.Put(b)
-}
-
 // unpin ends the caller's access to the contents of a buffer.
 func (a *allocator) unpin() {
 	a.mu.Lock()
@@ -320,6 +301,13 @@ func (a *allocator) handOver(b *buffer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b.allowUserFree = true
+}
+
+// abandon leaves b to releaseAll, unless it is freed before.
+func (a *allocator) abandon(b *buffer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b.abandoned = true
 }
 
 // takeBack returns the buffer at address addr of the process and makes the
@@ -378,7 +366,7 @@ func (a *allocator) releaseAll(ctx context.Context) {
 	defer a.mu.Unlock()
 	a.released = true
 	for _, b := range a.buffers {
-		if b.allowUserFree {
+		if b.allowUserFree || b.abandoned {
 			b.targetNode.Release(ctx)
 		}
 	}
@@ -393,6 +381,13 @@ func (a *allocator) dropMemoryIfUnused() {
 		a.mf.DecRef(a.fr)
 		a.fr = memmap.FileRange{}
 	}
+}
+
+// address returns where the application finds b.
+func (a *allocator) address(b *buffer) hostarch.Addr {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.start + hostarch.Addr(b.start)
 }
 
 // blocks returns n bytes of b from offset on, as the sentry sees them. The

@@ -4,9 +4,8 @@
 package binder
 
 import (
-	"sync/atomic"
-
 	"gvisor.dev/gvisor/pkg/atomicbitops"
+	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sync"
@@ -63,11 +62,11 @@ type Context struct {
 	// ListIn.
 	instance any
 
-	// manager is the context manager's node, if there is one. It's in the table
-	// of its owner as long as that lives, and is set and unset with mu locked.
-	manager atomic.Pointer[Node] `state:".(*Node)"`
+	mu sync.RWMutex `state:"nosave"`
 
-	mu sync.Mutex `state:"nosave"`
+	// manager is the context manager's node, if there is one.
+	// +checklocks:mu
+	manager list.Arc[*Node]
 
 	// managerUID is the user that the context manager must run as: that of the
 	// first one, once there was one.
@@ -96,20 +95,24 @@ func (c *Context) ListIn(instance any) { c.instance = instance }
 
 // managerNode returns a reference to the context manager's node, or none.
 func (c *Context) managerNode() list.Arc[*Node] {
-	n := c.manager.Load()
-	if n == nil {
-		return list.Arc[*Node]{}
-	}
-	n.owner.mu.Lock()
-	defer n.owner.mu.Unlock()
-	if n.dead {
-		return list.Arc[*Node]{}
-	}
-	return list.BorrowOf(n).Arc()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.manager.Clone()
+}
+
+// managedBy returns whether the context manager's node is p's.
+func (c *Context) managedBy(p *Process) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.manager.Ok() && c.manager.Get().owner == p
 }
 
 // isManager returns whether n is the context manager's node.
-func (c *Context) isManager(n *Node) bool { return c.manager.Load() == n }
+func (c *Context) isManager(n *Node) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.manager.Get() == n
+}
 
 // setManager makes p's node, as object describes it, the context manager.
 //
@@ -121,7 +124,7 @@ func (c *Context) setManager(p *Process, caller auth.KUID, object *binder.FlatOb
 	defer p.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.manager.Load() != nil {
+	if c.manager.Ok() {
 		return linuxerr.EBUSY
 	}
 	if c.managerUIDSet && c.managerUID != caller {
@@ -133,8 +136,7 @@ func (c *Context) setManager(p *Process, caller auth.KUID, object *binder.FlatOb
 	if n == nil {
 		n = p.newNodeLocked(object)
 	}
-	n.becomeManagerLocked() // +checklocksignore: n.owner is p.
-	c.manager.Store(n)
+	c.manager = n.becomeManagerLocked() // +checklocksignore: n.owner is p.
 	return nil
 }
 
@@ -147,7 +149,7 @@ func (c *Context) register(p *Process) {
 }
 
 // deregister removes p, and its node if that's the context manager's.
-func (c *Context) deregister(p *Process) {
+func (c *Context) deregister(ctx context.Context, p *Process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.procs.SwapRemove(p.index)
@@ -155,7 +157,7 @@ func (c *Context) deregister(p *Process) {
 		c.procs.At(p.index).index = p.index
 	}
 	c.procs.ShrinkAfterRemoval()
-	if n := c.manager.Load(); n != nil && n.owner == p {
-		c.manager.Store(nil)
+	if c.manager.Ok() && c.manager.Get().owner == p {
+		c.manager.Release(ctx)
 	}
 }

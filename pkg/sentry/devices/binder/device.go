@@ -75,9 +75,13 @@ func (fd *deviceFD) Ioctl(ctx context.Context, uio usermem.IO, _ uintptr, args a
 
 // ConfigureMMap implements vfs.FileDescriptionImpl.ConfigureMMap.
 //
-// Errors: EINVAL if the caller isn't the process that opened the device, EPERM
-// if it wants to write or to execute, EBUSY if it has mapped the device before.
+// Errors: EINVAL if the caller isn't the process that opened the device, or wants
+// nothing, EPERM if it wants to write or to execute, EBUSY if it has mapped the
+// device before.
 func (fd *deviceFD) ConfigureMMap(ctx context.Context, opts *memmap.MMapOpts) error {
+	if opts.Length == 0 {
+		return linuxerr.EINVAL
+	}
 	if opts.Perms.Execute {
 		return linuxerr.EPERM // A binderfs is noexec.
 	}

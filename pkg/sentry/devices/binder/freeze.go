@@ -117,7 +117,7 @@ func (th *Thread) freeze(task Task, info *binder.FreezeInfo, left time.Duration)
 			p.mu.Lock()
 			p.setFrozenLocked(false)
 			p.mu.Unlock()
-			p.announceFrozen()
+			p.announceFrozen(task)
 			continue
 		}
 		timeout := time.Duration(info.TimeoutMS) * time.Millisecond
@@ -154,7 +154,7 @@ func (p *Process) freeze(task Task, timeout time.Duration) (time.Duration, error
 	}
 	p.mu.Unlock()
 	if err == nil {
-		p.announceFrozen()
+		p.announceFrozen(task)
 	}
 	return left, err
 }

@@ -136,11 +136,13 @@ func (r *Ref) announceFrozenLocked() {
 // order of the nodes' addresses.
 //
 // Preconditions: No lock is held.
-func (p *Process) announceFrozen() {
+func (p *Process) announceFrozen(ctx context.Context) {
 	var refs []*Ref
+	var nodes []list.Arc[*Node]
 	p.mu.Lock()
 	for _, ptr := range slices.Sorted(maps.Keys(p.nodes)) {
-		for r := range p.nodes[ptr].Get().refs.All() { // +checklocksignore: its owner is p.
+		nodes = append(nodes, p.nodes[ptr].Get().useLocked()) // +checklocksignore: its owner is p.
+		for r := range p.nodes[ptr].Get().refs.All() {        // +checklocksignore: its owner is p.
 			refs = append(refs, r)
 		}
 	}
@@ -150,6 +152,9 @@ func (p *Process) announceFrozen() {
 		r.proc.refsMu.Lock()
 		r.announceFrozenLocked()
 		r.proc.refsMu.Unlock()
+	}
+	for _, used := range nodes {
+		unuse(ctx, used)
 	}
 }
 

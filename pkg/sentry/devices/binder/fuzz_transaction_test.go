@@ -632,15 +632,15 @@ func (x *exchange) model(l *letter) error {
 	}
 	for i := range int(l.offsetsSize / 8) {
 		offset := binary.LittleEndian.Uint64(rawOffsets[8*i:])
-		if offset < done || offset > l.dataSize || offset%4 != 0 {
-			return linuxerr.EINVAL
+		if offset != done && (offset < done || offset > l.dataSize) {
+			return linuxerr.EFAULT
 		}
 		if _, ok := l.from.memory(l.dataAddr+done, offset-done); !ok {
 			return linuxerr.EFAULT
 		}
 		n := min(l.dataSize-offset, maxObjectSize)
 		raw, ok := l.from.memory(l.dataAddr+offset, n)
-		if !ok || n < 4 {
+		if !ok || n < 4 || offset%4 != 0 {
 			return linuxerr.EINVAL
 		}
 		size := objectSize(raw)

@@ -127,7 +127,9 @@ func TestHandleZero(t *testing.T) {
 	require.EqualValues(t, 2, w.give(service, client, 0x20))
 
 	// The manager can't have itself.
-	manager.write(cmd(binder.BC_ACQUIRE, uint32(0)))
+	out := manager.try(cmd(binder.BC_ACQUIRE, uint32(0)))
+	require.Equal(t, linuxerr.EINVAL, out.err)
+	require.Zero(t, out.WriteConsumed)
 	require.Zero(t, manager.numRefs())
 	client.write(cmd(binder.BC_RELEASE, uint32(0)))
 	require.Nil(t, client.refAt(0))

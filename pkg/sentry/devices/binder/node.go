@@ -117,23 +117,23 @@ func (p *Process) newNodeLocked(object *binder.FlatObject) *Node {
 	return n
 }
 
-// becomeManagerLocked makes n what a context manager is: it holds references to
-// itself for ever, and isn't told.
+// becomeManagerLocked returns the context's reference to n, its new manager. The
+// manager holds references to itself for ever, and isn't told.
 //
 // +checklocks:n.owner.mu
-func (n *Node) becomeManagerLocked() {
+func (n *Node) becomeManagerLocked() list.Arc[*Node] {
 	n.localStrong++
 	n.localWeak++
 	n.hasStrong, n.hasWeak = true, true
+	return list.BorrowOf(n).Arc()
 }
 
 // incLocked adds a reference: strong or weak, by a Ref (internal) or by the
 // owner's own buffers.
 //
 // If that is news to the owner, it is th, a thread of the owner that sends the
-// node, that will hear it. Without th the news can't be told, so that it is an
-// error, EINVAL, if there is any; a process can't make a strong reference out
-// of a weak one.
+// node, that will hear it. Without th it is an error, EINVAL, to add the first
+// strong reference: a process can't make one out of a weak one.
 //
 // +checklocks:n.owner.mu
 func (n *Node) incLocked(ctx context.Context, strong, internal bool, th *Thread) error {
@@ -155,10 +155,7 @@ func (n *Node) incLocked(ctx context.Context, strong, internal bool, th *Thread)
 	if !internal {
 		n.localWeak++
 	}
-	if !n.hasWeak && n.on == nil {
-		if th == nil {
-			return linuxerr.EINVAL
-		}
+	if !n.hasWeak && n.on == nil && th != nil {
 		th.todo.pushBack(n) // +checklocksignore: th.proc is n.owner.
 	}
 	return nil
@@ -271,9 +268,17 @@ func (n *Node) take(ctx context.Context, _ *Thread) delivery {
 func (p *Process) acknowledge(ctx context.Context, strong bool, pc *binder.PtrCookie) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n := p.nodeLocked(pc.Ptr); n != nil && n.cookie == pc.Cookie {
+	n := p.nodeLocked(pc.Ptr)
+	if n == nil {
+		return
+	}
+	n.users++
+	if n.cookie == pc.Cookie {
 		n.acknowledgeLocked(ctx, strong) // +checklocksignore: n.owner is p.
 	}
+	n.users--
+	// As with unuse, this may wake a thread of p for nothing.
+	n.decLocked(ctx, false, true) // +checklocksignore: n.owner is p.
 }
 
 // +checklocks:n.owner.mu

@@ -182,8 +182,8 @@ func (p *Process) threadLocked(id int32) *Thread {
 func (p *Process) flush() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, held := range p.threads {
-		held.Get().makeReturnLocked() // +checklocksignore: its proc is p.
+	for _, id := range slices.Sorted(maps.Keys(p.threads)) {
+		p.threads[id].Get().makeReturnLocked() // +checklocksignore: its proc is p.
 	}
 }
 
@@ -215,7 +215,7 @@ func (p *Process) release(ctx context.Context) {
 // to it, or hold its nodes. What they are told comes in Linux's order: that of
 // thread IDs, addresses and handles.
 func (p *Process) releaseOne(ctx context.Context) {
-	p.ctx.deregister(p)
+	p.ctx.deregister(ctx, p)
 	p.ctx.driver.registry.remove(p)
 
 	p.mu.Lock()

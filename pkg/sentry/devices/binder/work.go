@@ -45,6 +45,9 @@ type delivery struct {
 	// gives for its parameters goes: cookie alone if that is 8 bytes.
 	ptr, cookie uint64
 
+	// failure is told, and not to be told again, once it was read.
+	failure *threadError
+
 	// last is true if nothing else is to be read in the same call.
 	last bool
 }

@@ -54,7 +54,7 @@ func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
 		pos:  wr.WriteConsumed,
 		end:  wr.WriteSize,
 	}
-	raw := &th.scratch.command
+	var raw [maxCommandSize]byte
 	for n := 1; r.pos < r.end && !th.failed(); n++ {
 		if n%maxCommandsAtOnce == 0 && task.Interrupted() {
 			return linuxerr.ERESTARTSYS
@@ -109,6 +109,9 @@ func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) 
 		handle := hostarch.ByteOrder.Uint32(params)
 		increment := cmd == binder.BC_INCREFS || cmd == binder.BC_ACQUIRE
 		strong := cmd == binder.BC_ACQUIRE || cmd == binder.BC_RELEASE
+		if increment && handle == 0 && p.ctx.managedBy(p) {
+			return linuxerr.EINVAL
+		}
 		_ = p.changeRef(task, handle, increment, strong)
 
 	case binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE:
@@ -124,16 +127,15 @@ func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) 
 		}
 
 	case binder.BC_TRANSACTION, binder.BC_REPLY, binder.BC_TRANSACTION_SG, binder.BC_REPLY_SG:
-		m := &th.scratch.message
-		*m = message{}
+		var m message
 		rest := m.UnmarshalUnsafe(params)
 		if len(rest) != 0 {
 			m.buffersSize = hostarch.ByteOrder.Uint64(rest)
 		}
 		if cmd == binder.BC_REPLY || cmd == binder.BC_REPLY_SG {
-			th.answer(task, uio, m)
+			th.answer(task, uio, &m)
 		} else {
-			th.call(task, uio, m)
+			th.call(task, uio, &m)
 		}
 
 	case binder.BC_REGISTER_LOOPER:
