@@ -73,15 +73,16 @@ differential: prerequisites ## Look for a program that can tell the driver from 
 		-o build/sandbox test/differential/sandbox/main.go
 	@build/differential -seeds $(SEEDS) $(DIFFERENTIAL)
 
-# Figures are comparable within a run only. The peers run in turn.
+# Figures are comparable within a run only. "BENCH=name" runs one, or those named.
 .PHONY: bench
-bench: runsc ## Run all benchmarks, each beside its peers.
-	@$(GO) test -run '^$$' -bench . -benchmem ./pkg/binder/...
-	@CGO_ENABLED=0 $(GO) build -o build/roundtrip ./test/benchmarks/roundtrip
-	@for bytes in 0 128 4096 65536; do echo; \
-		bin/runsc --network=none --ignore-cgroups do build/roundtrip -bytes $$bytes | cat; done
-	@CGO_ENABLED=0 $(GO) build -o build/logs ./test/benchmarks/logs
-	@echo; bin/runsc --network=none --ignore-cgroups do build/logs | cat
+bench: runsc ## Run all benchmarks, each beside its peers; tables and plots in build/bench.
+	@tools/build/bench
+	@build/bench/suite $(SUITE) $(BENCH)
+	@build/bench/plot build/bench/results.json build/bench
+
+.PHONY: record
+record: ## Show the results of the last make bench in the README.
+	@build/bench/suite -record
 
 # Takes half an hour. "MUTATE=-max=40" takes a sample.
 .PHONY: mutate

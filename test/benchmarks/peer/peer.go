@@ -16,10 +16,10 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// mappingSize is what libbinder maps: 1 MiB less two pages.
-const mappingSize = 1<<20 - 2*4096
+// mappingSize is the most that the driver maps: what a payload of 1 MiB needs.
+const mappingSize = 4 << 20
 
-// Process is an open binder device.
+// Process is an open binder device as one thread uses it.
 type Process struct {
 	device  string
 	fd      int
@@ -38,6 +38,11 @@ func Open(device string) *Process {
 	return &Process{device: device, fd: fd, mapping: mapping}
 }
 
+// Thread returns the same device for another thread.
+func (p *Process) Thread() *Process {
+	return &Process{device: p.device, fd: p.fd, mapping: p.mapping}
+}
+
 func (p *Process) ioctl(request uintptr, arg unsafe.Pointer) {
 	// An interrupted call goes on where it was; its argument says how far it got.
 	errno := unix.EINTR
@@ -49,8 +54,11 @@ func (p *Process) ioctl(request uintptr, arg unsafe.Pointer) {
 	}
 }
 
-// BecomeManager makes p the context manager.
-func (p *Process) BecomeManager() { p.ioctl(binder.BINDER_SET_CONTEXT_MGR, nil) }
+// BecomeManager makes p the context manager, which accepts files.
+func (p *Process) BecomeManager() {
+	o := binder.FlatObject{Type: binder.BINDER_TYPE_BINDER, Flags: binder.FLAT_BINDER_FLAG_ACCEPTS_FDS}
+	p.ioctl(binder.BINDER_SET_CONTEXT_MGR_EXT, unsafe.Pointer(&o))
+}
 
 // Commands returns the empty list of commands, in memory of p's. There is one at
 // a time.
@@ -73,13 +81,18 @@ func HandleCommand(commands []byte, cmd, handle uint32) []byte {
 // Transaction appends a call to handle 0, or the answer to one, with what data
 // has, and objects at offsets in it.
 func Transaction(commands []byte, cmd uint32, data []byte, offsets []uint64) []byte {
-	return Command(commands, cmd, 0, 0, 0, 0, uint64(len(data)), uint64(8*len(offsets)),
+	return TransactionTo(commands, cmd, 0, 0, 0, data, offsets)
+}
+
+// TransactionTo is Transaction to a handle, with a code and flags.
+func TransactionTo(commands []byte, cmd, handle, code, flags uint32, data []byte, offsets []uint64) []byte {
+	return Command(commands, cmd, uint64(handle), 0, uint64(code)|uint64(flags)<<32, 0, uint64(len(data)), uint64(8*len(offsets)),
 		uint64(uintptr(unsafe.Pointer(unsafe.SliceData(data)))),
 		uint64(uintptr(unsafe.Pointer(unsafe.SliceData(offsets)))))
 }
 
 // Exchange carries out commands and calls f for each return until it finds the
-// return want, a transaction. BR_NOOP and BR_TRANSACTION_COMPLETE are not shown
+// return want: a transaction, or one without parameters. BR_NOOP and BR_TRANSACTION_COMPLETE are not shown
 // to f, and others are a failure if f is nil.
 func (p *Process) Exchange(commands []byte, want uint32, f func(br uint32, params []byte)) binder.TransactionData {
 	for {
@@ -87,6 +100,8 @@ func (p *Process) Exchange(commands []byte, want uint32, f func(br uint32, param
 			br := binary.NativeEndian.Uint32(in)
 			params := in[4:]
 			switch {
+			case br == want && binder.CommandSize(br) == 0:
+				return binder.TransactionData{}
 			case br == want:
 				var tr binder.TransactionData
 				tr.UnmarshalUnsafe(params)
@@ -101,6 +116,41 @@ func (p *Process) Exchange(commands []byte, want uint32, f func(br uint32, param
 		}
 		commands = nil
 	}
+}
+
+// Send carries out commands that end with a one-way transaction, and is false if
+// there's no room for that.
+func (p *Process) Send(commands []byte) bool {
+	for {
+		for in := p.exchange(commands); len(in) != 0; {
+			switch br := binary.NativeEndian.Uint32(in); br {
+			case binder.BR_TRANSACTION_COMPLETE:
+				return true
+			case binder.BR_FAILED_REPLY:
+				return false
+			case binder.BR_NOOP:
+				in = in[4:]
+			default:
+				Fail("%s: unexpected return %#x", p.device, br)
+			}
+		}
+		commands = nil
+	}
+}
+
+// Returns waits for returns without transactions, and calls f for each.
+func (p *Process) Returns(f func(br uint32, params []byte)) {
+	for in := p.exchange(nil); len(in) != 0; {
+		br := binary.NativeEndian.Uint32(in)
+		f(br, in[4:])
+		in = in[4+binder.CommandSize(br):]
+	}
+}
+
+// Close unmaps and closes the device, which no thread may be using.
+func (p *Process) Close() {
+	Check(unix.Munmap(p.mapping))
+	Check(unix.Close(p.fd))
 }
 
 // Write carries out commands.

@@ -1,0 +1,199 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/binary"
+	"runtime"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/benchmarks/peer"
+)
+
+// endpoint is a thread that talks Binder. What it has to tell the driver beside
+// calls goes along with the next one.
+type endpoint struct {
+	*peer.Process
+	out []byte
+}
+
+func open() *endpoint { return newEndpoint(peer.Open(*device)) }
+
+func newEndpoint(p *peer.Process) *endpoint { return &endpoint{p, p.Commands()} }
+
+// thread returns the endpoint for another thread.
+func (e *endpoint) thread() *endpoint { return newEndpoint(e.Process.Thread()) }
+
+// await carries out what has been put off, and waits for the return br.
+func (e *endpoint) await(br uint32) binder.TransactionData {
+	commands := e.out
+	e.out = e.Commands() // the driver has read them before there's a return
+	return e.Exchange(commands, br, e.acknowledge)
+}
+
+// acknowledge answers what the driver says of nodes.
+func (e *endpoint) acknowledge(br uint32, params []byte) {
+	switch br {
+	case binder.BR_INCREFS, binder.BR_ACQUIRE:
+		var node binder.PtrCookie
+		node.UnmarshalBytes(params)
+		cmd := uint32(binder.BC_INCREFS_DONE)
+		if br == binder.BR_ACQUIRE {
+			cmd = binder.BC_ACQUIRE_DONE
+		}
+		e.out = peer.Command(e.out, cmd, node.Ptr, node.Cookie)
+	case binder.BR_RELEASE, binder.BR_DECREFS, binder.BR_SPAWN_LOOPER:
+	default:
+		peer.Fail("unexpected return %#x", br)
+	}
+}
+
+// call makes a call whose answer is in use until the next await.
+func (e *endpoint) call(handle, code uint32, data []byte, offsets []uint64) binder.TransactionData {
+	e.out = peer.TransactionTo(e.out, binder.BC_TRANSACTION, handle, code, binder.TF_ACCEPT_FDS, data, offsets)
+	answer := e.await(binder.BR_REPLY)
+	e.free(answer)
+	return answer
+}
+
+// free puts off that what was received isn't needed any more.
+func (e *endpoint) free(tr binder.TransactionData) {
+	e.out = peer.Command(e.out, binder.BC_FREE_BUFFER, tr.Buffer)
+}
+
+// handle puts off a command about a handle.
+func (e *endpoint) handle(cmd, handle uint32) { e.out = peer.HandleCommand(e.out, cmd, handle) }
+
+// flush carries out what has been put off.
+func (e *endpoint) flush() {
+	if len(e.out) != 0 {
+		e.Write(e.out)
+		e.out = e.Commands()
+	}
+}
+
+// serve answers calls for ever, with what f returns for each.
+func (e *endpoint) serve(f func(call binder.TransactionData) (data []byte, offsets []uint64)) {
+	e.out = peer.Command(e.out, binder.BC_ENTER_LOOPER)
+	for {
+		call := e.await(binder.BR_TRANSACTION)
+		data, offsets := f(call)
+		e.free(call)
+		if call.Flags&binder.TF_ONE_WAY == 0 {
+			e.out = peer.Transaction(e.out, binder.BC_REPLY, data, offsets)
+		}
+	}
+}
+
+// replyWith returns what answers each call with the same data.
+func replyWith(data []byte) func(binder.TransactionData) ([]byte, []uint64) {
+	return func(binder.TransactionData) ([]byte, []uint64) { return data, nil }
+}
+
+// objects has objects, one after the other, as a transaction does.
+type objects struct {
+	data    []byte
+	offsets []uint64
+}
+
+func (o *objects) add(f binder.FlatObject) {
+	o.offsets = append(o.offsets, uint64(len(o.data)))
+	o.data = append(o.data, make([]byte, binder.SizeOfFlatObject)...)
+	f.MarshalBytes(o.data[len(o.data)-binder.SizeOfFlatObject:])
+}
+
+// objectsOf returns the objects in data, in which there's nothing else.
+func objectsOf(data []byte) []binder.FlatObject {
+	os := make([]binder.FlatObject, len(data)/binder.SizeOfFlatObject)
+	for i := range os {
+		os[i].UnmarshalBytes(data[i*binder.SizeOfFlatObject:])
+	}
+	return os
+}
+
+// node is the i-th node of a process, as an object.
+func node(i int) binder.FlatObject {
+	return binder.FlatObject{Type: binder.BINDER_TYPE_BINDER, Flags: binder.FLAT_BINDER_FLAG_ACCEPTS_FDS, Binder: uint64(i+1) << 4}
+}
+
+// What a hub does is told by the code of a call.
+const (
+	hubNothing = iota // nothing: the answer is empty
+	hubKeep           // keeps the objects in the call
+	hubCount          // answers with the number of one-way transactions
+	hubFind           // answers with the object of which the call has the number
+)
+
+// hub is a context manager that keeps what it's sent.
+type hub struct {
+	*endpoint
+	kept   []uint32
+	oneway uint64
+}
+
+func (h *hub) answer(call binder.TransactionData) ([]byte, []uint64) {
+	if call.Flags&binder.TF_ONE_WAY != 0 {
+		h.oneway++
+		return nil, nil
+	}
+	switch call.Code {
+	case hubKeep:
+		for _, o := range objectsOf(h.Data(call)) {
+			h.handle(binder.BC_ACQUIRE, uint32(o.Binder))
+			h.kept = append(h.kept, uint32(o.Binder))
+		}
+	case hubCount:
+		return binary.NativeEndian.AppendUint64(nil, h.oneway), nil
+	case hubFind:
+		var found objects
+		found.add(binder.FlatObject{
+			Type:   binder.BINDER_TYPE_HANDLE,
+			Binder: uint64(h.kept[binary.NativeEndian.Uint64(h.Data(call))]),
+		})
+		return found.data, found.offsets
+	}
+	return nil, nil
+}
+
+// runHub is the role of a hub with one thread.
+func runHub() {
+	h := hub{endpoint: open()}
+	h.BecomeManager()
+	ready()
+	h.serve(h.answer)
+}
+
+// runPool is the role of a manager with n threads, which answer with nothing.
+func runPool() {
+	e := open()
+	e.BecomeManager()
+	for range *n - 1 {
+		go func() {
+			runtime.LockOSThread()
+			e.thread().serve(replyWith(nil))
+		}()
+	}
+	ready()
+	e.serve(replyWith(nil))
+}
+
+// publish gives the manager nodes, and returns when it has them.
+func (e *endpoint) publish(nodes ...binder.FlatObject) {
+	var o objects
+	for _, node := range nodes {
+		o.add(node)
+	}
+	e.call(0, hubKeep, o.data, o.offsets)
+	e.flush()
+}
+
+// find returns a handle for the i-th object that the hub keeps.
+func (e *endpoint) find(i int) uint32 {
+	answer := e.call(0, hubFind, binary.NativeEndian.AppendUint64(nil, uint64(i)), nil)
+	handle := uint32(objectsOf(e.Data(answer))[0].Binder)
+	// Before the answer goes, and its reference with it.
+	e.out = append(peer.HandleCommand(nil, binder.BC_ACQUIRE, handle), e.out...)
+	e.flush()
+	return handle
+}

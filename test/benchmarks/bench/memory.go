@@ -1,0 +1,121 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/benchmarks/peer"
+)
+
+const (
+	bursts     = 50
+	burstBytes = 1 << 20
+
+	// settled is how long after a burst unused memory is back at the host.
+	settled = 3 * time.Second
+)
+
+// memory makes many of each thing that takes memory: -numbers of processes and
+// threads, and -count nodes and references. After each step it says what there is
+// now, and goes on when whoever started it has looked at the sandbox's memory and
+// says so, by a line on the standard input.
+func memory() {
+	hub := start("hub", nil)
+	defer hub.stop()
+	second := start("hub/second", nil)
+	defer second.stop()
+	many := numbersOf(*numbers)[0]
+	limit := unix.Rlimit{Cur: uint64(many) + 1000, Max: uint64(many) + 1000}
+	peer.Check(unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
+	e := open()
+	toSecond := e.find(0)
+
+	step("", 0)
+	processes := make([]*endpoint, many)
+	for i := range processes {
+		processes[i] = open()
+	}
+	step("process", many)
+
+	// Threads, which then become Binder's.
+	begin, done := make(chan bool), make(chan bool)
+	for range many {
+		go func() {
+			runtime.LockOSThread()
+			done <- true
+			<-begin
+			th := e.thread()
+			th.out = peer.Command(th.out, binder.BC_ENTER_LOOPER)
+			th.flush()
+			done <- true
+			<-begin
+		}()
+		<-done
+	}
+	step("any thread", many)
+	for range many {
+		begin <- true
+	}
+	for range many {
+		<-done
+	}
+	step("thread", many)
+
+	e.offer(0, *count)
+	step("node and reference", *count)
+	e.offer(toSecond, *count)
+	step("reference", *count)
+
+	for _, p := range processes[:bursts] {
+		p.publish(node(0))
+	}
+	step("", 0)
+	payload := make([]byte, burstBytes)
+	for i, p := range processes[:bursts] {
+		handle := e.find(1 + *count + i)
+		e.Send(peer.TransactionTo(nil, binder.BC_TRANSACTION, handle, 0, binder.TF_ONE_WAY, payload, nil))
+		p.out = peer.Command(p.out, binder.BC_ENTER_LOOPER)
+		p.free(p.await(binder.BR_TRANSACTION))
+		p.flush()
+	}
+	step("burst", bursts)
+	time.Sleep(settled)
+	step("burst, seconds later", bursts)
+}
+
+// step says that there are count more of something, and waits.
+func step(name string, count int) {
+	emit(result{Series: name, X: float64(count)})
+	if _, err := fmt.Fscanln(os.Stdin); err != nil && err.Error() != "unexpected newline" {
+		peer.Fail("%s: %v", name, err)
+	}
+}
+
+// offer sends nodes to be kept.
+func (e *endpoint) offer(handle uint32, count int) {
+	for first := 0; first < count; first += objectsInCall {
+		var o objects
+		for i := first; i < min(first+objectsInCall, count); i++ {
+			o.add(node(i))
+		}
+		e.call(handle, hubKeep, o.data, o.offsets)
+	}
+	e.flush()
+}
+
+// runSecondHub is the role of a hub that is no manager, but the first thing that
+// the manager keeps.
+func runSecondHub() {
+	h := hub{endpoint: open()}
+	h.publish(node(0))
+	ready()
+	h.serve(h.answer)
+}

@@ -1,0 +1,90 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+)
+
+// A way of making calls. A client and a server are different processes.
+type way struct {
+	name string
+
+	// open returns the client's and the server's files, for messages of a size. It
+	// fails if that's not possible.
+	open func(size int) (client, server []*os.File, ok bool)
+
+	// client returns a function that makes a call, with a message of one size, and
+	// waits for an answer of another one. Server returns a function that waits for a
+	// call and answers it.
+	client, server func(files []*os.File, call, answer int) func()
+}
+
+// allWays has Binder first.
+var allWays = []way{
+	{"binder", openNothing, binderClient, binderServer},
+	{"unix seqpacket", openSeqpacket, streamClient, streamServer},
+	{"unix stream", openStream, streamClient, streamServer},
+	{"pipes", openPipes, streamClient, streamServer},
+	{"futexes", openShared, futexClient, futexServer},
+}
+
+// wayServer is the role of a server.
+func wayServer() {
+	w := allWays[slices.IndexFunc(allWays, func(w way) bool { return w.name == *with })]
+	var files []*os.File
+	for i := range *given {
+		files = append(files, file(i))
+	}
+	serve := w.server(files, *n, *answer)
+	ready()
+	for {
+		serve()
+	}
+}
+
+// connect starts a server and returns it and a function that calls it.
+func (w way) connect(call, answer int) (*process, func(), bool) {
+	client, server, ok := w.open(max(call, answer))
+	if !ok {
+		return nil, nil, false
+	}
+	p := start("server", server, "-with="+w.name, fmt.Sprint("-n=", call), fmt.Sprint("-answer=", answer))
+	for _, f := range server {
+		f.Close()
+	}
+	return p, w.client(client, call, answer), true
+}
+
+func openNothing(int) (client, server []*os.File, ok bool) { return nil, nil, true }
+
+func binderClient(_ []*os.File, call, _ int) func() {
+	e := open()
+	payload := make([]byte, call)
+	return func() { e.call(0, 0, payload, nil) }
+}
+
+func binderServer(_ []*os.File, _, answer int) func() {
+	e := open()
+	e.BecomeManager()
+	payload := make([]byte, answer)
+	return func() { e.serve(replyWith(payload)) }
+}
+
+// measureWays measures calls and answers of sizes, all ways in turn.
+func measureWays(call, answer int, emit func(name string, t timing)) {
+	for _, w := range allWays {
+		if !wanted(w.name) {
+			continue
+		}
+		server, f, ok := w.connect(call, answer)
+		if !ok {
+			continue
+		}
+		emit(w.name, measure(f))
+		server.stop()
+	}
+}

@@ -1,0 +1,137 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+)
+
+// benchmark is one of the suite. Its results are in the unit; if that's not a time
+// but a rate, more is better.
+type benchmark struct {
+	Name  string
+	Title string
+	Unit  string
+
+	// X is what X of the results is, "" if there's only one.
+	X string
+
+	// Subject is the series, in a sandbox on systrap, that all others are compared
+	// with. If it is "", each is with the one that ownOf tells.
+	Subject string
+
+	Rows []*row
+
+	// once makes one run in all places in turn.
+	once func(add func(place, []result)) error
+}
+
+// row is all the runs of one series at one X in a place.
+type row struct {
+	Place  place
+	Series string
+	X      float64
+
+	// Runs has what each run says: the median of a run if it has one, else its only
+	// figure.
+	Runs []float64
+
+	// Median is that of the runs, and P99 that of the runs' 99th percentiles, which
+	// not all have.
+	Median float64
+	P99    float64 `json:",omitempty"`
+
+	// Ratio is the median of the subject's ratio to this in each run: what the
+	// subject takes, if a time, or gets done of what this one gets done.
+	Ratio float64
+
+	p99 []float64
+}
+
+// runAll makes all runs and returns how many failed.
+func (b *benchmark) runAll() (failed int) {
+	for range *runs {
+		err := b.once(func(p place, results []result) {
+			for _, r := range results {
+				b.add(p, r)
+			}
+		})
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", b.Name, err)
+			failed++
+		}
+	}
+	b.compare()
+	return failed
+}
+
+func (b *benchmark) find(p place, series string, x float64) *row {
+	for _, r := range b.Rows {
+		if r.Place == p && r.Series == series && r.X == x {
+			return r
+		}
+	}
+	return nil
+}
+
+func (b *benchmark) add(p place, one result) {
+	r := b.find(p, one.Series, one.X)
+	if r == nil {
+		r = &row{Place: p, Series: one.Series, X: one.X}
+		b.Rows = append(b.Rows, r)
+	}
+	value := one.Value
+	if b.Unit == "µs" && one.P50 != 0 {
+		value = one.P50
+	}
+	r.Runs = append(r.Runs, value)
+	if one.P99 != 0 {
+		r.p99 = append(r.p99, one.P99)
+	}
+}
+
+// compare sets what rows say of their runs.
+func (b *benchmark) compare() {
+	// Where there are more X, rows about the same one are together.
+	slices.SortStableFunc(b.Rows, func(r, s *row) int { return int(r.X - s.X) })
+	for _, r := range b.Rows {
+		r.Median = median(r.Runs)
+		if len(r.p99) != 0 {
+			r.P99 = median(r.p99)
+		}
+		subject := b.find(systrap, b.Subject, r.X)
+		if b.Subject == "" {
+			subject = b.find(r.Place, ownOf(r.Series), r.X)
+		}
+		if subject != nil && subject != r {
+			r.Ratio = medianRatio(subject.Runs, r.Runs)
+		}
+	}
+}
+
+// median returns the median of values, of which there's at least one.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 0 {
+		return (sorted[middle-1] + sorted[middle]) / 2
+	}
+	return sorted[middle]
+}
+
+// medianRatio returns the median of the ratios of two runs that were made in turn.
+func medianRatio(of, to []float64) float64 {
+	var ratios []float64
+	for i := range min(len(of), len(to)) {
+		if to[i] != 0 {
+			ratios = append(ratios, of[i]/to[i])
+		}
+	}
+	if len(ratios) == 0 {
+		return 0
+	}
+	return median(ratios)
+}

@@ -1,0 +1,151 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+)
+
+// benchmarks are all of the suite, in the order in which they run.
+var benchmarks = []*benchmark{
+	{
+		Name: "roundtrip", Title: "A call and its answer, both of that many bytes", Unit: "µs", X: "bytes", Subject: "binder",
+		once: programs("roundtrip",
+			job{systrap, nil},
+			job{oracleC, []string{"-ways=binder"}},
+			job{oracleR, []string{"-ways=binder"}},
+			job{host, []string{"-ways=unix seqpacket,unix stream,pipes,futexes"}},
+			job{ptrace, []string{"-sizes=0,128,4096,65536"}},
+		),
+	},
+	{
+		Name: "payload", Title: "Bytes to another process", Unit: "MB/s", X: "bytes in a call", Subject: "binder",
+		once: programs("payload",
+			job{systrap, []string{"-sizes=4096,65536,262144,1048576"}},
+			job{oracleC, []string{"-sizes=4096,65536,262144,1048576", "-ways=binder"}},
+			job{oracleR, []string{"-sizes=4096,65536,262144,1048576", "-ways=binder"}},
+			job{host, []string{"-sizes=4096,65536,262144,1048576", "-ways=unix seqpacket,unix stream,process_vm_readv"}},
+		),
+	},
+	{
+		Name: "table", Title: "A call with a new node, which the server keeps", Unit: "µs", X: "nodes", Subject: "binder",
+		once: programs("table",
+			job{systrap, []string{count(100_000)}},
+			job{oracleC, []string{count(100_000)}},
+			job{oracleR, []string{count(100_000)}},
+		),
+	},
+	{
+		Name: "million", Title: "A call with a new node, which the server keeps: a million", Unit: "µs", X: "nodes", Subject: "binder",
+		once: programs("table", job{systrap, []string{count(1_000_000)}}),
+	},
+	{
+		Name: "throughput", Title: "Calls of 128 bytes per second, of pairs of a client and a server, or of clients of one server with four threads",
+		Unit: "calls/s", X: "pairs or clients", Subject: "binder",
+		once: programs("throughput",
+			job{systrap, nil},
+			job{oracleC, []string{"-ways=binder,binder with a pool"}},
+			job{oracleR, []string{"-ways=binder,binder with a pool"}},
+			job{host, []string{"-ways=unix seqpacket"}},
+		),
+	},
+	{
+		Name: "oneway", Title: "One-way messages of 128 bytes that one thread receives", Unit: "messages/s", Subject: "binder",
+		once: programs("oneway",
+			job{systrap, []string{"-ways=binder,unix seqpacket"}},
+			job{oracleC, []string{"-ways=binder"}},
+			job{oracleR, []string{"-ways=binder"}},
+			job{host, []string{"-ways=unix seqpacket"}},
+		),
+	},
+	{
+		Name: "flood", Title: "A call of 128 bytes to a server with two threads that gets one-way messages, too", Unit: "µs", Subject: "call, during a flood",
+		once: programs("oneway",
+			job{systrap, []string{"-ways=calls"}},
+			job{oracleC, []string{"-ways=calls"}},
+			job{oracleR, []string{"-ways=calls"}},
+		),
+	},
+	{
+		Name: "fds", Title: "Files to another process, which closes them", Unit: "files/s", X: "files in a call", Subject: "binder",
+		once: programs("fds",
+			job{systrap, []string{"-numbers=1,16,100"}},
+			job{oracleC, []string{"-numbers=1,16,100", "-ways=binder"}},
+			job{oracleR, []string{"-numbers=1,16,100", "-ways=binder"}},
+			job{host, []string{"-numbers=1,16,100", "-ways=SCM_RIGHTS"}},
+		),
+	},
+	{
+		Name: "handles", Title: "A call with handles of a third process's nodes", Unit: "µs", X: "handles", Subject: "handles",
+		once: programs("handles",
+			job{systrap, []string{"-numbers=1,100"}},
+			job{oracleC, []string{"-numbers=1,100"}},
+			job{oracleR, []string{"-numbers=1,100"}},
+		),
+	},
+	{
+		Name: "notifications", Title: "A process with 1,000 nodes is killed, and another one told of each one's death", Unit: "µs", X: "nodes", Subject: "binder",
+		once: programs("notifications",
+			job{systrap, []string{"-count=1000"}},
+			job{oracleC, []string{"-count=1000"}},
+			job{oracleR, []string{"-count=1000"}},
+		),
+	},
+	{
+		Name: "logs", Title: "A call while somebody reads binder_logs/state, with 100 other processes and that many nodes", Unit: "µs", X: "nodes",
+		Subject: "call, nothing else",
+		once:    programs("logs", job{systrap, []string{"-numbers=100", count(100_000), "-time=2s"}}),
+	},
+	{
+		Name: "memory", Title: "Memory of the sentry's heap, or of the applications on the host, for one of each", Unit: "bytes", Subject: "reference",
+		once: memory,
+	},
+	{
+		Name: "startup", Title: "A sandbox that runs true(1), from start to end", Unit: "ms", Subject: "bin/runsc",
+		once: startup,
+	},
+	{
+		Name: "size", Title: "Size of runsc", Unit: "bytes", Subject: "bin/runsc",
+		once: size,
+	},
+	{
+		Name: "idpool", Title: "Package idpool", Unit: "ns", once: packageBenchmarks("idpool"),
+	},
+	{
+		Name: "kvvec", Title: "Package kvvec", Unit: "ns", once: packageBenchmarks("kvvec"),
+	},
+	{
+		Name: "list", Title: "Package list", Unit: "ns", once: packageBenchmarks("list"),
+	},
+}
+
+// job is a run of the benchmarks' program in a place.
+type job struct {
+	place place
+	args  []string
+}
+
+// count is the flag for so many nodes, which -short overrides.
+func count(n int) string { return fmt.Sprint("-count=", n) }
+
+// programs returns what runs a benchmark of the program, in one place after the
+// other.
+func programs(name string, jobs ...job) func(func(place, []result)) error {
+	return func(add func(place, []result)) error {
+		var errs []error
+		for _, j := range jobs {
+			args := append([]string{fmt.Sprint("-time=", *span)}, j.args...)
+			if *short {
+				args = append(args, "-count=1000")
+			}
+			results, err := j.place.run(append(args, name))
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", j.place, err))
+			}
+			add(j.place, results)
+		}
+		return errors.Join(errs...)
+	}
+}

@@ -1,0 +1,94 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Binary suite runs the benchmarks, each in turn with its peers, and prints a table
+// of each. make bench runs it in the repository's root, where it expects in build/
+// what make has built.
+//
+//	suite [-runs 5] [-time 200ms] [-short] [-out build/bench] [BENCHMARK]...
+//
+// In the directory -out it writes the tables to report.md and all results, with a
+// description of the machine, to results.json. With -record it keeps those of the
+// last run in the repository.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+var (
+	runs  = flag.Int("runs", 5, "runs of each benchmark")
+	span  = flag.Duration("time", 150*time.Millisecond, "time that each figure is measured for, in each run")
+	short = flag.Bool("short", false, "make a hundredth of the nodes and processes: a test of the benchmarks themselves")
+	keep  = flag.Bool("record", false, "measure nothing, but show the last results in the README")
+	out   = flag.String("out", "build/bench", "directory to write to")
+)
+
+func main() {
+	flag.Parse()
+	run := func() error { return suite(flag.Args()) }
+	if *keep {
+		run = record
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "suite:", err)
+		os.Exit(1)
+	}
+}
+
+func suite(names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(benchmarks, func(b *benchmark) bool { return b.Name == name }) {
+			var all []string
+			for _, b := range benchmarks {
+				all = append(all, b.Name)
+			}
+			return fmt.Errorf("no benchmark %q; there are %s", name, strings.Join(all, ", "))
+		}
+	}
+	if os.Getenv("BINDER_ORACLE") == "" {
+		fmt.Fprintln(os.Stderr, "suite: nothing runs on Linux's own drivers: make oracle builds them, or BINDER_ORACLE names them")
+	}
+	r := report{Machine: describeMachine()}
+	failed := 0
+	for _, b := range benchmarks {
+		if len(names) != 0 && !slices.Contains(names, b.Name) {
+			continue
+		}
+		begin := time.Now()
+		failed += b.runAll()
+		fmt.Fprintf(os.Stderr, "%s: %.0f s\n", b.Name, time.Since(begin).Seconds())
+		if len(b.Rows) != 0 {
+			r.Benchmarks = append(r.Benchmarks, b)
+		}
+	}
+	r.Machine.LoadAfter = load()
+	r.Marks = r.marks()
+
+	text := r.markdown()
+	fmt.Print(text)
+	encoded, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(*out, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(*out, "report.md"), []byte(text), 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(*out, "results.json"), append(encoded, '\n'), 0o644); err != nil {
+		return err
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d runs failed", failed)
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// place is where a program can run.
+type place string
+
+const (
+	systrap place = "systrap"
+	ptrace  place = "ptrace"
+	oracleC place = "Linux's C driver"
+	oracleR place = "Linux's Rust driver"
+	host    place = "host"
+)
+
+// command returns a command that runs in the place, or nil if there's no such
+// place.
+func (p place) command(args ...string) *exec.Cmd {
+	oracle := os.Getenv("BINDER_ORACLE")
+	var before []string
+	switch p {
+	case systrap, ptrace:
+		before = []string{"bin/runsc", "--network=none", "--ignore-cgroups", "--platform=" + string(p), "do"}
+	case oracleC, oracleR:
+		if oracle == "" {
+			return nil
+		}
+		before = []string{oracle, "-k", map[place]string{oracleC: "c", oracleR: "rust"}[p], "--"}
+	}
+	all := append(before, args...)
+	return exec.Command(all[0], all[1:]...)
+}
+
+// result is what a benchmark says of one thing in one run.
+type result struct {
+	Series string  `json:"series"`
+	X      float64 `json:"x"`
+	Value  float64 `json:"value"`
+	P50    float64 `json:"p50"`
+	P99    float64 `json:"p99"`
+	Max    float64 `json:"max"`
+}
+
+// run runs a benchmark's program in the place.
+func (p place) run(args []string) ([]result, error) {
+	cmd := p.command(append([]string{"build/bench/bench"}, args...)...)
+	if cmd == nil {
+		return nil, nil
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))
+	}
+	return parseResults(bytes.NewReader(stdout))
+}
+
+func parseResults(r io.Reader) ([]result, error) {
+	var results []result
+	for decoder := json.NewDecoder(r); ; {
+		var one result
+		if err := decoder.Decode(&one); errors.Is(err, io.EOF) {
+			return results, nil
+		} else if err != nil {
+			return nil, err
+		}
+		results = append(results, one)
+	}
+}

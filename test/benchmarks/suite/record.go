@@ -1,0 +1,84 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Where recorded results are kept, and what is around them in the README.
+const (
+	recordDir   = "test/benchmarks/results"
+	recordBegin = "<!-- results: written by make record -->\n"
+	recordEnd   = "<!-- end of results -->\n"
+)
+
+// record keeps the results in -out, and shows them in the README.
+func record() error {
+	text, err := os.ReadFile(filepath.Join(*out, "results.json"))
+	if err != nil {
+		return err
+	}
+	var r report
+	if err := json.Unmarshal(text, &r); err != nil {
+		return err
+	}
+	plots, err := filepath.Glob(filepath.Join(*out, "*.svg"))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(recordDir, 0o755); err != nil {
+		return err
+	}
+	for _, from := range append(plots, filepath.Join(*out, "results.json"), filepath.Join(*out, "report.md")) {
+		file, err := os.ReadFile(from)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(recordDir, filepath.Base(from)), file, 0o644); err != nil {
+			return err
+		}
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		return err
+	}
+	updated, err := replaceBetween(string(readme), r.summary(plots))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile("README.md", []byte(updated), 0o644)
+}
+
+// replaceBetween returns the README with the part about results replaced.
+func replaceBetween(readme, part string) (string, error) {
+	before, rest, ok1 := strings.Cut(readme, recordBegin)
+	_, after, ok2 := strings.Cut(rest, recordEnd)
+	if !ok1 || !ok2 {
+		return "", errors.New("the README has no place for results")
+	}
+	return before + recordBegin + part + recordEnd + after, nil
+}
+
+// summary returns what the README shows: the plots, the marks, and where the rest
+// is.
+func (r *report) summary(plots []string) string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "\n%s All tables are in [report.md](%s/report.md).\n\n", r.Machine, recordDir)
+	for _, b := range r.Benchmarks {
+		for _, p := range plots {
+			if filepath.Base(p) == b.Name+".svg" {
+				fmt.Fprintf(&s, "![%s](%s/%s.svg)\n", b.Title, recordDir, b.Name)
+			}
+		}
+	}
+	s.WriteString(marksTable(r.Marks))
+	s.WriteString("\n")
+	return s.String()
+}

@@ -1,0 +1,233 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// report is all that a run of the suite finds out.
+type report struct {
+	Machine    machine
+	Benchmarks []*benchmark
+	Marks      []mark
+}
+
+// mark is a figure that is to be reached: by being at most, or at least, a limit.
+// Without a limit it's there to compare with.
+type mark struct {
+	What    string
+	Figure  float64
+	Limit   float64 `json:",omitempty"`
+	AtLeast bool
+}
+
+func (m mark) reached() bool {
+	if m.AtLeast {
+		return m.Figure >= m.Limit
+	}
+	return m.Figure <= m.Limit
+}
+
+// marks returns those that the results have the figures for.
+func (r *report) marks() []mark {
+	var marks []mark
+	add := func(what string, figure, limit float64, atLeast bool) {
+		if figure != 0 && !math.IsInf(figure, 0) && !math.IsNaN(figure) {
+			marks = append(marks, mark{what, figure, limit, atLeast})
+		}
+	}
+	if b := r.benchmark("roundtrip"); b != nil {
+		add("call of 128 bytes: of a seqpacket round trip", b.ratio(systrap, "unix seqpacket", 128), 0.65, false)
+		for _, peer := range []string{"unix stream", "pipes", "futexes"} {
+			add("call of 128 bytes: of the same by "+peer, b.ratio(systrap, peer, 128), 1, false)
+		}
+		if row := b.find(systrap, "binder", 128); row != nil {
+			add("call of 128 bytes: p99 in medians", row.P99/row.Median, 3, false)
+		}
+		for _, p := range []place{oracleC, oracleR} {
+			add("call of 128 bytes: times as fast as "+string(p), 1/b.ratio(p, "binder", 128), 4, true)
+		}
+		for _, bytes := range []float64{64 << 10, 256 << 10, 1 << 20} {
+			add(fmt.Sprintf("call of %.0f KiB: of a stream socket's", bytes/1024), b.ratio(systrap, "unix stream", bytes), 0.30, false)
+			add(fmt.Sprintf("call of %.0f KiB less an empty one: of two copies", bytes/1024), copies(b, bytes), 1.25, false)
+		}
+	}
+	for _, t := range []struct {
+		name  string
+		limit float64
+	}{{"table", 1.02}, {"million", 1.04}} {
+		if b := r.benchmark(t.name); b != nil {
+			for _, p := range []place{systrap, oracleC, oracleR} {
+				limit := t.limit
+				if p != systrap {
+					limit = 0
+				}
+				what := fmt.Sprintf("%s: last tenth of the first, %s", t.name, p)
+				if figure := lastTenth(b, p); figure != 0 {
+					marks = append(marks, mark{what, figure, limit, false})
+				}
+			}
+		}
+	}
+	if b := r.benchmark("throughput"); b != nil {
+		if one, eight := b.find(systrap, "binder", 1), b.find(systrap, "binder", 8); one != nil && eight != nil {
+			add("throughput of 8 pairs: of one pair's", medianRatio(eight.Runs, one.Runs), 1, true)
+		}
+	}
+	for _, t := range []struct {
+		name  string
+		limit float64
+	}{{"startup", 1.02}, {"size", 1.03}} {
+		if b := r.benchmark(t.name); b != nil {
+			add(t.name+": of the stock runsc's", b.ratio(systrap, runscs[1], 0), t.limit, false)
+		}
+	}
+	if b := r.benchmark("memory"); b != nil {
+		if row := b.find(systrap, "node and reference", 0); row != nil {
+			add("bytes of heap for a node and a reference to it", row.Median, 200, false)
+		}
+	}
+	return marks
+}
+
+func (r *report) benchmark(name string) *benchmark {
+	i := slices.IndexFunc(r.Benchmarks, func(b *benchmark) bool { return b.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return r.Benchmarks[i]
+}
+
+// ratio returns the ratio in a row, or 0 if there's none.
+func (b *benchmark) ratio(p place, series string, x float64) float64 {
+	if r := b.find(p, series, x); r != nil {
+		return r.Ratio
+	}
+	return 0
+}
+
+// copies returns what a call of a size takes, without that of an empty one, of the
+// time for the copies of its data and its answer's.
+func copies(b *benchmark, bytes float64) float64 {
+	empty, full, one := b.find(systrap, "binder", 0), b.find(systrap, "binder", bytes), b.find(systrap, "one copy", bytes)
+	if empty == nil || full == nil || one == nil {
+		return 0
+	}
+	var ratios []float64
+	for i := range min(len(empty.Runs), len(full.Runs), len(one.Runs)) {
+		ratios = append(ratios, (full.Runs[i]-empty.Runs[i])/(2*one.Runs[i]))
+	}
+	return median(ratios)
+}
+
+// lastTenth returns the time of the last tenth of calls of the first tenth's.
+func lastTenth(b *benchmark, p place) float64 {
+	var rows []*row
+	for _, r := range b.Rows {
+		if r.Place == p {
+			rows = append(rows, r)
+		}
+	}
+	tenth := len(rows) / 10
+	if tenth == 0 {
+		return 0
+	}
+	var ratios []float64
+	for run := range rows[0].Runs {
+		sum := func(rows []*row) (s float64) {
+			for _, r := range rows {
+				if run < len(r.Runs) {
+					s += r.Runs[run]
+				}
+			}
+			return s
+		}
+		ratios = append(ratios, sum(rows[len(rows)-tenth:])/sum(rows[:tenth]))
+	}
+	return median(ratios)
+}
+
+// markdown returns the tables.
+func (r *report) markdown() string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "# Benchmarks\n\n%s\n\n", r.Machine)
+	s.WriteString("A figure is the median of the runs, each in turn with its peers, and a time the median of calls in a run. A ratio is the figure of the row in bold to the row's, run by run: where figures are times, Binder is ahead if it's below 1, and where they are rates, above.\n")
+	for _, b := range r.Benchmarks {
+		b.markdown(&s)
+	}
+	if len(r.Marks) != 0 {
+		s.WriteString("\n## Marks\n" + marksTable(r.Marks))
+	}
+	return s.String()
+}
+
+func marksTable(marks []mark) string {
+	var s strings.Builder
+	s.WriteString("\n| what | here | mark | reached |\n| --- | ---: | ---: | --- |\n")
+	for _, m := range marks {
+		limit, reached := fmt.Sprintf("≤ %.2f", m.Limit), "yes"
+		if !m.reached() {
+			reached = "no"
+		}
+		switch {
+		case m.Limit == 0:
+			limit, reached = "", ""
+		case m.AtLeast:
+			limit = fmt.Sprintf("≥ %.2f", m.Limit)
+		}
+		fmt.Fprintf(&s, "| %s | %.2f | %s | %s |\n", m.What, m.Figure, limit, reached)
+	}
+	return s.String()
+}
+
+// rowsInTable is how many different X a table shows at most; results.json has all.
+const rowsInTable = 10
+
+func (b *benchmark) markdown(s *strings.Builder) {
+	fmt.Fprintf(s, "\n## %s\n\n%s.\n\n", b.Name, b.Title)
+	x, rule := "", ""
+	if b.X != "" {
+		x, rule = " "+b.X+" |", " ---: |"
+	}
+	fmt.Fprintf(s, "|%s | where | %s | p99 | ratio |\n|%s --- | --- | ---: | ---: | ---: |\n", x, b.Unit, rule)
+	var xs []float64
+	for _, r := range b.Rows {
+		if !slices.Contains(xs, r.X) {
+			xs = append(xs, r.X)
+		}
+	}
+	every := (len(xs) + rowsInTable - 1) / rowsInTable
+	for _, r := range b.Rows {
+		if i := slices.Index(xs, r.X); every > 1 && (i+1)%every != 0 && i != 0 {
+			continue
+		}
+		series, ratio := r.Series, number(r.Ratio)
+		if r.Place == systrap && r.Series == b.Subject {
+			series, ratio = "**"+series+"**", ""
+		}
+		x := ""
+		if b.X != "" {
+			x = fmt.Sprintf(" %.0f |", r.X)
+		}
+		fmt.Fprintf(s, "|%s %s | %s | %s | %s | %s |\n", x, series, r.Place, number(r.Median), number(r.P99), ratio)
+	}
+}
+
+// number returns x with at least three digits that count, "" if it is 0.
+func number(x float64) string {
+	switch a := math.Abs(x); {
+	case x == 0:
+		return ""
+	case a >= 100:
+		return fmt.Sprintf("%.0f", x)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", x)
+	default:
+		return fmt.Sprintf("%.2f", x)
+	}
+}

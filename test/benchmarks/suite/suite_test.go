@@ -1,0 +1,153 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMedian(t *testing.T) {
+	values := []float64{9, 1, 5}
+	require.Equal(t, 5.0, median(values))
+	require.Equal(t, []float64{9, 1, 5}, values, "the order is which run it was")
+	require.Equal(t, 3.0, median([]float64{4, 2}))
+}
+
+// A ratio is of what ran in turn: not that of the medians.
+func TestMedianRatio(t *testing.T) {
+	require.Equal(t, 0.5, medianRatio([]float64{1, 10, 4}, []float64{2, 20, 1}))
+	require.Equal(t, 2.0, medianRatio([]float64{4, 1}, []float64{2, 0}), "a figure of 0 tells nothing")
+	require.Zero(t, medianRatio(nil, []float64{1}))
+}
+
+func TestRunAll(t *testing.T) {
+	turn := 0.0
+	b := &benchmark{Unit: "µs", Subject: "binder", once: func(add func(place, []result)) error {
+		turn++
+		add(systrap, []result{{Series: "binder", X: 8, Value: 7, P50: turn, P99: 10 * turn}, {Series: "binder", X: 0, Value: turn}})
+		add(host, []result{{Series: "socket", X: 8, Value: 100, P50: 2 * turn}})
+		return nil
+	}}
+	old := *runs
+	defer func() { *runs = old }()
+	*runs = 3
+	require.Zero(t, b.runAll())
+	require.Len(t, b.Rows, 3)
+	require.Equal(t, 0.0, b.Rows[0].X, "rows are in the order of X")
+	binder := b.find(systrap, "binder", 8)
+	require.Equal(t, []float64{1, 2, 3}, binder.Runs, "the median of a run counts, not its mean")
+	require.Equal(t, 2.0, binder.Median)
+	require.Equal(t, 20.0, binder.P99)
+	require.Zero(t, binder.Ratio)
+	require.Equal(t, 0.5, b.ratio(host, "socket", 8))
+	require.Zero(t, b.ratio(host, "socket", 0))
+}
+
+func TestRunAllCountsFailures(t *testing.T) {
+	b := &benchmark{once: func(func(place, []result)) error { return errors.New("failed") }}
+	require.Equal(t, *runs, b.runAll())
+}
+
+func TestParseResults(t *testing.T) {
+	results, err := parseResults(strings.NewReader(`{"series":"a","x":1,"value":2}
+{"series":"b","p50":3,"p99":4}
+`))
+	require.NoError(t, err)
+	require.Equal(t, []result{{Series: "a", X: 1, Value: 2}, {Series: "b", P50: 3, P99: 4}}, results)
+	_, err = parseResults(strings.NewReader("no JSON"))
+	require.Error(t, err)
+}
+
+func TestParseBenchmarks(t *testing.T) {
+	const output = `goos: linux
+BenchmarkFill/linear/1k-8          	 100	 6817.5 ns/op	 6.8 ns/id
+BenchmarkWalk/by=All               	 200	   12 ns/op
+BenchmarkX/16M-nearly-full-2       	   1	    3 ns/op	 0 B/op
+PASS
+`
+	require.Equal(t, []result{
+		{Series: "Fill/linear/1k", Value: 6817.5},
+		{Series: "Walk/by=All", Value: 12},
+		{Series: "X/16M-nearly-full", Value: 3},
+	}, parseBenchmarks([]byte(output)))
+}
+
+func TestOwnOf(t *testing.T) {
+	for series, own := range map[string]string{
+		"Fill/linear/1k":                  "Fill/sentrybinder/1k",
+		"Wave/slices-clip/100k":           "Wave/sentrybinder/100k",
+		"Fill/sentrybinder/1k":            "Fill/sentrybinder/1k",
+		"PushPop/list=ilist/interface":    "PushPop/list=List/interface",
+		"PushPop/list=container/list":     "PushPop/list=List/pointer",
+		"References/op=BuildQueueDestroy": "References/op=BuildQueueDestroy",
+	} {
+		require.Equal(t, own, ownOf(series))
+	}
+}
+
+func TestMarks(t *testing.T) {
+	roundtrip := &benchmark{Name: "roundtrip", Unit: "µs", X: "bytes", Subject: "binder", once: func(add func(place, []result)) error {
+		add(systrap, []result{
+			{Series: "binder", X: 0, P50: 10},
+			{Series: "binder", X: 128, P50: 10, P99: 20},
+			{Series: "unix seqpacket", X: 128, P50: 20},
+			{Series: "binder", X: 65536, P50: 20},
+			{Series: "unix stream", X: 65536, P50: 40},
+			{Series: "one copy", X: 65536, P50: 4},
+		})
+		add(oracleC, []result{{Series: "binder", X: 128, P50: 50}})
+		return nil
+	}}
+	table := &benchmark{Name: "table", Unit: "µs", Subject: "binder", once: func(add func(place, []result)) error {
+		for i := range 20 {
+			add(systrap, []result{{Series: "binder", X: float64(i), Value: float64(100 + i/18*10)}})
+		}
+		return nil
+	}}
+	r := &report{Benchmarks: []*benchmark{roundtrip, table}}
+	for _, b := range r.Benchmarks {
+		b.runAll()
+	}
+	reached := map[string]bool{}
+	figures := map[string]float64{}
+	r.Marks = r.marks()
+	for _, m := range r.Marks {
+		reached[m.What] = m.reached()
+		figures[m.What] = m.Figure
+	}
+	require.Equal(t, map[string]bool{
+		"call of 128 bytes: of a seqpacket round trip":         true,
+		"call of 128 bytes: p99 in medians":                    true,
+		"call of 128 bytes: times as fast as Linux's C driver": true,
+		"call of 64 KiB: of a stream socket's":                 false,
+		"call of 64 KiB less an empty one: of two copies":      true,
+		"table: last tenth of the first, systrap":              false,
+	}, reached)
+	require.Equal(t, 5.0, figures["call of 128 bytes: times as fast as Linux's C driver"])
+	require.Equal(t, 1.25, figures["call of 64 KiB less an empty one: of two copies"])
+	require.Equal(t, 1.1, figures["table: last tenth of the first, systrap"])
+
+	text := r.markdown()
+	require.Contains(t, text, "| 128 | unix seqpacket | systrap | 20.0 |  | 0.50 |\n")
+	require.Contains(t, text, "| 128 | **binder** | systrap | 10.0 | 20.0 |  |\n")
+	require.Contains(t, text, "| call of 64 KiB: of a stream socket's | 0.50 | ≤ 0.30 | no |\n")
+}
+
+func TestReplaceBetween(t *testing.T) {
+	readme, err := replaceBetween("a\n"+recordBegin+"old\n"+recordEnd+"b\n", "new\n")
+	require.NoError(t, err)
+	require.Equal(t, "a\n"+recordBegin+"new\n"+recordEnd+"b\n", readme)
+	_, err = replaceBetween("a\n", "new\n")
+	require.Error(t, err)
+}
+
+func TestNumber(t *testing.T) {
+	for x, text := range map[float64]string{0: "", 0.123: "0.12", 12.34: "12.3", 12345.6: "12346"} {
+		require.Equal(t, text, number(x))
+	}
+}
