@@ -25,6 +25,21 @@ const maxMappingSize = 4 << 20
 // each has an address of its own.
 const minBufferSize = 8
 
+// placement says where a buffer is, and how much is in it.
+//
+// +stateify savable
+type placement struct {
+	// debugID is the number of the transaction. No other buffer has it.
+	debugID int32
+
+	start uint64 // bytes from the start of the mapping
+
+	// These are the sizes of the contents, in bytes.
+	dataSize    uint64
+	offsetsSize uint64
+	extraSize   uint64
+}
+
 // buffer is a piece of the mapping of the process that receives a transaction.
 // It holds, in this order and each aligned to 8 bytes: the data, the offsets of
 // the objects in the data, and extra space: for the blocks of scatter-gather, and
@@ -34,14 +49,11 @@ const minBufferSize = 8
 //
 // +stateify savable
 type buffer struct {
-	debugID int32
+	placement
+	size uint64 // bytes occupied
 
-	start uint64 // bytes from the start of the mapping
-	size  uint64 // bytes occupied
-
-	dataSize    uint64
-	offsetsSize uint64
-	extraSize   uint64
+	// addr is where the application finds it.
+	addr hostarch.Addr
 
 	// async is true if the buffer counts against the space for one-way
 	// transactions.
@@ -230,16 +242,6 @@ func (a *allocator) everMapped() bool {
 // ENOSPC if there's no room, ENOMEM if the sentry has no memory.
 func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uint64, asyncSender int32) (*buffer, error) {
 	size, ok := bufferSize(dataSize, offsetsSize, extraSize)
-	b := &buffer{
-		debugID:     debugID,
-		size:        size,
-		dataSize:    dataSize,
-		offsetsSize: offsetsSize,
-		extraSize:   extraSize,
-		async:       asyncSender != 0,
-		sender:      asyncSender,
-	}
-
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.mapped || a.released {
@@ -248,7 +250,8 @@ func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uin
 	if !ok {
 		return nil, linuxerr.EINVAL
 	}
-	if b.async && a.freeAsync < size {
+	async := asyncSender != 0
+	if async && a.freeAsync < size {
 		return nil, linuxerr.ENOSPC
 	}
 	if a.fr.Length() == 0 {
@@ -258,10 +261,19 @@ func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uin
 		}
 		a.fr = fr
 	}
-	if b.start, ok = a.free.allocate(size); !ok {
+	start, ok := a.free.allocate(size)
+	if !ok {
 		return nil, linuxerr.ENOSPC
 	}
-	if b.async {
+	b := buffers.Get().(*buffer)
+	*b = buffer{
+		placement: placement{debugID, start, dataSize, offsetsSize, extraSize},
+		size:      size,
+		addr:      a.start + hostarch.Addr(start),
+		async:     async,
+		sender:    asyncSender,
+	}
+	if async {
 		a.freeAsync -= size
 		b.spamSuspect = a.noteAsyncLocked(b)
 	}
@@ -286,6 +298,17 @@ func bufferSize(dataSize, offsetsSize, extraSize uint64) (uint64, bool) {
 		sum += n
 	}
 	return max(sum, minBufferSize), true
+}
+
+// buffers has those that were freed, for use by the next calls. Nobody has a
+// pointer to one: it was taken out of its allocator's map, and before that from
+// its transaction.
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// recycle gives b, which was deallocated, to the next calls.
+func recycle(b *buffer) {
+	*b = buffer{}
+	buffers.Put(b)
 }
 
 // unpin ends the caller's access to the contents of a buffer.
@@ -381,13 +404,6 @@ func (a *allocator) dropMemoryIfUnused() {
 		a.mf.DecRef(a.fr)
 		a.fr = memmap.FileRange{}
 	}
-}
-
-// address returns where the application finds b.
-func (a *allocator) address(b *buffer) hostarch.Addr {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.start + hostarch.Addr(b.start)
 }
 
 // blocks returns n bytes of b from offset on, as the sentry sees them. The

@@ -81,7 +81,7 @@ func TestAllocatorModel(t *testing.T) {
 			a.unpin()
 			require.Equal(t, start, b.start)
 			require.Equal(t, n, b.size)
-			require.Equal(t, hostarch.Addr(testMapAddr+start), a.address(b))
+			require.Equal(t, hostarch.Addr(testMapAddr+start), b.addr)
 			suspect := false
 			if oneWay {
 				async -= n
@@ -128,7 +128,7 @@ func TestBufferLayout(t *testing.T) {
 
 	// A buffer without contents has an address of its own.
 	empty, other := mustAllocate(t, a, 0), mustAllocate(t, a, 0)
-	require.NotEqual(t, a.address(empty), a.address(other))
+	require.NotEqual(t, empty.addr, other.addr)
 }
 
 func TestAllocateErrors(t *testing.T) {
@@ -273,7 +273,7 @@ func TestWhoFreesBuffers(t *testing.T) {
 	a := newAllocator(t, testMapping)
 	mustAllocate(t, a, 8)
 	b := mustAllocate(t, a, 100)
-	addr := a.address(b)
+	addr := b.addr
 	for _, wrong := range []hostarch.Addr{0, addr - 1, addr + 1, addr + 8, testMapAddr - 8, badAddr, math.MaxUint64} {
 		_, err := a.takeBack(wrong)
 		require.Equal(t, linuxerr.ENOENT, err, "%#x", wrong)

@@ -7,18 +7,52 @@ import (
 	"gvisor.dev/gvisor/pkg/state"
 )
 
+func (p *placement) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.placement"
+}
+
+func (p *placement) StateFields() []string {
+	return []string{
+		"debugID",
+		"start",
+		"dataSize",
+		"offsetsSize",
+		"extraSize",
+	}
+}
+
+func (p *placement) beforeSave() {}
+
+// +checklocksignore
+func (p *placement) StateSave(stateSinkObject state.Sink) {
+	p.beforeSave()
+	stateSinkObject.Save(0, &p.debugID)
+	stateSinkObject.Save(1, &p.start)
+	stateSinkObject.Save(2, &p.dataSize)
+	stateSinkObject.Save(3, &p.offsetsSize)
+	stateSinkObject.Save(4, &p.extraSize)
+}
+
+func (p *placement) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (p *placement) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &p.debugID)
+	stateSourceObject.Load(1, &p.start)
+	stateSourceObject.Load(2, &p.dataSize)
+	stateSourceObject.Load(3, &p.offsetsSize)
+	stateSourceObject.Load(4, &p.extraSize)
+}
+
 func (b *buffer) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.buffer"
 }
 
 func (b *buffer) StateFields() []string {
 	return []string{
-		"debugID",
-		"start",
+		"placement",
 		"size",
-		"dataSize",
-		"offsetsSize",
-		"extraSize",
+		"addr",
 		"async",
 		"sender",
 		"spamSuspect",
@@ -35,40 +69,34 @@ func (b *buffer) beforeSave() {}
 // +checklocksignore
 func (b *buffer) StateSave(stateSinkObject state.Sink) {
 	b.beforeSave()
-	stateSinkObject.Save(0, &b.debugID)
-	stateSinkObject.Save(1, &b.start)
-	stateSinkObject.Save(2, &b.size)
-	stateSinkObject.Save(3, &b.dataSize)
-	stateSinkObject.Save(4, &b.offsetsSize)
-	stateSinkObject.Save(5, &b.extraSize)
-	stateSinkObject.Save(6, &b.async)
-	stateSinkObject.Save(7, &b.sender)
-	stateSinkObject.Save(8, &b.spamSuspect)
-	stateSinkObject.Save(9, &b.clearOnFree)
-	stateSinkObject.Save(10, &b.targetNode)
-	stateSinkObject.Save(11, &b.fileArrays)
-	stateSinkObject.Save(12, &b.allowUserFree)
-	stateSinkObject.Save(13, &b.abandoned)
+	stateSinkObject.Save(0, &b.placement)
+	stateSinkObject.Save(1, &b.size)
+	stateSinkObject.Save(2, &b.addr)
+	stateSinkObject.Save(3, &b.async)
+	stateSinkObject.Save(4, &b.sender)
+	stateSinkObject.Save(5, &b.spamSuspect)
+	stateSinkObject.Save(6, &b.clearOnFree)
+	stateSinkObject.Save(7, &b.targetNode)
+	stateSinkObject.Save(8, &b.fileArrays)
+	stateSinkObject.Save(9, &b.allowUserFree)
+	stateSinkObject.Save(10, &b.abandoned)
 }
 
 func (b *buffer) afterLoad(context.Context) {}
 
 // +checklocksignore
 func (b *buffer) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &b.debugID)
-	stateSourceObject.Load(1, &b.start)
-	stateSourceObject.Load(2, &b.size)
-	stateSourceObject.Load(3, &b.dataSize)
-	stateSourceObject.Load(4, &b.offsetsSize)
-	stateSourceObject.Load(5, &b.extraSize)
-	stateSourceObject.Load(6, &b.async)
-	stateSourceObject.Load(7, &b.sender)
-	stateSourceObject.Load(8, &b.spamSuspect)
-	stateSourceObject.Load(9, &b.clearOnFree)
-	stateSourceObject.Load(10, &b.targetNode)
-	stateSourceObject.Load(11, &b.fileArrays)
-	stateSourceObject.Load(12, &b.allowUserFree)
-	stateSourceObject.Load(13, &b.abandoned)
+	stateSourceObject.Load(0, &b.placement)
+	stateSourceObject.Load(1, &b.size)
+	stateSourceObject.Load(2, &b.addr)
+	stateSourceObject.Load(3, &b.async)
+	stateSourceObject.Load(4, &b.sender)
+	stateSourceObject.Load(5, &b.spamSuspect)
+	stateSourceObject.Load(6, &b.clearOnFree)
+	stateSourceObject.Load(7, &b.targetNode)
+	stateSourceObject.Load(8, &b.fileArrays)
+	stateSourceObject.Load(9, &b.allowUserFree)
+	stateSourceObject.Load(10, &b.abandoned)
 }
 
 func (a *allocator) StateTypeName() string {
@@ -233,11 +261,13 @@ func (c *Context) beforeSave() {}
 // +checklocksignore
 func (c *Context) StateSave(stateSinkObject state.Sink) {
 	c.beforeSave()
+	managerValue := c.saveManager()
+	_ = (*Node)(managerValue)
+	stateSinkObject.SaveValue(4, managerValue)
 	stateSinkObject.Save(0, &c.driver)
 	stateSinkObject.Save(1, &c.name)
 	stateSinkObject.Save(2, &c.secctx)
 	stateSinkObject.Save(3, &c.instance)
-	stateSinkObject.Save(4, &c.manager)
 	stateSinkObject.Save(5, &c.managerUID)
 	stateSinkObject.Save(6, &c.managerUIDSet)
 	stateSinkObject.Save(7, &c.procs)
@@ -251,10 +281,10 @@ func (c *Context) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(1, &c.name)
 	stateSourceObject.Load(2, &c.secctx)
 	stateSourceObject.Load(3, &c.instance)
-	stateSourceObject.Load(4, &c.manager)
 	stateSourceObject.Load(5, &c.managerUID)
 	stateSourceObject.Load(6, &c.managerUIDSet)
 	stateSourceObject.Load(7, &c.procs)
+	stateSourceObject.LoadValue(4, new(*Node), func(y any) { c.loadManager(ctx, y.(*Node)) })
 }
 
 func (d *death) StateTypeName() string {
@@ -1161,8 +1191,9 @@ func (t *Transaction) StateFields() []string {
 		"fromTID",
 		"sent",
 		"to",
-		"buffer",
 		"nodeID",
+		"buffer",
+		"placed",
 		"secctxSize",
 		"files",
 		"outstanding",
@@ -1195,17 +1226,18 @@ func (t *Transaction) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(9, &t.savedNice)
 	stateSinkObject.Save(10, &t.fromTID)
 	stateSinkObject.Save(12, &t.to)
-	stateSinkObject.Save(13, &t.buffer)
-	stateSinkObject.Save(14, &t.nodeID)
-	stateSinkObject.Save(15, &t.secctxSize)
-	stateSinkObject.Save(16, &t.files)
-	stateSinkObject.Save(17, &t.outstanding)
-	stateSinkObject.Save(18, &t.from)
-	stateSinkObject.Save(19, &t.fromParent)
-	stateSinkObject.Save(20, &t.toThread)
-	stateSinkObject.Save(21, &t.onlyFor)
-	stateSinkObject.Save(22, &t.left)
-	stateSinkObject.Save(23, &t.toParent)
+	stateSinkObject.Save(13, &t.nodeID)
+	stateSinkObject.Save(14, &t.buffer)
+	stateSinkObject.Save(15, &t.placed)
+	stateSinkObject.Save(16, &t.secctxSize)
+	stateSinkObject.Save(17, &t.files)
+	stateSinkObject.Save(18, &t.outstanding)
+	stateSinkObject.Save(19, &t.from)
+	stateSinkObject.Save(20, &t.fromParent)
+	stateSinkObject.Save(21, &t.toThread)
+	stateSinkObject.Save(22, &t.onlyFor)
+	stateSinkObject.Save(23, &t.left)
+	stateSinkObject.Save(24, &t.toParent)
 }
 
 func (t *Transaction) afterLoad(context.Context) {}
@@ -1224,17 +1256,18 @@ func (t *Transaction) StateLoad(ctx context.Context, stateSourceObject state.Sou
 	stateSourceObject.Load(9, &t.savedNice)
 	stateSourceObject.Load(10, &t.fromTID)
 	stateSourceObject.Load(12, &t.to)
-	stateSourceObject.Load(13, &t.buffer)
-	stateSourceObject.Load(14, &t.nodeID)
-	stateSourceObject.Load(15, &t.secctxSize)
-	stateSourceObject.Load(16, &t.files)
-	stateSourceObject.Load(17, &t.outstanding)
-	stateSourceObject.Load(18, &t.from)
-	stateSourceObject.Load(19, &t.fromParent)
-	stateSourceObject.Load(20, &t.toThread)
-	stateSourceObject.Load(21, &t.onlyFor)
-	stateSourceObject.Load(22, &t.left)
-	stateSourceObject.Load(23, &t.toParent)
+	stateSourceObject.Load(13, &t.nodeID)
+	stateSourceObject.Load(14, &t.buffer)
+	stateSourceObject.Load(15, &t.placed)
+	stateSourceObject.Load(16, &t.secctxSize)
+	stateSourceObject.Load(17, &t.files)
+	stateSourceObject.Load(18, &t.outstanding)
+	stateSourceObject.Load(19, &t.from)
+	stateSourceObject.Load(20, &t.fromParent)
+	stateSourceObject.Load(21, &t.toThread)
+	stateSourceObject.Load(22, &t.onlyFor)
+	stateSourceObject.Load(23, &t.left)
+	stateSourceObject.Load(24, &t.toParent)
 	stateSourceObject.LoadValue(11, new(int64), func(y any) { t.loadSent(ctx, y.(int64)) })
 }
 
@@ -1446,6 +1479,7 @@ func (l *workList) StateLoad(ctx context.Context, stateSourceObject state.Source
 }
 
 func init() {
+	state.Register((*placement)(nil))
 	state.Register((*buffer)(nil))
 	state.Register((*allocator)(nil))
 	state.Register((*containerDevice)(nil))

@@ -4,8 +4,9 @@
 package binder
 
 import (
+	"sync/atomic"
+
 	"gvisor.dev/gvisor/pkg/atomicbitops"
-	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sync"
@@ -62,11 +63,11 @@ type Context struct {
 	// ListIn.
 	instance any
 
-	mu sync.RWMutex `state:"nosave"`
+	// manager is the context manager's node, if there is one. It's in the table
+	// of its owner as long as that lives, and is set and unset with mu locked.
+	manager atomic.Pointer[Node] `state:".(*Node)"`
 
-	// manager is the context manager's node, if there is one.
-	// +checklocks:mu
-	manager list.Arc[*Node]
+	mu sync.Mutex `state:"nosave"`
 
 	// managerUID is the user that the context manager must run as: that of the
 	// first one, once there was one.
@@ -95,24 +96,26 @@ func (c *Context) ListIn(instance any) { c.instance = instance }
 
 // managerNode returns a reference to the context manager's node, or none.
 func (c *Context) managerNode() list.Arc[*Node] {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.manager.Clone()
+	n := c.manager.Load()
+	if n == nil {
+		return list.Arc[*Node]{}
+	}
+	n.owner.mu.Lock()
+	defer n.owner.mu.Unlock()
+	if n.dead {
+		return list.Arc[*Node]{}
+	}
+	return list.BorrowOf(n).Arc()
 }
 
 // managedBy returns whether the context manager's node is p's.
 func (c *Context) managedBy(p *Process) bool {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.manager.Ok() && c.manager.Get().owner == p
+	n := c.manager.Load()
+	return n != nil && n.owner == p
 }
 
 // isManager returns whether n is the context manager's node.
-func (c *Context) isManager(n *Node) bool {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.manager.Get() == n
-}
+func (c *Context) isManager(n *Node) bool { return c.manager.Load() == n }
 
 // setManager makes p's node, as object describes it, the context manager.
 //
@@ -124,7 +127,7 @@ func (c *Context) setManager(p *Process, caller auth.KUID, object *binder.FlatOb
 	defer p.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.manager.Ok() {
+	if c.manager.Load() != nil {
 		return linuxerr.EBUSY
 	}
 	if c.managerUIDSet && c.managerUID != caller {
@@ -136,7 +139,8 @@ func (c *Context) setManager(p *Process, caller auth.KUID, object *binder.FlatOb
 	if n == nil {
 		n = p.newNodeLocked(object)
 	}
-	c.manager = n.becomeManagerLocked() // +checklocksignore: n.owner is p.
+	n.becomeManagerLocked() // +checklocksignore: n.owner is p.
+	c.manager.Store(n)
 	return nil
 }
 
@@ -149,7 +153,7 @@ func (c *Context) register(p *Process) {
 }
 
 // deregister removes p, and its node if that's the context manager's.
-func (c *Context) deregister(ctx context.Context, p *Process) {
+func (c *Context) deregister(p *Process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.procs.SwapRemove(p.index)
@@ -157,7 +161,7 @@ func (c *Context) deregister(ctx context.Context, p *Process) {
 		c.procs.At(p.index).index = p.index
 	}
 	c.procs.ShrinkAfterRemoval()
-	if c.manager.Ok() && c.manager.Get().owner == p {
-		c.manager.Release(ctx)
+	if n := c.manager.Load(); n != nil && n.owner == p {
+		c.manager.Store(nil)
 	}
 }

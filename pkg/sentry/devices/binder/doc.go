@@ -46,14 +46,13 @@
 //
 // # Locks
 //
-// There's no lock that all processes of a context take for each transaction;
-// Context.mu is only read, for a call to handle 0 and for a new handle. The order
-// is:
+// There's no lock that all processes of a context take for each transaction. The
+// order is:
 //
 //	Process.refsMu            the handles of a process, and its Refs' counts
 //	  Process.mu              threads, todo lists, nodes and their counts,
 //	                          transaction stacks
-//	    Context.mu            the context manager, and the list of processes
+//	    Context.mu            who becomes context manager, and the list of processes
 //	    Transaction.mu        how a call is linked to its threads
 //	    Process.pollers       (waiter.Queue, and what is notified by it; freezer.idle
 //	                          is another)

@@ -393,7 +393,7 @@ func (m *machine) transaction(s *slot, th *thread) []byte {
 // +checklocksignore
 func (m *machine) target(s *slot, handle uint32) *Node {
 	if handle == 0 {
-		return m.ctx.manager.Get()
+		return m.ctx.manager.Load()
 	}
 	if r := s.handles.get(handle); r != nil {
 		return r.node()

@@ -14,7 +14,7 @@ import (
 // need no locks.
 
 // +checklocksignore
-func (c *Context) managerNow() *Node { return c.manager.Get() }
+func (c *Context) managerNow() *Node { return c.manager.Load() }
 
 // +checklocksignore
 func (c *Context) numProcs() int { return c.procs.Len() }

@@ -27,17 +27,31 @@ func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 		return nil
 	}
 	err := th.ioctl(task, uio, request, arg, nonBlocking)
+	th.scratch = scratch{}
 	th.proc.mu.Lock()
 	th.needReturn = false
 	th.proc.mu.Unlock()
 	return err
 }
 
+// scratch is what a thread needs for the time of an ioctl, and what it hands to
+// interfaces: variables of the functions that use it would each be allocated by
+// each call.
+type scratch struct {
+	cc      usermem.IOCopyContext
+	wr      binder.WriteRead
+	command [maxCommandSize]byte
+	message message
+	compose composer
+	returns returnWriter
+}
+
 func (th *Thread) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
 	p := th.proc
 	freezeLeft := th.freezeLeft
 	th.freezeLeft = 0
-	cc := &usermem.IOCopyContext{Ctx: task, IO: uio, Opts: ioOpts}
+	cc := &th.scratch.cc
+	*cc = usermem.IOCopyContext{Ctx: task, IO: uio, Opts: ioOpts}
 	switch request {
 	case binder.BINDER_WRITE_READ:
 		return th.writeRead(task, uio, arg, nonBlocking)
@@ -137,20 +151,21 @@ func (th *Thread) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 
 // writeRead handles BINDER_WRITE_READ: commands, then returns.
 func (th *Thread) writeRead(task Task, uio usermem.IO, arg hostarch.Addr, nonBlocking bool) error {
-	cc := &usermem.IOCopyContext{Ctx: task, IO: uio, Opts: ioOpts}
-	var wr binder.WriteRead
+	cc, wr := &th.scratch.cc, &th.scratch.wr
 	if _, err := wr.CopyIn(cc, arg); err != nil {
 		return linuxerr.EFAULT
 	}
 	var err error
 	if wr.WriteSize > 0 {
-		if err = th.write(task, uio, &wr); err != nil {
+		if err = th.write(task, uio, wr); err != nil {
 			wr.ReadConsumed = 0
 		}
 	}
 	if err == nil && wr.ReadSize > 0 {
-		err = th.read(task, uio, &wr, nonBlocking)
-		th.proc.wakeupIfWork()
+		err = th.read(task, uio, wr, nonBlocking)
+		if th.endRead(err) {
+			err = th.scratch.returns.putSpawnLooper()
+		}
 	}
 	// How far it has come is told even if it failed, so that the application,
 	// or the restart of an interrupted call, goes on from there.
@@ -158,13 +173,4 @@ func (th *Thread) writeRead(task Task, uio usermem.IO, arg hostarch.Addr, nonBlo
 		return linuxerr.EFAULT
 	}
 	return err
-}
-
-// wakeupIfWork passes on work that the caller was woken for and has not taken.
-func (p *Process) wakeupIfWork() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.todo.empty() {
-		p.wakeupLocked()
-	}
 }

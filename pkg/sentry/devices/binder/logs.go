@@ -100,7 +100,7 @@ func (l *logWriter) process(p *Process) {
 	start := l.buf.Len()
 	fmt.Fprintf(l.buf, "proc %d\ncontext %s\n", p.pid, p.ctx.name)
 	header := l.buf.Len()
-	l.handled = make(map[*buffer]struct{})
+	l.handled = make(map[int32]struct{})
 	for _, id := range sortedKeys(&p.mu, &p.threads) { // +checklocksignore: it is locked there.
 		if l.copyThread(p, id) {
 			l.printThread(p)
@@ -187,7 +187,7 @@ func (l *logWriter) printBuffers() {
 	for i := range l.buffers {
 		b := &l.buffers[i]
 		state := "active"
-		if _, handled := l.handled[b.buffer]; b.delivered && !handled {
+		if _, handled := l.handled[b.debugID]; b.delivered && !handled {
 			state = "delivered"
 		}
 		fmt.Fprintf(l.buf, "  buffer %d: %x size %d:%d:%d %s\n",
@@ -240,7 +240,7 @@ func (l *logWriter) printTransaction(title string, t *transactionCopy, p *Proces
 	fmt.Fprintf(l.buf, "%s %d: %016x from %d:%d to %d:%d code %x flags %x pri %d a%d r%d elapsed %dms",
 		title, t.id, t.hash, t.fromPID, t.fromTID, t.toPID, t.toTID, t.code, t.flags, t.nice,
 		bit(t.oneWay), bit(t.reply), max(l.now-t.sent, 0)/1e6)
-	switch b := t.buffer; {
+	switch b := &t.placed; {
 	case t.to != p:
 	case !p.alloc.holds(b):
 		l.buf.WriteString(" buffer free")

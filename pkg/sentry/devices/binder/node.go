@@ -117,15 +117,14 @@ func (p *Process) newNodeLocked(object *binder.FlatObject) *Node {
 	return n
 }
 
-// becomeManagerLocked returns the context's reference to n, its new manager. The
-// manager holds references to itself for ever, and isn't told.
+// becomeManagerLocked makes n what a context manager is: it holds references to
+// itself for ever, and isn't told.
 //
 // +checklocks:n.owner.mu
-func (n *Node) becomeManagerLocked() list.Arc[*Node] {
+func (n *Node) becomeManagerLocked() {
 	n.localStrong++
 	n.localWeak++
 	n.hasStrong, n.hasWeak = true, true
-	return list.BorrowOf(n).Arc()
 }
 
 // incLocked adds a reference: strong or weak, by a Ref (internal) or by the

@@ -81,21 +81,21 @@ type composer struct {
 // reference to target and the strong local one that goes with it. The buffer of
 // the result is pinned.
 func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, target list.Arc[*Node], call *Transaction) (list.Arc[*Transaction], *failure) {
-	t := &Transaction{
-		debugID:    m.debugID,
-		code:       m.Code,
-		flags:      m.Flags,
-		reply:      call != nil,
-		fromProc:   th.proc,
-		senderEUID: task.EffectiveKUID(),
-		nice:       task.Niceness(),
-		fromTID:    th.id,
-		sent:       gohacks.Nanotime(),
-		to:         to,
-		nodeID:     m.log.node,
-		onlyFor:    m.log.toTID,
-	}
-	c := composer{task: task, uio: uio, th: th, m: m, t: t}
+	t := transactions.Get().(*Transaction)
+	t.debugID = m.debugID
+	t.code = m.Code
+	t.flags = m.Flags
+	t.reply = call != nil
+	t.fromProc = th.proc
+	t.senderEUID = task.EffectiveKUID()
+	t.nice = task.Niceness()
+	t.fromTID = th.id
+	t.sent = gohacks.Nanotime()
+	t.to = to
+	t.nodeID = m.log.node
+	t.onlyFor = m.log.toTID // +checklocksignore: nobody else has t.
+	c := &th.scratch.compose
+	*c = composer{task: task, uio: uio, th: th, m: m, t: t}
 	extra := m.buffersSize
 	if n := target.Get(); n != nil {
 		c.filesAllowed = n.acceptsFDs
@@ -126,11 +126,12 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 	}
 	t.buffer.clearOnFree = m.Flags&binder.TF_CLEAR_BUF != 0
 	t.buffer.targetNode = target
+	t.placed = t.buffer.placement
 	m.composed = true
 	fresh := list.NewUnique(t)
 	if err := c.fill(); err != nil {
 		t.dropFiles(task)
-		to.discardBuffer(task, t.buffer, c.translated)
+		to.discardBuffer(task, t.takeBuffer(), c.translated)
 		to.alloc.unpin()
 		fresh.Release(task)
 		return list.Arc[*Transaction]{}, failed(err)
@@ -419,6 +420,7 @@ func (p *Process) discardBuffer(ctx context.Context, b *buffer, end uint64) {
 		p.releaseObject(ctx, b, offset)
 	}
 	p.alloc.deallocate(b)
+	recycle(b)
 }
 
 // releaseObject drops the reference that the object at offset in b holds.

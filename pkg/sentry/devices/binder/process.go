@@ -215,7 +215,7 @@ func (p *Process) release(ctx context.Context) {
 // to it, or hold its nodes. What they are told comes in Linux's order: that of
 // thread IDs, addresses and handles.
 func (p *Process) releaseOne(ctx context.Context) {
-	p.ctx.deregister(ctx, p)
+	p.ctx.deregister(p)
 	p.ctx.driver.registry.remove(p)
 
 	p.mu.Lock()

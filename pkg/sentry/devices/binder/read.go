@@ -50,15 +50,22 @@ func (w *returnWriter) put(br uint32, size int) error {
 	return nil
 }
 
+// putSpawnLooper puts BR_SPAWN_LOOPER at the start, in place of the BR_NOOP.
+func (w *returnWriter) putSpawnLooper() error {
+	w.pos = 0
+	return w.put(binder.BR_SPAWN_LOOPER, 0)
+}
+
 // params returns where the parameters of the return that's to be put go.
 func (w *returnWriter) params() []byte { return w.scratch[returnSize:] }
 
 // read fills wr's read buffer with what th has to be told, and counts the bytes.
 // It waits until there's something.
 //
-// Errors: those of wait, and EFAULT if the buffer can't be written.
+// Errors: those of waitLocked, and EFAULT if the buffer can't be written.
 func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlocking bool) error {
-	w := returnWriter{
+	w := &th.scratch.returns
+	*w = returnWriter{
 		task: task,
 		uio:  uio,
 		addr: hostarch.Addr(wr.ReadBuffer),
@@ -81,24 +88,26 @@ func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlock
 		if procWork {
 			setNice(task, th.proc.defaultNice)
 		}
-		if err := th.wait(task, procWork, nonBlocking); err != nil {
-			return err
-		}
 		var err error
-		if more, err = th.readAll(&w, procWork); err != nil {
+		if more, err = th.readAll(w, procWork, nonBlocking); err != nil {
 			return err
 		}
 	}
 	wr.ReadConsumed = w.pos
-
-	th.proc.mu.Lock()
-	spawn := th.needsLooperLocked()
-	th.proc.mu.Unlock()
-	if spawn {
-		w.pos = 0
-		return w.put(binder.BR_SPAWN_LOOPER, 0)
-	}
 	return nil
+}
+
+// endRead passes on work that th was woken for and has not taken. It returns
+// whether the application should start another looper; see needsLooperLocked.
+func (th *Thread) endRead(err error) (spawn bool) {
+	p := th.proc
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	spawn = err == nil && th.needsLooperLocked()
+	if !p.todo.empty() {
+		p.wakeupLocked()
+	}
+	return spawn
 }
 
 func (th *Thread) takesProcWork() bool {
@@ -107,14 +116,19 @@ func (th *Thread) takesProcWork() bool {
 	return th.takesProcWorkLocked()
 }
 
-// readAll puts what there is to be told into w, until there's no more, no room,
-// or something that is to be read alone. It returns true if th has to wait again:
-// it was woken for nothing, since another thread was faster.
-func (th *Thread) readAll(w *returnWriter, procWork bool) (again bool, err error) {
-	for {
-		d, ok, again := th.takeWork(w, procWork)
+// readAll waits until th has work, and puts what there is to be told into w, until
+// there's no more, no room, or something that is to be read alone. It returns true
+// if th has to wait again: it was woken for nothing, since another thread was
+// faster.
+//
+// Errors: those of read.
+func (th *Thread) readAll(w *returnWriter, procWork, nonBlocking bool) (again bool, err error) {
+	for first := true; ; first = false {
+		var d delivery
+		var ok bool
+		d, ok, again, err = th.takeWork(w, procWork, first, nonBlocking)
 		if !ok {
-			return again, nil
+			return again, err
 		}
 		if d.transaction.Ok() {
 			if delivered, err := th.deliver(w, d.transaction); delivered || err != nil {
@@ -146,20 +160,28 @@ func (th *Thread) readAll(w *returnWriter, procWork bool) (again bool, err error
 }
 
 // takeWork takes the next item of work that th is to be told, if w has room for
-// it. If there's none, again says whether th has to wait for some.
-func (th *Thread) takeWork(w *returnWriter, procWork bool) (d delivery, ok, again bool) {
+// it; if wait is true, it waits for one first. If there's none, again says whether
+// th has to wait for some.
+//
+// Errors: those of waitLocked.
+func (th *Thread) takeWork(w *returnWriter, procWork, wait, nonBlocking bool) (d delivery, ok, again bool, err error) {
 	p := th.proc
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if wait {
+		if err := th.waitLocked(w.task, procWork, nonBlocking); err != nil {
+			return delivery{}, false, false, err
+		}
+	}
 	from := &th.todo
 	if from.empty() {
 		if !procWork || p.todo.empty() {
-			return delivery{}, false, w.pos == returnSize && !th.needReturn
+			return delivery{}, false, w.pos == returnSize && !th.needReturn, nil
 		}
 		from = &p.todo
 	}
 	if !w.fits() {
-		return delivery{}, false, false
+		return delivery{}, false, false, nil
 	}
 	item, _ := from.popFront()
 	if th.todo.empty() {
@@ -167,7 +189,7 @@ func (th *Thread) takeWork(w *returnWriter, procWork bool) (d delivery, ok, agai
 	}
 	d = item.Get().take(w.task, th)
 	item.Release(w.task)
-	return d, true, false
+	return d, true, false, nil
 }
 
 // deliver puts a transaction into w and makes its buffer known to the
@@ -181,27 +203,29 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 	}
 	if err := t.installFiles(w.task); err != nil {
 		defer held.Release(w.task)
+		b := t.buffer
 		t.cancelWith(w.task, binder.BR_FAILED_REPLY)
-		p.freeBuffer(w.task, t.buffer)
+		p.freeBuffer(w.task, b)
 		if t.reply {
 			return true, w.put(binder.BR_FAILED_REPLY, 0)
 		}
 		return false, nil
 	}
-	addr := uint64(p.alloc.address(t.buffer))
+	b := t.buffer
+	addr := uint64(b.addr)
 	out := binder.TransactionDataSecctx{
 		TransactionData: binder.TransactionData{
 			Code:        t.code,
 			Flags:       t.flags,
 			SenderEUID:  uint32(w.task.UIDOf(t.senderEUID)),
-			DataSize:    t.buffer.dataSize,
-			OffsetsSize: t.buffer.offsetsSize,
+			DataSize:    b.dataSize,
+			OffsetsSize: b.offsetsSize,
 			Buffer:      addr,
-			Offsets:     addr + t.buffer.offsetsStart(),
+			Offsets:     addr + b.offsetsStart(),
 		},
 	}
 	br := uint32(binder.BR_REPLY)
-	if n := t.buffer.targetNode.Get(); n != nil {
+	if n := b.targetNode.Get(); n != nil {
 		br = binder.BR_TRANSACTION
 		out.TransactionData.Target, out.TransactionData.Cookie = n.ptr, n.cookie
 	}
@@ -218,7 +242,7 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 		held.Release(w.task)
 		return false, err
 	}
-	p.alloc.handOver(t.buffer)
+	p.alloc.handOver(t.takeBuffer())
 	if t.reply || t.oneWay() {
 		held.Release(w.task)
 	} else {

@@ -375,7 +375,7 @@ func TestRestoreMemory(t *testing.T) {
 		bs = append(bs, b)
 	}
 	free := func(a *allocator, b *buffer) {
-		b, err := a.takeBack(a.address(b))
+		b, err := a.takeBack(b.addr)
 		require.NoError(t, err)
 		a.deallocate(b)
 	}

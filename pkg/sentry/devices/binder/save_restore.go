@@ -37,6 +37,12 @@ func (th *Thread) afterLoad(context.Context) {
 	th.wake = make(chan struct{}, 1)
 }
 
+// saveManager is invoked by stateify.
+func (c *Context) saveManager() *Node { return c.manager.Load() }
+
+// loadManager is invoked by stateify.
+func (c *Context) loadManager(_ context.Context, n *Node) { c.manager.Store(n) }
+
 // afterLoad is invoked by stateify.
 func (h *hasher) afterLoad(context.Context) { h.init() }
 

@@ -121,7 +121,7 @@ func (c *composer) translatePointer(o *binder.BufferObject, offset uint64) error
 	if err != nil {
 		return err
 	}
-	o.Buffer = uint64(c.t.to.alloc.address(c.t.buffer)) + bl.start
+	o.Buffer = uint64(c.t.buffer.addr) + bl.start
 	if o.Flags&binder.BINDER_BUFFER_FLAG_HAS_PARENT == 0 {
 		g.open = g.open[:0]
 	} else {

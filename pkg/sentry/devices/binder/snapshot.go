@@ -31,8 +31,8 @@ type snapshot struct {
 	// pids has the processes that hold references to nodes.
 	pids []int32
 
-	// handled are the buffers of the calls that the threads handle.
-	handled map[*buffer]struct{}
+	// handled has the numbers of the calls that the threads handle.
+	handled map[int32]struct{}
 }
 
 // snapshotBatch is the number of objects that are copied while a lock is held.
@@ -75,7 +75,7 @@ type refCopy struct {
 
 // bufferCopy is what a log shows of a buffer.
 type bufferCopy struct {
-	*buffer
+	placement
 	delivered bool
 }
 
@@ -127,7 +127,7 @@ type transactionCopy struct {
 	sent             int64
 	to               *Process
 	nodeID           int32
-	buffer           *buffer
+	placed           placement
 }
 
 // sortedKeys returns the keys of m, which mu guards, in ascending order.
@@ -180,7 +180,7 @@ func (s *snapshot) copyThreadLocked(th *Thread) {
 		if t.toThread == th {
 			w.kind = workIncoming
 			next = t.toParent.Get()
-			s.handled[t.buffer] = struct{}{}
+			s.handled[t.debugID] = struct{}{}
 		}
 		t.mu.Unlock()
 		s.work = append(s.work, w)
@@ -255,7 +255,7 @@ func (s *snapshot) copyTransaction(t *Transaction) transactionCopy {
 		sent:    t.sent,
 		to:      t.to,
 		nodeID:  t.nodeID,
-		buffer:  t.buffer,
+		placed:  t.placed,
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -362,7 +362,7 @@ func (s *snapshot) copyBuffers(p *Process, starts []uint64) {
 	defer p.alloc.mu.Unlock()
 	for _, start := range starts {
 		if b := p.alloc.buffers[start]; b != nil {
-			s.buffers = append(s.buffers, bufferCopy{b, b.allowUserFree})
+			s.buffers = append(s.buffers, bufferCopy{b.placement, b.allowUserFree})
 		}
 	}
 }
@@ -389,11 +389,12 @@ func (n *Node) isDead() bool {
 	return n.dead
 }
 
-// holds returns whether b is allocated.
-func (a *allocator) holds(b *buffer) bool {
+// holds returns whether the buffer at b is still allocated.
+func (a *allocator) holds(b *placement) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.buffers[b.start] == b
+	there := a.buffers[b.start]
+	return there != nil && there.debugID == b.debugID
 }
 
 // spaceUsage says how much of its mapping a process uses. Pages are used if a

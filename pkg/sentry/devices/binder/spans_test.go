@@ -109,7 +109,7 @@ func TestSpansModel(t *testing.T) {
 			require.Equal(t, fits, ok)
 			if ok {
 				require.Equal(t, want, start)
-				used[start] = &buffer{start: start, size: n}
+				used[start] = &buffer{placement: placement{start: start}, size: n}
 				starts = append(starts, start)
 			}
 		} else if len(starts) > 0 {

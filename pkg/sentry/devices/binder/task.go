@@ -77,6 +77,9 @@ func (t kernelTask) ProcessID() int32 { return int32(t.TGIDInRoot()) }
 
 // PIDOf implements Task.PIDOf.
 func (t kernelTask) PIDOf(proc *Process) int32 {
+	if proc.opener.PIDNamespace() == t.PIDNamespace() {
+		return int32(proc.opener.ID()) // This takes no lock.
+	}
 	return int32(t.PIDNamespace().IDOfThreadGroup(proc.opener))
 }
 

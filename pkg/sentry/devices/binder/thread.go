@@ -82,7 +82,8 @@ type Thread struct {
 	stack list.Arc[*Transaction]
 
 	// returnError is how the thread's last command failed, replyError how a
-	// transaction did that it waits for the reply of.
+	// transaction did that it waits for the reply of. Only the thread's own
+	// calls change the former.
 	returnError list.Arc[*threadError]
 	replyError  list.Arc[*threadError]
 
@@ -94,6 +95,9 @@ type Thread struct {
 	// interrupted and that the thread's next ioctl is to be, or zero. Only the
 	// thread's own calls use it.
 	freezeLeft time.Duration
+
+	// scratch is in use while the thread is in an ioctl.
+	scratch scratch `state:"nosave"`
 }
 
 func newThread(p *Process, id int32) *Thread {
@@ -177,11 +181,9 @@ func (th *Thread) failLocked(br uint32) {
 }
 
 // failed returns whether a failure has to be read before th takes commands.
-func (th *Thread) failed() bool {
-	th.proc.mu.Lock()
-	defer th.proc.mu.Unlock()
-	return th.returnError.Get().br != binder.BR_OK
-}
+//
+// Preconditions: It's called by a call of th's own, so that proc.mu isn't needed.
+func (th *Thread) failed() bool { return th.returnError.Get().br != binder.BR_OK }
 
 // takesProcWorkLocked returns whether th, if it reads now, takes work that's for
 // any thread: it has no business of its own.
@@ -198,14 +200,14 @@ func (th *Thread) hasWorkLocked(procWork bool) bool {
 	return th.processTodo || th.needReturn || procWork && !th.proc.todo.empty()
 }
 
-// wait waits until th has work.
+// waitLocked waits until th has work. It unlocks th.proc.mu while it sleeps.
 //
 // Errors: EAGAIN if it has none and may not wait. EINTR if a signal came.
 // ERESTARTSYS if the wait was interrupted otherwise.
-func (th *Thread) wait(task Task, procWork, nonBlocking bool) error {
+//
+// +checklocks:th.proc.mu
+func (th *Thread) waitLocked(task Task, procWork, nonBlocking bool) error {
 	p := th.proc
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	th.looper |= looperWaiting
 	defer th.stopWaitingLocked()
 	for !th.hasWorkLocked(procWork) {
@@ -234,7 +236,7 @@ func (th *Thread) wait(task Task, procWork, nonBlocking bool) error {
 	return nil
 }
 
-// stopWaitingLocked ends wait.
+// stopWaitingLocked ends waitLocked.
 //
 // +checklocks:th.proc.mu
 func (th *Thread) stopWaitingLocked() {

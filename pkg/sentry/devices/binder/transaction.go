@@ -49,11 +49,17 @@ type Transaction struct {
 	fromTID int32
 	sent    int64 `state:".(int64)"`
 
-	// to is the receiver, and buffer, in its mapping, the contents. nodeID is
-	// the number of the node that it's for, if it is for one.
+	// to is the receiver. nodeID is the number of the node that it's for, if it
+	// is for one.
 	to     *Process
-	buffer *buffer
 	nodeID int32
+
+	// buffer, in the mapping of to, has the contents. As files, it belongs to
+	// whoever has the transaction, until the reader hands it over to the
+	// application, which may free it at any time. placed is what logs show of it
+	// even then.
+	buffer *buffer
+	placed placement
 
 	// secctxSize is the length of the sender's security context at the end of
 	// buffer, in bytes with its NUL, or zero if the receiver asked for none.
@@ -105,6 +111,20 @@ func (t *Transaction) Destroy(ctx context.Context) {
 	fromParent.Release(ctx)
 	toParent.Release(ctx)
 	t.fromProc.stats().deleted(objectTransaction)
+	*t = Transaction{} // +checklocksignore: nobody else has t.
+	transactions.Put(t)
+}
+
+// transactions has those that were destroyed, for use by the next calls. Nobody
+// has a pointer to one: whoever has an Arc, or the lock of a list or of a stack
+// that it is on, uses it no longer than that.
+var transactions = sync.Pool{New: func() any { return new(Transaction) }}
+
+// takeBuffer returns t's buffer, which doesn't belong to t any more.
+func (t *Transaction) takeBuffer() *buffer {
+	b := t.buffer
+	t.buffer = nil
+	return b
 }
 
 // oneWay returns whether nobody waits for a reply to t.
@@ -144,7 +164,7 @@ func (t *Transaction) cancel(ctx context.Context) { t.cancelWith(ctx, binder.BR_
 // Preconditions: No lock is held.
 func (t *Transaction) cancelWith(ctx context.Context, br uint32) {
 	t.dropFiles(ctx)
-	t.to.alloc.abandon(t.buffer)
+	t.to.alloc.abandon(t.takeBuffer())
 	t.to.mu.Lock()
 	t.endLocked()
 	t.to.mu.Unlock()
@@ -320,7 +340,7 @@ func (th *Thread) call(task Task, uio usermem.IO, m *message) {
 
 func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	p := th.proc
-	target, f := p.target(task, uint32(m.Target))
+	target, f := p.target(uint32(m.Target))
 	if f != nil {
 		return f
 	}
@@ -331,7 +351,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	if n.owner == p {
 		f = failed(linuxerr.EINVAL)
 	} else {
-		inChain, f = th.checkStack(n.owner, oneWay)
+		inChain, f = th.checkStack(task, n.owner, oneWay)
 	}
 	if f != nil {
 		n.dec(task, true, false)
@@ -362,8 +382,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	p.mu.Unlock()
 	pending, outdated, f := t.queue(inChain)
 	if outdated.Ok() {
-		outdated.Get().dropFiles(task)
-		t.to.discardBuffer(task, outdated.Get().buffer, outdated.Get().buffer.offsetsSize)
+		outdated.Get().abandon(task)
 		outdated.Release(task)
 	}
 	if f == nil {
@@ -386,7 +405,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 
 // target returns the node that p knows by handle, with a strong local reference
 // for the buffer of a call to it.
-func (p *Process) target(ctx context.Context, handle uint32) (list.Arc[*Node], *failure) {
+func (p *Process) target(handle uint32) (list.Arc[*Node], *failure) {
 	if handle != 0 {
 		p.refsMu.Lock()
 		defer p.refsMu.Unlock()
@@ -396,21 +415,21 @@ func (p *Process) target(ctx context.Context, handle uint32) (list.Arc[*Node], *
 		}
 		return r.node().target()
 	}
-	manager := p.ctx.managerNode()
-	if !manager.Ok() {
+	manager := p.ctx.manager.Load()
+	if manager == nil {
 		return list.Arc[*Node]{}, dead(linuxerr.EINVAL)
 	}
-	defer manager.Release(ctx)
-	if manager.Get().owner.pid == p.pid {
+	if manager.owner.pid == p.pid {
 		return list.Arc[*Node]{}, failed(linuxerr.EINVAL)
 	}
-	return manager.Get().target()
+	return manager.target()
 }
 
 // target makes n the target of a call: it adds a strong local reference, unless
 // n's owner is dead.
 //
-// Preconditions: There's a reference that keeps n in its owner's table.
+// Preconditions: There's a reference that keeps n in its owner's table, as long as
+// that lives.
 func (n *Node) target() (list.Arc[*Node], *failure) {
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
@@ -423,7 +442,7 @@ func (n *Node) target() (list.Arc[*Node], *failure) {
 
 // checkStack checks that th is in a position to call to. It returns the thread
 // of to that waits for what th is doing, if there's one: the call goes to it.
-func (th *Thread) checkStack(to *Process, oneWay bool) (*Thread, *failure) {
+func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Thread, *failure) {
 	if oneWay {
 		return nil, nil
 	}
@@ -435,19 +454,22 @@ func (th *Thread) checkStack(to *Process, oneWay bool) (*Thread, *failure) {
 		}
 		break
 	}
-	t := th.stack.Get()
-	if t != nil && t.handler() != th {
+	if th.stack.Ok() && th.stack.Get().handler() != th {
 		return nil, failed(linuxerr.EPROTO)
 	}
-	for t != nil {
+	// Further up, the calls are on the stacks of others.
+	for held := th.stack.Clone(); held.Ok(); {
+		t := held.Get()
 		t.mu.Lock()
 		from := t.from
-		next := t.fromParent.Get()
+		next := t.fromParent.Clone()
 		t.mu.Unlock()
+		held.Release(ctx)
 		if from != nil && from.proc == to {
+			next.Release(ctx)
 			return from, nil
 		}
-		t = next
+		held = next
 	}
 	return nil, nil
 }
@@ -574,12 +596,13 @@ func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transac
 	return dead(linuxerr.ESRCH)
 }
 
-// abandon drops the contents of t, which could not be queued.
+// abandon drops the contents of t, which nobody has read and which is not queued.
 //
-// Preconditions: t.buffer is pinned.
+// Preconditions: t.buffer or another one in the mapping of t.to is pinned.
 func (t *Transaction) abandon(ctx context.Context) {
 	t.dropFiles(ctx)
-	t.to.discardBuffer(ctx, t.buffer, t.buffer.offsetsSize)
+	b := t.takeBuffer()
+	t.to.discardBuffer(ctx, b, b.offsetsSize)
 }
 
 // completion is work that tells a thread that its transaction was queued.
@@ -602,12 +625,22 @@ type completion struct {
 
 func newCompletion(p *Process) list.Arc[*completion] {
 	p.stats().created(objectTransactionComplete)
-	fresh := list.NewUnique(&completion{proc: p})
+	c := completions.Get().(*completion)
+	c.proc = p
+	fresh := list.NewUnique(c)
 	return fresh.Share()
 }
 
+// completions has those that were destroyed, for use by the next calls. As for
+// transactions, nobody has a pointer to one.
+var completions = sync.Pool{New: func() any { return new(completion) }}
+
 // Destroy implements list.Counted.Destroy.
-func (c *completion) Destroy(context.Context) { c.proc.stats().deleted(objectTransactionComplete) }
+func (c *completion) Destroy(context.Context) {
+	c.proc.stats().deleted(objectTransactionComplete)
+	*c = completion{}
+	completions.Put(c)
+}
 
 // cancel implements work.cancel.
 func (c *completion) cancel(context.Context) {}

@@ -54,7 +54,7 @@ func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
 		pos:  wr.WriteConsumed,
 		end:  wr.WriteSize,
 	}
-	var raw [maxCommandSize]byte
+	raw := &th.scratch.command
 	for n := 1; r.pos < r.end && !th.failed(); n++ {
 		if n%maxCommandsAtOnce == 0 && task.Interrupted() {
 			return linuxerr.ERESTARTSYS
@@ -127,15 +127,16 @@ func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) 
 		}
 
 	case binder.BC_TRANSACTION, binder.BC_REPLY, binder.BC_TRANSACTION_SG, binder.BC_REPLY_SG:
-		var m message
+		m := &th.scratch.message
+		*m = message{}
 		rest := m.UnmarshalUnsafe(params)
 		if len(rest) != 0 {
 			m.buffersSize = hostarch.ByteOrder.Uint64(rest)
 		}
 		if cmd == binder.BC_REPLY || cmd == binder.BC_REPLY_SG {
-			th.answer(task, uio, &m)
+			th.answer(task, uio, m)
 		} else {
-			th.call(task, uio, &m)
+			th.call(task, uio, m)
 		}
 
 	case binder.BC_REGISTER_LOOPER:
