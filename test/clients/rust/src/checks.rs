@@ -10,9 +10,12 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{mpsc, Arc, Mutex};
 
 use rsbinder::hub::{BnServiceCallback, IServiceCallback, DUMP_FLAG_PRIORITY_ALL};
+use rsbinder::shared_memory::SharedMemory;
+use rsbinder::stream::Receiver;
 use rsbinder::{
-    BinderResult, ExceptionCode, FromIBinder, Interface, ParcelFileDescriptor, SIBinder,
-    StatusCode, Strong, Tokio,
+    BinderResult, ExceptionCode, FromIBinder, FrozenState, FrozenStateChangeCallback, Interface,
+    ParcelFileDescriptor, ProcessState, Reconnecting, SIBinder, StatusCode, Strong, Tokio,
+    WIBinder,
 };
 
 use crate::client::{self, noise, read_all, Listener, Mourner};
@@ -59,7 +62,10 @@ pub fn run() -> ExitCode {
     large(&mut check, &suite);
     files(&mut check, &suite);
     asynchronous(&mut check, &suite);
+    memory(&mut check, &suite);
+    freezing(&mut check);
     lazy(&mut check);
+    reconnecting(&mut check);
     deaths(&mut check, suite, &mut process);
 
     let mut echo = Process::start(&["service", "test.rust.echo"]);
@@ -569,7 +575,7 @@ fn large(check: Checks, suite: &Strong<dyn ISuite>) {
         Some(())
     });
     check("large", "the whole mapping, and not more", &mut |c| {
-        let mapping = rsbinder::ProcessState::default_mmap_size();
+        let mapping = ProcessState::default_mmap_size();
         // What is around the data: the interface's name, lengths and alignment.
         let data = noise(mapping - 256, 3);
         let got = c.get(suite.repeat(&data, 1))?;
@@ -719,6 +725,79 @@ fn asynchronous(check: Checks, suite: &Strong<dyn ISuite>) {
     });
 }
 
+fn memory(check: Checks, suite: &Strong<dyn ISuite>) {
+    check("memory", "memory that both have mapped", &mut |c| {
+        const SIZE: usize = 64 << 10;
+        let memory = c.get(SharedMemory::create(SIZE))?;
+        let data = noise(SIZE, 5);
+        memory.write_at(0, &data).ok()?;
+        let file = c.get(memory.to_parcel_fd())?;
+        let want = data.iter().map(|byte| *byte as i64).sum();
+        c.want(suite.share(&file), want);
+        let mut after = vec![0; SIZE];
+        memory.read_at(0, &mut after).ok()?;
+        c.same(
+            after
+                .iter()
+                .zip(&data)
+                .all(|(after, before)| *after == before.wrapping_add(1)),
+            true,
+        );
+        Some(())
+    });
+    check("memory", "2000 records through a stream", &mut |c| {
+        let (mut records, endpoint) = c.get(Receiver::<Record>::new(&suite.as_binder()))?;
+        c.same(records.uses_ring(), true);
+        c.get(suite.stream(&endpoint, 2000))?;
+        for number in 0..2000 {
+            c.want(records.recv()?.map(|record| record.number), number);
+        }
+        c.same(records.recv().is_none(), true);
+        Some(())
+    });
+}
+
+struct Freezes(Mutex<mpsc::Sender<FrozenState>>);
+
+impl FrozenStateChangeCallback for Freezes {
+    fn on_state_changed(&self, _: &WIBinder, state: FrozenState) {
+        let _ = self.0.lock().unwrap().send(state);
+    }
+}
+
+fn freezing(check: Checks) {
+    check("freeze", "a service is frozen and thawed", &mut |c| {
+        let process = Process::start(&["suite", "test.rust.frozen"]);
+        let pid = process.child.id() as i32;
+        let suite = c.get(crate::find::<dyn ISuite>("test.rust.frozen"))?;
+        let (tell, states) = mpsc::channel();
+        let freezes = Arc::new(Freezes(Mutex::new(tell)));
+        c.get(
+            suite
+                .as_binder()
+                .add_frozen_state_change_callback_arc(&freezes),
+        )?;
+        c.want(states.recv_timeout(HUNG), FrozenState::Unfrozen);
+        let driver = ProcessState::as_self();
+        for round in 0..5 {
+            // It is busy if it has not heard yet that it is registered.
+            c.eventually(Ok(()), || {
+                Ok::<_, ()>(driver.freeze_process(pid, true, HUNG))
+            });
+            c.want(states.recv_timeout(HUNG), FrozenState::Frozen);
+            c.failure(suite.orNull(None), StatusCode::FailedTransaction);
+            c.get(suite.storm(round, 0))?;
+            let info = c.get(driver.process_freeze_info(pid))?;
+            c.same((info.sync_received, info.async_received), (true, true));
+            c.want(driver.freeze_process(pid, false, HUNG), ());
+            c.want(states.recv_timeout(HUNG), FrozenState::Unfrozen);
+            // What was sent one way has waited.
+            c.eventually(1, || suite.taken(round));
+        }
+        Some(())
+    });
+}
+
 fn lazy(check: Checks) {
     check(
         "register",
@@ -827,6 +906,29 @@ fn deaths(check: Checks, suite: Strong<dyn ISuite>, process: &mut Process) {
         }
         Some(())
     });
+}
+
+fn reconnecting(check: Checks) {
+    check(
+        "death",
+        "a client finds the next service by itself",
+        &mut |c| {
+            let name = "test.rust.again";
+            let mut process = Process::start(&["service", name]);
+            c.same(process.line().as_deref(), Some("registered"));
+            let echo = c.get(
+                Reconnecting::<dyn IEcho>::builder(crate::kernel().with_service(name)).build(),
+            )?;
+            for i in 1..=10 {
+                c.want(echo.with(|echo| echo.add(i, 1)), i + 1);
+                c.same(process.kill(), Some(libc::SIGKILL));
+                process = Process::start(&["service", name]);
+                c.same(process.line().as_deref(), Some("registered"));
+                c.eventually(1 + i as u64, || Ok::<_, ()>(echo.generation()));
+            }
+            Some(())
+        },
+    );
 }
 
 /// Leaves a listener with a service and waits to be killed.

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
+use rsbinder::shared_memory::SharedMemory;
+use rsbinder::stream::{Sink, StreamEndpoint};
 use rsbinder::{
     BinderResult, DeathRecipient, ExceptionCode, Interface, ParcelFileDescriptor, Status,
     StatusCode, Strong, TokioRuntime, WIBinder,
@@ -36,9 +38,10 @@ pub fn run(name: &str) -> ExitCode {
         );
         let suite = new();
         suite.as_binder().set_extension(&echo.as_binder())?;
+        // The suite last: when it is found, the other can be found as well.
         server
-            .add(name, suite.as_binder())?
             .add(&format!("{name}.async"), echo.as_binder())?
+            .add(name, suite.as_binder())?
             .run()
     };
     match serve() {
@@ -285,6 +288,36 @@ impl ISuite for Suite {
             .rev()
             .map(|file| Ok(file.try_clone()?))
             .collect()
+    }
+
+    fn share(&self, memory: &ParcelFileDescriptor) -> BinderResult<i64> {
+        let memory = SharedMemory::from_fd(memory.try_clone()?.into())?;
+        let mut bytes = vec![0; memory.size()];
+        memory.read_at(0, &mut bytes)?;
+        let sum = bytes.iter().map(|byte| *byte as i64).sum();
+        for byte in &mut bytes {
+            *byte = byte.wrapping_add(1);
+        }
+        memory.write_at(0, &bytes)?;
+        Ok(sum)
+    }
+
+    fn stream(&self, records: &StreamEndpoint<Record>, count: i32) -> BinderResult<()> {
+        let mut sink = Sink::open(records)?;
+        std::thread::spawn(move || {
+            for number in 0..count {
+                let record = Record {
+                    number,
+                    ..Default::default()
+                };
+                // Waits when the client does not keep up.
+                if sink.send(&record).is_err() {
+                    return;
+                }
+            }
+            let _ = sink.end();
+        });
+        Ok(())
     }
 
     fn files(&self) -> BinderResult<i32> {

@@ -6,6 +6,7 @@ package org.sentrybinder.test;
 import org.sentrybinder.test.IListener;
 import org.sentrybinder.test.ISession;
 import org.sentrybinder.test.Record;
+import rsbinder.stream.StreamEndpoint;
 
 /** What an rsbinder service offers to rsbinder's clients, beyond IEcho. */
 interface ISuite {
@@ -58,6 +59,12 @@ interface ISuite {
 
     /** The same files in the opposite order. */
     ParcelFileDescriptor[] reverseFiles(in ParcelFileDescriptor[] files);
+
+    /** Adds one to each byte of shared memory; returns what they were, added up. */
+    long share(in ParcelFileDescriptor memory);
+
+    /** Sends records numbered from 0 into the stream. */
+    void stream(in StreamEndpoint<Record> records, int count);
 
     /** How many files this process has open. */
     int files();
