@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	bursts     = 50
-	burstBytes = 1 << 20
+	messages     = 50
+	messageBytes = 1 << 20
 
-	// settled is how long after a burst unused memory is back at the host.
+	// settled is how long after a message unused memory is back at the host.
 	settled = 3 * time.Second
 )
 
@@ -74,21 +74,21 @@ func memory() {
 	e.offer(toSecond, *count)
 	step("reference", *count)
 
-	for _, p := range processes[:bursts] {
+	for _, p := range processes[:messages] {
 		p.publish(node(0))
 	}
 	step("", 0)
-	payload := make([]byte, burstBytes)
-	for i, p := range processes[:bursts] {
+	payload := make([]byte, messageBytes)
+	for i, p := range processes[:messages] {
 		handle := e.find(1 + *count + i)
 		e.Send(peer.TransactionTo(nil, binder.BC_TRANSACTION, handle, 0, binder.TF_ONE_WAY, payload, nil))
 		p.out = peer.Command(p.out, binder.BC_ENTER_LOOPER)
 		p.free(p.await(binder.BR_TRANSACTION))
 		p.flush()
 	}
-	step("burst", bursts)
+	step("message of 1 MiB, received", messages)
 	time.Sleep(settled)
-	step("burst, seconds later", bursts)
+	step("message of 1 MiB, seconds later", messages)
 }
 
 // step says that there are count more of something, and waits.

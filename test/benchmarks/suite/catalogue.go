@@ -99,7 +99,7 @@ var benchmarks = []*benchmark{
 		once:    programs("logs", job{systrap, []string{"-numbers=100", count(100_000), "-time=2s"}}),
 	},
 	{
-		Name: "memory", Title: "Memory of the sentry's heap, or of the applications on the host, for one of each", Unit: "bytes", Subject: "reference",
+		Name: "memory", Title: "What one of each takes of the sentry's heap, and of the host's memory for applications", Unit: "bytes",
 		once: memory,
 	},
 	{

@@ -20,7 +20,7 @@ import (
 
 // memory looks at a sandbox's memory, from outside, after each step of the program:
 // the sentry's heap after a collection of garbage, which the runsc that is built for
-// it tells exactly, and what the memory file has of the host's.
+// it knows, and what the memory file has of the host's.
 func memory(add func(place, []result)) (err error) {
 	root, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -64,22 +64,23 @@ func memory(add func(place, []result)) (err error) {
 			s.root = roots[0]
 		}
 		oldHeap, oldFile := heap, file
-		if heap, err = s.heap(); err != nil {
-			return err
-		}
+		// The heap takes a while, in which memory may go back to the host.
 		if file, err = s.file(); err != nil {
 			return err
 		}
+		if heap, err = s.heap(); err != nil {
+			return err
+		}
+		onHost := result{Series: "host: " + step.Series, Value: (file - oldFile) / step.X}
 		switch {
-		case strings.HasPrefix(step.Series, "burst"):
-			// Against the time before the burst, for both.
-			add(systrap, []result{{Series: "host: process after a message of 1 MiB" + strings.TrimPrefix(step.Series, "burst"), Value: (file - oldFile) / step.X}})
-			heap, file = oldHeap, oldFile
+		case strings.HasPrefix(step.Series, "message"):
+			add(systrap, []result{onHost})
+			heap, file = oldHeap, oldFile // all messages are of the time before
+		case strings.HasSuffix(step.Series, "reference"):
+			// What the applications know of their nodes is up to them.
+			add(systrap, []result{{Series: step.Series, Value: (heap - oldHeap) / step.X}})
 		case step.Series != "":
-			add(systrap, []result{
-				{Series: step.Series, Value: (heap - oldHeap) / step.X},
-				{Series: "host: " + step.Series, Value: (file - oldFile) / step.X},
-			})
+			add(systrap, []result{{Series: step.Series, Value: (heap - oldHeap) / step.X}, onHost})
 		}
 		if _, err := fmt.Fprintln(input); err != nil {
 			return err

@@ -194,7 +194,7 @@ func (b *benchmark) markdown(s *strings.Builder) {
 	if b.X != "" {
 		x, rule = " "+b.X+" |", " ---: |"
 	}
-	fmt.Fprintf(s, "|%s | where | %s | p99 | ratio |\n|%s --- | --- | ---: | ---: | ---: |\n", x, b.Unit, rule)
+	fmt.Fprintf(s, "|%s | where | %s | p99, µs | ratio |\n|%s --- | --- | ---: | ---: | ---: |\n", x, b.Unit, rule)
 	var xs []float64
 	for _, r := range b.Rows {
 		if !slices.Contains(xs, r.X) {
