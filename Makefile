@@ -32,6 +32,11 @@ runsc: prerequisites ## Build bin/runsc, gVisor's runsc with the Binder driver i
 		-ldflags="-s -w -X 'gvisor.dev/gvisor/runsc/version.version=sentrybinder $(VERSION) (gvisor.dev/gvisor $$(cut -d' ' -f1 build/gvisor.id))'" \
 		-o bin/runsc runsc/main.go
 
+.PHONY: shim
+shim: runsc ## Build bin/containerd-shim-runsc-v1, gVisor's shim for containerd.
+	CGO_ENABLED=0 $(GO) build -modfile=build/go.mod -buildvcs=false -trimpath -ldflags="-s -w" \
+		-o bin/containerd-shim-runsc-v1 gvisor.dev/gvisor/shim
+
 .PHONY: tools
 tools: prerequisites ## Install gVisor's code generators and checklocks in build/tools.
 	@tools/build/tools
