@@ -36,7 +36,7 @@ in_rust() {
 	if [[ -x $root/usr/bin/cargo ]]; then
 		rm -rf "$root/usr/src/rust"
 		cp -r "$here/rust" "$root/usr/src/rust"
-		HOME=/root chroot "$root" "${cargo[@]}" \
+		chroot "$root" "${cargo[@]}" \
 			--manifest-path /usr/src/rust/Cargo.toml --target-dir /usr/src/target 9>&-
 		cp "$root/usr/src/target/release/rsb_test" "$root/usr/local/bin/"
 	else
