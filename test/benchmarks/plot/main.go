@@ -88,8 +88,6 @@ func draw(b benchmark, path string) error {
 	}
 	if figure.logY {
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{}
-	} else {
-		p.Y.Min = 0
 	}
 
 	var names []string
@@ -97,6 +95,9 @@ func draw(b benchmark, path string) error {
 	for _, r := range b.Rows {
 		if len(figure.places) != 0 && !slices.Contains(figure.places, r.Place) {
 			continue
+		}
+		if r.Series == "one copy" {
+			continue // what there is to compare with, and far below
 		}
 		if figure.logX && r.X == 0 || figure.logY && r.Median <= 0 {
 			continue // not on such an axis
@@ -120,9 +121,12 @@ func draw(b benchmark, path string) error {
 		p.Add(line, points)
 		p.Legend.Add(name, line)
 	}
-	if !figure.logY {
+	// The legend needs room.
+	if figure.logY {
+		p.Y.Max *= 20
+	} else {
 		p.Y.Min = 0
-		p.Y.Max *= 1.3 // room for the legend
+		p.Y.Max *= 1.5
 	}
 	return p.Save(22*vg.Centimeter, 13*vg.Centimeter, path)
 }

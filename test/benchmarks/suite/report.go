@@ -37,7 +37,8 @@ func (m mark) reached() bool {
 func (r *report) marks() []mark {
 	var marks []mark
 	add := func(what string, figure, limit float64, atLeast bool) {
-		if figure != 0 && !math.IsInf(figure, 0) && !math.IsNaN(figure) {
+		// What isn't above 0 wasn't measured, or was while something else had the machine.
+		if figure > 0 && !math.IsInf(figure, 0) {
 			marks = append(marks, mark{what, figure, limit, atLeast})
 		}
 	}
