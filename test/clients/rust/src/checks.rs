@@ -526,7 +526,9 @@ fn one_way(check: Checks, suite: &Strong<dyn ISuite>) {
                             for i in 0..ROUND {
                                 c.get(suite.storm(sender, round * ROUND + i));
                             }
-                            c.eventually((round + 1) * ROUND, || suite.taken(sender));
+                            if !c.eventually((round + 1) * ROUND, || suite.taken(sender)) {
+                                return;
+                            }
                         }
                     });
                 }
