@@ -62,6 +62,17 @@ func (a *Arc[T]) Release(ctx context.Context) {
 	}
 }
 
+// IntoRaw gives up a but not its count, for a user that keeps no more than the
+// value. FromRaw makes an Arc of it again. a becomes the zero Arc.
+func (a *Arc[T]) IntoRaw() T {
+	return a.Take().value
+}
+
+// FromRaw returns the reference whose value IntoRaw has returned.
+func FromRaw[T Counted](v T) Arc[T] {
+	return Arc[T]{v, v.counter()}
+}
+
 // Convert turns a reference to a value into one of another type, usually an
 // interface that the value implements, as in Convert(&a, work(a.Get())). view
 // must be a's value. a becomes the zero Arc. Convert of the zero Arc returns

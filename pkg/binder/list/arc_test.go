@@ -38,6 +38,25 @@ func TestArc(t *testing.T) {
 	require.Equal(t, 1, v.destroyed)
 }
 
+func TestRawArc(t *testing.T) {
+	v := &red{common: common{name: "v"}}
+	u := NewUnique(v)
+	a := u.Share()
+	b := a.Clone()
+	raw := a.IntoRaw()
+	require.False(t, a.Ok())
+	require.Same(t, v, raw)
+	require.EqualValues(t, 2, v.ReadRefs())
+	b.Release(ctx)
+	require.Zero(t, v.destroyed)
+
+	c := FromRaw(raw)
+	require.Same(t, v, c.Get())
+	require.EqualValues(t, 1, v.ReadRefs())
+	c.Release(ctx)
+	require.Equal(t, 1, v.destroyed)
+}
+
 func TestZeroArc(t *testing.T) {
 	var a Arc[*red]
 	require.False(t, a.Ok())

@@ -605,26 +605,26 @@ func (n *Node) StateTypeName() string {
 func (n *Node) StateFields() []string {
 	return []string{
 		"Count",
-		"workItem",
-		"owner",
 		"debugID",
+		"owner",
 		"ptr",
 		"cookie",
+		"work",
+		"refs",
+		"asyncTodo",
+		"internalStrong",
+		"localStrong",
+		"localWeak",
+		"users",
 		"acceptsFDs",
 		"wantsSecctx",
 		"minPriority",
 		"dead",
-		"internalStrong",
-		"refs",
-		"localStrong",
-		"localWeak",
-		"users",
 		"hasStrong",
 		"hasWeak",
 		"pendingStrong",
 		"pendingWeak",
 		"asyncBusy",
-		"asyncTodo",
 	}
 }
 
@@ -634,26 +634,26 @@ func (n *Node) beforeSave() {}
 func (n *Node) StateSave(stateSinkObject state.Sink) {
 	n.beforeSave()
 	stateSinkObject.Save(0, &n.Count)
-	stateSinkObject.Save(1, &n.workItem)
+	stateSinkObject.Save(1, &n.debugID)
 	stateSinkObject.Save(2, &n.owner)
-	stateSinkObject.Save(3, &n.debugID)
-	stateSinkObject.Save(4, &n.ptr)
-	stateSinkObject.Save(5, &n.cookie)
-	stateSinkObject.Save(6, &n.acceptsFDs)
-	stateSinkObject.Save(7, &n.wantsSecctx)
-	stateSinkObject.Save(8, &n.minPriority)
-	stateSinkObject.Save(9, &n.dead)
-	stateSinkObject.Save(10, &n.internalStrong)
-	stateSinkObject.Save(11, &n.refs)
-	stateSinkObject.Save(12, &n.localStrong)
-	stateSinkObject.Save(13, &n.localWeak)
-	stateSinkObject.Save(14, &n.users)
-	stateSinkObject.Save(15, &n.hasStrong)
-	stateSinkObject.Save(16, &n.hasWeak)
-	stateSinkObject.Save(17, &n.pendingStrong)
-	stateSinkObject.Save(18, &n.pendingWeak)
-	stateSinkObject.Save(19, &n.asyncBusy)
-	stateSinkObject.Save(20, &n.asyncTodo)
+	stateSinkObject.Save(3, &n.ptr)
+	stateSinkObject.Save(4, &n.cookie)
+	stateSinkObject.Save(5, &n.work)
+	stateSinkObject.Save(6, &n.refs)
+	stateSinkObject.Save(7, &n.asyncTodo)
+	stateSinkObject.Save(8, &n.internalStrong)
+	stateSinkObject.Save(9, &n.localStrong)
+	stateSinkObject.Save(10, &n.localWeak)
+	stateSinkObject.Save(11, &n.users)
+	stateSinkObject.Save(12, &n.acceptsFDs)
+	stateSinkObject.Save(13, &n.wantsSecctx)
+	stateSinkObject.Save(14, &n.minPriority)
+	stateSinkObject.Save(15, &n.dead)
+	stateSinkObject.Save(16, &n.hasStrong)
+	stateSinkObject.Save(17, &n.hasWeak)
+	stateSinkObject.Save(18, &n.pendingStrong)
+	stateSinkObject.Save(19, &n.pendingWeak)
+	stateSinkObject.Save(20, &n.asyncBusy)
 }
 
 func (n *Node) afterLoad(context.Context) {}
@@ -661,26 +661,57 @@ func (n *Node) afterLoad(context.Context) {}
 // +checklocksignore
 func (n *Node) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &n.Count)
-	stateSourceObject.Load(1, &n.workItem)
+	stateSourceObject.Load(1, &n.debugID)
 	stateSourceObject.Load(2, &n.owner)
-	stateSourceObject.Load(3, &n.debugID)
-	stateSourceObject.Load(4, &n.ptr)
-	stateSourceObject.Load(5, &n.cookie)
-	stateSourceObject.Load(6, &n.acceptsFDs)
-	stateSourceObject.Load(7, &n.wantsSecctx)
-	stateSourceObject.Load(8, &n.minPriority)
-	stateSourceObject.Load(9, &n.dead)
-	stateSourceObject.Load(10, &n.internalStrong)
-	stateSourceObject.Load(11, &n.refs)
-	stateSourceObject.Load(12, &n.localStrong)
-	stateSourceObject.Load(13, &n.localWeak)
-	stateSourceObject.Load(14, &n.users)
-	stateSourceObject.Load(15, &n.hasStrong)
-	stateSourceObject.Load(16, &n.hasWeak)
-	stateSourceObject.Load(17, &n.pendingStrong)
-	stateSourceObject.Load(18, &n.pendingWeak)
-	stateSourceObject.Load(19, &n.asyncBusy)
-	stateSourceObject.Load(20, &n.asyncTodo)
+	stateSourceObject.Load(3, &n.ptr)
+	stateSourceObject.Load(4, &n.cookie)
+	stateSourceObject.Load(5, &n.work)
+	stateSourceObject.Load(6, &n.refs)
+	stateSourceObject.Load(7, &n.asyncTodo)
+	stateSourceObject.Load(8, &n.internalStrong)
+	stateSourceObject.Load(9, &n.localStrong)
+	stateSourceObject.Load(10, &n.localWeak)
+	stateSourceObject.Load(11, &n.users)
+	stateSourceObject.Load(12, &n.acceptsFDs)
+	stateSourceObject.Load(13, &n.wantsSecctx)
+	stateSourceObject.Load(14, &n.minPriority)
+	stateSourceObject.Load(15, &n.dead)
+	stateSourceObject.Load(16, &n.hasStrong)
+	stateSourceObject.Load(17, &n.hasWeak)
+	stateSourceObject.Load(18, &n.pendingStrong)
+	stateSourceObject.Load(19, &n.pendingWeak)
+	stateSourceObject.Load(20, &n.asyncBusy)
+}
+
+func (w *nodeWork) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.nodeWork"
+}
+
+func (w *nodeWork) StateFields() []string {
+	return []string{
+		"Count",
+		"workItem",
+		"node",
+	}
+}
+
+func (w *nodeWork) beforeSave() {}
+
+// +checklocksignore
+func (w *nodeWork) StateSave(stateSinkObject state.Sink) {
+	w.beforeSave()
+	stateSinkObject.Save(0, &w.Count)
+	stateSinkObject.Save(1, &w.workItem)
+	stateSinkObject.Save(2, &w.node)
+}
+
+func (w *nodeWork) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (w *nodeWork) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &w.Count)
+	stateSourceObject.Load(1, &w.workItem)
+	stateSourceObject.Load(2, &w.node)
 }
 
 func (s *sentFile) StateTypeName() string {
@@ -724,7 +755,6 @@ func (p *Process) StateFields() []string {
 		"index",
 		"alloc",
 		"handles",
-		"refs",
 		"dead",
 		"nodes",
 		"threads",
@@ -754,21 +784,20 @@ func (p *Process) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(4, &p.index)
 	stateSinkObject.Save(5, &p.alloc)
 	stateSinkObject.Save(6, &p.handles)
-	stateSinkObject.Save(7, &p.refs)
-	stateSinkObject.Save(8, &p.dead)
-	stateSinkObject.Save(9, &p.nodes)
-	stateSinkObject.Save(10, &p.threads)
-	stateSinkObject.Save(11, &p.todo)
-	stateSinkObject.Save(12, &p.deliveredDeath)
-	stateSinkObject.Save(13, &p.deliveredFreezes)
-	stateSinkObject.Save(14, &p.freezer)
-	stateSinkObject.Save(15, &p.waiting)
-	stateSinkObject.Save(16, &p.maxThreads)
-	stateSinkObject.Save(17, &p.requestedThreads)
-	stateSinkObject.Save(18, &p.startedThreads)
-	stateSinkObject.Save(19, &p.oneWaySpamDetection)
-	stateSinkObject.Save(20, &p.counts)
-	stateSinkObject.Save(21, &p.pollers)
+	stateSinkObject.Save(7, &p.dead)
+	stateSinkObject.Save(8, &p.nodes)
+	stateSinkObject.Save(9, &p.threads)
+	stateSinkObject.Save(10, &p.todo)
+	stateSinkObject.Save(11, &p.deliveredDeath)
+	stateSinkObject.Save(12, &p.deliveredFreezes)
+	stateSinkObject.Save(13, &p.freezer)
+	stateSinkObject.Save(14, &p.waiting)
+	stateSinkObject.Save(15, &p.maxThreads)
+	stateSinkObject.Save(16, &p.requestedThreads)
+	stateSinkObject.Save(17, &p.startedThreads)
+	stateSinkObject.Save(18, &p.oneWaySpamDetection)
+	stateSinkObject.Save(19, &p.counts)
+	stateSinkObject.Save(20, &p.pollers)
 }
 
 func (p *Process) afterLoad(context.Context) {}
@@ -782,21 +811,20 @@ func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(4, &p.index)
 	stateSourceObject.Load(5, &p.alloc)
 	stateSourceObject.Load(6, &p.handles)
-	stateSourceObject.Load(7, &p.refs)
-	stateSourceObject.Load(8, &p.dead)
-	stateSourceObject.Load(9, &p.nodes)
-	stateSourceObject.Load(10, &p.threads)
-	stateSourceObject.Load(11, &p.todo)
-	stateSourceObject.Load(12, &p.deliveredDeath)
-	stateSourceObject.Load(13, &p.deliveredFreezes)
-	stateSourceObject.Load(14, &p.freezer)
-	stateSourceObject.Load(15, &p.waiting)
-	stateSourceObject.Load(16, &p.maxThreads)
-	stateSourceObject.Load(17, &p.requestedThreads)
-	stateSourceObject.Load(18, &p.startedThreads)
-	stateSourceObject.Load(19, &p.oneWaySpamDetection)
-	stateSourceObject.Load(20, &p.counts)
-	stateSourceObject.Load(21, &p.pollers)
+	stateSourceObject.Load(7, &p.dead)
+	stateSourceObject.Load(8, &p.nodes)
+	stateSourceObject.Load(9, &p.threads)
+	stateSourceObject.Load(10, &p.todo)
+	stateSourceObject.Load(11, &p.deliveredDeath)
+	stateSourceObject.Load(12, &p.deliveredFreezes)
+	stateSourceObject.Load(13, &p.freezer)
+	stateSourceObject.Load(14, &p.waiting)
+	stateSourceObject.Load(15, &p.maxThreads)
+	stateSourceObject.Load(16, &p.requestedThreads)
+	stateSourceObject.Load(17, &p.startedThreads)
+	stateSourceObject.Load(18, &p.oneWaySpamDetection)
+	stateSourceObject.Load(19, &p.counts)
+	stateSourceObject.Load(20, &p.pollers)
 }
 
 func (r *reclaimer) StateTypeName() string {
@@ -830,16 +858,13 @@ func (r *Ref) StateTypeName() string {
 
 func (r *Ref) StateFields() []string {
 	return []string{
-		"Count",
-		"nodeLinks",
 		"debugID",
+		"handle",
 		"proc",
 		"target",
-		"handle",
 		"strong",
 		"weak",
-		"death",
-		"freeze",
+		"notices",
 	}
 }
 
@@ -848,32 +873,82 @@ func (r *Ref) beforeSave() {}
 // +checklocksignore
 func (r *Ref) StateSave(stateSinkObject state.Sink) {
 	r.beforeSave()
-	stateSinkObject.Save(0, &r.Count)
-	stateSinkObject.Save(1, &r.nodeLinks)
-	stateSinkObject.Save(2, &r.debugID)
-	stateSinkObject.Save(3, &r.proc)
-	stateSinkObject.Save(4, &r.target)
-	stateSinkObject.Save(5, &r.handle)
-	stateSinkObject.Save(6, &r.strong)
-	stateSinkObject.Save(7, &r.weak)
-	stateSinkObject.Save(8, &r.death)
-	stateSinkObject.Save(9, &r.freeze)
+	stateSinkObject.Save(0, &r.debugID)
+	stateSinkObject.Save(1, &r.handle)
+	stateSinkObject.Save(2, &r.proc)
+	stateSinkObject.Save(3, &r.target)
+	stateSinkObject.Save(4, &r.strong)
+	stateSinkObject.Save(5, &r.weak)
+	stateSinkObject.Save(6, &r.notices)
 }
 
 func (r *Ref) afterLoad(context.Context) {}
 
 // +checklocksignore
 func (r *Ref) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &r.Count)
-	stateSourceObject.Load(1, &r.nodeLinks)
-	stateSourceObject.Load(2, &r.debugID)
-	stateSourceObject.Load(3, &r.proc)
-	stateSourceObject.Load(4, &r.target)
-	stateSourceObject.Load(5, &r.handle)
-	stateSourceObject.Load(6, &r.strong)
-	stateSourceObject.Load(7, &r.weak)
-	stateSourceObject.Load(8, &r.death)
-	stateSourceObject.Load(9, &r.freeze)
+	stateSourceObject.Load(0, &r.debugID)
+	stateSourceObject.Load(1, &r.handle)
+	stateSourceObject.Load(2, &r.proc)
+	stateSourceObject.Load(3, &r.target)
+	stateSourceObject.Load(4, &r.strong)
+	stateSourceObject.Load(5, &r.weak)
+	stateSourceObject.Load(6, &r.notices)
+}
+
+func (n *notices) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.notices"
+}
+
+func (n *notices) StateFields() []string {
+	return []string{
+		"death",
+		"freeze",
+	}
+}
+
+func (n *notices) beforeSave() {}
+
+// +checklocksignore
+func (n *notices) StateSave(stateSinkObject state.Sink) {
+	n.beforeSave()
+	stateSinkObject.Save(0, &n.death)
+	stateSinkObject.Save(1, &n.freeze)
+}
+
+func (n *notices) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (n *notices) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &n.death)
+	stateSourceObject.Load(1, &n.freeze)
+}
+
+func (s *refSet) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.refSet"
+}
+
+func (s *refSet) StateFields() []string {
+	return []string{
+		"only",
+		"many",
+	}
+}
+
+func (s *refSet) beforeSave() {}
+
+// +checklocksignore
+func (s *refSet) StateSave(stateSinkObject state.Sink) {
+	s.beforeSave()
+	stateSinkObject.Save(0, &s.only)
+	stateSinkObject.Save(1, &s.many)
+}
+
+func (s *refSet) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (s *refSet) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &s.only)
+	stateSourceObject.Load(1, &s.many)
 }
 
 func (r *registry) StateTypeName() string {
@@ -1496,10 +1571,13 @@ func init() {
 	state.Register((*hasher)(nil))
 	state.Register((*dontFork)(nil))
 	state.Register((*Node)(nil))
+	state.Register((*nodeWork)(nil))
 	state.Register((*sentFile)(nil))
 	state.Register((*Process)(nil))
 	state.Register((*reclaimer)(nil))
 	state.Register((*Ref)(nil))
+	state.Register((*notices)(nil))
+	state.Register((*refSet)(nil))
 	state.Register((*registry)(nil))
 	state.Register((*pidEntry)(nil))
 	state.Register((*fileArray)(nil))

@@ -80,18 +80,18 @@ func (p *Process) requestDeath(handle uint32, cookie uint64) {
 
 // +checklocks:r.proc.refsMu
 func (r *Ref) requestDeathLocked(cookie uint64) {
-	if r.death.Ok() {
+	if r.deathLocked() != nil {
 		return
 	}
 	r.proc.stats().created(objectDeath)
 	fresh := list.NewUnique(&death{proc: r.proc, cookie: cookie})
-	r.death = fresh.Share()
+	r.noticesLocked().death = fresh.Share()
 
 	n := r.node()
 	n.owner.mu.Lock()
 	dead := n.dead
 	n.owner.mu.Unlock()
-	// If the node dies just now, its owner comes for r.death when this call has
+	// If the node dies just now, its owner comes for the notification when this call has
 	// released refsMu.
 	if dead {
 		r.announceDeathLocked()
@@ -103,10 +103,10 @@ func (r *Ref) requestDeathLocked(cookie uint64) {
 //
 // +checklocks:r.proc.refsMu
 func (r *Ref) announceDeathLocked() {
-	if !r.death.Ok() {
+	d := r.deathLocked()
+	if d == nil {
 		return
 	}
-	d := r.death.Get()
 	d.proc.mu.Lock()
 	defer d.proc.mu.Unlock()
 	if d.state != deathRequested {
@@ -137,11 +137,11 @@ func (p *Process) clearDeath(ctx context.Context, th *Thread, handle uint32, coo
 
 // +checklocks:r.proc.refsMu
 func (r *Ref) clearDeathLocked(ctx context.Context, th *Thread, cookie uint64) {
-	if !r.death.Ok() || r.death.Get().cookie != cookie {
+	d := r.deathLocked()
+	if d == nil || d.cookie != cookie {
 		return
 	}
-	held := r.death.Take()
-	d := held.Get()
+	held := r.notices.death.Take()
 	d.proc.mu.Lock()
 	if d.on == nil {
 		d.finishLocked(th)

@@ -218,6 +218,9 @@ func (n *Node) takeOutdatedLocked(t *Transaction) list.Arc[*Transaction] {
 	if t.flags&binder.TF_UPDATE_TXN == 0 {
 		return list.Arc[*Transaction]{}
 	}
+	if n.asyncTodo == nil {
+		return list.Arc[*Transaction]{}
+	}
 	for w := range n.asyncTodo.items.All() {
 		old := w.(*Transaction)
 		if old.code == t.code && old.flags == t.flags && old.buffer.sender == t.buffer.sender {

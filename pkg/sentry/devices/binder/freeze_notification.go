@@ -90,13 +90,13 @@ func (p *Process) requestFreeze(handle uint32, cookie uint64) error {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	r := p.refLocked(handle, false)
-	if r == nil || r.freeze.Ok() { // +checklocksignore: r.proc is p.
+	if r == nil || r.freezeLocked() != nil { // +checklocksignore: r.proc is p.
 		return linuxerr.EINVAL
 	}
 	p.stats().created(objectFreeze)
 	fresh := list.NewUnique(&freezeNotification{proc: p, cookie: cookie})
-	r.freeze = fresh.Share() // +checklocksignore: r.proc is p.
-	r.announceFrozenLocked() // +checklocksignore: r.proc is p.
+	r.noticesLocked().freeze = fresh.Share() // +checklocksignore: r.proc is p.
+	r.announceFrozenLocked()                 // +checklocksignore: r.proc is p.
 	return nil
 }
 
@@ -106,7 +106,8 @@ func (p *Process) requestFreeze(handle uint32, cookie uint64) error {
 //
 // +checklocks:r.proc.refsMu
 func (r *Ref) announceFrozenLocked() {
-	if !r.freeze.Ok() {
+	f := r.freezeLocked()
+	if f == nil {
 		return
 	}
 	n := r.node()
@@ -116,7 +117,6 @@ func (r *Ref) announceFrozenLocked() {
 	if dead {
 		return
 	}
-	f := r.freeze.Get()
 	f.proc.mu.Lock()
 	defer f.proc.mu.Unlock()
 	if f.on == nil {
@@ -141,10 +141,9 @@ func (p *Process) announceFrozen(ctx context.Context) {
 	var nodes []list.Arc[*Node]
 	p.mu.Lock()
 	for _, ptr := range slices.Sorted(maps.Keys(p.nodes)) {
-		nodes = append(nodes, p.nodes[ptr].Get().useLocked()) // +checklocksignore: its owner is p.
-		for r := range p.nodes[ptr].Get().refs.All() {        // +checklocksignore: its owner is p.
-			refs = append(refs, r)
-		}
+		n := p.nodes[ptr]
+		nodes = append(nodes, n.useLocked()) // +checklocksignore: its owner is p.
+		refs = append(refs, n.refs.all()...) // +checklocksignore: its owner is p.
 	}
 	p.mu.Unlock()
 	for _, r := range refs {
@@ -167,11 +166,14 @@ func (p *Process) clearFreeze(ctx context.Context, handle uint32, cookie uint64)
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	r := p.refLocked(handle, false)
-	if r == nil || !r.freeze.Ok() || r.freeze.Get().cookie != cookie { // +checklocksignore: r.proc is p.
+	if r == nil {
 		return linuxerr.EINVAL
 	}
-	held := r.freeze.Take() // +checklocksignore: r.proc is p.
-	f := held.Get()
+	f := r.freezeLocked() // +checklocksignore: r.proc is p.
+	if f == nil || f.cookie != cookie {
+		return linuxerr.EINVAL
+	}
+	held := r.notices.freeze.Take() // +checklocksignore: r.proc is p.
 	p.mu.Lock()
 	f.clearLocked() // +checklocksignore: f.proc is p.
 	p.mu.Unlock()

@@ -160,7 +160,7 @@ func nodeFor(p *peer, n uint64) uint64 { return 0x1000*uint64(p.pid) + 0x10*n }
 // node returns p's node at ptr, or nil.
 //
 // +checklocksignore
-func (p *peer) node(ptr uint64) *Node { return p.app.Process.nodes[ptr].Get() }
+func (p *peer) node(ptr uint64) *Node { return p.app.Process.nodes[ptr] }
 
 // ref returns what p has as handle, or nil.
 //
@@ -170,7 +170,7 @@ func (p *peer) ref(handle uint32) *Ref { return p.app.Process.handles.get(handle
 // handleFor returns p's handle for a node.
 //
 // +checklocksignore
-func (p *peer) handleFor(n *Node) uint32 { return p.app.Process.refs[n].handle }
+func (p *peer) handleFor(n *Node) uint32 { return n.refOf(p.app.Process).handle }
 
 // errno returns what BINDER_GET_EXTENDED_ERROR says.
 func (p *peer) errno() int32 { return -p.state().takeError().Param }

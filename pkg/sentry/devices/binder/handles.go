@@ -10,18 +10,17 @@ import (
 
 	"sentrybinder/pkg/binder/idpool"
 	"sentrybinder/pkg/binder/kvvec"
-	"sentrybinder/pkg/binder/list"
 )
 
 // handlesPerChunk is the number of handles in a chunk of a handleTable: a chunk
 // is one page.
-const handlesPerChunk = 512
+const handlesPerChunk = 511
 
 // handleChunk is a piece of a handleTable.
 //
 // +stateify savable
 type handleChunk struct {
-	refs [handlesPerChunk]list.Arc[*Ref]
+	refs [handlesPerChunk]*Ref
 	used int
 }
 
@@ -50,12 +49,11 @@ func (t *handleTable) get(handle uint32) *Ref {
 	if chunk == nil {
 		return nil
 	}
-	return chunk.refs[handle%handlesPerChunk].Get()
+	return chunk.refs[handle%handlesPerChunk]
 }
 
-// insert takes id for ref, of which it takes over the reference. There is no Ref
-// for id yet.
-func (t *handleTable) insert(id idpool.Unused, ref list.Arc[*Ref]) {
+// insert takes id for ref. There is no Ref for id yet.
+func (t *handleTable) insert(id idpool.Unused, ref *Ref) {
 	handle := uint32(id.ID())
 	if err := id.Acquire(); err != nil {
 		log.Warningf("binder: handle %d was found, but can't be used: %v", handle, err)
@@ -73,18 +71,17 @@ func (t *handleTable) insert(id idpool.Unused, ref list.Arc[*Ref]) {
 	chunk.used++
 }
 
-// remove frees handle, which is in use, and returns the reference to its Ref.
-func (t *handleTable) remove(handle uint32) list.Arc[*Ref] {
+// remove frees handle, which is in use.
+func (t *handleTable) remove(handle uint32) {
 	i := int(handle / handlesPerChunk)
 	chunk := t.chunks.At(i)
-	ref := chunk.refs[handle%handlesPerChunk].Take()
+	chunk.refs[handle%handlesPerChunk] = nil
 	if chunk.used--; chunk.used == 0 {
 		t.chunks.Set(i, nil)
 	}
 	if err := t.ids.Release(int(handle)); err != nil {
 		log.Warningf("binder: handle %d was in the table and not in use: %v", handle, err)
 	}
-	return ref
 }
 
 // unusedHandleLocked returns the lowest handle that p has free for n, which is

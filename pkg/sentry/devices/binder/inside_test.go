@@ -32,7 +32,7 @@ func (p *Process) ids() *idpool.Pool { return &p.handles.ids }
 func (p *Process) chunks() *kvvec.Vec[*handleChunk] { return &p.handles.chunks }
 
 // +checklocksignore
-func (p *Process) numRefs() int { return len(p.refs) }
+func (p *Process) numRefs() int { return p.handles.ids.Len() }
 
 // +checklocksignore
 func (p *Process) isFrozen() bool { return p.freezer.frozen }
@@ -57,7 +57,7 @@ func (p *Process) nodeAt(ptr uint64) *Node { return p.nodeLocked(ptr) }
 // local returns the counts of the references that are held for the owner.
 //
 // +checklocksignore
-func (n *Node) local() (strong, weak int) { return n.localStrong, n.localWeak }
+func (n *Node) local() (strong, weak int) { return int(n.localStrong), int(n.localWeak) }
 
 // told returns what the owner knows of.
 //

@@ -49,27 +49,24 @@ func (p *Process) requireSound(w *world) {
 		}
 		used := 0
 		for j := range chunk.refs {
-			r := chunk.refs[j].Get()
+			r := chunk.refs[j]
 			if r == nil {
 				continue
 			}
 			used++
 			w.check(int(r.handle) == i*handlesPerChunk+j, "a reference knows its handle")
 			w.check(p.handles.ids.InUse(int(r.handle)), "a handle with a reference is in use")
-			w.check(p.refs[r.node()] == r, "a process has one reference to a node")
+			w.check(r.node().refs.of(p) == r, "a node knows its references, one for each process")
 			w.check(r.strong >= 0 && r.weak >= 0, "the counts of a reference are not negative")
 			w.check(r.strong+r.weak > 0, "a reference has a count")
-			w.check(r.nodeLinks.Linked(), "a node knows its references")
 			w.check(r.node().owner != p, "nobody has a reference to their own node")
 		}
 		w.check(chunk.used == used, "a chunk knows how many references it has")
 		inUse += used
 	}
-	w.check(len(p.refs) == inUse, "each reference has a handle")
 	w.check(p.handles.ids.Len() == inUse, "each handle in use has a reference")
 
-	for ptr, held := range p.nodes {
-		n := held.Get()
+	for ptr, n := range p.nodes {
 		w.check(n.ptr == ptr && n.owner == p, "a node knows where it is")
 		w.check(!n.dead, "the nodes of a process that lives live")
 		n.requireSound(w)
@@ -103,8 +100,10 @@ func (p *Process) countOutstanding(w *world) int {
 		}
 	}
 	count(&p.todo)
-	for _, held := range p.nodes {
-		count(&held.Get().asyncTodo)
+	for _, n := range p.nodes {
+		if n.asyncTodo != nil {
+			count(n.asyncTodo)
+		}
 	}
 	for _, held := range p.threads {
 		th := held.Get()
@@ -125,21 +124,24 @@ func (p *Process) countOutstanding(w *world) int {
 // +checklocksignore
 func (n *Node) requireSound(w *world) {
 	w.t.Helper()
-	strong := 0
-	for r := n.refs.Front(); r.Ok(); r.Next() {
-		w.check(r.Value().node() == n, "a reference knows its node")
-		if r.Value().strong > 0 {
+	strong := int32(0)
+	w.check(n.refs.only == nil || n.refs.many == nil, "a node has one reference or many")
+	w.check(n.refs.many == nil || len(n.refs.many) > 1, "a node has one reference or many")
+	for _, r := range n.refs.all() {
+		w.check(r.node() == n, "a reference knows its node")
+		w.check(r.proc.handles.get(r.handle) == r, "each reference has a handle")
+		if r.strong > 0 {
 			strong++
 		}
 	}
 	w.check(n.internalStrong == strong, "a node knows how many references are strong")
 	w.check(n.localStrong >= 0 && n.localWeak >= 0, "the counts of a node are not negative")
-	w.check(n.asyncBusy || n.asyncTodo.empty(), "one-way calls wait for one before them")
+	w.check(n.asyncBusy || n.asyncTodo == nil, "one-way calls wait for one before them")
 
-	held := n.hasStrong || n.hasWeak || n.internalStrong+n.localStrong+n.localWeak > 0 || !n.refs.Empty()
+	held := n.hasStrong || n.hasWeak || n.internalStrong+n.localStrong+n.localWeak > 0 || !n.refs.empty()
 	w.check(held, "somebody knows a node")
-	told := n.hasWeak == (n.localWeak > 0 || !n.refs.Empty() || n.localStrong > 0)
-	w.check(told || n.on != nil || w.deaf[n.owner], "the owner is told that references came or went")
+	told := n.hasWeak == (n.localWeak > 0 || !n.refs.empty() || n.localStrong > 0)
+	w.check(told || n.queuedLocked() || w.deaf[n.owner], "the owner is told that references came or went")
 }
 
 // requireStackSound checks that th's stack ends, and is linked by th.
@@ -192,7 +194,6 @@ func (a *allocator) requireSound(w *world) {
 func (p *Process) requireGone(w *world) {
 	w.t.Helper()
 	require.True(w.t, p.dead)
-	require.Empty(w.t, p.refs)
 	require.Empty(w.t, p.nodes)
 	require.Empty(w.t, p.threads)
 	require.True(w.t, p.todo.empty() && p.deliveredDeath.empty() && p.deliveredFreezes.empty())

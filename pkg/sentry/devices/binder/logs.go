@@ -282,8 +282,8 @@ func (p *Process) writeStats(buf *bytes.Buffer) {
 	s.eachRef(p, func() {
 		for i := range s.refs {
 			refs++
-			strong += s.refs[i].strong
-			weak += s.refs[i].weak
+			strong += int(s.refs[i].strong)
+			weak += int(s.refs[i].weak)
 		}
 	})
 

@@ -14,6 +14,8 @@ import (
 
 // heldReferences makes n nodes of one process, to each of which another one has a
 // strong reference. The owner has heard of it and acknowledged it.
+//
+// +checklocksignore
 func heldReferences(t testing.TB, n int) *world {
 	w := newWorld(t)
 	owner, holder := w.newApp(), w.newApp()
@@ -41,19 +43,34 @@ func heldReferences(t testing.TB, n int) *world {
 // heapInUse returns the size of all objects in the heap, in bytes.
 func heapInUse() uint64 {
 	runtime.GC()
+	runtime.GC() // What was in a sync.Pool is gone after the second.
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// BenchmarkReferenceMemory has what a node and the only reference to it take, of
-// a million.
+// memoryPerReference returns what a node and the only reference to it take, in
+// bytes, when there are n.
+func memoryPerReference(t testing.TB, n int) float64 {
+	before := heapInUse()
+	w := heldReferences(t, n)
+	after := heapInUse()
+	w.closeAll()
+	return float64(after-before) / float64(n)
+}
+
+// TestReferenceMemory limits what a reference and its node take. The map of
+// the nodes is as full as with a million.
+func TestReferenceMemory(t *testing.T) {
+	const n = 1_000_000 / 16
+	per := memoryPerReference(t, n)
+	t.Logf("a reference and its node take %.1f bytes", per)
+	require.LessOrEqual(t, per, 200.0)
+}
+
+// BenchmarkReferenceMemory has the same of a million.
 func BenchmarkReferenceMemory(b *testing.B) {
-	const n = 1_000_000
 	for b.Loop() {
-		before := heapInUse()
-		w := heldReferences(b, n)
-		b.ReportMetric(float64(heapInUse()-before)/n, "bytes/ref")
-		w.closeAll()
+		b.ReportMetric(memoryPerReference(b, 1_000_000), "bytes/ref")
 	}
 }

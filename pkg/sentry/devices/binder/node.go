@@ -20,18 +20,50 @@ import (
 // that it has understood (the _DONE commands), it holds a reference itself.
 //
 // References are counted at two levels. The Count says how long the Go value
-// is of use: the owner's table, each Ref, each buffer that the node is the
-// target of and a todo list hold one. The counters below are the protocol's.
+// is of use: the owner's table, each Ref and each buffer that the node is the
+// target of hold one. The counters below are the protocol's.
+//
+// An application may have a million nodes and references to as many, so both are
+// small: what few of them need is allocated for these.
 //
 // +stateify savable
 type Node struct {
 	list.Count
-	workItem
-
-	owner   *Process
 	debugID int32
+	owner   *Process
 	ptr     uint64
 	cookie  uint64
+
+	// work is what the node is queued by, if it is, to tell the owner how the
+	// references stand.
+	// +checklocks:owner.mu
+	work *nodeWork
+
+	// refs has the Refs, all of which hold a weak reference.
+	// +checklocks:owner.mu
+	refs refSet
+
+	// asyncTodo has the one-way transactions that wait for another one; see
+	// asyncBusy. It is nil if there are none.
+	// +checklocks:owner.mu
+	asyncTodo *workList
+
+	// internalStrong counts the Refs that hold a strong reference, too.
+	// +checklocks:owner.mu
+	internalStrong int32
+
+	// localStrong and localWeak count references that are held for the owner
+	// itself: by the buffers that were sent to it, and by what it has been told
+	// and has not answered.
+	// +checklocks:owner.mu
+	localStrong int32
+	// +checklocks:owner.mu
+	localWeak int32
+
+	// users counts the calls that are about to make references to the node. They
+	// keep it as a weak reference would.
+	// +checklocks:owner.mu
+	users int32
 
 	// acceptsFDs, wantsSecctx and minPriority are what the owner asked for
 	// when it first sent the node.
@@ -42,26 +74,6 @@ type Node struct {
 	// dead is true once the owner has closed the device.
 	// +checklocks:owner.mu
 	dead bool
-
-	// internalStrong counts the Refs that hold a strong reference. All Refs
-	// hold a weak one; refs counts those.
-	// +checklocks:owner.mu
-	internalStrong int
-	// +checklocks:owner.mu
-	refs list.List[*Ref, nodeRefsID]
-
-	// localStrong and localWeak count references that are held for the owner
-	// itself: by the buffers that were sent to it, and by what it has been told
-	// and has not answered.
-	// +checklocks:owner.mu
-	localStrong int
-	// +checklocks:owner.mu
-	localWeak int
-
-	// users counts the calls that are about to make references to the node. They
-	// keep it as a weak reference would.
-	// +checklocks:owner.mu
-	users int
 
 	// hasStrong and hasWeak are what the owner has last been told.
 	// pendingStrong and pendingWeak are true until it has answered.
@@ -78,23 +90,73 @@ type Node struct {
 	// its buffer is in use; the next ones wait in asyncTodo.
 	// +checklocks:owner.mu
 	asyncBusy bool
-	// +checklocks:owner.mu
-	asyncTodo workList
 }
-
-// nodeRefsID marks the links of Node.refs.
-type nodeRefsID struct{}
 
 // Destroy implements list.Counted.Destroy.
 func (n *Node) Destroy(context.Context) { n.owner.stats().deleted(objectNode) }
 
+// nodeWork is work that tells the owner of a node how the references stand. The
+// list that it is on holds the only reference to it.
+//
+// +stateify savable
+type nodeWork struct {
+	list.Count
+	workItem
+
+	node *Node
+}
+
+// Destroy implements list.Counted.Destroy.
+func (*nodeWork) Destroy(context.Context) {}
+
 // cancel implements work.cancel.
-func (n *Node) cancel(context.Context) {}
+func (w *nodeWork) cancel(context.Context) {
+	n := w.node
+	n.owner.mu.Lock()
+	defer n.owner.mu.Unlock()
+	if n.work == w {
+		n.work = nil
+	}
+}
+
+// take implements work.take.
+//
+// +checklocks:w.node.owner.mu
+func (w *nodeWork) take(ctx context.Context, _ *Thread) delivery {
+	w.node.work = nil
+	return w.node.tellLocked(ctx)
+}
+
+// queuedLocked returns whether n is on a todo list.
+//
+// +checklocks:n.owner.mu
+func (n *Node) queuedLocked() bool { return n.work != nil && n.work.on != nil }
+
+// queueLocked adds n, which is on no list, to l.
+//
+// +checklocks:n.owner.mu
+func (n *Node) queueLocked(ctx context.Context, l *workList) {
+	n.work = &nodeWork{node: n}
+	fresh := list.NewUnique(n.work)
+	held := fresh.Share()
+	l.pushBack(n.work)
+	held.Release(ctx)
+}
+
+// dequeueLocked takes n off the list that it is on, if it is on one.
+//
+// +checklocks:n.owner.mu
+func (n *Node) dequeueLocked(ctx context.Context) {
+	if n.work != nil {
+		dequeue(ctx, n.work)
+		n.work = nil
+	}
+}
 
 // nodeLocked returns p's node at ptr, or nil.
 //
 // +checklocks:p.mu
-func (p *Process) nodeLocked(ptr uint64) *Node { return p.nodes[ptr].Get() }
+func (p *Process) nodeLocked(ptr uint64) *Node { return p.nodes[ptr] }
 
 // newNodeLocked adds a node to p as object describes it.
 //
@@ -112,8 +174,9 @@ func (p *Process) newNodeLocked(object *binder.FlatObject) *Node {
 		minPriority: uint8(object.Flags & binder.FLAT_BINDER_FLAG_PRIORITY_MASK),
 	}
 	p.stats().created(objectNode)
-	u := list.NewUnique(n)
-	p.nodes[n.ptr] = u.Share()
+	fresh := list.NewUnique(n)
+	held := fresh.Share()
+	p.nodes[n.ptr] = held.IntoRaw()
 	return n
 }
 
@@ -146,16 +209,16 @@ func (n *Node) incLocked(ctx context.Context, strong, internal bool, th *Thread)
 			n.localStrong++
 		}
 		if !n.hasStrong && th != nil {
-			dequeue(ctx, n)
-			th.todo.pushBack(n) // +checklocksignore: th.proc is n.owner.
+			n.dequeueLocked(ctx)
+			n.queueLocked(ctx, &th.todo) // +checklocksignore: th.proc is n.owner.
 		}
 		return nil
 	}
 	if !internal {
 		n.localWeak++
 	}
-	if !n.hasWeak && n.on == nil && th != nil {
-		th.todo.pushBack(n) // +checklocksignore: th.proc is n.owner.
+	if !n.hasWeak && !n.queuedLocked() && th != nil {
+		n.queueLocked(ctx, &th.todo) // +checklocksignore: th.proc is n.owner.
 	}
 	return nil
 }
@@ -179,21 +242,21 @@ func (n *Node) decLocked(ctx context.Context, strong, internal bool) {
 		if !internal && !n.dead {
 			n.localWeak--
 		}
-		if n.localWeak > 0 || n.users > 0 || !n.refs.Empty() {
+		if n.localWeak > 0 || n.users > 0 || !n.refs.empty() {
 			return
 		}
 	}
 	if !n.dead && (n.hasStrong || n.hasWeak) {
-		if n.on == nil {
-			n.owner.todo.pushBack(n)
+		if !n.queuedLocked() {
+			n.queueLocked(ctx, &n.owner.todo)
 			n.owner.wakeupLocked()
 		}
 		return
 	}
-	if n.dead || n.internalStrong > 0 || n.localStrong > 0 || n.localWeak > 0 || n.users > 0 || !n.refs.Empty() {
+	if n.dead || n.internalStrong > 0 || n.localStrong > 0 || n.localWeak > 0 || n.users > 0 || !n.refs.empty() {
 		return
 	}
-	dequeue(ctx, n)
+	n.dequeueLocked(ctx)
 	n.owner.removeNodeLocked(ctx, n)
 }
 
@@ -218,8 +281,8 @@ func unuse(ctx context.Context, used list.Arc[*Node]) {
 
 // +checklocks:p.mu
 func (p *Process) removeNodeLocked(ctx context.Context, n *Node) {
-	held := p.nodes[n.ptr]
 	delete(p.nodes, n.ptr)
+	held := list.FromRaw(n)
 	held.Release(ctx)
 }
 
@@ -230,12 +293,12 @@ func (n *Node) dec(ctx context.Context, strong, internal bool) {
 	n.decLocked(ctx, strong, internal)
 }
 
-// take implements work.take: it tells the owner how the references stand.
+// tellLocked returns what the owner has to be told of how the references stand.
 //
 // +checklocks:n.owner.mu
-func (n *Node) take(ctx context.Context, _ *Thread) delivery {
+func (n *Node) tellLocked(ctx context.Context) delivery {
 	strong := n.internalStrong > 0 || n.localStrong > 0
-	weak := strong || n.localWeak > 0 || n.users > 0 || !n.refs.Empty()
+	weak := strong || n.localWeak > 0 || n.users > 0 || !n.refs.empty()
 	d := delivery{ptr: n.ptr, cookie: n.cookie}
 	if weak && !n.hasWeak {
 		n.hasWeak, n.pendingWeak = true, true
@@ -298,9 +361,13 @@ func (n *Node) acknowledgeLocked(ctx context.Context, strong bool) {
 //
 // +checklocks:n.owner.mu
 func (n *Node) nextAsyncLocked(ctx context.Context) {
+	if n.asyncTodo == nil {
+		n.asyncBusy = false
+		return
+	}
 	next, ok := n.asyncTodo.popFront()
 	if !ok {
-		n.asyncBusy = false
+		n.asyncBusy, n.asyncTodo = false, nil
 		return
 	}
 	n.owner.todo.pushBack(next.Get())
@@ -316,12 +383,11 @@ func (n *Node) nextAsyncLocked(ctx context.Context) {
 func (n *Node) releaseLocked(ctx context.Context, waiting *workList) []*Ref {
 	n.dead = true
 	n.localStrong, n.localWeak = 0, 0
-	dequeue(ctx, n)
-	n.asyncTodo.moveTo(waiting)
-	var refs []*Ref
-	for ref := range n.refs.All() {
-		refs = append(refs, ref)
+	n.dequeueLocked(ctx)
+	if n.asyncTodo != nil {
+		n.asyncTodo.moveTo(waiting)
 	}
+	refs := n.refs.all()
 	if len(refs) != 0 {
 		n.owner.ctx.driver.registry.addDead(n)
 	}

@@ -17,9 +17,9 @@ func (p *Process) debugInfo(ptr uint64) binder.NodeDebugInfo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var next *Node
-	for at, held := range p.nodes {
+	for at, n := range p.nodes {
 		if at > ptr && (next == nil || at < next.ptr) {
-			next = held.Get()
+			next = n
 		}
 	}
 	if next == nil {

@@ -41,12 +41,10 @@ type Process struct {
 
 	refsMu sync.Mutex `state:"nosave"`
 
-	// handles has p's references to nodes of others by handle, refs has them by
-	// node.
+	// handles has p's references to nodes of others. A node knows who has one to
+	// it.
 	// +checklocks:refsMu
 	handles handleTable
-	// +checklocks:refsMu
-	refs map[*Node]*Ref
 
 	mu sync.Mutex `state:"nosave"`
 
@@ -54,9 +52,9 @@ type Process struct {
 	// +checklocks:mu
 	dead bool
 
-	// nodes has p's own nodes by address.
+	// nodes has p's own nodes by address, and a reference to each.
 	// +checklocks:mu
-	nodes map[uint64]list.Arc[*Node]
+	nodes map[uint64]*Node
 
 	// threads has the threads that have called the driver, by thread ID.
 	// +checklocks:mu
@@ -111,8 +109,7 @@ func (c *Context) open(opener *kernel.ThreadGroup, pid int32, mf *pgalloc.Memory
 		ctx:     c,
 		opener:  opener,
 		pid:     pid,
-		refs:    make(map[*Node]*Ref),
-		nodes:   make(map[uint64]list.Arc[*Node]),
+		nodes:   make(map[uint64]*Node),
 		threads: make(map[int32]list.Arc[*Thread]),
 	}
 	p.alloc.mf = mf
@@ -235,9 +232,10 @@ func (p *Process) releaseOne(ctx context.Context) {
 	var bereaved []*Ref
 	p.mu.Lock()
 	for _, ptr := range slices.Sorted(maps.Keys(p.nodes)) {
-		held := p.nodes[ptr]
-		refs := held.Get().releaseLocked(ctx, &unread) // +checklocksignore: its owner is p.
+		n := p.nodes[ptr]
+		refs := n.releaseLocked(ctx, &unread) // +checklocksignore: its owner is p.
 		bereaved = append(bereaved, refs...)
+		held := list.FromRaw(n)
 		held.Release(ctx)
 	}
 	p.nodes = nil

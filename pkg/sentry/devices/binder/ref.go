@@ -4,6 +4,11 @@
 package binder
 
 import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 
@@ -16,46 +21,140 @@ import (
 //
 // +stateify savable
 type Ref struct {
-	list.Count
-	nodeLinks list.Links[*Ref, nodeRefsID]
-
 	debugID int32
+	handle  uint32
 	proc    *Process
 	target  list.Arc[*Node]
-	handle  uint32
 
 	// strong and weak count the references that the process has acquired
 	// through this handle. The Ref goes when both are zero.
 	// +checklocks:proc.refsMu
-	strong int
+	strong int32
 	// +checklocks:proc.refsMu
-	weak int
+	weak int32
 
-	// death is the notification that the process has asked for, if any.
+	// notices has what the process has asked to be told. It is nil if it never
+	// asked for anything.
 	// +checklocks:proc.refsMu
-	death list.Arc[*death]
+	notices *notices
+}
 
-	// freeze is the freeze notification that the process has asked for, if any.
-	// +checklocks:proc.refsMu
+// notices are the notifications that a process has asked for by one handle: of the
+// death of the node's owner, and of when that is frozen. Either may be none.
+//
+// +stateify savable
+type notices struct {
+	death  list.Arc[*death]
 	freeze list.Arc[*freezeNotification]
+}
+
+// noticesLocked returns r.notices, which it makes if there's none.
+//
+// +checklocks:r.proc.refsMu
+func (r *Ref) noticesLocked() *notices {
+	if r.notices == nil {
+		r.notices = &notices{}
+	}
+	return r.notices
+}
+
+// deathLocked returns the death notification, or nil.
+//
+// +checklocks:r.proc.refsMu
+func (r *Ref) deathLocked() *death {
+	if r.notices == nil {
+		return nil
+	}
+	return r.notices.death.Get()
+}
+
+// freezeLocked returns the freeze notification, or nil.
+//
+// +checklocks:r.proc.refsMu
+func (r *Ref) freezeLocked() *freezeNotification {
+	if r.notices == nil {
+		return nil
+	}
+	return r.notices.freeze.Get()
+}
+
+// refSet has the Refs to a node, one for each process that has any. Most nodes are
+// known to one process: for these it is a pointer. Its user guards it.
+//
+// +stateify savable
+type refSet struct {
+	// only is the Ref if there's one; many has them by process if there are more.
+	only *Ref
+	many map[*Process]*Ref
+}
+
+func (s *refSet) len() int {
+	if s.only != nil {
+		return 1
+	}
+	return len(s.many)
+}
+
+func (s *refSet) empty() bool { return s.len() == 0 }
+
+// of returns the Ref of p, or nil.
+func (s *refSet) of(p *Process) *Ref {
+	if s.only != nil && s.only.proc == p {
+		return s.only
+	}
+	return s.many[p]
+}
+
+// insert adds r, whose process has none in s.
+func (s *refSet) insert(r *Ref) {
+	switch {
+	case s.empty():
+		s.only = r
+		return
+	case s.only != nil:
+		s.many = map[*Process]*Ref{s.only.proc: s.only}
+		s.only = nil
+	}
+	s.many[r.proc] = r
+}
+
+// remove removes r, which is in s.
+func (s *refSet) remove(r *Ref) {
+	if s.only != nil {
+		s.only = nil
+		return
+	}
+	delete(s.many, r.proc)
+	if len(s.many) == 1 {
+		for _, s.only = range s.many {
+		}
+		s.many = nil
+	}
+}
+
+// all returns the Refs, in the order in which they came.
+func (s *refSet) all() []*Ref {
+	if s.only != nil {
+		return []*Ref{s.only}
+	}
+	return slices.SortedFunc(maps.Values(s.many), func(a, b *Ref) int { return cmp.Compare(a.debugID, b.debugID) })
 }
 
 // node returns the node that r refers to.
 func (r *Ref) node() *Node { return r.target.Get() }
 
-// Destroy implements list.Counted.Destroy.
-func (r *Ref) Destroy(ctx context.Context) {
-	r.proc.stats().deleted(objectRef)
-}
-
 // incLocked acquires the reference once more: strong or weak. See
-// Node.incLocked for th and the error.
+// Node.incLocked for th and the error, which is also returned when the process has
+// acquired it more often than can be counted.
 //
 // +checklocks:r.proc.refsMu
 func (r *Ref) incLocked(ctx context.Context, strong bool, th *Thread) error {
 	count := &r.weak
 	if strong {
 		count = &r.strong
+	}
+	if *count == math.MaxInt32 {
+		return linuxerr.EINVAL
 	}
 	if *count == 0 {
 		n := r.node()
@@ -105,20 +204,18 @@ func (r *Ref) removeIfUnusedLocked(ctx context.Context) {
 //
 // +checklocks:r.proc.refsMu
 func (r *Ref) removeLocked(ctx context.Context) {
-	inTable := r.proc.handles.remove(r.handle)
-	defer inTable.Release(ctx)
-	delete(r.proc.refs, r.node())
-	if r.death.Ok() {
+	r.proc.handles.remove(r.handle)
+	if d := r.deathLocked(); d != nil {
 		r.proc.mu.Lock()
-		dequeue(ctx, r.death.Get())
+		dequeue(ctx, d)
 		r.proc.mu.Unlock()
-		r.death.Release(ctx)
+		r.notices.death.Release(ctx)
 	}
-	if r.freeze.Ok() {
+	if f := r.freezeLocked(); f != nil {
 		r.proc.mu.Lock()
-		dequeue(ctx, r.freeze.Get())
+		dequeue(ctx, f)
 		r.proc.mu.Unlock()
-		r.freeze.Release(ctx)
+		r.notices.freeze.Release(ctx)
 	}
 
 	n := r.node()
@@ -126,14 +223,14 @@ func (r *Ref) removeLocked(ctx context.Context) {
 	if r.strong > 0 {
 		n.decLocked(ctx, true, true)
 	}
-	ref, _ := n.refs.Remove(&r.nodeLinks)
-	if n.dead && n.refs.Empty() {
+	n.refs.remove(r)
+	if n.dead && n.refs.empty() {
 		n.owner.ctx.driver.registry.removeDead(n)
 	}
 	n.decLocked(ctx, false, true)
 	n.owner.mu.Unlock()
-	ref.Release(ctx)
 	r.target.Release(ctx)
+	r.proc.stats().deleted(objectRef)
 }
 
 // refLocked returns p's Ref for handle, or nil. A Ref without a strong
@@ -197,7 +294,7 @@ func (p *Process) changeRef(ctx context.Context, handle uint32, increment, stron
 func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thread) (uint32, error) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
-	r := p.refs[n]
+	r := n.refOf(p)
 	if r == nil {
 		// The Ref is made, and the table grown, without the lock. Meanwhile
 		// another thread may have made a Ref for n.
@@ -209,7 +306,7 @@ func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thr
 			r.target.Release(ctx)
 			return 0, err
 		}
-		if other := p.refs[n]; other != nil {
+		if other := n.refOf(p); other != nil {
 			r.target.Release(ctx)
 			r = other
 		} else {
@@ -223,21 +320,25 @@ func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thr
 	return r.handle, nil
 }
 
-// insertRefLocked gives r the handle id and puts it into p's tables and its
-// node's list.
+// refOf returns p's Ref to n, or nil. It stays that as long as p.refsMu is locked.
+func (n *Node) refOf(p *Process) *Ref {
+	n.owner.mu.Lock()
+	defer n.owner.mu.Unlock()
+	return n.refs.of(p)
+}
+
+// insertRefLocked gives r the handle id and puts it into p's table and its node's
+// set.
 //
 // +checklocks:p.refsMu
 func (p *Process) insertRefLocked(r *Ref, id idpool.Unused) {
 	p.stats().created(objectRef)
 	r.handle = uint32(id.ID())
-	fresh := list.NewUnique(r)
-	shared, onNode := list.Pair(&fresh, &r.nodeLinks, r)
-	p.handles.insert(id, shared)
-	p.refs[r.node()] = r
+	p.handles.insert(id, r)
 
 	n := r.node()
 	n.owner.mu.Lock()
-	n.refs.PushBack(onNode)
+	n.refs.insert(r)
 	if n.dead {
 		n.owner.ctx.driver.registry.addDead(n)
 	}

@@ -19,10 +19,8 @@ import (
 // go_stateify doesn't see the instances of generic types.
 func init() {
 	list.Register[work, todoID]()
-	list.Register[*Ref, nodeRefsID]()
 	list.Register[*Thread, waitingID]()
 	list.RegisterArc[*Node]()
-	list.RegisterArc[*Ref]()
 	list.RegisterArc[*Thread]()
 	list.RegisterArc[*Transaction]()
 	list.RegisterArc[*death]()

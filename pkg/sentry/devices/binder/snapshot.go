@@ -57,8 +57,8 @@ type nodeCopy struct {
 	ptr, cookie uint64
 
 	hasStrong, hasWeak                     bool
-	localStrong, localWeak, internalStrong int
-	users                                  int
+	localStrong, localWeak, internalStrong int32
+	users                                  int32
 
 	// holders are in snapshot.pids, async in snapshot.work.
 	holders, async extent
@@ -69,7 +69,7 @@ type refCopy struct {
 	id           int32
 	handle       uint32
 	node         *Node
-	strong, weak int
+	strong, weak int32
 	death        uint64
 }
 
@@ -201,9 +201,9 @@ func (s *snapshot) copyWork(l *workList) {
 			w.kind = item.logKindLocked() // +checklocksignore: l is item.proc's.
 		case *threadError:
 			w.kind, w.br = workError, item.br
-		case *Node:
+		case *nodeWork:
 			w.kind = workNode
-			w.nodeID, w.ptr, w.cookie = item.debugID, item.ptr, item.cookie
+			w.nodeID, w.ptr, w.cookie = item.node.debugID, item.node.ptr, item.node.cookie
 		case *death:
 			w.kind = item.logKindLocked() // +checklocksignore: l is item.proc's.
 		case *freezeNotification:
@@ -307,14 +307,16 @@ func (s *snapshot) copyNodeLocked(n *Node) {
 		users:          n.users,
 	}
 	c.holders.start = len(s.pids)
-	for r := range n.refs.All() {
+	for _, r := range n.refs.all() {
 		s.pids = append(s.pids, r.proc.pid)
 	}
 	c.holders.end = len(s.pids)
 	// The last one comes first.
 	slices.Reverse(s.pids[c.holders.start:])
 	c.async.start = len(s.work)
-	s.copyWork(&n.asyncTodo)
+	if n.asyncTodo != nil {
+		s.copyWork(n.asyncTodo)
+	}
 	c.async.end = len(s.work)
 	s.nodes = append(s.nodes, c)
 }
@@ -351,7 +353,7 @@ func (s *snapshot) copyRefLocked(r *Ref) {
 		node:   r.node(),
 		strong: r.strong,
 		weak:   r.weak,
-		death:  hashed(s.hasher, r.death.Get()),
+		death:  hashed(s.hasher, r.deathLocked()),
 	})
 }
 

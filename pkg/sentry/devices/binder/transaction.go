@@ -495,6 +495,9 @@ func (t *Transaction) queue(th *Thread) (pending bool, outdated list.Arc[*Transa
 			if pending {
 				outdated = n.takeOutdatedLocked(t)
 			}
+			if n.asyncTodo == nil {
+				n.asyncTodo = &workList{}
+			}
 			n.asyncTodo.pushBack(t)
 			return pending, outdated, nil
 		}
