@@ -334,11 +334,11 @@ func (p *Process) acknowledge(ctx context.Context, strong bool, pc *binder.PtrCo
 	if n == nil {
 		return
 	}
-	n.users++
+	n.users++ // +checklocksignore: n.owner is p.
 	if n.cookie == pc.Cookie {
 		n.acknowledgeLocked(ctx, strong) // +checklocksignore: n.owner is p.
 	}
-	n.users--
+	n.users-- // +checklocksignore: n.owner is p.
 	// As with unuse, this may wake a thread of p for nothing.
 	n.decLocked(ctx, false, true) // +checklocksignore: n.owner is p.
 }
