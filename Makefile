@@ -101,6 +101,11 @@ demo: runsc ## Show what Binder does, in a sandbox.
 .PHONY: clients
 clients: runsc ## Run Binder clients written by others in a sandbox.
 	@test/clients/run.sh
+	@test/clients/run.sh --soak "60 8 32"
+
+.PHONY: soak
+soak: runsc ## Run 20 services and 100 clients for ten minutes, killing them all the time.
+	@test/clients/run.sh --soak 600
 
 .PHONY: example
 example: runsc ## Run a service manager as a container's init, and a service on demand.

@@ -4,11 +4,13 @@
 """Runs real Binder clients against each other and checks what they say.
 
 Runs as root on a system with a binder driver and the clients: rsb_hub and
-rsb_service (rsbinder-tools), binder-list, binder-ping, binder-call and
-binder-bridge (libgbinder-tools) and libgbinder's Python module. Prints one
-line per check, a summary last, and exits with 1 if a check failed.
+rsb_service (rsbinder-tools), binder-list, binder-ping, binder-call
+and binder-bridge (libgbinder), libgbinder's Python module, and the programs of
+this directory: gb_test in C and rsb_test in Rust. Prints one line per check, a
+table of calls and a summary last, and exits with 1 if a check failed.
 """
 
+import json
 import os
 import queue
 import shutil
@@ -21,14 +23,19 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BINDER = "/dev/binder"
+HWBINDER = "/dev/hwbinder"
 VNDBINDER = "/dev/vndbinder"
 ECHO = "test.echo"
+LANGUAGES = ("c", "python", "rust")
 
 # How long anything may take before it is called hung. Nothing waits for this
 # long otherwise.
 HUNG = 60
 
 passed = failed = 0
+
+# How many calls were made and failed, by client, server and kind.
+table = {}
 
 
 def check(name, got, want):
@@ -45,16 +52,57 @@ def check(name, got, want):
             print("       %-5s %s" % (label, line), flush=True)
 
 
-def run(*argv, uid=None):
+def check_call(kind, name, got, want, client="binder-call", server="python"):
+    """Checks the answer to a call."""
+    count(table, [[client, server, kind, 1, got != want]])
+    check(name, got, want)
+
+
+def count(table, rows):
+    """Adds rows of client, server, kind, calls and failures to a table."""
+    for *key, calls, failures in rows:
+        row = table.setdefault(tuple(key), [0, 0])
+        row[0] += calls
+        row[1] += failures
+
+
+def print_table(table):
+    print("%-12s %-8s %-14s %10s %9s" % ("client", "server", "kind", "calls", "failures"))
+    for key, row in sorted(table.items()):
+        print("%-12s %-8s %-14s %10d %9d" % (*key, *row))
+    print("%-36s %10d %9d" % ("all", *map(sum, zip(*table.values()))), flush=True)
+
+
+def tally(*argv, env=None):
+    """Runs a client that checks by itself, and takes over what it counted."""
+    global passed, failed
+    status, out = run(*argv, env=env, limit=5 * HUNG)
+    *lines, last = out.splitlines() or [""]
+    try:
+        counted = json.loads(last)
+    except ValueError:
+        check(" ".join(argv) + " comes to its end", "status %s\n%s" % (status, out), "a table of calls")
+        return
+    for line in lines:
+        print(line, flush=True)
+    passed += counted["passed"]
+    failed += counted["failed"]
+    count(table, counted["calls"])
+    if status != 0 and counted["failed"] == 0:
+        check(" ".join(argv) + " succeeds", status, 0)
+
+
+def run(*argv, uid=None, env=None, limit=HUNG):
     """Runs a command; returns (exit status, standard output).
 
     On a failure, what it wrote to standard error follows its output.
     """
     with subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, user=uid, group=uid
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, user=uid, group=uid,
+        env={**os.environ, **(env or {})},
     ) as p:
         try:
-            out, err = p.communicate(timeout=HUNG)
+            out, err = p.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
             p.kill()
             out, err = p.communicate()
@@ -89,12 +137,23 @@ class Daemon:
             group=uid,
             env={**os.environ, **(env or {})},
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self):
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip("\n"))
+        for line in self.output():
+            self.lines.put(line)
         self.lines.put(None)
+
+    def output(self):
+        """Returns each line of output as it comes.
+
+        Not what libgbinder tells of, which is here done on purpose: that
+        service managers come and go, and notices of death for what is no more.
+        """
+        for line in self.process.stdout:
+            if not line.startswith(("[gbinder] WARNING: ", "[gbinder] Service manager ")):
+                yield line.rstrip("\n")
 
     @property
     def pid(self):
@@ -164,16 +223,33 @@ def echo_client(*arguments, name=ECHO, device=BINDER, uid=None):
     return run("python3", HERE + "/echo_client.py", device, name, *arguments, uid=uid)
 
 
+def configure(protocol="aidl3", servicemanager="aidl6"):
+    """Tells libgbinder what to speak on /dev/vndbinder.
+
+    On /dev/binder it is what rsb_hub speaks, that of Android 16.
+    """
+    with open("/etc/gbinder.conf", "w") as f:
+        f.write("[General]\nApiLevel = 36\n")
+        f.write("[Protocol]\n%s = %s\n" % (VNDBINDER, protocol))
+        f.write("[ServiceManager]\n%s = %s\n" % (VNDBINDER, servicemanager))
+
+
 def prepare():
-    """Puts the clients' configuration where they look for it."""
-    shutil.copy(HERE + "/gbinder.conf", "/etc/gbinder.conf")
+    """Puts the devices and the clients' configuration where they look for it."""
+    configure()
     os.makedirs("/etc/rsbinder/hub.d", exist_ok=True)
     shutil.copy(HERE + "/hub.toml", "/etc/rsbinder/hub.d/hub.toml")
-    # rsb_hub opens its device below here, with or without a binderfs.
+    # As on Android: a binderfs, its devices for everyone, and links to them.
     os.makedirs("/dev/binderfs", exist_ok=True)
-    for device in ("binder", "vndbinder"):
-        if not os.path.exists("/dev/binderfs/" + device):
-            os.symlink("../" + device, "/dev/binderfs/" + device)
+    if not os.path.ismount("/dev/binderfs"):
+        subprocess.run(
+            ("mount", "-t", "binder", "-o", "stats=global", "binder", "/dev/binderfs"), check=True)
+    for device in (BINDER, HWBINDER, VNDBINDER):
+        real = "/dev/binderfs/" + os.path.basename(device)
+        os.chmod(real, 0o666)
+        if not os.path.islink(device):
+            os.remove(device)
+            os.symlink(real, device)
 
 
 def check_manager():
@@ -213,27 +289,27 @@ def check_service(hub):
 
 
 def check_calls(echo):
-    check("binder-call: a string",
+    check_call("sync", "binder-call: a string",
           binder_call(2, '"hello, binder"u', "reply", "i32", "s16"),
           '0 "HELLO, BINDER"U \n')
-    check("binder-call: an empty string",
+    check_call("sync", "binder-call: an empty string",
           binder_call(2, '""u', "reply", "i32", "s16"), '0 ""U \n')
-    check("binder-call: numbers",
+    check_call("sync", "binder-call: numbers",
           binder_call(3, "40", "2", "reply", "i32", "i32"), "0 42 \n")
-    check("binder-call: negative numbers",
+    check_call("sync", "binder-call: negative numbers",
           binder_call(3, " -40", " -2", "reply", "i32", "i32"), "0 -42 \n")
-    check("binder-call: wider numbers",
+    check_call("sync", "binder-call: wider numbers",
           binder_call(4, "6", "reply", "i32", "i64", "f", "d"),
           "0 %d 3.000000 1.500000L \n" % (6 << 32))
 
     # The caller's own pid is in its output as little as the driver's idea of
     # it is in the caller's hands: the Python client compares the two.
-    check("the service is told the caller's pid and uid", echo_client("who"), (0, "pid 0\n"))
-    check("and those of an ordinary user", echo_client("who", uid=1000), (0, "pid 1000\n"))
+    check_call("sync", "the service is told the caller's pid and uid", echo_client("who"), (0, "pid 0\n"), client="python")
+    check_call("sync", "and those of an ordinary user", echo_client("who", uid=1000), (0, "pid 1000\n"), client="python")
 
-    check("binder-call: one way", binder_call(6, '"one"u', "-o"), "NO REPLY\n")
+    check_call("oneway", "binder-call: one way", binder_call(6, '"one"u', "-o"), "NO REPLY\n")
     check("it arrives, without a pid", echo.line(), "note one 0 0")
-    check("binder-call: one way, as an ordinary user",
+    check_call("oneway", "binder-call: one way, as an ordinary user",
           binder_call(6, '"two"u', "-o", uid=1000), "NO REPLY\n")
     check("it arrives with that user's uid", echo.line(), "note two 0 1000")
     for i in range(20):
@@ -241,10 +317,10 @@ def check_calls(echo):
     check("one-way calls arrive in the order in which they were made",
           [echo.line() for _ in range(20)], ["note n%d 0 0" % i for i in range(20)])
 
-    check("Python: a string", echo_client("upper", "grüße"), (0, "GRÜSSE\n"))
+    check_call("sync", "Python: a string", echo_client("upper", "grüße"), (0, "GRÜSSE\n"), client="python")
     check("Python: 200 calls", echo_client("many", "200"), (0, "200\n"))
     # 2 bytes a character there and 2 back, in mappings of 1 MiB - 8 KiB.
-    check("Python: 400 kB", echo_client("big", "200000"), (0, "same 200000\n"))
+    check_call("large", "Python: 400 kB", echo_client("big", "200000"), (0, "same 200000\n"), client="python")
 
     clients = [
         Daemon("python3", HERE + "/echo_client.py", BINDER, ECHO, "many", "50") for _ in range(6)
@@ -253,12 +329,12 @@ def check_calls(echo):
 
 
 def check_objects():
-    check("a file descriptor in a call", echo_client("write_fd", "to you"), (0, "6 to you\n"))
-    check("a file descriptor in a one-way call",
-          echo_client("write_fd_oneway", "one way"), (0, "one way\n"))
-    check("a file descriptor in a reply", echo_client("open_fd", "to me"), (0, "to me\n"))
-    check("an object that the service calls back",
-          echo_client("call_back", "stressed"), (0, "event True stressed\nreply desserts!\n"))
+    check_call("fd", "a file descriptor in a call", echo_client("write_fd", "to you"), (0, "6 to you\n"), client="python")
+    check_call("fd", "a file descriptor in a one-way call",
+          echo_client("write_fd_oneway", "one way"), (0, "one way\n"), client="python")
+    check_call("fd", "a file descriptor in a reply", echo_client("open_fd", "to me"), (0, "to me\n"), client="python")
+    check_call("callback", "an object that the service calls back",
+          echo_client("call_back", "stressed"), (0, "event True stressed\nreply desserts!\n"), client="python")
 
 
 def check_access():
@@ -309,11 +385,137 @@ def check_bridge():
     check("the second rsb_hub ends", hub.end(signal.SIGTERM), 0)
 
 
+def service_of(language, name):
+    """Starts a service that implements IEcho."""
+    return Daemon(*{
+        "c": ("gb_test", "service", name),
+        "python": ("python3", HERE + "/echo_service.py", BINDER, name),
+        "rust": ("rsb_test", "service", name),
+    }[language])
+
+
+def client_of(language, name, server):
+    """Has a client make each of IEcho's calls."""
+    tally(*{
+        "c": ("gb_test", "client", name, server),
+        "python": ("python3", HERE + "/peer_client.py", BINDER, "client", name, server),
+        "rust": ("rsb_test", "client", name, server),
+    }[language])
+
+
+def check_languages():
+    """Services and clients in each language, through one service manager."""
+    for server in LANGUAGES:
+        name = "test." + server
+        waiting = Daemon("gb_test", "await", name)
+        check("a client in C waits for a service", waiting.line(), "waiting")
+        service = service_of(server, name)
+        check("the service in %s registers" % server, service.line(), "registered")
+        check("the client is told", waiting.rest(), "registered " + name)
+        for client in LANGUAGES:
+            client_of(client, name, server)
+        watchers = [
+            Daemon("gb_test", "watch", name),
+            Daemon("python3", HERE + "/echo_client.py", BINDER, name, "watch"),
+        ]
+        check("clients in C and Python watch it", [w.line() for w in watchers], ["watching"] * 2)
+        service.end()
+        check("both are told of its death", [w.rest() for w in watchers], ["died"] * 2)
+
+
+def check_rust():
+    tally("rsb_test", "checks")
+
+
+def check_dump():
+    out = run("gb_test", "dump", "manager")
+    check("a dump in C reads what the hub wrote into its file descriptor",
+          (out[0], out[1].startswith("rsb_hub "), "  manager\n" in out[1]), (0, True, True))
+
+
+# What libgbinder calls the protocols of Android 8, 10, 11, 12 and 15: those
+# of its transactions and of its service manager. rsb_hub speaks the newest.
+DIALECTS = (
+    ("aidl", "aidl"), ("aidl2", "aidl2"), ("aidl3", "aidl3"), ("aidl4", "aidl4"), ("aidl3", "aidl5"),
+)
+
+
+def check_dialects():
+    """The older protocols, on another device than the present one."""
+    device = {"BINDER_DEVICE": VNDBINDER}
+    for protocol, dialect in DIALECTS:
+        configure(protocol, dialect)
+        name = "test." + dialect
+        manager = Daemon("gb_test", "manager", VNDBINDER, dialect)
+        check("%s: a service manager in C is ready" % dialect, manager.line(), "ready")
+        waiting = Daemon("gb_test", "await", name, env=device)
+        check("%s: a client waits for a service" % dialect, waiting.line(), "waiting")
+        service = Daemon("gb_test", "service", name, env=device)
+        check("%s: the service registers" % dialect, service.line(), "registered")
+        check("%s: the client is told" % dialect, "registered " + name in waiting.rest(), True)
+        python = start_echo(name + ".python", VNDBINDER)
+        check("%s: so does one in Python" % dialect, python.line(), "registered")
+        check("%s: binder-list sees them" % dialect, services(VNDBINDER), [name, name + ".python"])
+        check("%s: binder-ping reaches it" % dialect,
+              run("binder-ping", "-d", VNDBINDER, name), (0, "OK\n"))
+        check_call(dialect, "%s: binder-call" % dialect,
+                   binder_call(2, '"hello"u', "reply", "i32", "s16", name=name, device=VNDBINDER),
+                   '0 "HELLO"U \n', server="c")
+        tally("gb_test", "client", name + ".python", "python", env=device)
+        tally("python3", HERE + "/peer_client.py", VNDBINDER, "client", name, "c")
+        service.end()
+        check("%s: the service manager is told that it died" % dialect,
+              eventually([name + ".python"], services, VNDBINDER), [name + ".python"])
+        python.end()
+        manager.end()
+    configure()
+
+
+def check_hidl():
+    """HIDL on /dev/hwbinder, while /dev/binder is in use."""
+    interface = "org.sentrybinder.test@1.0::IEcho/"
+    manager = Daemon("gb_test", "manager", HWBINDER, "hidl")
+    check("HIDL: a service manager in C is ready", manager.line(), "ready")
+    waiting = Daemon("gb_test", "await", interface + "c", env={"BINDER_DEVICE": HWBINDER})
+    check("HIDL: a client waits for a service", waiting.line(), "waiting")
+    service = Daemon("gb_test", "hidl-service", "c")
+    check("HIDL: the service registers", service.line(), "registered")
+    check("HIDL: the client is told", waiting.rest(), "registered " + interface + "c")
+    python = Daemon("python3", HERE + "/hidl_peer.py", "service", "python")
+    check("HIDL: so does one in Python", python.line(), "registered")
+    check("HIDL: binder-list sees them",
+          services(HWBINDER), [interface + "c", interface + "python"])
+    check("HIDL: binder-ping reaches it",
+          run("binder-ping", "-d", HWBINDER, interface + "c"), (0, "OK\n"))
+    check_call("hidl", "HIDL: binder-call",
+               run("binder-call", "-d", HWBINDER, interface + "c", "1", '"hello"h', "reply", "i32", "hstr")[1],
+               '0 "HELLO"H \n', server="c")
+    tally("python3", HERE + "/hidl_peer.py", "client", "c", "c")
+    tally("python3", HERE + "/hidl_peer.py", "client", "python", "python")
+    tally("gb_test", "hidl-client", "python", "python")
+    both = service_of("c", "test.both")
+    check("a service on the other device registers", both.line(), "registered")
+    tally("gb_test", "both", "test.both", "c", "c", "c")
+    both.end()
+    watcher = Daemon("gb_test", "watch", interface + "c", env={"BINDER_DEVICE": HWBINDER})
+    check("HIDL: a client watches the service", watcher.line(), "watching")
+    check("HIDL: the one-way call arrived", service.line(), "note one way 0 0")
+    service.end()
+    check("HIDL: the client is told of its death", watcher.rest(), "died")
+    python.end()
+    manager.end()
+
+
 def check_new_manager(hub, echo):
+    presence = Daemon("gb_test", "presence")
+    check("a client in C knows a service manager", presence.line(), "present")
     check("rsb_hub ends", hub.end(signal.SIGTERM), 0)
+    check("the client is told", presence.line(), "absent")
     check("rsb_service finds no service manager", run("rsb_service", "list")[0], 2)
     hub, notice = start_hub()
     check("another rsb_hub takes its place", notice[0], "READY=1")
+    check("the client is told of that", presence.line(), "present")
+    presence.end()
     check("the service registers with it", echo.line(), "registered")
     check("and is called through it",
           binder_call(3, "20", "22", "reply", "i32", "i32"), "0 42 \n")
@@ -330,8 +532,15 @@ def main():
     check_objects()
     check_access()
     echo = check_death(echo)
+    check_dump()
     check_bridge()
+    check_languages()
+    check_dialects()
+    check_hidl()
+    check_rust()
     check_new_manager(hub, echo)
+    print()
+    print_table(table)
     print("%d passed, %d failed" % (passed, failed), flush=True)
     return 1 if failed else 0
 

@@ -3,15 +3,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A service for the client tools to call, on libgbinder's Python module.
 
-    echo_service.py DEVICE NAME
+    echo_service.py DEVICE NAME [quiet]
 
+It implements the IEcho of c/echo.c, and what only Python's client uses. It
 prints "registered" once the service manager has it, and then a line for each
-one-way call. When the service manager dies and another takes its place, it
+one-way call, unless it shall be quiet. When the service manager dies and another takes its place, it
 registers again and says so again. Each reply starts with an int32 zero, as
 an AIDL reply without an exception does.
 """
 
 import os
+import struct
 import sys
 
 import gbinder
@@ -21,6 +23,15 @@ INTERFACE = "org.sentrybinder.test.IEcho"
 
 # binder-call refuses the first transaction code, 1.
 UPPER, ADD, WIDEN, WHO, NOTE, CALL_BACK, WRITE_FD, OPEN_FD = range(2, 10)
+REVERSE, WRITE_FILE, OPEN_FILE, CALLER, FAIL, NOTES, HEARD = range(10, 17)
+
+# What AIDL calls an error that only the service knows the meaning of.
+EX_SERVICE_SPECIFIC = -8
+
+# One-way calls, all and by tag; see c/echo.c.
+notes = 0
+heard_of = {}
+quiet = False
 
 # The code that CALL_BACK calls in the client's object.
 ON_EVENT = 2
@@ -56,7 +67,16 @@ def who(req, reply):
 
 
 def note(req, reply):
-    print("note", req.read_string16(), req.sender_pid(), req.sender_euid(), flush=True)
+    global notes
+    notes += 1
+    text = req.read_string16()
+    if not quiet:
+        print("note", text, req.sender_pid(), req.sender_euid(), flush=True)
+    tag, space, number = text.rpartition(" ")
+    if space:
+        last = heard_of.get(tag, 0)
+        in_order = last >= 0 and int(number) == last + 1
+        heard_of[tag] = int(number) if in_order else -1
 
 
 def call_back(req, reply):
@@ -86,12 +106,84 @@ def write_fd(req, reply):
 
 def open_fd(req, reply):
     """Returns a file descriptor of a pipe from which the string can be read."""
+    append_pipe(reply.init_writer(), req.read_string16())
+
+
+def append_pipe(writer, text):
+    """Appends a pipe's end from which text can be read."""
     r, w = os.pipe()
-    os.write(w, req.read_string16().encode())
+    os.write(w, text.encode())
     os.close(w)
-    reply.init_writer().append_fd(r)
+    writer.append_fd(r)
     # libgbinder sends a duplicate.
     os.close(r)
+
+
+def append_bytes(writer, data):
+    """Appends a byte[]: its length, and the bytes up to a whole int32.
+
+    The module's append_byte_array sends what lies at the address of the
+    Python object.
+    """
+    writer.append_int32(len(data))
+    for (word,) in struct.iter_unpack("<I", data + bytes(-len(data) % 4)):
+        writer.append_int32(word)
+
+
+def read_bytes(reader):
+    try:
+        return bytes(reader.read_byte_array())
+    except ValueError:
+        # The module has no view of an array without elements.
+        return b""
+
+
+def reverse(req, reply):
+    append_bytes(reply.init_writer(), read_bytes(req.init_reader())[::-1])
+
+
+def write_file(req, reply):
+    """WRITE_FD with a ParcelFileDescriptor, as AIDL has it."""
+    reader = req.init_reader()
+    head = reader.read_int32(), reader.read_int32()
+    fd = reader.read_fd()
+    text = reader.read_string16()
+    good = head == ((True, 1), (True, 0)) and fd >= 0
+    try:
+        reply.append_int32(os.write(fd, text.encode()) if good else 0xFFFFFFFF)
+    except BrokenPipeError:
+        # The caller has died.
+        reply.append_int32(0xFFFFFFFF)
+
+
+def open_file(req, reply):
+    writer = reply.init_writer()
+    writer.append_int32(1)
+    writer.append_int32(0)
+    append_pipe(writer, req.read_string16())
+
+
+def caller(req, reply):
+    reply.append_int64(req.sender_pid() << 32 | req.sender_euid())
+
+
+def fail(req, reply):
+    reader = req.init_reader()
+    _, code = reader.read_int32()
+    message = reader.read_string16()
+    writer = reply.init_writer()
+    writer.overwrite_int32(0, EX_SERVICE_SPECIFIC)
+    writer.append_string16(message)
+    writer.append_int32(0)
+    writer.append_int32(code & 0xFFFFFFFF)
+
+
+def count_notes(req, reply):
+    reply.append_int32(notes)
+
+
+def heard(req, reply):
+    reply.append_int32(heard_of.get(req.read_string16(), 0) & 0xFFFFFFFF)
 
 
 METHODS = {
@@ -103,10 +195,19 @@ METHODS = {
     CALL_BACK: call_back,
     WRITE_FD: write_fd,
     OPEN_FD: open_fd,
+    REVERSE: reverse,
+    WRITE_FILE: write_file,
+    OPEN_FILE: open_file,
+    CALLER: caller,
+    FAIL: fail,
+    NOTES: count_notes,
+    HEARD: heard,
 }
 
 
-def main(device, name):
+def main(device, name, how=""):
+    global quiet
+    quiet = how == "quiet"
     manager = gbinder.ServiceManager(device)
     loop = GLib.MainLoop()
 

@@ -2,30 +2,40 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Runs checks.py, in which unmodified Binder clients talk to each other, in
-# one sandbox of bin/runsc:
+# Runs checks.py, in which Binder clients talk to each other, in one sandbox
+# of bin/runsc, or soak.py for some time:
 #
-#   run.sh [RUNSC-FLAG...]
+#   run.sh [--soak "SECONDS [SERVICES [CLIENTS]]"] [RUNSC-FLAG...]
 #
 # or on Linux's own driver, to tell a fault of a client from one of ours:
 #
-#   run.sh --oracle [c|rust]
+#   run.sh [--soak ...] --oracle [c|rust]
 #
 # which needs BINDER_ORACLE to name a program that runs a command on it:
 #
-#   $BINDER_ORACLE -k c|rust -t SECONDS -- COMMAND [ARG...]
+#   $BINDER_ORACLE -k c|rust -m MEMORY -t SECONDS -- COMMAND [ARG...]
 
 set -euo pipefail
 
-# More than any run takes; the checks have limits of their own.
-readonly LIMIT=300
+# More than any run of checks.py takes; the checks have limits of their own.
+limit=600
+# How much more memory of the host a sandbox may have after a soak, in percent.
+readonly GROWTH=5
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 root=$top/build/clients/root
 
-checks=(/usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
-	python3 /clients/checks.py)
+program=checks.py
+if [[ ${1:-} == --soak ]]; then
+	program="soak.py $2"
+	# Starting and stopping is slower on Linux's driver as a program.
+	limit=$((${2%% *} + 600))
+	shift 2
+fi
+# shellcheck disable=SC2206 # These are words.
+inside=(/usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
+	python3 /clients/$program)
 
 if [[ ${1:-} == --on-linux ]]; then
 	# On the oracle's kernel, with the machine's file system and the
@@ -34,7 +44,7 @@ if [[ ${1:-} == --on-linux ]]; then
 	mount -t proc proc "$root/proc"
 	mount -t tmpfs tmpfs "$root/tmp"
 	mount --bind "$here" "$root/clients"
-	exec chroot "$root" "${checks[@]}"
+	exec chroot "$root" "${inside[@]}"
 fi
 
 "$here/prepare.sh"
@@ -45,14 +55,83 @@ if [[ ${1:-} == --oracle ]]; then
 		echo "run.sh: BINDER_ORACLE names no program that runs a command on Linux's driver" >&2
 		exit 1
 	}
-	exec "$BINDER_ORACLE" -k "${2:-c}" -t "$LIMIT" -- "$here/run.sh" --on-linux
+	same=()
+	[[ $program == checks.py ]] || same=(--soak "${program#* }")
+	exec "$BINDER_ORACLE" -k "${2:-c}" -m 3G -t "$limit" -- "$here/run.sh" "${same[@]}" --on-linux
 fi
 
 [[ -x $top/bin/runsc ]] || {
 	echo "run.sh: there is no bin/runsc; make runsc builds it" >&2
 	exit 1
 }
-# The sandbox keeps its own offset in a regular file, so that it writes over
-# what others write: give it a pipe.
-timeout -k 10 "$LIMIT" "$top/bin/runsc" --network=none --ignore-cgroups "$@" \
-	do -root "$root" -cwd / -volume "$here:/clients" -- "${checks[@]}" 2>&1 | cat
+sandbox=(timeout -k 10 "$limit" "$top/bin/runsc" --network=none --ignore-cgroups "$@"
+	do -root "$root" -cwd / -volume "$here:/clients" -- "${inside[@]}")
+
+if [[ $program == checks.py ]]; then
+	# The sandbox keeps its own offset in a regular file, so that it writes
+	# over what others write: give it a pipe.
+	"${sandbox[@]}" 2>&1 | cat
+	exit
+fi
+
+# Prints the pid $1 and those of all its descendants.
+family() {
+	local child
+	echo "$1"
+	for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
+		family "$child"
+	done
+}
+
+# Prints how many KiB of the host's memory a sandbox has whose first process
+# is $1: what its processes have for themselves (the sentry with the driver,
+# gofers, and those that run the applications' code), and what is allocated of
+# the file that all memory of its applications is in. Then, how many files
+# the sentry has open.
+measure() {
+	local pid kib=0 n file memory= files=0
+	for pid in $(family "$1"); do
+		n=$(sed -n 's/^Pss_Anon: *\([0-9]*\) kB/\1/p' /proc/"$pid"/smaps_rollup 2>/dev/null || true)
+		kib=$((kib + ${n:-0}))
+		# All of them may have it open.
+		[[ -z $memory ]] || continue
+		for file in /proc/"$pid"/fd/*; do
+			if [[ $(readlink "$file" || true) == "/memfd:runsc-memory"* ]]; then
+				memory=$(($(stat -Lc %b "$file") / 2))
+				files=$(ls /proc/"$pid"/fd | wc -l)
+				break
+			fi
+		done
+	done
+	echo "$((kib + memory)) $files"
+}
+
+# Measures once no more memory is being given back.
+settled() {
+	local now last
+	last=$(measure "$1")
+	while sleep 2 && now=$(measure "$1") && ((${now% *} * 100 < ${last% *} * 99)); do
+		last=$now
+	done
+	echo "$now"
+}
+
+coproc RUN { exec "${sandbox[@]}" 2>&1; }
+pid=$RUN_PID
+exec {in}<&"${RUN[0]}" {out}>&"${RUN[1]}"
+start=()
+while IFS= read -r line; do
+	printf '%s\n' "$line"
+	if [[ $line == "idle at the "* ]]; then
+		read -r -a now <<<"$(settled "$pid")"
+		echo "the sandbox has ${now[0]} KiB of the host's memory, and ${now[1]} open files"
+		[[ ${#start[@]} != 0 ]] || start=("${now[@]}")
+		echo >&"$out"
+	fi
+done <&"$in"
+wait "$pid"
+if ((100 * now[0] > (100 + GROWTH) * start[0])); then
+	echo "FAILED the sandbox's memory has grown by more than $GROWTH %" >&2
+	exit 1
+fi
+echo "ok     the sandbox has $((100 * now[0] / start[0])) % of the memory that it had at the start"

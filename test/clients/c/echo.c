@@ -91,7 +91,12 @@ static void reverse(GBinderReader *reader, GBinderWriter *writer)
 	for (i = 0; i < length; i++) {
 		out[i] = in[length - 1 - i];
 	}
-	gbinder_writer_append_byte_array(writer, out, length);
+	if (length > 0) {
+		gbinder_writer_append_byte_array(writer, out, length);
+	} else {
+		// libgbinder would send a null array.
+		gbinder_writer_append_int32(writer, 0);
+	}
 	g_free(out);
 }
 

@@ -58,6 +58,9 @@ void print_counts(const char *members);
 // Returns how many checks and calls have failed.
 guint failures(void);
 
+// Makes each of the calls of an IEcho. Returns FALSE if there's none.
+gboolean call_all(const char *name, const char *server);
+
 // The commands. Each returns the exit status of the process.
 int run_manager(int argc, char **argv);
 int run_service(int argc, char **argv);
@@ -67,6 +70,7 @@ int run_soak_client(int argc, char **argv);
 int run_watch(int argc, char **argv);
 int run_hidl_service(int argc, char **argv);
 int run_hidl_client(int argc, char **argv);
+int run_dump(int argc, char **argv);
 int run_await(int argc, char **argv);
 int run_presence(int argc, char **argv);
 

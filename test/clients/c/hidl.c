@@ -393,8 +393,10 @@ static GBinderLocalReply *on_event(GBinderLocalObject *object, GBinderRemoteRequ
 static GBinderServiceManager *manager;
 static GBinderClient *client;
 static const char *server;
+static gboolean answered;
 
-// Makes a call and reads its status. The reply is the caller's.
+// Makes a call and reads its status, and says in answered how it went. The
+// reply is the caller's.
 static GBinderRemoteReply *call(guint code, GBinderLocalRequest *req, GBinderReader *reader)
 {
 	GBinderRemoteReply *reply = gbinder_client_transact_sync_reply(client, code, req, NULL);
@@ -402,9 +404,7 @@ static GBinderRemoteReply *call(guint code, GBinderLocalRequest *req, GBinderRea
 
 	gbinder_local_request_unref(req);
 	gbinder_remote_reply_init_reader(reply, reader);
-	if (!gbinder_reader_read_int32(reader, &status) || status != 0) {
-		say("       call %u failed with %d", code, status);
-	}
+	answered = gbinder_reader_read_int32(reader, &status) && status == 0;
 	return reply;
 }
 
@@ -471,7 +471,7 @@ static void check_vector(const char *what, guint n)
 	while (halves && size == sizeof(*halves) && right < count && right < n && halves[right] == numbers[right] / 2) {
 		right++;
 	}
-	got = g_strdup_printf("%zu", count == n ? right : count);
+	got = answered ? g_strdup_printf("%zu", count == n ? right : count) : g_strdup("no answer");
 	verdict(what, "hidl", got, want);
 	g_free(got);
 	g_free(want);
@@ -674,11 +674,14 @@ int run_hidl_client(int argc, char **argv)
 	check_vector("a vector of numbers", 10);
 	check_vector("a vector of 400 kB", 100000);
 	check_vector("an empty vector", 0);
-	check_structures();
-	check_handles();
 	check_call_back();
-	check_queue();
 	check_oneway();
+	// Python's module has no structures with buffers in them.
+	if (strcmp(server, "python")) {
+		check_structures();
+		check_handles();
+		check_queue();
+	}
 	print_counts("");
 	return failures() != 0;
 }

@@ -11,6 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Uses two devices in one process, each in its own protocol.
+static int run_both(int argc, char **argv)
+{
+	return call_all(argv[0], argv[1]) && run_hidl_client(argc - 2, argv + 2) == 0 ? 0 : 1;
+}
+
 typedef struct {
 	const char *name, *arguments, *does;
 	int (*run)(int argc, char **argv);
@@ -24,10 +30,12 @@ static const Command commands[] = {
 	{ "soak-server", "NAME", "offer IEcho, quietly", run_soak_server, 1 },
 	{ "soak-client", "SECONDS NAME:SERVER...", "make calls all the time", run_soak_client, 2 },
 	{ "watch", "NAME", "say when a service dies", run_watch, 1 },
+	{ "dump", "NAME", "have a service say what it is doing", run_dump, 1 },
 	{ "await", "NAME", "say when a service is registered", run_await, 1 },
 	{ "presence", "", "say when the service manager comes and goes", run_presence, 0 },
 	{ "hidl-service", "INSTANCE", "offer the HIDL IEcho", run_hidl_service, 1 },
 	{ "hidl-client", "INSTANCE SERVER", "make each of the HIDL IEcho's calls", run_hidl_client, 2 },
+	{ "both", "NAME SERVER INSTANCE SERVER", "be both clients", run_both, 4 },
 };
 
 typedef struct {

@@ -4,9 +4,8 @@
 // A service manager, in each dialect that libgbinder's client side knows:
 // those of Android 8 (aidl), 9 and 10 (aidl2), 11 to 14 (aidl3, aidl4) and 15
 // (aidl5) on binder, and hidl, the hwservicemanager's, on hwbinder. It does
-// what libgbinder asks of one, and no more: names are anybody's, and only
-// hidl has notifications, since for the others libgbinder asks for the list
-// now and then.
+// what libgbinder asks of one, and no more: names are anybody's. Without
+// notifications (aidl and aidl2) libgbinder asks for the list now and then.
 //
 // The library has no call by which to become the context manager: its own
 // object is made that by the one ioctl(2) here.
@@ -25,6 +24,7 @@
 
 #define AIDL_INTERFACE "android.os.IServiceManager"
 #define HIDL_INTERFACE "android.hidl.manager@1.0::IServiceManager"
+#define AIDL_CALLBACK "android.os.IServiceCallback"
 #define HIDL_BASE "android.hidl.base@1.0::IBase"
 #define HIDL_NOTIFICATION "android.hidl.manager@1.0::IServiceNotification"
 
@@ -45,9 +45,9 @@ typedef struct {
 static const Dialect dialects[] = {
 	{ "aidl", TRUE, { GET, GET, ADD, LIST } },
 	{ "aidl2", TRUE, { GET, GET, ADD, LIST } },
-	{ "aidl3", FALSE, { GET, GET, ADD, LIST } },
-	{ "aidl4", FALSE, { GET, GET, ADD, LIST } },
-	{ "aidl5", FALSE, { GET, NONE, GET, ADD, LIST } },
+	{ "aidl3", FALSE, { GET, GET, ADD, LIST, NOTIFY } },
+	{ "aidl4", FALSE, { GET, GET, ADD, LIST, NOTIFY } },
+	{ "aidl5", FALSE, { GET, NONE, GET, ADD, LIST, NOTIFY } },
 	{ "hidl", FALSE, { GET, ADD, NONE, LIST, NONE, NOTIFY } },
 };
 
@@ -58,8 +58,8 @@ typedef struct {
 } Service;
 
 typedef struct {
-	// All instances of this interface.
-	char *interface;
+	// A name, or for hidl an interface, of which it means all instances.
+	char *name;
 	GBinderRemoteObject *callback;
 } Watch;
 
@@ -95,28 +95,37 @@ static void died(GBinderRemoteObject *remote, void *data)
 	g_ptr_array_remove(services, data);
 }
 
-static void notify(const char *interface, const char *instance)
+// Tells one watch of a service. Instance is hidl's.
+static void tell(Watch *watch, const char *name, const char *instance, GBinderRemoteObject *remote)
+{
+	GBinderClient *client = gbinder_client_new(watch->callback, instance ? HIDL_NOTIFICATION : AIDL_CALLBACK);
+	GBinderLocalRequest *req = gbinder_client_new_request(client);
+	GBinderWriter writer;
+
+	gbinder_local_request_init_writer(req, &writer);
+	if (instance) {
+		gbinder_writer_append_hidl_string_copy(&writer, name);
+		gbinder_writer_append_hidl_string_copy(&writer, instance);
+		gbinder_writer_append_bool(&writer, FALSE);
+	} else {
+		gbinder_writer_append_string16(&writer, name);
+		gbinder_writer_append_remote_object(&writer, remote);
+	}
+	gbinder_client_transact_sync_oneway(client, 1, req);
+	gbinder_local_request_unref(req);
+	gbinder_client_unref(client);
+}
+
+static void notify(const char *name, const char *instance, GBinderRemoteObject *remote)
 {
 	guint i;
 
 	for (i = 0; i < watches->len; i++) {
 		Watch *watch = watches->pdata[i];
-		GBinderClient *client;
-		GBinderLocalRequest *req;
-		GBinderWriter writer;
 
-		if (g_strcmp0(watch->interface, interface)) {
-			continue;
+		if (!g_strcmp0(watch->name, name)) {
+			tell(watch, name, instance, remote);
 		}
-		client = gbinder_client_new(watch->callback, HIDL_NOTIFICATION);
-		req = gbinder_client_new_request(client);
-		gbinder_local_request_init_writer(req, &writer);
-		gbinder_writer_append_hidl_string_copy(&writer, interface);
-		gbinder_writer_append_hidl_string_copy(&writer, instance);
-		gbinder_writer_append_bool(&writer, FALSE);
-		gbinder_client_transact_sync_oneway(client, 1, req);
-		gbinder_local_request_unref(req);
-		gbinder_client_unref(client);
 	}
 }
 
@@ -157,7 +166,7 @@ static gboolean add_hidl(GBinderReader *reader)
 	for (interface = chain; interface && *interface; interface++) {
 		if (strcmp(*interface, HIDL_BASE)) {
 			add(g_strconcat(*interface, "/", instance, NULL), remote);
-			notify(*interface, instance);
+			notify(*interface, instance, remote);
 		}
 	}
 	gbinder_client_unref(client);
@@ -176,6 +185,7 @@ static GBinderLocalReply *handle(GBinderLocalObject *object, GBinderRemoteReques
 	GBinderReader reader;
 	GBinderWriter writer;
 	Service *service;
+	Watch *watch;
 	char *name, *instance, *full;
 	gint32 index;
 	guint i;
@@ -213,6 +223,7 @@ static GBinderLocalReply *handle(GBinderLocalObject *object, GBinderRemoteReques
 				break;
 			}
 			add(name, remote);
+			notify(name, NULL, remote);
 			gbinder_remote_object_unref(remote);
 			if (dialect->old) {
 				gbinder_writer_append_int32(&writer, 0);
@@ -243,17 +254,20 @@ static GBinderLocalReply *handle(GBinderLocalObject *object, GBinderRemoteReques
 		}
 		return reply;
 	case NOTIFY:
-		name = gbinder_reader_read_hidl_string(&reader);
-		instance = gbinder_reader_read_hidl_string(&reader);
-		if (name && instance) {
-			Watch *watch = g_new0(Watch, 1);
-
-			watch->interface = name;
-			watch->callback = gbinder_reader_read_object(&reader);
-			g_ptr_array_add(watches, watch);
+		watch = g_new0(Watch, 1);
+		if (hidl) {
+			watch->name = gbinder_reader_read_hidl_string(&reader);
+			g_free(gbinder_reader_read_hidl_string(&reader));
+			gbinder_writer_append_bool(&writer, TRUE);
+		} else {
+			watch->name = gbinder_reader_read_string16(&reader);
 		}
-		g_free(instance);
-		gbinder_writer_append_bool(&writer, TRUE);
+		watch->callback = gbinder_reader_read_object(&reader);
+		g_ptr_array_add(watches, watch);
+		service = hidl ? NULL : lookup(watch->name);
+		if (service) {
+			tell(watch, watch->name, NULL, service->remote);
+		}
 		return reply;
 	case NONE:
 		break;

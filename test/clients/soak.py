@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+# Copyright 2026 The sentrybinder Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Services and clients in three languages, killed and started all the time.
+
+    soak.py SECONDS [SERVICES [CLIENTS]]
+
+Every client calls every service and checks every answer. What may fail is a
+call to a service that has just been killed, and nothing else: no answer is
+wrong, no one-way call is lost or out of order, nobody waits for long, nobody
+dies who was not killed. Before and after, when only the service manager is
+left, the driver's counters must be the same, and run.sh measures the memory.
+
+Prints a table of calls. Those of a client's last second, before it is killed,
+are not in it.
+"""
+
+import json
+import os
+import random
+import re
+import signal
+import sys
+import time
+
+import checks
+from checks import BINDER, HERE, HUNG, check, count, eventually
+
+LANGUAGES = checks.LANGUAGES
+STATS = "/dev/binderfs/binder_logs/stats"
+
+# How long one of them lives until another is killed, on average.
+KILL_SECONDS = 0.25
+
+# What clients are told, which are ended before.
+FOREVER = 1000000
+
+# How long all of them run before the first measurement.
+WARM_UP_SECONDS = 20
+
+
+class Service(checks.Daemon):
+    def __init__(self, number):
+        self.language = LANGUAGES[number % len(LANGUAGES)]
+        self.name = "soak.%d" % number
+        self.started = time.monotonic()
+        self.said = []
+        super().__init__(*{
+            "c": ("gb_test", "soak-server", self.name),
+            "python": ("python3", HERE + "/echo_service.py", BINDER, self.name, "quiet"),
+            "rust": ("rsb_test", "soak-server", self.name),
+        }[self.language])
+
+    def _read(self):
+        for line in self.output():
+            self.said.append(line)
+
+    def wrong(self):
+        """Returns what is wrong with a service that runs, if anything is."""
+        if self.process.poll() is not None:
+            return "ended with %d: %s" % (self.process.returncode, self.said)
+        if self.said not in ([], ["registered"]):
+            return "said %s" % self.said
+        if not self.said and time.monotonic() > self.started + HUNG:
+            return "has not been able to register"
+        return None
+
+
+class Client(checks.Daemon):
+    def __init__(self, number, services):
+        self.language = LANGUAGES[number % len(LANGUAGES)]
+        self.name = "client %d" % number
+        peers = ["%s:%s" % (s.name, s.language) for s in services]
+        self.counts = {"calls": [], "dead": 0, "longest_ms": 0}
+        self.last = time.monotonic()
+        self.asked_to_end = False
+        self.noise = []
+        super().__init__(*{
+            "c": ("gb_test", "soak-client"),
+            "python": ("python3", HERE + "/peer_client.py", BINDER, "soak-client"),
+            "rust": ("rsb_test", "soak-client"),
+        }[self.language], str(FOREVER), *peers)
+
+    def _read(self):
+        for line in self.output():
+            try:
+                self.counts = json.loads(line)
+                self.last = time.monotonic()
+            except ValueError:
+                self.noise.append(line)
+
+    def wrong(self):
+        if self.process.poll() not in (None, 0):
+            return "ended with %d: %s" % (self.process.returncode, self.noise)
+        if self.noise:
+            return "said %s" % self.noise
+        if self.process.returncode is None and time.monotonic() > self.last + HUNG:
+            return "has not said anything for %d seconds" % HUNG
+        if self.process.returncode == 0 and not self.asked_to_end:
+            return "ended early"
+        return None
+
+
+class Soak:
+    def __init__(self, services, clients):
+        self.service_count = services
+        self.client_count = clients
+        self.table = {}
+        self.killed = {"services": 0, "clients": 0}
+        self.dead = self.longest = 0
+        self.wrong = []
+
+    def found(self, process):
+        """Notes what is wrong with a process; answers whether anything is."""
+        wrong = process.wrong()
+        if wrong:
+            self.wrong.append("%s in %s %s" % (process.name, process.language, wrong))
+            print(self.wrong[-1], flush=True)
+        return wrong
+
+    def over(self, client):
+        """Takes over the counts of a client that has ended."""
+        client.reader.join()
+        count(self.table, client.counts["calls"])
+        self.dead += client.counts["dead"]
+        self.longest = max(self.longest, client.counts["longest_ms"])
+
+    def run(self, seconds):
+        services = [Service(i) for i in range(self.service_count)]
+        for service in services:
+            eventually(["registered"], lambda: service.said)
+        clients = [Client(i, services) for i in range(self.client_count)]
+        for client in clients:
+            self.begun(client)
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, random.expovariate(1 / KILL_SECONDS)))
+            # One in five is a service, as there are.
+            kind = random.choices((services, clients), (1, 4))[0]
+            i = random.randrange(len(kind))
+            kind[i].end()
+            self.found_killed(kind[i])
+            if kind is services:
+                self.killed["services"] += 1
+                services[i] = Service(i)
+            else:
+                self.killed["clients"] += 1
+                self.over(clients[i])
+                clients[i] = Client(i, services)
+            for group in services, clients:
+                for i, process in enumerate(group):
+                    if self.found(process):
+                        process.end()
+                        if group is clients:
+                            self.over(process)
+                            clients[i] = Client(i, services)
+                        else:
+                            services[i] = Service(i)
+        # When asked to end, they end in order, unless they are stuck.
+        for client in clients:
+            self.begun(client)
+            client.asked_to_end = True
+            client.process.send_signal(signal.SIGTERM)
+        for client in clients:
+            while client.process.poll() is None and not client.wrong():
+                time.sleep(0.05)
+            if client.process.poll() is None:
+                self.found(client)
+                if client.language == "python":
+                    client.process.send_signal(signal.SIGUSR1)
+                    time.sleep(1)
+            client.end()
+            self.over(client)
+            self.found(client)
+        for service in services:
+            self.found(service)
+            service.end()
+
+    def begun(self, client):
+        """Waits until a client has made a call."""
+        while not client.counts["calls"] and not client.wrong():
+            time.sleep(0.05)
+
+    def found_killed(self, process):
+        """Notes what a process that was killed had said of failures before."""
+        if getattr(process, "noise", None):
+            self.wrong.append("%s in %s said %s" % (process.name, process.language, process.noise))
+            print(self.wrong[-1], flush=True)
+
+
+def counters():
+    """Returns how many objects of each kind the driver has, and the total."""
+    with open(STATS) as f:
+        lines = re.findall(r"^(\w+): active (\d+) total (\d+)$", f.read(), re.MULTILINE)
+    return {kind: int(active) for kind, active, _ in lines}, {kind: int(total) for kind, _, total in lines}
+
+
+def settled():
+    """Returns the driver's counts when they have stopped changing."""
+    last = None
+    for _ in range(HUNG):
+        active, _ = counters()
+        if active == last:
+            break
+        last = active
+        time.sleep(1)
+    return last
+
+
+def open_files(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+def idle(when, hub):
+    """Says that nothing happens any more, for run.sh to measure."""
+    active = settled()
+    print("idle at the %s: %s, service manager has %d files" % (
+        when, ", ".join("%s %d" % item for item in active.items()), open_files(hub.pid)), flush=True)
+    # It says when it has.
+    if not sys.stdin.isatty():
+        sys.stdin.readline()
+    return active, open_files(hub.pid)
+
+
+def main(seconds, services=20, clients=100):
+    checks.prepare()
+    hub, notice = checks.start_hub()
+    check("rsb_hub becomes the service manager", notice[0], "READY=1")
+    soak = Soak(int(services), int(clients))
+    soak.run(WARM_UP_SECONDS)
+    before = idle("start", hub)
+    started = time.monotonic()
+    soak.run(int(seconds))
+    took = time.monotonic() - started
+    after = idle("end", hub)
+    _, total = counters()
+    print()
+    checks.print_table(soak.table)
+    print("%d services and %d clients in %d seconds; killed %d services and %d clients" % (
+        soak.service_count, soak.client_count, took, soak.killed["services"], soak.killed["clients"]))
+    print("%d calls found their service dead or gone; the longest call took %d ms" % (soak.dead, soak.longest))
+    print("in all: " + ", ".join("%s %d" % item for item in total.items()))
+    check("every answer is right", sum(row[1] for row in soak.table.values()), 0)
+    check("nobody is stuck, and nobody dies but who is killed", soak.wrong, [])
+    check("each language called each",
+          sorted({key[:2] for key in soak.table}), sorted((c, s) for c in LANGUAGES for s in LANGUAGES))
+    check("the driver's counts and the service manager's files are those of the start", after, before)
+    check("rsb_hub ends", hub.end(signal.SIGTERM), 0)
+    print("%d passed, %d failed" % (checks.passed, checks.failed), flush=True)
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
