@@ -24,6 +24,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -125,6 +126,16 @@ func (w *World) counts() string {
 		}
 	}
 	return strings.Join(counts, " ")
+}
+
+// settledCounts returns what is left when all processes have closed all devices.
+// In Linux, the end of a process that has polled takes a while.
+func (w *World) settledCounts() string {
+	left := w.counts()
+	for deadline := time.Now().Add(2 * time.Second); left != "" && time.Now().Before(deadline); left = w.counts() {
+		unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
+	}
+	return left
 }
 
 // start gives program.Processes processes to a program.
@@ -269,7 +280,7 @@ func (w *World) Play(src Source) (string, []program.Step, error) {
 		w.printf("stuck: %v\n", err)
 	}
 	w.finish()
-	left := w.counts()
+	left := w.settledCounts()
 	w.printf("counts %s\n", left)
 	if left != "" {
 		// It's for this program to say, not for the next one.
