@@ -75,8 +75,9 @@ differential: prerequisites ## Look for a program that can tell the driver from 
 	@tools/build/gvisor
 	@CGO_ENABLED=0 $(GO) build -trimpath -o build/differential ./test/differential
 	@CGO_ENABLED=0 $(GO) build -modfile=build/go.mod -buildvcs=false -trimpath -tags differential \
+		-cover -covermode=atomic -coverpkg=sentrybinder/pkg/sentry/devices/binder,command-line-arguments \
 		-o build/sandbox test/differential/sandbox/main.go
-	@build/differential -seeds $(SEEDS) $(DIFFERENTIAL)
+	@build/differential -cover -seeds $(SEEDS) $(DIFFERENTIAL)
 
 # Figures are comparable within a run only. "BENCH=name" runs one, or those named.
 .PHONY: bench

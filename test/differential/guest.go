@@ -5,7 +5,9 @@ package main
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -20,10 +22,11 @@ const header = "=== "
 
 // playMain plays programs and prints their traces. It's what runs in the sandbox
 // and under the kernel.
-func playMain(args []string) error {
+func playMain(args []string) (err error) {
 	flags := flag.NewFlagSet("play", flag.ExitOnError)
 	seeds := flags.String("seeds", "", "the first and the last seed")
 	file := flags.String("file", "", "file with programs")
+	coverage := flags.String("coverage", "", "when to print the coverage of the driver: at the end, or after each program")
 	flags.Parse(args)
 
 	w, err := play.NewWorld()
@@ -35,7 +38,13 @@ func playMain(args []string) error {
 	one := func(name string, src play.Source) error {
 		trace, _, err := w.Play(src)
 		fmt.Fprintf(out, "%s%s\n%s", header, name, trace)
+		if *coverage == "each" {
+			err = errors.Join(err, printCoverage(out))
+		}
 		return err
+	}
+	if *coverage == "end" {
+		defer func() { err = errors.Join(err, printCoverage(out)) }()
 	}
 	if *file != "" {
 		programs, err := readPrograms(*file)
@@ -58,6 +67,15 @@ func playMain(args []string) error {
 			return err
 		}
 	}
+	return nil
+}
+
+func printCoverage(out *bufio.Writer) error {
+	b, err := readCoverage()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s%s\n", coverageHeader, base64.StdEncoding.EncodeToString(b))
 	return nil
 }
 

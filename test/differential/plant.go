@@ -48,7 +48,7 @@ func plantFaults(first, last uint64, linux, here place) error {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
 		start := time.Now()
-		by, err := f.find(first, last, reference, place{"fault", append([]string{binary}, here.command[1:]...)})
+		by, err := f.find(first, last, reference, place{name: "fault", command: append([]string{binary}, here.command[1:]...)})
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}

@@ -34,6 +34,15 @@ var rules = []rule{
 		},
 	},
 	{
+		name: "a log that makes work",
+		peer: "c",
+		why: "To print a node, Linux holds it for a moment, and lets its owner look for news of it afterwards, " +
+			"which the same log then shows.",
+		applies: func(d *divergence) bool {
+			return d.inState() && strings.HasPrefix(first(d.linux), "  node work ") && !strings.HasPrefix(first(d.here), "  node work ")
+		},
+	},
+	{
 		name: "which of several holes of the same size",
 		why: "Linux's driver in C finds a hole for a buffer in a tree by size. Among holes that fit " +
 			"exactly it takes the one that happens to be at the top, the one in Rust the lowest.",
@@ -43,6 +52,9 @@ var rules = []rule{
 		},
 	},
 }
+
+// inState returns whether the divergence shows in what the driver says of itself.
+func (d *divergence) inState() bool { return slices.Contains(d.before, "binder state:") }
 
 // dataPlace is where a trace says that a buffer is.
 var dataPlace = regexp.MustCompile(`data=m\d+:0x[0-9a-f]+`)

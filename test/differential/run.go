@@ -24,14 +24,17 @@ import (
 type place struct {
 	name    string
 	command []string
+
+	// coverage is the directory for the coverage of the driver, or "".
+	coverage string
 }
 
 func places() (linux, here place, err error) {
-	here = place{"sandbox", []string{*runsc, "--platform=systrap", "--network=none", "--ignore-cgroups", "do"}}
+	here = place{name: "sandbox", command: []string{*runsc, "--platform=systrap", "--network=none", "--ignore-cgroups", "do"}}
 	if *oracle == "" {
 		return linux, here, errors.New("there's no Linux to compare with: set BINDER_ORACLE")
 	}
-	linux = place{"linux", []string{*oracle, "-k", *peer, "-s", "-t", "3600", "--"}}
+	linux = place{name: "linux", command: []string{*oracle, "-k", *peer, "-s", "-t", "3600", "--"}}
 	return linux, here, nil
 }
 
@@ -41,12 +44,19 @@ func (p place) play(args ...string) ([]trace, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.coverage != "" {
+		args = append([]string{"-coverage=end"}, args...)
+	}
 	args = append(append(slices.Clone(p.command[1:]), exe, "play"), args...)
 	cmd := exec.Command(p.command[0], args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = cmd.Run()
-	traces := parseTraces(stdout.String())
+	text, coverageErr := saveCoverage(p.coverage, stdout.String())
+	if coverageErr != nil {
+		return nil, coverageErr
+	}
+	traces := parseTraces(text)
 	if *saved != "" {
 		name := strings.ReplaceAll(strings.Trim(fmt.Sprint(args[len(args)-1:]), "[]"), "/", "_")
 		os.WriteFile(filepath.Join(*saved, p.name+"-"+name), stdout.Bytes(), 0o644)
@@ -104,6 +114,14 @@ func toolMain() error {
 	if err != nil {
 		return err
 	}
+	dir, err := os.MkdirTemp("build", "coverage")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if *cover {
+		here.coverage = dir
+	}
 	t := &tally{explained: make(map[string]int), kinds: make(map[string][]*divergence)}
 	start := time.Now()
 	if *program != "" {
@@ -117,7 +135,11 @@ func toolMain() error {
 		if err != nil {
 			return err
 		}
-		for first <= last || time.Since(start) < *budget {
+		if *fresh {
+			first = uint64(time.Now().UnixNano())
+			last = first
+		}
+		for (first <= last || time.Since(start) < *budget) && (*limit == 0 || time.Since(start) < *limit) {
 			end := first + uint64(*batch) - 1
 			if *budget == 0 {
 				end = min(end, last)
@@ -136,7 +158,20 @@ func toolMain() error {
 			first += uint64(len(l))
 		}
 	}
+	here.coverage = ""
 	t.report(linux, here)
+	if *cover {
+		all, err := readBlocks(dir)
+		if err != nil {
+			return err
+		}
+		if *missed {
+			for _, place := range all.missed() {
+				fmt.Println(place)
+			}
+		}
+		fmt.Printf("%.1f%% of the driver's statements ran\n", all.percent())
+	}
 	if len(t.kinds) > 0 {
 		return fmt.Errorf("%d kinds of divergences", len(t.kinds))
 	}

@@ -206,6 +206,9 @@ func (g *Generator) command(th *thread, dev *device) program.Command {
 	case binder.BC_TRANSACTION, binder.BC_REPLY, binder.BC_TRANSACTION_SG, binder.BC_REPLY_SG:
 		c.Transaction = g.transaction(th, dev)
 		if code == binder.BC_TRANSACTION_SG || code == binder.BC_REPLY_SG {
+			if !g.one(3) {
+				c.Transaction.Parts = g.tree()
+			}
 			g.room(c.Transaction)
 		}
 		if code == binder.BC_REPLY || code == binder.BC_REPLY_SG {
@@ -378,6 +381,51 @@ func (g *Generator) family(t *program.Transaction) {
 		}
 		index++
 	}
+}
+
+// tree returns PTR objects with others in them, and with descriptors, that are in
+// order, mostly.
+func (g *Generator) tree() []program.Part {
+	content := func() []uint32 {
+		var c []uint32
+		for range 2 * (2 + g.rng.IntN(4)) {
+			c = append(c, uint32(program.FirstFile+g.rng.IntN(program.Files)))
+		}
+		return c
+	}
+	parts := []program.Part{{Type: binder.BINDER_TYPE_PTR, Content: content()}}
+	parent, next := uint64(0), uint64(0)
+	for range g.rng.IntN(4) {
+		room := uint64(4*len(parts[parent].Content)) - next
+		if room < 8 {
+			break
+		}
+		if g.one(3) {
+			parts = append(parts, program.Part{Type: binder.BINDER_TYPE_FDA, Parent: parent, ParentOffset: next, Binder: 1 + uint64(g.rng.IntN(int(room/4)))})
+			next += (4*parts[len(parts)-1].Binder + 7) &^ 7
+			continue
+		}
+		parts = append(parts, program.Part{Type: binder.BINDER_TYPE_PTR, Flags: binder.BINDER_BUFFER_FLAG_HAS_PARENT,
+			Parent: parent, ParentOffset: next, Content: content()})
+		next += 8
+		if g.one(3) {
+			parent, next = uint64(len(parts)-1), 0
+		}
+	}
+	if g.one(8) {
+		o := &parts[g.rng.IntN(len(parts))]
+		switch g.rng.IntN(4) {
+		case 0:
+			o.ParentOffset += pick[uint64](g.rng, 4, 8, 1000)
+		case 1:
+			o.Parent++
+		case 2:
+			o.Flags ^= binder.BINDER_BUFFER_FLAG_HAS_PARENT
+		case 3:
+			o.Binder++
+		}
+	}
+	return parts
 }
 
 // room sets the size of the buffers that a transaction's PTR objects need.

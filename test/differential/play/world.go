@@ -22,7 +22,6 @@ package play
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -271,10 +270,7 @@ func (w *World) Play(src Source) (string, []program.Step, error) {
 		w.play(&s)
 	}
 	w.printf("counts %s\n", w.counts())
-	if os.Getenv("DIFFERENTIAL_STATE") != "" {
-		b, _ := os.ReadFile(filepath.Dir(w.stats.Name()) + "/state")
-		w.printf("%s", b)
-	}
+	w.printf("%s", w.state())
 	err := w.err
 	if err != nil {
 		w.printf("stuck: %v\n", err)

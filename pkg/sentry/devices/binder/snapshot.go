@@ -364,7 +364,7 @@ func (s *snapshot) copyBuffers(p *Process, starts []uint64) {
 	defer p.alloc.mu.Unlock()
 	for _, start := range starts {
 		if b := p.alloc.buffers[start]; b != nil {
-			s.buffers = append(s.buffers, bufferCopy{b.placement, b.allowUserFree})
+			s.buffers = append(s.buffers, bufferCopy{b.placement, b.allowUserFree || b.abandoned})
 		}
 	}
 }
