@@ -211,6 +211,7 @@ func (t *tally) report(linux, here place) {
 			for _, s := range shortest.steps {
 				fmt.Println(s)
 			}
+			fmt.Print(shortest.asCase())
 		}
 		fmt.Print(shortest)
 	}

@@ -226,7 +226,7 @@ func (g *Generator) command(th *thread, dev *device) program.Command {
 		}
 	case binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE:
 		c.Handle = 0
-		if len(dev.owed) > 0 && !g.one(20) {
+		if len(dev.owed) > 0 && !g.one(4) {
 			c = pick(g.rng, dev.owed...)
 		} else {
 			c.Ptr, c.Cookie = g.node(th)
@@ -393,7 +393,12 @@ func (g *Generator) tree() []program.Part {
 		}
 		return c
 	}
-	parts := []program.Part{{Type: binder.BINDER_TYPE_PTR, Content: content()}}
+	root := program.Part{Type: binder.BINDER_TYPE_PTR, Content: content()}
+	if !g.one(8) {
+		// The driver in C doesn't see a parent at the data's start.
+		root.Words = []uint32{7, 7}
+	}
+	parts := []program.Part{root}
 	parent, next := uint64(0), uint64(0)
 	for range g.rng.IntN(4) {
 		room := uint64(4*len(parts[parent].Content)) - next
