@@ -57,17 +57,13 @@ var rules = []rule{
 func (d *divergence) inState() bool { return slices.Contains(d.before, "binder state:") }
 
 // dataPlace is where a trace says that a buffer is.
-var dataPlace = regexp.MustCompile(`data=m\d+:0x[0-9a-f]+`)
+var dataPlace = regexp.MustCompile(`data=m\d+:0x[0-9a-f]+|buffer \d+: [0-9a-f]+|offset [0-9a-f]+`)
 
 // ends returns whether the divergence shows while a process goes.
 func (d *divergence) ends() bool {
-	if len(d.before) > 0 && strings.HasPrefix(d.before[len(d.before)-1], "end ") || strings.HasPrefix(first(d.linux), "end ") {
+	ends := func(line string) bool { return strings.HasPrefix(line, "end ") }
+	if slices.ContainsFunc(d.before, ends) || ends(first(d.linux)) {
 		return true
-	}
-	for _, l := range d.before[len(d.before)-min(len(d.before), 20):] {
-		if strings.HasPrefix(l, "counts ") {
-			return true
-		}
 	}
 	if len(d.steps) == 0 {
 		return false
