@@ -110,13 +110,13 @@ func (w *caseWriter) step(s *pkgprogram.Step, results []string) {
 	case pkgprogram.SetUser:
 		w.printf("\t%s.setUser(%d)\n", th, s.Arg)
 	case pkgprogram.NodeInfo:
-		w.printf("\t_, _ = %s.ioctlBytes(binder.BINDER_GET_NODE_INFO_FOR_REF, words(%d, 0, 0, 0, 0, 0).encode())\n", th, s.Arg)
+		w.printf("\t_, _ = %s.ioctlBytes(binder.BINDER_GET_NODE_INFO_FOR_REF, words(%d, %d, 0, 0, 0, 0).encode())\n", th, uint32(s.Arg), s.Arg>>32)
 	case pkgprogram.NodeDebug:
 		w.printf("\t_, _ = %s.ioctlBytes(binder.BINDER_GET_NODE_DEBUG_INFO, words(%#x, 0, 0, 0, 0, 0).encode())\n", th, s.Arg)
 	case pkgprogram.LastError:
 		w.printf("\t_ = %s.extendedError()\n", th)
 	case pkgprogram.Freeze:
-		w.printf("\t_, _ = %s.ioctlBytes(binder.BINDER_FREEZE, words(uint32(p%d.pid()), %d, 0).encode())\n", th, s.Arg&0xff, s.Arg>>8)
+		w.printf("\t_, _ = %s.ioctlBytes(binder.BINDER_FREEZE, words(uint32(p%d.pid()), %d, %d).encode())\n", th, s.Arg&0xff, s.Arg>>8&0xff, s.Arg>>16)
 	case pkgprogram.Frozen:
 		w.printf("\t_, _ = %s.ioctlBytes(binder.BINDER_GET_FROZEN_INFO, words(uint32(p%d.pid()), 0, 0).encode())\n", th, s.Arg)
 	default:

@@ -43,6 +43,16 @@ var rules = []rule{
 		},
 	},
 	{
+		name: "readiness that Linux's epoll has not heard of",
+		why: "An epoll instance asks a device again only when it's woken, and Linux wakes it for what one thread " +
+			"has to do, not for a close that makes all return. gVisor can't tell threads apart there, and wakes " +
+			"it for all that happens to the process.",
+		applies: func(d *divergence) bool {
+			return len(d.steps) > 0 && d.steps[len(d.steps)-1].Op == pkgprogram.Epoll &&
+				first(d.linux) == "  ok 0 00000000" && first(d.here) == "  ok 1 01000000"
+		},
+	},
+	{
 		name: "which of several holes of the same size",
 		why: "Linux's driver in C finds a hole for a buffer in a tree by size. Among holes that fit " +
 			"exactly it takes the one that happens to be at the top, the one in Rust the lowest.",

@@ -189,7 +189,7 @@ func (p *Process) setUp() error {
 			return fmt.Errorf("/proc/%d/maps: %q: %w", p.PID, lines.Text(), err)
 		}
 		code := codeAddress()
-		if s.start <= code && code < s.end || s.start == arenaStart || strings.Contains(lines.Text(), "[v") {
+		if s.start <= code && code < s.end || s.start == arenaStart || s.start == readOnlyStart || strings.Contains(lines.Text(), "[v") {
 			continue
 		}
 		shed = append(shed, s)

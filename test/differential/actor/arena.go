@@ -41,6 +41,13 @@ const Edge = uintptr(arenaStart + arenaSize)
 // from: each is the low byte of the product of its index and 167.
 const Pattern = uintptr(arenaStart + MaxThreads*threadSize)
 
+// readOnlyStart is where the arena is a second time, not to be written.
+const readOnlyStart = arenaStart + 1<<32
+
+// ReadOnly returns an address of the same memory as addr, which is in the arena,
+// that can't be written to.
+func ReadOnly(addr uintptr) uintptr { return addr - arenaStart + readOnlyStart }
+
 // mapArena creates the arena.
 func mapArena() error {
 	fd, err := unix.MemfdCreate("arena", unix.MFD_CLOEXEC)
@@ -51,10 +58,11 @@ func mapArena() error {
 	if err := unix.Ftruncate(fd, arenaSize); err != nil {
 		return fmt.Errorf("arena: %w", err)
 	}
-	addr, _, errno := unix.RawSyscall6(unix.SYS_MMAP, arenaStart, arenaSize,
-		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_FIXED_NOREPLACE, uintptr(fd), 0)
-	if errno != 0 || addr != arenaStart {
-		return fmt.Errorf("mmap of the arena: %#x, %v", addr, errno)
+	for _, m := range []struct{ at, prot uintptr }{{arenaStart, unix.PROT_READ | unix.PROT_WRITE}, {readOnlyStart, unix.PROT_READ}} {
+		addr, _, errno := unix.RawSyscall6(unix.SYS_MMAP, m.at, arenaSize, m.prot, unix.MAP_SHARED|unix.MAP_FIXED_NOREPLACE, uintptr(fd), 0)
+		if errno != 0 || addr != m.at {
+			return fmt.Errorf("mmap of the arena: %#x, %v", addr, errno)
+		}
 	}
 	pattern := Bytes(Pattern, PatternSize)
 	for i := range pattern {

@@ -176,6 +176,17 @@ func encodeObject(p *program.Part, m *memory) []byte {
 	}
 }
 
+// faulty returns the address for an argument that is at arg.
+func faulty(arg uintptr, f program.Fault) uintptr {
+	switch f {
+	case program.ArgFault:
+		return badAddress
+	case program.ArgReadOnly:
+		return actor.ReadOnly(arg)
+	}
+	return arg
+}
+
 // writeRead makes a BINDER_WRITE_READ.
 func (w *World) writeRead(th *thread, dev *device, fd uintptr, s *program.Step) {
 	base := th.Scratch()
@@ -193,10 +204,8 @@ func (w *World) writeRead(th *thread, dev *device, fd uintptr, s *program.Step) 
 		ReadBuffer:    uint64(base + readOffset),
 	}
 	clear(actor.Bytes(base+readOffset, maxRead))
-	arg := base + bwrOffset
+	arg := faulty(base+bwrOffset, s.Fault)
 	switch s.Fault {
-	case program.ArgFault:
-		arg = badAddress
 	case program.WriteFault:
 		wr.WriteBuffer = badAddress
 	case program.WriteEdge:

@@ -20,6 +20,8 @@ type Generator struct {
 	queued  []program.Step
 	procs   int
 	mapping uint64
+	// recent are the last steps that have written commands.
+	recent []program.Step
 }
 
 // NewGenerator returns a generator of the program that seed stands for.
@@ -70,7 +72,15 @@ func (g *Generator) Next(w *World) (program.Step, bool) {
 	if g.steps--; g.steps < 0 {
 		return program.Step{}, false
 	}
-	return g.step(w), true
+	if g.steps == 0 && g.one(4) {
+		// Not before: Linux's driver in C makes work of its logs.
+		return program.Step{Op: program.Log, Arg: uint64(g.rng.IntN(len(program.LogNames)) | g.rng.IntN(g.procs)<<8)}, true
+	}
+	s := g.step(w)
+	if len(s.Write) > 0 {
+		g.recent = append(g.recent[max(0, len(g.recent)-9):], s)
+	}
+	return s, true
 }
 
 // step makes up a step.
@@ -88,6 +98,13 @@ func (g *Generator) step(w *World) program.Step {
 		return s
 	}
 	th := pick(g.rng, idle...)
+	if g.one(g.weights.again) {
+		for _, s := range g.recent {
+			if s.P == th.proc.index && s.T == th.index {
+				return s
+			}
+		}
+	}
 	// Those that have been called are to answer at some time.
 	for range 3 {
 		if th.incoming > 0 {
@@ -106,7 +123,7 @@ func (g *Generator) step(w *World) program.Step {
 			s.Arg = uint64(g.rng.IntN(3))
 		}
 		if g.one(20) {
-			s.Arg |= unix.O_NONBLOCK << 8
+			s.Arg |= pick[uint64](g.rng, unix.O_NONBLOCK, unix.O_NONBLOCK, unix.O_DIRECT) << 8
 		}
 		if !g.one(10) {
 			g.queued = append(g.queued, program.Step{Op: program.Mmap, P: s.P, T: s.T, Device: s.Device, Arg: g.mapping})
@@ -120,29 +137,47 @@ func (g *Generator) step(w *World) program.Step {
 	case program.Mmap:
 		s.Arg = pick[uint64](g.rng, g.mapping, g.mapping, g.mapping, 1, 0, 5<<20)
 		if g.one(5) {
-			s.Arg |= (unix.PROT_READ | unix.PROT_WRITE) << 32
+			s.Arg |= pick[uint64](g.rng, unix.PROT_READ|unix.PROT_WRITE, unix.PROT_READ|unix.PROT_EXEC) << 32
 		}
+	case program.Munmap:
+		s.Arg = pick[uint64](g.rng, 0, 0, 1, g.mapping/2)
+	case program.Move:
+		s.Arg = pick[uint64](g.rng, g.mapping, g.mapping, g.mapping/2, 2*g.mapping)
+	case program.Peek:
+		s.Arg = 8 * uint64(g.rng.IntN(int(g.mapping/8)))
+	case program.Epoll:
+		s.Arg = pick[uint64](g.rng, 0, 0, unix.EPOLLET, unix.EPOLLONESHOT)
+	case program.CloseFile:
+		s.Arg = uint64(program.FirstFile + g.rng.IntN(program.Files+3))
+	case program.Nice:
+		s.Arg = uint64(pick(g.rng, 0, 10, 20, 25, 30, 39, 40))
 	case program.NonBlock:
 		s.Arg = uint64(g.rng.IntN(2))
 	case program.SetUser:
 		s.Arg = pick[uint64](g.rng, 0, 1000, 1001)
+		if g.one(3) {
+			g.queued = append(g.queued, program.Step{Op: program.Ioctl, P: s.P, T: s.T, Device: s.Device, Arg: binder.BINDER_SET_CONTEXT_MGR})
+		}
 	case program.FileLimit:
-		s.Arg = pick[uint64](g.rng, 0, 3, 7, 8, 9, 64)
+		s.Arg = pick[uint64](g.rng, 0, 3, program.FirstFree+1, program.FirstFree+2, program.FirstFree+3, 64)
 	case program.Ioctl:
 		g.ioctl(&s)
 	case program.Freeze:
-		s.Arg = uint64(g.rng.IntN(g.procs)) | uint64(pick(g.rng, 0, 1, 1, 2))<<8
+		s.Arg = uint64(g.rng.IntN(g.procs)) | uint64(pick(g.rng, 0, 1, 1, 2))<<8 | uint64(pick(g.rng, 0, 0, 0, 1))<<16
 	case program.Frozen:
 		s.Arg = uint64(g.rng.IntN(g.procs + 1))
 	case program.NodeInfo:
 		s.Arg = uint64(g.handle(dev))
+		if g.one(10) {
+			s.Arg |= 1 << 32
+		}
 	case program.NodeDebug:
 		if !g.one(3) {
 			s.Arg, _ = g.node(th)
 		}
 	}
 	if g.one(g.weights.rarity * 4) {
-		s.Fault = program.ArgFault
+		s.Fault = pick(g.rng, program.ArgFault, program.ArgReadOnly)
 	}
 	return s
 }
@@ -159,7 +194,7 @@ func (g *Generator) ioctl(s *program.Step) {
 	request := pick(g.rng, requests...)
 	s.Arg = request | pick[uint64](g.rng, 0, 1, 2, 15)<<32
 	if g.one(20) {
-		s.Fault = program.ArgFault
+		s.Fault = pick(g.rng, program.ArgFault, program.ArgReadOnly)
 	}
 }
 
@@ -182,7 +217,7 @@ func (g *Generator) writeRead(w *World, th *thread, dev *device, s *program.Step
 		}
 	}
 	if g.one(g.weights.rarity) {
-		s.Fault = program.Fault(1 + g.rng.IntN(5))
+		s.Fault = program.Fault(1 + g.rng.IntN(int(program.ReadEdge)))
 	}
 	if g.one(g.weights.rarity) {
 		s.Excess = pick(g.rng, -1, -4, -8, 4)
@@ -275,7 +310,7 @@ func (g *Generator) handle(dev *device) uint32 {
 
 // node returns the address and the cookie of a node of th's process.
 func (g *Generator) node(th *thread) (ptr, cookie uint64) {
-	ptr = uint64(0x1000*(th.proc.index+1) + 0x10*g.rng.IntN(4))
+	ptr = uint64(0x1000*(th.proc.index+1) + 0x10*g.rng.IntN(g.weights.nodes))
 	cookie = ptr + 1
 	if g.one(60) {
 		cookie++
@@ -288,14 +323,17 @@ func (g *Generator) transaction(th *thread, dev *device) *program.Transaction {
 	if g.one(g.weights.oneWay) {
 		t.Flags |= binder.TF_ONE_WAY
 	}
+	if g.one(g.weights.update) {
+		t.Flags |= binder.TF_UPDATE_TXN
+	}
 	if g.one(8) {
-		t.Flags ^= pick[uint32](g.rng, binder.TF_ACCEPT_FDS, binder.TF_ROOT_OBJECT, binder.TF_STATUS_CODE, binder.TF_CLEAR_BUF, binder.TF_UPDATE_TXN, 0x80000000)
+		t.Flags ^= pick[uint32](g.rng, binder.TF_ACCEPT_FDS, binder.TF_ROOT_OBJECT, binder.TF_STATUS_CODE, binder.TF_CLEAR_BUF, 0x80000000)
 	}
 	if g.one(6) {
 		t.Parts = []program.Part{{Bytes: g.size()}}
 		return t
 	}
-	for g.one(2) && len(t.Parts) < 4 {
+	for !g.one(1+g.weights.parts) && len(t.Parts) < 4*g.weights.parts {
 		if g.one(3) {
 			t.Parts = append(t.Parts, program.Part{Words: []uint32{g.rng.Uint32(), 7}[:1+g.rng.IntN(2)]})
 			continue
@@ -330,9 +368,9 @@ func (g *Generator) object(th *thread, dev *device) program.Part {
 			o.Binder |= 0xabcd << 32
 		}
 	case binder.BINDER_TYPE_FD:
-		o.Binder = uint64(program.FirstFile + g.rng.IntN(program.Files))
+		o.Binder = uint64(program.FirstFile + g.rng.IntN(program.Files-1))
 		if g.one(8) {
-			o.Binder = pick[uint64](g.rng, noFD, 0xffffffff, uint64(dev.fd))
+			o.Binder = pick[uint64](g.rng, noFD, 0xffffffff, uint64(dev.fd), program.FirstFree-1)
 		}
 	}
 	return o
@@ -360,7 +398,7 @@ func (g *Generator) family(t *program.Transaction) {
 			o.Flags, o.Binder, o.Cookie = 0, 0, 0
 			for range pick(g.rng, 0, 1, 2, 4, 8, 8, 9) {
 				// What may be descriptors.
-				o.Content = append(o.Content, uint32(pick(g.rng, 3, 4, 5, 3, 4, 5, 3, 4, 5, 3, 4, 5, 999)))
+				o.Content = append(o.Content, uint32(pick(g.rng, 3, 4, 5, 3, 4, 5, 3, 4, 5, 3, 4, 5, 6, 999)))
 			}
 			if len(ptrs) > 0 && !g.one(3) {
 				o.Flags = binder.BINDER_BUFFER_FLAG_HAS_PARENT
@@ -389,7 +427,7 @@ func (g *Generator) tree() []program.Part {
 	content := func() []uint32 {
 		var c []uint32
 		for range 2 * (2 + g.rng.IntN(4)) {
-			c = append(c, uint32(program.FirstFile+g.rng.IntN(program.Files)))
+			c = append(c, uint32(program.FirstFile+g.rng.IntN(program.Files-1)))
 		}
 		return c
 	}
@@ -419,15 +457,21 @@ func (g *Generator) tree() []program.Part {
 	}
 	if g.one(8) {
 		o := &parts[g.rng.IntN(len(parts))]
-		switch g.rng.IntN(4) {
+		switch g.rng.IntN(6) {
 		case 0:
-			o.ParentOffset += pick[uint64](g.rng, 4, 8, 1000)
+			o.ParentOffset += pick[uint64](g.rng, 2, 4, 8, 1000)
 		case 1:
 			o.Parent++
 		case 2:
 			o.Flags ^= binder.BINDER_BUFFER_FLAG_HAS_PARENT
 		case 3:
-			o.Binder++
+			o.Binder = pick[uint64](g.rng, 0, o.Binder+1, 1<<62)
+		case 4:
+			// There's nothing at the address.
+			o.Content, o.Length = nil, 64
+		case 5:
+			last := len(parts) - 1
+			parts[max(0, last-1)], parts[last] = parts[last], parts[max(0, last-1)]
 		}
 	}
 	return parts

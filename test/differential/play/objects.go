@@ -63,14 +63,20 @@ func (o *objects) describe(b []byte) (string, int) {
 	return fmt.Sprintf("%s %#x %#x %#x", objectName(flat.Type), flat.Flags, flat.Binder, flat.Cookie), binder.SizeOfFlatObject
 }
 
-// content describes what a PTR points to: 64-bit numbers, among which there may be
+// content describes what a PTR points to: 32-bit numbers, among which there may be
 // addresses of other such contents.
 func (o *objects) content(addr, size uint64) string {
 	b, err := o.dev.read(addr, min(size, 256))
 	var out strings.Builder
-	for ; len(b) >= 8; b = b[8:] {
-		v := binary.NativeEndian.Uint64(b)
-		out.WriteString(" " + o.dev.place(v))
+	for ; len(b) >= 4; b = b[4:] {
+		if len(b) >= 8 {
+			if at := o.dev.place(binary.NativeEndian.Uint64(b)); at[0] == 'm' {
+				out.WriteString(" " + at)
+				b = b[4:]
+				continue
+			}
+		}
+		fmt.Fprintf(&out, " %#x", binary.NativeEndian.Uint32(b))
 	}
 	fmt.Fprintf(&out, " %x", b)
 	if err != nil {

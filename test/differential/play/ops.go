@@ -6,6 +6,7 @@ package play
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -30,8 +31,18 @@ const noFD = 999
 // badAddress is where there is no memory.
 const badAddress = 0x5000
 
+// movedStart is where mappings move to: movedSize for each of a process's devices.
+const (
+	movedStart = 0x30_0000_0000
+	movedSize  = 64 << 20
+)
+
 // play makes one step.
 func (w *World) play(s *program.Step) {
+	if s.Op == program.Log {
+		w.printf("%s", w.log(s))
+		return
+	}
 	p := w.procs[s.P%program.MaxProcesses]
 	if p == nil || s.T >= len(p.threads) {
 		w.printf("  nobody\n")
@@ -99,9 +110,37 @@ func (w *World) play(s *program.Step) {
 			w.printf("  not mapped\n")
 			return
 		}
-		base, size := dev.base, dev.size
-		dev.size = 0
+		size := dev.size
+		if s.Arg != 0 {
+			const page = 4096
+			size = min(size, (uintptr(s.Arg)+page-1)&^(page-1))
+		}
+		base := dev.base
+		dev.base, dev.size = base+size, dev.size-size
 		one(actor.NewCall(unix.SYS_MUNMAP, base, size), plain)
+	case program.Move:
+		if dev == nil || dev.size == 0 || dev.owner != p {
+			w.printf("  not mapped\n")
+			return
+		}
+		// Each device has a place for each of its moves.
+		dev.moves++
+		to := uintptr(movedStart + s.Device*movedSize + dev.moves%2*movedSize/2)
+		size := uintptr(uint32(s.Arg))
+		one(actor.NewCall(unix.SYS_MREMAP, dev.base, dev.size, size, unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED, to), func(c *actor.Call) string {
+			if c.Errno() == 0 {
+				dev.base, dev.size = to, size
+				p.mappings = append(p.mappings, span{uint64(to), uint64(size)})
+			}
+			return errnoName(c.Errno())
+		})
+	case program.Peek:
+		if dev == nil || dev.size == 0 || dev.owner != p {
+			w.printf("  not mapped\n")
+			return
+		}
+		b, err := dev.read(uint64(dev.base)+s.Arg, 8)
+		w.printf("  %v %v\n", err, slices.Equal(b, make([]byte, 8)))
 	case program.WriteRead:
 		w.writeRead(th, dev, fd, s)
 	case program.Ioctl:
@@ -110,23 +149,37 @@ func (w *World) play(s *program.Step) {
 		b := actor.Bytes(arg, 64)
 		clear(b)
 		putUint32(b, uint32(s.Arg>>32))
-		if s.Fault != program.NoFault {
-			arg = badAddress
-		}
-		one(actor.NewCall(unix.SYS_IOCTL, fd, request, arg), func(c *actor.Call) string {
+		one(actor.NewCall(unix.SYS_IOCTL, fd, request, faulty(arg, s.Fault)), func(c *actor.Call) string {
 			if c.Errno() == 0 && request == binder.BINDER_THREAD_EXIT {
 				th.incoming = 0
 			}
 			return fmt.Sprintf("%s %x", errnoName(c.Errno()), b[:request>>16&0x3f])
 		})
+	case program.CloseFile:
+		p.soiled = true
+		one(actor.NewCall(unix.SYS_CLOSE, uintptr(s.Arg)), plain)
+	case program.Nice:
+		if th.user != 0 {
+			w.printf("  not permitted\n") // But gVisor would.
+			return
+		}
+		p.soiled = true
+		const none = 40
+		calls := []actor.Call{actor.NewCall(unix.SYS_GETPRIORITY, unix.PRIO_PROCESS, 0)}
+		if s.Arg < none {
+			calls = append([]actor.Call{actor.NewCall(unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, uintptr(s.Arg)-20)}, calls...)
+		}
+		w.begin(th, &pending{step: s, calls: len(calls), result: func(calls []actor.Call) string {
+			return fmt.Sprintf("%s %d", errnoName(calls[0].Errno()), 20-calls[len(calls)-1].Ret)
+		}}, calls...)
 	case program.Freeze:
-		w.structIoctl(th, s, dev, fd, binder.BINDER_FREEZE, []uint32{w.pid(s.Arg & 0xff), uint32(s.Arg >> 8), 0}, nil)
+		w.structIoctl(th, s, dev, fd, binder.BINDER_FREEZE, []uint32{w.pid(s.Arg & 0xff), uint32(s.Arg >> 8 & 0xff), uint32(s.Arg >> 16)}, nil)
 	case program.Frozen:
 		w.structIoctl(th, s, dev, fd, binder.BINDER_GET_FROZEN_INFO, []uint32{w.pid(s.Arg), 0, 0}, func(b []byte) string {
 			return fmt.Sprintf("%x", b[4:])
 		})
 	case program.NodeInfo:
-		w.structIoctl(th, s, dev, fd, binder.BINDER_GET_NODE_INFO_FOR_REF, []uint32{uint32(s.Arg), 0, 0, 0, 0, 0}, func(b []byte) string {
+		w.structIoctl(th, s, dev, fd, binder.BINDER_GET_NODE_INFO_FOR_REF, []uint32{uint32(s.Arg), uint32(s.Arg >> 32), 0, 0, 0, 0}, func(b []byte) string {
 			return fmt.Sprintf("%x", b)
 		})
 	case program.NodeDebug:
@@ -147,6 +200,8 @@ func (w *World) play(s *program.Step) {
 		one(actor.NewCall(unix.SYS_PPOLL, at, 1, at+16, 0, 0), func(c *actor.Call) string {
 			return fmt.Sprintf("%d %x", c.Ret, b[6:8])
 		})
+	case program.Epoll:
+		w.epoll(th, s, dev, fd)
 	case program.NonBlock:
 		flags := uintptr(unix.O_RDWR)
 		if s.Arg != 0 {
@@ -170,7 +225,12 @@ func (w *World) play(s *program.Step) {
 		w.exit(th)
 	case program.SetUser:
 		p.soiled = true
-		one(actor.NewCall(unix.SYS_SETRESUID, ^uintptr(0), uintptr(s.Arg), ^uintptr(0)), plain)
+		one(actor.NewCall(unix.SYS_SETRESUID, ^uintptr(0), uintptr(s.Arg), ^uintptr(0)), func(c *actor.Call) string {
+			if c.Errno() == 0 {
+				th.user = s.Arg
+			}
+			return errnoName(c.Errno())
+		})
 	case program.FileLimit:
 		p.soiled = true
 		at := th.Scratch() + miscOffset
@@ -192,16 +252,57 @@ func (w *World) structIoctl(th *thread, s *program.Step, dev *device, fd, reques
 	for i, v := range arg {
 		putUint32(b[4*i:], v)
 	}
-	if s.Fault != program.NoFault {
-		at = badAddress
-	}
 	w.begin(th, &pending{step: s, dev: dev, calls: 1, result: func(calls []actor.Call) string {
 		out := errnoName(calls[0].Errno())
 		if describe != nil {
 			out += " " + describe(b)
 		}
 		return out
-	}}, actor.NewCall(unix.SYS_IOCTL, fd, request, at))
+	}}, actor.NewCall(unix.SYS_IOCTL, fd, request, faulty(at, s.Fault)))
+}
+
+// epoll asks an epoll instance of its own for the state of a device, which is
+// made known to it first if it's not.
+func (w *World) epoll(th *thread, s *program.Step, dev *device, fd uintptr) {
+	at := th.Scratch() + miscOffset
+	var calls []actor.Call
+	if dev != nil && dev.epoll != 0 && dev.epollBy != th {
+		// Linux tells an instance only of the thread that it knows the device
+		// from, the sandbox of all of them.
+		w.printf("  another's\n")
+		return
+	}
+	if dev != nil && dev.epoll == 0 {
+		created := th.Quick(actor.NewCall(unix.SYS_EPOLL_CREATE1, unix.EPOLL_CLOEXEC)).Ret
+		if created < 0 {
+			w.printf("  no instance\n")
+			return
+		}
+		// It is none of the numbers that devices and files get.
+		const firstEpoll = 210
+		dev.epoll = firstEpoll + s.Device
+		copied := th.Quick(actor.NewCall(unix.SYS_DUP3, uintptr(created), uintptr(dev.epoll), unix.O_CLOEXEC)).Ret
+		th.Quick(actor.NewCall(unix.SYS_CLOSE, uintptr(created)))
+		if copied < 0 {
+			dev.epoll = 0
+			w.printf("  no instance\n")
+			return
+		}
+		dev.epollBy = th
+		clear(actor.Bytes(at, 12))
+		putUint32(actor.Bytes(at, 12), uint32(s.Arg)|unix.EPOLLIN|unix.EPOLLOUT)
+		calls = append(calls, actor.NewCall(unix.SYS_EPOLL_CTL, uintptr(dev.epoll), unix.EPOLL_CTL_ADD, fd, at))
+	}
+	epfd := uintptr(noFD)
+	if dev != nil {
+		epfd = uintptr(dev.epoll)
+	}
+	events := actor.Bytes(at+16, 12)
+	clear(events)
+	calls = append(calls, actor.NewCall(unix.SYS_EPOLL_WAIT, epfd, at+16, 1, 0))
+	w.begin(th, &pending{step: s, dev: dev, calls: len(calls), result: func(calls []actor.Call) string {
+		return fmt.Sprintf("%s %d %x", errnoName(calls[0].Errno()), calls[len(calls)-1].Ret, events[:4])
+	}}, calls...)
 }
 
 // pid returns the id of a process, or of none.
@@ -216,6 +317,11 @@ func (w *World) pid(i uint64) uint32 {
 func (w *World) begin(th *thread, pe *pending, calls ...actor.Call) {
 	th.pending, th.lastStep = pe, pe.step
 	w.do(th, calls...)
+	for pe.step.Op == program.Freeze && th.Busy() && w.err == nil {
+		// It waits for its time to be up: nobody does anything meanwhile.
+		unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
+		w.settle(nil)
+	}
 	w.report(th)
 	w.reportWoken(th)
 }

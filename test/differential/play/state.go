@@ -4,14 +4,25 @@
 package play
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/differential/program"
 )
 
-// Numbers of processes and threads in binder_logs/state, times, and addresses.
+// What is renamed in binder_logs, or left out: numbers of processes and threads,
+// what is counted all over the driver, times, addresses, lines of the kernel's
+// source, and transactions of other programs.
 var (
 	stateProc   = regexp.MustCompile(`(?m)^proc (\d+)$`)
 	stateThread = regexp.MustCompile(`(?m)^  thread (\d+):`)
@@ -19,13 +30,60 @@ var (
 	stateRefs   = regexp.MustCompile(`(?m) proc( \d+)+$`)
 	stateTime   = regexp.MustCompile(` elapsed \d+ms`)
 	statePlace  = regexp.MustCompile(`: [0-9a-f]{16} from`)
+	stateHashed = regexp.MustCompile(`u[0-9a-f]{16} c[0-9a-f]{16}`)
+	stateIDs    = regexp.MustCompile(`\b(transaction|node|work|ref|buffer) \d+|(?m)^\d+:`)
+	stateOlder  = regexp.MustCompile(`(?m)^(0|-\d+): .*\n`)
+	stateLine   = regexp.MustCompile(` l=\d+`)
 	stateDeath  = regexp.MustCompile(`(?m) d 0*[1-9a-f][0-9a-f]*$`)
 )
 
 // state returns what the driver says of all that it has, which is more than a
 // program can see of it.
-func (w *World) state() string {
-	b, err := os.ReadFile(filepath.Join(filepath.Dir(w.stats.Name()), "state"))
+func (w *World) state() string { return w.readLog("state") }
+
+// readLastID returns the number that the driver, which numbers all it makes, has
+// given out last. The driver tells those of transactions that fail.
+func readLastID() (int, error) {
+	fd, err := unix.Open("/dev/binder", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	ioctl := func(request uintptr, arg []byte) error {
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(&arg[0])))
+		if errno != 0 {
+			return fmt.Errorf("ioctl %#x: %w", request, errno)
+		}
+		return nil
+	}
+	toNobody := encode([]program.Command{{Code: binder.BC_TRANSACTION, Handle: 1}}, nil, &memory{})
+	wr := binder.WriteRead{WriteSize: uint64(len(toNobody)), WriteBuffer: uint64(uintptr(unsafe.Pointer(&toNobody[0])))}
+	arg := make([]byte, binder.SizeOfWriteRead)
+	wr.MarshalBytes(arg)
+	var failure binder.ExtendedError
+	b := make([]byte, binder.SizeOfExtendedError)
+	err = errors.Join(ioctl(binder.BINDER_WRITE_READ, arg), ioctl(binder.BINDER_GET_EXTENDED_ERROR, b))
+	runtime.KeepAlive(toNobody)
+	failure.UnmarshalBytes(b)
+	return int(failure.ID), err
+}
+
+// log returns a log.
+func (w *World) log(s *program.Step) string {
+	name := program.LogNames[s.Arg&0xff%uint64(len(program.LogNames))]
+	if name == "proc" {
+		name += fmt.Sprintf("/%d", w.pid(s.Arg>>8))
+	}
+	text := w.readLog(name)
+	if strings.HasSuffix(name, "hashed") {
+		text = stateHashed.ReplaceAllString(text, "u c")
+	}
+	return text
+}
+
+// readLog returns the contents of a file in binder_logs.
+func (w *World) readLog(file string) string {
+	b, err := os.ReadFile(filepath.Join(filepath.Dir(w.stats.Name()), file))
 	if err != nil {
 		return ""
 	}
@@ -57,7 +115,18 @@ func (w *World) state() string {
 	for _, re := range []*regexp.Regexp{stateProc, stateThread, stateEnds, stateRefs} {
 		s = rename(re, s)
 	}
+	s = stateIDs.ReplaceAllStringFunc(s, func(match string) string {
+		return numberInState.ReplaceAllStringFunc(match, func(digits string) string {
+			id, _ := strconv.Atoi(digits)
+			if id == 0 {
+				return digits // It's the number of nothing.
+			}
+			return strconv.Itoa(id - w.lastID)
+		})
+	})
+	s = stateOlder.ReplaceAllString(s, "")
 	s = stateDeath.ReplaceAllString(s, " d")
+	s = stateLine.ReplaceAllString(s, "")
 	return statePlace.ReplaceAllString(stateTime.ReplaceAllString(s, ""), ": from")
 }
 

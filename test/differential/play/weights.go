@@ -29,18 +29,23 @@ var opTable = []opEntry{
 	{program.WriteRead, 1000},
 	{program.Ioctl, 40},
 	{program.Poll, 30},
+	{program.Epoll, 20},
 	{program.NonBlock, 15},
 	{program.DupClose, 10},
 	{program.Close, 6},
 	{program.Munmap, 4},
+	{program.Move, 3},
+	{program.Peek, 6},
 	{program.Mmap, 4},
 	{program.Open, 4},
 	{program.Fork, 4},
 	{program.Exit, 6},
 	{program.Kill, 10},
-	{program.SetUser, 3},
+	{program.SetUser, 5},
 	{program.FileLimit, 4},
-	{program.Freeze, 10},
+	{program.CloseFile, 3},
+	{program.Nice, 8},
+	{program.Freeze, 15},
 	{program.Frozen, 4},
 	{program.NodeInfo, 8},
 	{program.NodeDebug, 8},
@@ -68,9 +73,9 @@ var commandTable = []codeEntry{
 	{0x1234, 1},
 	{binder.BC_TRANSACTION_SG, 30},
 	{binder.BC_REPLY_SG, 4},
-	{binder.BC_REQUEST_FREEZE_NOTIFICATION, 6},
-	{binder.BC_CLEAR_FREEZE_NOTIFICATION, 4},
-	{binder.BC_FREEZE_NOTIFICATION_DONE, 4},
+	{binder.BC_REQUEST_FREEZE_NOTIFICATION, 12},
+	{binder.BC_CLEAR_FREEZE_NOTIFICATION, 8},
+	{binder.BC_FREEZE_NOTIFICATION_DONE, 8},
 }
 
 var objectTable = []codeEntry{
@@ -89,9 +94,12 @@ type Weights struct {
 	ops      [32]int
 	commands [32]int
 	objects  [16]int
-	// oneWay: one in so many transactions is one-way. rarity: one in so many
-	// things is broken.
-	oneWay, rarity int
+	// One in so many transactions is one-way, or replaces another; one in so many
+	// things is broken, or done again.
+	oneWay, update, rarity, again int
+	// nodes is the number of nodes of a process, and parts the mean of that of a
+	// transaction's parts.
+	nodes, parts int
 }
 
 func randomWeights(rng *rand.Rand) Weights {
@@ -104,7 +112,11 @@ func randomWeights(rng *rand.Rand) Weights {
 	// There's little without these.
 	w.ops[0], w.commands[0] = 2, 2
 	w.oneWay = pick(rng, 2, 3, 5, 20)
+	w.update = pick(rng, 3, 50, 1000)
 	w.rarity = pick(rng, 10, 30, 100, 1000)
+	w.again = pick(rng, 4, 15, 100, 1000)
+	w.nodes = pick(rng, 4, 4, 4, 4, 4, 150)
+	w.parts = pick(rng, 1, 1, 1, 1, 1, 20)
 	return w
 }
 

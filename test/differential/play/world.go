@@ -37,6 +37,9 @@ type World struct {
 	procs   [program.MaxProcesses]*process
 	stats   *os.File
 	trace   *strings.Builder
+	// lastID is the number that the driver had given out last when the program
+	// began.
+	lastID int
 	// err is why the world can't go on with the program.
 	err error
 }
@@ -65,6 +68,9 @@ type thread struct {
 	pending  *pending
 	lastStep *program.Step
 
+	// user is the thread's user.
+	user uint64
+
 	// incoming is the number of calls that the thread has received and not
 	// answered.
 	incoming int
@@ -75,8 +81,14 @@ type device struct {
 	fd    int
 	owner *process
 
-	// The mapping. Size is 0 if there is none.
+	// The mapping. Size is 0 if there is none. moves is how often it has moved.
 	base, size uintptr
+	moves      int
+
+	// epoll is the descriptor of the epoll instance that knows the device, or 0,
+	// and epollBy the thread that it knows it from.
+	epoll   int
+	epollBy *thread
 
 	known
 }
@@ -160,10 +172,11 @@ func (p *process) openFiles() {
 	th := p.threads[0]
 	const maxFD = 1<<32 - 1
 	th.Quick(actor.NewCall(unix.SYS_CLOSE_RANGE, program.FirstFile, maxFD, 0))
-	for i := range program.Files {
+	for i := range program.Files - 1 {
 		at := putString(th.Scratch(), fmt.Sprintf("P%d.%d", p.index, i))
 		th.Quick(actor.NewCall(unix.SYS_MEMFD_CREATE, at, 0))
 	}
+	th.Quick(actor.NewCall(unix.SYS_OPENAT, ^uintptr(99), putString(th.Scratch(), "/"), unix.O_PATH, 0))
 }
 
 func putString(at uintptr, s string) uintptr {
@@ -257,7 +270,7 @@ type Source interface {
 // The error is for what keeps the world from going on with other programs.
 func (w *World) Play(src Source) (string, []program.Step, error) {
 	w.trace = &strings.Builder{}
-	w.err = nil
+	w.lastID, w.err = readLastID()
 	w.start()
 	var steps []program.Step
 	for w.err == nil {

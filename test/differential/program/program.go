@@ -34,8 +34,9 @@ const (
 	// Devices is the number of open devices that a process knows by index.
 	Devices = 2
 
-	// Files is the number of ordinary files that each process has open.
-	Files = 3
+	// Files is the number of ordinary files that each process has open. The last
+	// one is open as O_PATH.
+	Files = 4
 )
 
 // FirstFile is the descriptor of the first of a process's files, and FirstFree the
@@ -78,10 +79,13 @@ const (
 	Open      Op = "open"       // Arg: the device's name, see DeviceNames, and flags above
 	Close     Op = "close"      //
 	Mmap      Op = "mmap"       // Arg: size, and protection above
-	Munmap    Op = "munmap"     //
+	Munmap    Op = "munmap"     // Arg: the size of what goes, from the start; 0 for all
+	Move      Op = "move"       // Arg: the mapping's new size, as it moves elsewhere
+	Peek      Op = "peek"       // Arg: a place in the mapping
 	WriteRead Op = "write-read" //
 	Ioctl     Op = "ioctl"      // Arg: request, and the 32-bit argument above
 	Poll      Op = "poll"       //
+	Epoll     Op = "epoll"      // Arg: flags of an epoll instance's interest, if the device is new to it
 	NonBlock  Op = "nonblock"   // Arg: whether
 	DupClose  Op = "dup-close"  //
 	Fork      Op = "fork"       //
@@ -90,27 +94,36 @@ const (
 	Signal    Op = "signal"     //
 	SetUser   Op = "set-user"   // Arg: the user
 	FileLimit Op = "file-limit" // Arg: RLIMIT_NOFILE
-	Freeze    Op = "freeze"     // Arg: the process to freeze, and whether above
+	CloseFile Op = "close-file" // Arg: any descriptor
+	Nice      Op = "nice"       // Arg: the thread's new nice value, plus 20; more than that for none
+	Freeze    Op = "freeze"     // Arg: the process to freeze, whether above, and a time-out in ms above that
 	Frozen    Op = "frozen"     // Arg: the process
-	NodeInfo  Op = "node-info"  // Arg: a handle
+	NodeInfo  Op = "node-info"  // Arg: a handle, and what's in the field behind it above
 	NodeDebug Op = "node-debug" // Arg: a node's address
 	LastError Op = "last-error" //
+	Log       Op = "log"        // Arg: the log's name, see LogNames, and the process above if it's "proc"
 )
 
 // DeviceNames are the devices, by index.
 var DeviceNames = []string{"binder", "hwbinder", "vndbinder"}
 
-// A Fault says which memory of a WriteRead is not there.
+// LogNames are the files in binder_logs, by index; of the directory proc, a
+// process's file.
+var LogNames = []string{"transactions", "transactions_hashed", "state_hashed", "transaction_log", "failed_transaction_log", "proc"}
+
+// A Fault says which memory of a call is not as it should be. Calls other than
+// WriteRead know the first two.
 type Fault int
 
 // Faults.
 const (
-	NoFault Fault = iota
-	ArgFault
-	WriteFault // all of the write buffer
-	WriteEdge  // the last word of the write buffer
-	ReadFault  // all of the read buffer
-	ReadEdge   // all of the read buffer but the first 8 bytes
+	NoFault     Fault = iota
+	ArgFault          // there's no argument
+	ArgReadOnly       // the argument can't be written
+	WriteFault        // there's no write buffer
+	WriteEdge         // the write buffer has no last word
+	ReadFault         // there's no read buffer
+	ReadEdge          // of the read buffer, there are just 8 bytes
 )
 
 // A Command is a command to the driver. Its code says which fields it uses.

@@ -5,7 +5,6 @@ package binder
 
 import (
 	"gvisor.dev/gvisor/pkg/context"
-	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/memmap"
@@ -36,12 +35,7 @@ func (p *Process) RemoveMapping(ctx context.Context, ms memmap.MappingSpace, ar 
 // CopyMapping implements memmap.Mappable.CopyMapping. The mapping can be moved,
 // but what is sent to the process would still be found in the old place: to the
 // driver, it is gone.
-//
-// Errors: ENOMEM if the mapping is to grow.
 func (p *Process) CopyMapping(ctx context.Context, ms memmap.MappingSpace, srcAR, dstAR hostarch.AddrRange, offset uint64, writable bool) error {
-	if dstAR.Length() > srcAR.Length() {
-		return linuxerr.ENOMEM
-	}
 	return nil
 }
 
