@@ -5,6 +5,8 @@
 package syscalls
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,6 +78,34 @@ func TestBestFit(t *testing.T) {
 	require.Equal(t, server.offset(hole1024), server.offset(receive(server, client, 300)))
 	// What is left of the last hole.
 	require.Equal(t, server.offset(hole1024)+304, server.offset(receive(server, client, 720)))
+}
+
+// Among holes of exactly the size, it's the one at which a search by size comes
+// first, which depends on all that was placed and freed before.
+func TestHolesOfOneSize(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var held []*message
+	var places []int
+	for range 120 {
+		if len(held) > 0 && rnd.IntN(5) < 2 {
+			i := rnd.IntN(len(held))
+			server.write(held[i].free())
+			held = slices.Delete(held, i, i+1)
+			continue
+		}
+		m := receive(server, client, 8*(1+rnd.IntN(3)))
+		held = append(held, m)
+		places = append(places, server.offset(m)/8)
+	}
+	if differs(t, "it prefers the end of what is in use") {
+		return
+	}
+	require.Equal(t, []int{
+		0, 3, 6, 3, 4, 7, 3, 4, 10, 13, 5, 16, 13, 18, 3, 21, 24, 16, 6, 27, 30, 32, 9, 35, 38, 30, 41, 42,
+		3, 5, 32, 21, 33, 34, 44, 21, 0, 13, 46, 37, 48, 51, 54, 46, 51, 21, 2, 57, 60, 62, 65, 3, 23, 9, 32, 51,
+		0, 38, 68, 40, 33, 46, 71, 73, 75, 62, 34, 63, 76, 79, 2, 16, 63, 66, 41, 27,
+	}, places)
 }
 
 // Neighbouring holes become one.

@@ -1315,3 +1315,54 @@ context binder
     transaction complete
 `)
 }
+
+// Who is shown a node uses it for a moment, and makes its owner look for news of
+// it. A node that is in use by a call alone has none to tell, but the same log
+// shows that there's something to look at.
+func TestLogMakesWork(t *testing.T) {
+	l, server, client := newLoggedPair(t)
+	h := server.give(client, 0x10, 0)
+	caller, callee := client.newThread(), server.newLooper()
+	l.name(caller, "caller")
+	l.name(callee, "callee")
+	caller.write(bcTransaction{handle: h})
+	callee.read()
+	client.write(bcRelease(h), bcDecrefs(h))
+	for range 3 {
+		server.expectNothing()
+		l.expect(l.of(server), `
+binder proc state:
+proc server
+context binder
+  thread server: l 02 need_return 0 tr 0
+  thread callee: l 02 need_return 0 tr 0
+    incoming transaction #3: @ from client:caller to server:callee code 0 flags 0 pri 0 a0 r0 elapsed node #2 size 0:0 offset 0
+  node #1: u0000000000000000 c0000000000000000 hs 1 hw 1 ls 1 lw 1 is 0 iw 0 tr 1
+  node #2: u0000000000000010 c0000000000000000 hs 1 hw 1 ls 1 lw 0 is 0 iw 0 tr 1
+  buffer #3: 0 size 0:0:0 active
+  node work #2: u0000000000000010 c0000000000000000
+`)
+	}
+}
+
+// Deaths and freezes that a process was told of are not counted.
+func TestLogDelivered(t *testing.T) {
+	l, server, client := newLoggedPair(t)
+	one, two := server.give(client, 0x10, 0), server.give(client, 0x20, 0)
+	client.write(bcRequestFreeze(one, 0xf1), bcRequestFreeze(two, 0xf2), bcRequestDeath(one, 0xd1), bcRequestDeath(two, 0xd2))
+	client.expect(brNoop, brFrozenBinder(0xf1, false))
+	client.expect(brNoop, brFrozenBinder(0xf2, false))
+	server.kill()
+	client.expect(brNoop, brDeadBinder(0xd1))
+	client.expect(brNoop, brDeadBinder(0xd2))
+	l.expect(l.of(client), `
+binder proc state:
+proc client
+context binder
+  thread client: l 02 need_return 0 tr 0
+  ref #2: desc 1 dead node #1 s 1 w 1 d @
+  ref #4: desc 2 dead node #3 s 1 w 1 d @
+  has delivered dead binder
+  has delivered freeze binder
+`)
+}

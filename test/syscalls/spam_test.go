@@ -94,6 +94,23 @@ func TestSpamOfAQuarter(t *testing.T) {
 	}
 }
 
+// It counts if what was there before was the sender's, too.
+func TestSpamInOnesOwnPlace(t *testing.T) {
+	server, client, other := newManager(t), newProcess(t), newProcess(t)
+	client.setSpamDetection(1)
+	for _, tc := range []struct {
+		before *process
+		want   []int
+	}{{client, []int{1}}, {other, nil}} {
+		server.write(receive(server, tc.before, 8).free())
+		if differs(t, "see TestSpamOfAQuarter") {
+			tc.want = []int{1}
+		}
+		require.Equal(t, tc.want, client.flood(1, asyncSpace))
+		server.drain(1)
+	}
+}
+
 // Or when it has sent more than fifty. Others are not blamed.
 func TestSpamByNumber(t *testing.T) {
 	for name, tc := range map[string]struct{ before, first int }{

@@ -60,7 +60,7 @@ type buffer struct {
 	async bool
 
 	// sender is the process that sent the transaction, and spamSuspect true if
-	// that is suspected to send too many one-way ones. They are set if async is.
+	// that is suspected to send too many one-way ones.
 	sender      int32
 	spamSuspect bool
 
@@ -212,7 +212,7 @@ func (a *allocator) setMapped(ms memmap.MappingSpace, ar hostarch.AddrRange) err
 	a.present = bitmap.New(uint32(a.size / hostarch.PageSize))
 	a.recent = bitmap.New(uint32(a.size / hostarch.PageSize))
 	a.free.init()
-	a.free.insert(span{0, a.size})
+	a.free.insert(span{0, a.size}, 0)
 	return nil
 }
 
@@ -235,12 +235,12 @@ func (a *allocator) everMapped() bool {
 }
 
 // allocate returns a buffer for the given numbers of bytes and pins it: the
-// caller must call unpin once it no longer touches the contents. asyncSender is
-// the process that sends, if the transaction is one-way, or zero.
+// caller must call unpin once it no longer touches the contents. sender is the
+// process that sends, and async says whether the transaction is one-way.
 //
 // Errors: EINVAL if the sizes overflow, ESRCH if the process has no mapping,
 // ENOSPC if there's no room, ENOMEM if the sentry has no memory.
-func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uint64, asyncSender int32) (*buffer, error) {
+func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uint64, sender int32, async bool) (*buffer, error) {
 	size, ok := bufferSize(dataSize, offsetsSize, extraSize)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -250,7 +250,6 @@ func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uin
 	if !ok {
 		return nil, linuxerr.EINVAL
 	}
-	async := asyncSender != 0
 	if async && a.freeAsync < size {
 		return nil, linuxerr.ENOSPC
 	}
@@ -261,7 +260,7 @@ func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uin
 		}
 		a.fr = fr
 	}
-	start, ok := a.free.allocate(size)
+	start, lastSender, ok := a.free.allocate(size)
 	if !ok {
 		return nil, linuxerr.ENOSPC
 	}
@@ -271,11 +270,11 @@ func (a *allocator) allocate(debugID int32, dataSize, offsetsSize, extraSize uin
 		size:      size,
 		addr:      a.start + hostarch.Addr(start),
 		async:     async,
-		sender:    asyncSender,
+		sender:    sender,
 	}
 	if async {
 		a.freeAsync -= size
-		b.spamSuspect = a.noteAsyncLocked(b)
+		b.spamSuspect = a.noteAsyncLocked(b, lastSender)
 	}
 	for page, end := pageRange(b.start, size); page < end; page++ {
 		a.present.Add(page)
@@ -367,7 +366,7 @@ func (a *allocator) deallocate(b *buffer) {
 		a.forgetAsyncLocked(b)
 	}
 	delete(a.buffers, b.start)
-	a.free.release(span{b.start, b.size})
+	a.free.release(span{b.start, b.size}, b.sender)
 	if a.released {
 		return
 	}

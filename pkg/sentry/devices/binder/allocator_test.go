@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,7 +40,7 @@ func newAllocator(t testing.TB, size uint64) *allocator {
 // mustAllocate returns a buffer that nobody copies to.
 func mustAllocate(t testing.TB, a *allocator, size uint64) *buffer {
 	t.Helper()
-	b, err := a.allocate(1, size, 0, 0, 0)
+	b, err := a.allocate(1, size, 0, 0, 0, false)
 	require.NoError(t, err)
 	a.unpin()
 	return b
@@ -52,8 +53,7 @@ func TestAllocatorModel(t *testing.T) {
 	const size = 4 * hostarch.PageSize
 	w := newWorld(t)
 	a := newAllocator(t, size)
-	m := make(spanModel, size/8)
-	m.set(span{0, size}, true)
+	m := newSpanModel(size)
 	async := uint64(size / 2)
 	var held []*buffer
 	rnd := rand.New(rand.NewPCG(3, 4))
@@ -63,30 +63,33 @@ func TestAllocatorModel(t *testing.T) {
 		if rnd.IntN(100) < 60 {
 			data, offsets, extra := rnd.Uint64N(700), rnd.Uint64N(5)*8, rnd.Uint64N(20)
 			sender := rnd.Int32N(3)
-			oneWay := sender != 0
+			oneWay := rnd.IntN(3) != 0
 			n := max(8, (data+7)/8*8+offsets+(extra+7)/8*8)
-			b, err := a.allocate(1, data, offsets, extra, sender)
+			b, err := a.allocate(1, data, offsets, extra, sender, oneWay)
 			if oneWay && n > async {
 				require.Equal(t, linuxerr.ENOSPC, err)
 				asyncFull++
 				continue
 			}
-			start, ok := m.allocate(n)
-			if !ok {
+			if !m.fits(n) {
 				require.Equal(t, linuxerr.ENOSPC, err)
 				full++
 				continue
 			}
 			require.NoError(t, err)
 			a.unpin()
-			require.Equal(t, start, b.start)
+			lastSender := m.take(t, span{b.start, n}, sender)
 			require.Equal(t, n, b.size)
-			require.Equal(t, hostarch.Addr(testMapAddr+start), b.addr)
+			require.Equal(t, hostarch.Addr(testMapAddr+b.start), b.addr)
 			suspect := false
 			if oneWay {
 				async -= n
 				buffers, bytes := 0, uint64(0)
-				for _, b := range held {
+				counted := held
+				if lastSender == sender {
+					counted = append(slices.Clone(held), b)
+				}
+				for _, b := range counted {
 					if b.async && b.sender == sender {
 						buffers++
 						bytes += b.size
@@ -121,7 +124,7 @@ func TestAllocatorModel(t *testing.T) {
 
 func TestBufferLayout(t *testing.T) {
 	a := newAllocator(t, testMapping)
-	b, err := a.allocate(1, 13, 16, 5, 0)
+	b, err := a.allocate(1, 13, 16, 5, 0, false)
 	require.NoError(t, err)
 	a.unpin()
 	require.Equal(t, []uint64{16, 32, 40}, []uint64{b.offsetsStart(), b.extraStart(), b.size})
@@ -134,7 +137,7 @@ func TestBufferLayout(t *testing.T) {
 func TestAllocateErrors(t *testing.T) {
 	ctx := newContext()
 	a := &allocator{mf: testMemory()}
-	_, err := a.allocate(1, 8, 0, 0, 0)
+	_, err := a.allocate(1, 8, 0, 0, 0, false)
 	require.Equal(t, linuxerr.ESRCH, err, "nothing is mapped")
 	require.False(t, a.everMapped())
 
@@ -146,27 +149,27 @@ func TestAllocateErrors(t *testing.T) {
 		{1 << 63, 1 << 63, 0},
 		{math.MaxUint64 - 7, 8, 0},
 	} {
-		_, err := a.allocate(1, sizes[0], sizes[1], sizes[2], 0)
+		_, err := a.allocate(1, sizes[0], sizes[1], sizes[2], 0, false)
 		require.Equal(t, linuxerr.EINVAL, err, "%#x", sizes)
 	}
-	_, err = a.allocate(1, testMapping+1, 0, 0, 0)
+	_, err = a.allocate(1, testMapping+1, 0, 0, 0, false)
 	require.Equal(t, linuxerr.ENOSPC, err)
-	_, err = a.allocate(1, testMapping/2+1, 0, 0, 1)
+	_, err = a.allocate(1, testMapping/2+1, 0, 0, 1, true)
 	require.Equal(t, linuxerr.ENOSPC, err)
 
 	b := mustAllocate(t, a, testMapping)
-	_, err = a.allocate(1, 1, 0, 0, 0)
+	_, err = a.allocate(1, 1, 0, 0, 0, false)
 	require.Equal(t, linuxerr.ENOSPC, err)
 	a.deallocate(b)
 
 	a.setUnmapped()
 	require.True(t, a.everMapped())
-	_, err = a.allocate(1, 8, 0, 0, 0)
+	_, err = a.allocate(1, 8, 0, 0, 0, false)
 	require.Equal(t, linuxerr.ESRCH, err, "nothing is mapped any more")
 
 	a = newAllocator(t, testMapping)
 	a.releaseAll(ctx)
-	_, err = a.allocate(1, 8, 0, 0, 0)
+	_, err = a.allocate(1, 8, 0, 0, 0, false)
 	require.Equal(t, linuxerr.ESRCH, err, "the device is closed")
 }
 
@@ -183,7 +186,7 @@ func TestMapOnce(t *testing.T) {
 
 func TestMappingIsClamped(t *testing.T) {
 	a := newAllocator(t, 2*maxMappingSize)
-	_, err := a.allocate(1, maxMappingSize+1, 0, 0, 0)
+	_, err := a.allocate(1, maxMappingSize+1, 0, 0, 0, false)
 	require.Equal(t, linuxerr.ENOSPC, err)
 	mustAllocate(t, a, maxMappingSize)
 	_, err = a.translate(pages(maxMappingSize/hostarch.PageSize, 1), pages(0, 2048))
@@ -201,7 +204,7 @@ func TestMappingChanges(t *testing.T) {
 	require.NoError(t, a.CopyMapping(ctx, nil, old, at(0x10000, testMapping), 0, false))
 	require.NoError(t, a.InvalidateUnsavable(ctx))
 	a.RemoveMapping(ctx, nil, at(testMapAddr, hostarch.PageSize), 0, false)
-	_, err := a.alloc.allocate(1, 8, 0, 0, 0)
+	_, err := a.alloc.allocate(1, 8, 0, 0, 0, false)
 	require.Equal(t, linuxerr.ESRCH, err)
 }
 
@@ -222,8 +225,8 @@ func TestTranslate(t *testing.T) {
 	hole := func(n uint64) *buffer { return mustAllocate(t, a, n*hostarch.PageSize) }
 	kept := hole(3)
 	a.mu.Lock()
-	a.free.remove(span{3 * hostarch.PageSize, 13 * hostarch.PageSize})
-	a.free.insert(span{5 * hostarch.PageSize, 11 * hostarch.PageSize})
+	a.free.remove(a.free.byStart[3*hostarch.PageSize])
+	a.free.insert(span{5 * hostarch.PageSize, 11 * hostarch.PageSize}, 0)
 	a.mu.Unlock()
 	hole(2)
 
@@ -293,9 +296,9 @@ func TestWhoFreesBuffers(t *testing.T) {
 // TestPins closes the device while two senders copy.
 func TestPins(t *testing.T) {
 	a := newAllocator(t, testMapping)
-	first, err := a.allocate(1, 8, 0, 0, 0)
+	first, err := a.allocate(1, 8, 0, 0, 0, false)
 	require.NoError(t, err)
-	second, err := a.allocate(1, 8, 0, 0, 0)
+	second, err := a.allocate(1, 8, 0, 0, 0, false)
 	require.NoError(t, err)
 	a.releaseAll(newContext())
 

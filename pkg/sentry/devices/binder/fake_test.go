@@ -399,7 +399,7 @@ func (th *thread) BlockWithTimeout(c chan struct{}, haveTimeout bool, timeout ti
 func (th *thread) ThreadID() int32 { return th.id }
 
 // ProcessID implements Task.ProcessID.
-func (th *thread) ProcessID() int32 { return th.pid }
+func (th *thread) ProcessID(*Process) int32 { return th.pid }
 
 // PIDOf implements Task.PIDOf.
 func (th *thread) PIDOf(proc *Process) int32 { return proc.pid }

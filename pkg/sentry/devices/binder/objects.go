@@ -106,13 +106,9 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 	} else {
 		c.filesAllowed = call.flags&binder.TF_ACCEPT_FDS != 0
 	}
-	var asyncSender int32
-	if t.oneWay() {
-		asyncSender = task.ProcessID()
-	}
 	var err error = linuxerr.EINVAL
 	if extra >= m.buffersSize {
-		t.buffer, err = to.alloc.allocate(t.debugID, m.DataSize, m.OffsetsSize, extra, asyncSender)
+		t.buffer, err = to.alloc.allocate(t.debugID, m.DataSize, m.OffsetsSize, extra, task.ProcessID(th.proc), t.oneWay())
 	}
 	if err != nil {
 		if n := target.Get(); n != nil {

@@ -45,7 +45,7 @@ func TestChainOfCloses(t *testing.T) {
 		if last != nil {
 			ar, _ := hostarch.Addr(testMapAddr).ToRange(hostarch.PageSize)
 			require.NoError(t, p.AddMapping(newContext(), nil, ar, 0, false))
-			b, err := p.alloc.allocate(1, 0, 0, 0, 1)
+			b, err := p.alloc.allocate(1, 0, 0, 0, 1, true)
 			require.NoError(t, err)
 			p.alloc.unpin()
 			p.stats().created(objectTransaction)

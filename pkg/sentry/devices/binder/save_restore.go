@@ -70,7 +70,7 @@ func (a *allocator) afterLoad(ctx context.Context) {
 	var end uint64
 	for _, start := range append(starts, a.size) {
 		if start > end {
-			a.free.insert(span{end, start - end})
+			a.free.insert(span{end, start - end}, 0)
 		}
 		if b := a.buffers[start]; b != nil {
 			end = start + b.size

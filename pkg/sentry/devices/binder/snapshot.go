@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 
+	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/sentry/memmap"
 	"gvisor.dev/gvisor/pkg/sync"
@@ -271,14 +272,16 @@ func (s *snapshot) copyTransaction(t *Transaction) transactionCopy {
 }
 
 // copyNodes copies p's nodes at ptrs. If all is false, it leaves out those
-// without a one-way transaction.
+// without a one-way transaction. As in Linux, it uses each for a moment: an owner
+// whose thread has left with the news that nobody has a reference gets it again.
 func (s *snapshot) copyNodes(p *Process, ptrs []uint64, all bool) {
 	s.nodes, s.pids, s.work = s.nodes[:0], s.pids[:0], s.work[:0]
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, ptr := range ptrs {
 		if n := p.nodeLocked(ptr); n != nil && (all || n.asyncBusy) { // +checklocksignore: n.owner is p.
-			s.copyNodeLocked(n) // +checklocksignore: n.owner is p.
+			s.copyNodeLocked(n)                            // +checklocksignore: n.owner is p.
+			n.decLocked(context.Background(), false, true) // +checklocksignore: n.owner is p.
 		}
 	}
 }
@@ -376,10 +379,11 @@ func (s *snapshot) copyTodo(p *Process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.copyWork(&p.todo)
-	for range p.deliveredDeath.items.All() {
+	// Linux says whether there are any, not how many.
+	if !p.deliveredDeath.empty() {
 		s.work = append(s.work, workCopy{kind: workDelivered})
 	}
-	for range p.deliveredFreezes.items.All() {
+	if !p.deliveredFreezes.empty() {
 		s.work = append(s.work, workCopy{kind: workDeliveredFreeze})
 	}
 }

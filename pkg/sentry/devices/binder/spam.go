@@ -23,22 +23,26 @@ type asyncShare struct {
 // noteAsyncLocked counts b, which is new, for its sender. It returns whether that
 // is to be suspected: the first time only, until there's space again.
 //
-// Linux looks at all buffers for the sum. It counts the new one, too, if what was
-// at the same place before was also the sender's, which here it never does.
+// As with Linux, b itself counts if what was at its place before was also the
+// sender's: lastSender is who has sent that.
 //
 // +checklocks:a.mu
-func (a *allocator) noteAsyncLocked(b *buffer) (suspect bool) {
-	before := a.asyncShares[b.sender]
+func (a *allocator) noteAsyncLocked(b *buffer, lastSender int32) (suspect bool) {
+	share := a.asyncShares[b.sender]
+	more := asyncShare{share.buffers + 1, share.bytes + b.size}
+	if lastSender == b.sender {
+		share = more
+	}
 	if a.freeAsync >= a.size/lowAsyncFraction {
 		a.spamReported = false
-	} else if !a.spamReported && (before.buffers > suspectBuffers || before.bytes > a.size/suspectFraction) {
+	} else if !a.spamReported && (share.buffers > suspectBuffers || share.bytes > a.size/suspectFraction) {
 		a.spamReported = true
 		suspect = true
 	}
 	if a.asyncShares == nil {
 		a.asyncShares = make(map[int32]asyncShare)
 	}
-	a.asyncShares[b.sender] = asyncShare{before.buffers + 1, before.bytes + b.size}
+	a.asyncShares[b.sender] = more
 	return suspect
 }
 

@@ -4,8 +4,6 @@
 package binder
 
 import (
-	"github.com/google/btree"
-
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/sentry/memmap"
 )
@@ -23,82 +21,93 @@ func (s span) end() uint64 { return s.start + s.size }
 //
 // It is not saved, since it is what the allocated buffers leave over.
 type freeSpans struct {
-	bySize  *btree.BTreeG[span]
-	byStart *btree.BTreeG[span]
+	bySize  holeTree
+	byStart map[uint64]*hole
+	byEnd   map[uint64]*hole
 
-	// found is the result of the last search. It is a field, and take is made
-	// once, so that a search allocates nothing.
-	found  span
-	exists bool
-	take   func(span) bool
+	// unused are holes for use by the next insertions, linked by parent.
+	unused *hole
 }
 
 func (f *freeSpans) init() {
-	const degree = 16 // 31 spans of 16 bytes to a node
-	f.bySize = btree.NewG(degree, func(a, b span) bool {
-		return a.size < b.size || a.size == b.size && a.start < b.start
-	})
-	f.byStart = btree.NewG(degree, func(a, b span) bool { return a.start < b.start })
-	f.take = func(s span) bool {
-		f.found, f.exists = s, true
-		return false
-	}
+	*f = freeSpans{byStart: make(map[uint64]*hole), byEnd: make(map[uint64]*hole)}
 }
 
-// allocate takes size bytes from the smallest span that has them, the one with
-// the lowest address among equals, and returns where they start.
-func (f *freeSpans) allocate(size uint64) (start uint64, ok bool) {
-	f.exists = false
-	f.bySize.AscendGreaterOrEqual(span{size: size}, f.take)
-	if !f.exists {
-		return 0, false
+// allocate takes size bytes from the smallest span that has them, and returns where
+// they start, and who has sent what was there last, as far as that's known.
+func (f *freeSpans) allocate(size uint64) (start uint64, lastSender int32, ok bool) {
+	best := f.bySize.bestFit(size)
+	if best == nil {
+		return 0, 0, false
 	}
-	best := f.found
-	f.remove(best)
-	if rest := (span{best.start + size, best.size - size}); rest.size != 0 {
-		f.insert(rest)
+	start, lastSender = best.start, best.lastSender
+	f.forget(best)
+	if rest := (span{start + size, best.size - size}); rest.size != 0 {
+		// Linux inserts the rest while that which is taken is still there.
+		best.size = size
+		f.insert(rest, 0)
 	}
-	return best.start, true
+	f.bySize.remove(best)
+	f.recycle(best)
+	return start, lastSender, true
 }
 
-// release gives s back and joins it with the free spans at its ends.
-func (f *freeSpans) release(s span) {
-	f.exists = false
-	f.byStart.DescendLessOrEqual(s, f.take)
-	if f.exists && f.found.end() == s.start {
-		f.remove(f.found)
-		s = span{f.found.start, f.found.size + s.size}
+// release gives s back, where lastSender's was, and joins it with the free spans at
+// its ends.
+func (f *freeSpans) release(s span, lastSender int32) {
+	if next := f.byStart[s.end()]; next != nil {
+		s.size += next.size
+		f.remove(next)
 	}
-	f.exists = false
-	f.byStart.AscendGreaterOrEqual(s, f.take)
-	if f.exists && f.found.start == s.end() {
-		f.remove(f.found)
-		s.size += f.found.size
+	if previous := f.byEnd[s.start]; previous != nil {
+		s = span{previous.start, previous.size + s.size}
+		lastSender = previous.lastSender
+		f.remove(previous)
 	}
-	f.insert(s)
+	f.insert(s, lastSender)
 }
 
 // wholePages calls fn for each run of pages that are free as a whole. fn must not
 // change f.
 func (f *freeSpans) wholePages(fn func(memmap.MappableRange)) {
-	f.bySize.AscendGreaterOrEqual(span{size: hostarch.PageSize}, func(s span) bool {
-		first := (s.start + hostarch.PageSize - 1) / hostarch.PageSize
-		end := s.end() / hostarch.PageSize
+	f.bySize.root.each(hostarch.PageSize, func(h *hole) {
+		first := (h.start + hostarch.PageSize - 1) / hostarch.PageSize
+		end := h.end() / hostarch.PageSize
 		if first < end {
 			fn(memmap.MappableRange{Start: first * hostarch.PageSize, End: end * hostarch.PageSize})
 		}
-		return true
 	})
 }
 
-func (f *freeSpans) insert(s span) {
-	f.bySize.ReplaceOrInsert(s)
-	f.byStart.ReplaceOrInsert(s)
+// insert adds s, which touches no other span.
+func (f *freeSpans) insert(s span, lastSender int32) {
+	h := f.unused
+	if h == nil {
+		h = &hole{}
+	} else {
+		f.unused = h.parent
+	}
+	*h = hole{span: s, lastSender: lastSender}
+	f.bySize.insert(h)
+	f.byStart[s.start], f.byEnd[s.end()] = h, h
 }
 
-func (f *freeSpans) remove(s span) {
-	f.bySize.Delete(s)
-	f.byStart.Delete(s)
+func (f *freeSpans) remove(h *hole) {
+	f.forget(h)
+	f.bySize.remove(h)
+	f.recycle(h)
+}
+
+// forget makes h be found by its size only.
+func (f *freeSpans) forget(h *hole) {
+	delete(f.byStart, h.start)
+	delete(f.byEnd, h.end())
+}
+
+// recycle keeps h, which was removed, for the next insertion.
+func (f *freeSpans) recycle(h *hole) {
+	h.parent = f.unused
+	f.unused = h
 }
 
 // align8 rounds n up to a multiple of 8 bytes, the alignment of everything in a

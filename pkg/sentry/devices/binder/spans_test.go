@@ -4,6 +4,7 @@
 package binder
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -14,23 +15,38 @@ import (
 	"gvisor.dev/gvisor/pkg/hostarch"
 )
 
-// spans returns all of f, by start, and checks that both of its trees have it.
+// spans returns all of f, by start, and checks that what finds them is sound.
 func (f *freeSpans) spans(t testing.TB) []span {
 	t.Helper()
-	var all, bySize []span
-	f.byStart.Ascend(func(s span) bool {
-		all = append(all, s)
-		return true
+	var all []span
+	f.bySize.root.each(0, func(h *hole) {
+		all = append(all, h.span)
+		require.Same(t, h, f.byStart[h.start])
+		require.Same(t, h, f.byEnd[h.end()])
 	})
-	f.bySize.Ascend(func(s span) bool {
-		bySize = append(bySize, s)
-		return true
-	})
-	slices.SortFunc(bySize, func(a, b span) int { return int(a.start) - int(b.start) })
-	if !slices.Equal(all, bySize) {
-		t.Fatalf("the trees of free spans differ: %v by start, %v by size", all, bySize)
-	}
+	require.Len(t, f.byStart, len(all))
+	require.Len(t, f.byEnd, len(all))
+	require.True(t, slices.IsSortedFunc(all, func(a, b span) int { return cmp.Compare(a.size, b.size) }))
+	f.bySize.root.requireBalanced(t, nil)
+	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.start, b.start) })
 	return all
+}
+
+// requireBalanced checks what makes the tree below h a red-black tree, and returns
+// the number of black holes on the way to each leaf.
+func (h *hole) requireBalanced(t testing.TB, parent *hole) int {
+	t.Helper()
+	if h == nil {
+		return 0
+	}
+	require.Same(t, parent, h.parent)
+	require.False(t, h.red && (parent == nil || parent.red), "%v is red", h.span)
+	black := h.left.requireBalanced(t, h)
+	require.Equal(t, black, h.right.requireBalanced(t, h))
+	if !h.red {
+		black++
+	}
+	return black
 }
 
 // requireTiled checks that buffers and free, without any two free spans that
@@ -59,57 +75,89 @@ func requireTiled(t testing.TB, size uint64, buffers map[uint64]*buffer, free *f
 	}
 }
 
-// spanModel is the free space as a slice of bits, one for 8 bytes.
-type spanModel []bool
+// spanModel is a model of the free space.
+type spanModel struct {
+	// free has an element for 8 bytes.
+	free []bool
+	// senders has who has sent what was last at the start of a hole, or is at that
+	// of a buffer.
+	senders map[uint64]int32
+}
 
-// allocate takes size bytes like freeSpans.allocate.
-func (m spanModel) allocate(size uint64) (uint64, bool) {
-	var best span
-	for i := 0; i < len(m); {
+func newSpanModel(size uint64) *spanModel {
+	m := &spanModel{free: make([]bool, size/8), senders: make(map[uint64]int32)}
+	m.set(span{0, size}, true)
+	return m
+}
+
+func (m *spanModel) set(s span, free bool) {
+	for i := s.start / 8; i < s.end()/8; i++ {
+		m.free[i] = free
+	}
+}
+
+// holes returns all holes.
+func (m *spanModel) holes() []span {
+	var all []span
+	for i := 0; i < len(m.free); i++ {
 		j := i
-		for j < len(m) && m[j] {
+		for j < len(m.free) && m.free[j] {
 			j++
 		}
-		if s := (span{uint64(i) * 8, uint64(j-i) * 8}); s.size >= size && (best.size == 0 || s.size < best.size) {
-			best = s
+		if i < j {
+			all = append(all, span{uint64(i) * 8, uint64(j-i) * 8})
+			i = j
 		}
-		i = max(i+1, j)
 	}
-	if best.size == 0 {
-		return 0, false
-	}
-	m.set(span{best.start, size}, false)
-	return best.start, true
+	return all
 }
 
-func (m spanModel) set(s span, free bool) {
-	for i := s.start / 8; i < s.end()/8; i++ {
-		m[i] = free
-	}
+// fits returns whether size bytes can be taken.
+func (m *spanModel) fits(size uint64) bool {
+	return slices.ContainsFunc(m.holes(), func(s span) bool { return s.size >= size })
 }
 
-// TestSpansModel allocates and releases at random, and finds the same places as
-// a search of all of the space.
+// take takes s, which must be the start of one of the smallest holes that have its
+// size, for sender, and returns who has sent what was there before.
+func (m *spanModel) take(t testing.TB, s span, sender int32) (lastSender int32) {
+	t.Helper()
+	holes := m.holes()
+	i := slices.IndexFunc(holes, func(h span) bool { return h.start == s.start })
+	require.NotEqual(t, -1, i, "%v is not at the start of a hole", s)
+	for _, other := range holes {
+		require.False(t, s.size <= other.size && other.size < holes[i].size, "%v was taken off %v, not off %v", s, holes[i], other)
+	}
+	lastSender = m.senders[s.start]
+	m.senders[s.start] = sender
+	if s.size < holes[i].size {
+		m.senders[s.end()] = 0
+	}
+	m.set(s, false)
+	return lastSender
+}
+
+// TestSpansModel allocates and releases at random, and finds what a search of all
+// of the space does.
 func TestSpansModel(t *testing.T) {
 	const size = 4096
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var f freeSpans
 	f.init()
-	f.insert(span{0, size})
-	m := make(spanModel, size/8)
-	m.set(span{0, size}, true)
+	f.insert(span{0, size}, 0)
+	m := newSpanModel(size)
 
 	used := make(map[uint64]*buffer)
 	var starts []uint64
 	for range 2000 {
 		if rnd.IntN(100) < 55 {
 			n := uint64(1+rnd.IntN(1<<(1+rnd.IntN(5)))) * 8
-			want, fits := m.allocate(n)
-			start, ok := f.allocate(n)
+			fits := m.fits(n)
+			start, lastSender, ok := f.allocate(n)
 			require.Equal(t, fits, ok)
 			if ok {
-				require.Equal(t, want, start)
-				used[start] = &buffer{placement: placement{start: start}, size: n}
+				sender := rnd.Int32N(3)
+				require.Equal(t, m.take(t, span{start, n}, sender), lastSender)
+				used[start] = &buffer{placement: placement{start: start}, size: n, sender: sender}
 				starts = append(starts, start)
 			}
 		} else if len(starts) > 0 {
@@ -117,14 +165,14 @@ func TestSpansModel(t *testing.T) {
 			start := starts[i]
 			starts = slices.Delete(starts, i, i+1)
 			s := span{start, used[start].size}
+			f.release(s, used[start].sender)
 			delete(used, start)
 			m.set(s, true)
-			f.release(s)
 		}
 		requireTiled(t, size, used, &f)
 	}
 	for start, b := range used {
-		f.release(span{start, b.size})
+		f.release(span{start, b.size}, b.sender)
 	}
 	require.Equal(t, []span{{0, size}}, f.spans(t))
 }
@@ -133,14 +181,14 @@ func TestSpansAllocateNothing(t *testing.T) {
 	var f freeSpans
 	f.init()
 	for i := range uint64(100) {
-		f.insert(span{i * 64, 8})
+		f.insert(span{i * 64, 8}, 0)
 	}
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		start, ok := f.allocate(8)
-		if !ok || start != 0 {
-			t.Fatal("the lowest span was not taken")
+		start, _, ok := f.allocate(8)
+		if !ok {
+			t.Fatal("there's no room")
 		}
-		f.release(span{start, 8})
+		f.release(span{start, 8}, 0)
 	}))
 }
 

@@ -74,7 +74,7 @@ func (s *stormThread) BlockWithTimeout(c chan struct{}, _ bool, timeout time.Dur
 func (s *stormThread) ThreadID() int32 { return s.id }
 
 // ProcessID implements Task.ProcessID.
-func (s *stormThread) ProcessID() int32 { return s.p.pid }
+func (s *stormThread) ProcessID(*Process) int32 { return s.p.pid }
 
 // PIDOf implements Task.PIDOf.
 func (s *stormThread) PIDOf(proc *Process) int32 { return proc.pid }

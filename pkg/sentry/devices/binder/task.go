@@ -24,8 +24,8 @@ type Task interface {
 	ThreadID() int32
 
 	// ProcessID identifies the caller's process among all of the sandbox. It is
-	// never zero.
-	ProcessID() int32
+	// never zero. proc is what the caller makes its call by: most likely its own.
+	ProcessID(proc *Process) int32
 
 	// PIDOf returns the thread group ID of the process that opened proc, as the
 	// caller's PID namespace sees it, or zero if it does not.
@@ -73,7 +73,12 @@ func (t kernelTask) ThreadID() int32 {
 }
 
 // ProcessID implements Task.ProcessID.
-func (t kernelTask) ProcessID() int32 { return int32(t.TGIDInRoot()) }
+func (t kernelTask) ProcessID(proc *Process) int32 {
+	if proc.opener == t.ThreadGroup() {
+		return proc.pid // This takes no lock.
+	}
+	return int32(t.TGIDInRoot())
+}
 
 // PIDOf implements Task.PIDOf.
 func (t kernelTask) PIDOf(proc *Process) int32 {
