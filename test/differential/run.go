@@ -90,7 +90,7 @@ func playBoth(linux, here place, args ...string) (l, h []trace, err error) {
 // tally is what a run has found.
 type tally struct {
 	programs, steps int
-	explained       map[string]int
+	explained       map[string][]*divergence
 	kinds           map[string][]*divergence
 	playing         time.Duration
 }
@@ -122,7 +122,7 @@ func toolMain() error {
 	if *cover {
 		here.coverage = dir
 	}
-	t := &tally{explained: make(map[string]int), kinds: make(map[string][]*divergence)}
+	t := &tally{explained: make(map[string][]*divergence), kinds: make(map[string][]*divergence)}
 	start := time.Now()
 	if *program != "" {
 		l, h, err := playBoth(linux, here, "-file", *program)
@@ -189,7 +189,7 @@ func (t *tally) add(linux, here []trace) {
 		}
 		t.steps += len(d.steps)
 		if d.rule != "" {
-			t.explained[d.rule]++
+			t.explained[d.rule] = append(t.explained[d.rule], d)
 			continue
 		}
 		t.kinds[d.kind()] = append(t.kinds[d.kind()], d)
@@ -198,10 +198,15 @@ func (t *tally) add(linux, here []trace) {
 
 // report prints what was found.
 func (t *tally) report(linux, here place) {
+	if *explained {
+		for _, name := range slices.Sorted(maps.Keys(t.explained)) {
+			fmt.Printf("\n==== explained by %s\n%s", name, shortestOf(t.explained[name]))
+		}
+	}
 	for _, kind := range slices.Sorted(maps.Keys(t.kinds)) {
 		found := t.kinds[kind]
 		fmt.Printf("\n==== %d of kind %s\n", len(found), kind)
-		shortest := slices.MinFunc(found, func(a, b *divergence) int { return len(a.steps) - len(b.steps) })
+		shortest := shortestOf(found)
 		if *shrink {
 			if less, err := cutDown(linux, here, shortest); err != nil {
 				fmt.Printf("cutting it down: %v\n", err)
@@ -217,8 +222,12 @@ func (t *tally) report(linux, here place) {
 	}
 	fmt.Printf("\n%d programs, %d steps, %d divergences, %d steps/s\n", t.programs, t.steps, len(t.kinds), t.rate())
 	for _, name := range slices.Sorted(maps.Keys(t.explained)) {
-		fmt.Printf("  %d explained by %s\n", t.explained[name], name)
+		fmt.Printf("  %d explained by %s\n", len(t.explained[name]), name)
 	}
+}
+
+func shortestOf(found []*divergence) *divergence {
+	return slices.MinFunc(found, func(a, b *divergence) int { return len(a.steps) - len(b.steps) })
 }
 
 // cutDown returns the shortest program found that shows the same divergence as d.

@@ -50,14 +50,19 @@ func newScheduler() (quiescence, error) {
 	if err := os.WriteFile("/proc/sys/kernel/sched_rt_runtime_us", []byte("-1"), 0); err != nil {
 		return nil, err
 	}
+	// A device that a thread has polled is released in two halves, with a grace
+	// period of RCU in between. It's to be over before anybody else runs.
+	if err := os.WriteFile("/sys/kernel/rcu_expedited", []byte("1"), 0); err != nil {
+		return nil, err
+	}
 	if err := raiseKernelThreads(); err != nil {
 		return nil, err
 	}
 	return scheduler{}, setScheduler(0, schedIdle, 0)
 }
 
-// raiseKernelThreads lets the kernel's workers, which close devices, run before
-// actors that they wake.
+// raiseKernelThreads lets the kernel's workers, which close devices, and what they
+// wait for, run before actors that they wake.
 func raiseKernelThreads() error {
 	procs, err := os.ReadDir("/proc")
 	if err != nil {
@@ -65,7 +70,7 @@ func raiseKernelThreads() error {
 	}
 	for _, p := range procs {
 		comm, err := os.ReadFile("/proc/" + p.Name() + "/comm")
-		if err != nil || !strings.HasPrefix(string(comm), "kworker") {
+		if err != nil || !strings.HasPrefix(string(comm), "kworker") && !strings.HasPrefix(string(comm), "rcu_") {
 			continue
 		}
 		var pid int

@@ -41,6 +41,9 @@ const (
 func (w *World) play(s *program.Step) {
 	if s.Op == program.Log {
 		w.printf("%s", w.log(s))
+		// It may have woken somebody; see withoutOwnWork.
+		w.settle(nil)
+		w.reportWoken(nil)
 		return
 	}
 	p := w.procs[s.P%program.MaxProcesses]
@@ -101,7 +104,7 @@ func (w *World) play(s *program.Step) {
 		one(actor.NewCall(unix.SYS_MMAP, 0, size, prot, unix.MAP_PRIVATE|unix.MAP_NORESERVE, fd, 0), func(c *actor.Call) string {
 			if c.Errno() == 0 && dev != nil {
 				dev.base, dev.size = uintptr(c.Ret), size
-				p.mappings = append(p.mappings, span{uint64(c.Ret), min(uint64(size), 4<<20)})
+				p.mappings = append(p.mappings, span{uint64(c.Ret), min((uint64(size)+4095)&^4095, 4<<20)})
 			}
 			return errnoName(c.Errno())
 		})

@@ -127,7 +127,37 @@ func (w *World) readLog(file string) string {
 	s = stateOlder.ReplaceAllString(s, "")
 	s = stateDeath.ReplaceAllString(s, " d")
 	s = stateLine.ReplaceAllString(s, "")
-	return statePlace.ReplaceAllString(stateTime.ReplaceAllString(s, ""), ": from")
+	s = statePlace.ReplaceAllString(stateTime.ReplaceAllString(s, ""), ": from")
+	return w.withoutOwnWork(s)
+}
+
+// withoutOwnWork removes what the log itself has led to: to show a node, the driver
+// holds it for a moment, and lets its owner look for news of it afterwards. If a
+// thread of the owner sleeps, that may be woken, and may have looked or not when the
+// log comes to what there's to do for the owner.
+func (w *World) withoutOwnWork(log string) string {
+	sleeps := make(map[string]bool)
+	for _, p := range w.procs {
+		if p == nil {
+			continue
+		}
+		for _, th := range p.threads {
+			if th.Busy() && th.pending.dev != nil {
+				sleeps["proc "+w.name(int32(th.pending.dev.owner.actors.PID))+"\n"] = true
+			}
+		}
+	}
+	var out strings.Builder
+	uncertain := false
+	for line := range strings.Lines(log) {
+		if strings.HasPrefix(line, "proc ") {
+			uncertain = sleeps[line]
+		}
+		if !uncertain || !strings.HasPrefix(line, "  node work ") {
+			out.WriteString(line)
+		}
+	}
+	return out.String()
 }
 
 var numberInState = regexp.MustCompile(`\d+`)
