@@ -46,8 +46,11 @@ func newScheduler() (quiescence, error) {
 	if n := cpus.Count(); n != 1 {
 		return nil, fmt.Errorf("there are %d processors, and no %s: what the outcome is would be chance", n, gatePath)
 	}
-	// Real-time threads leave nothing to others.
+	// Real-time threads leave nothing to others, however long they run.
 	if err := os.WriteFile("/proc/sys/kernel/sched_rt_runtime_us", []byte("-1"), 0); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile("/sys/kernel/debug/sched/fair_server/cpu0/runtime", []byte("0"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
 	// A device that a thread has polled is released in two halves, with a grace
