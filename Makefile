@@ -69,15 +69,37 @@ oracle: ## Build Linux's own Binder drivers as programs, for the tests to run on
 	@tools/oracle/build
 
 SEEDS ?= 1-4000
+FAULT_SEEDS ?= 400
 
-.PHONY: differential
-differential: prerequisites ## Look for a program that can tell the driver from Linux's.
+# The sandbox that programs are played in tells what of the driver has run.
+.PHONY: play
+play: prerequisites
 	@tools/build/gvisor
 	@CGO_ENABLED=0 $(GO) build -trimpath -o build/differential ./test/differential
 	@CGO_ENABLED=0 $(GO) build -modfile=build/go.mod -buildvcs=false -trimpath -tags differential \
 		-cover -covermode=atomic -coverpkg=sentrybinder/pkg/sentry/devices/binder,command-line-arguments \
 		-o build/sandbox test/differential/sandbox/main.go
+
+.PHONY: differential
+differential: play ## Look for a program that can tell the driver from Linux's.
 	@build/differential -cover -seeds $(SEEDS) $(DIFFERENTIAL)
+
+.PHONY: fidelity
+fidelity: play ## The same with fixed programs for three minutes, and with new ones for two.
+	@build/differential -cover -limit 3m -seeds 1-1000000
+	@build/differential -cover -fresh -for 2m
+
+.PHONY: faults
+faults: play ## Plant mistakes in the driver, one at a time: do such programs find them?
+	@build/differential -faults -seeds 1-$(FAULT_SEEDS)
+
+.PHONY: corpus
+corpus: play ## Find the programs anew that others begin with.
+	@build/differential -corpus -seeds $(SEEDS)
+
+.PHONY: coverage
+coverage: play ## Tell how much of the driver's code all its tests reach together.
+	@build/differential -tests -missed -seeds $(SEEDS)
 
 # Figures are comparable within a run only. "BENCH=name" runs one, or those named.
 .PHONY: bench

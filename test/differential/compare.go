@@ -17,6 +17,8 @@ import (
 type trace struct {
 	name  string
 	lines []string
+	// reached is what of the driver has run, if that was asked for.
+	reached reach
 }
 
 // parseTraces takes the output of playMain apart.
@@ -28,7 +30,11 @@ func parseTraces(out string) []trace {
 			all = append(all, trace{name: name})
 		} else if len(all) > 0 {
 			t := &all[len(all)-1]
-			t.lines = append(t.lines, line)
+			if counters, ok := strings.CutPrefix(line, reachedHeader); ok {
+				t.reached = parseReach(counters)
+			} else {
+				t.lines = append(t.lines, line)
+			}
 		}
 	}
 	return all

@@ -22,8 +22,11 @@ import (
 )
 
 // A line of playMain's output with this and base64 has the coverage of the driver
-// since the sandbox was started, as the gate gives it.
+// by all programs of a batch, as the gate gives it.
 const coverageHeader = "+++ coverage "
+
+// A line with this has, of the same, just the counters, of one program.
+const reachedHeader = "+++ reached "
 
 // gateCoverage is the gate's request for coverage.
 const gateCoverage = 0x6702
@@ -112,42 +115,113 @@ type block struct {
 	ran        bool
 }
 
-// readBlocks reads the coverage in dir. What is generated, and the gate, are not
-// counted.
+// readBlocks reads the coverage in dir, as saveCoverage leaves it.
 func readBlocks(dir string) (blocks, error) {
 	profile := filepath.Join(dir, "profile")
 	if out, err := exec.Command("go", "tool", "covdata", "textfmt", "-i="+dir, "-o="+profile).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go tool covdata: %w\n%s", err, out)
 	}
+	all := make(blocks)
+	return all, all.read(profile)
+}
+
+// read adds what a profile, of go test, says. What is generated, and the gate, are
+// not counted.
+func (b blocks) read(profile string) error {
 	text, err := os.ReadFile(profile)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	all := make(blocks)
 	for line := range bytes.Lines(text) {
 		var place string
 		var statements, count int
 		if n, _ := fmt.Sscan(string(line), &place, &statements, &count); n == 3 && strings.Contains(place, driverDir) &&
 			!strings.Contains(place, "/gate") && !strings.Contains(place, "_autogen") {
-			all[place] = block{statements, all[place].ran || count > 0}
+			b[place] = block{statements, b[place].ran || count > 0}
 		}
 	}
-	return all, nil
+	return nil
 }
 
-// percent returns the statements that ran, in percent.
-func (b blocks) percent() float64 {
+// report prints how many of the statements tests have reached, and, with -missed,
+// the places that they have not.
+func (b blocks) report(tests string) {
 	ran, total := 0, 0
-	for _, block := range b {
-		total += block.statements
-		if block.ran {
-			ran += block.statements
+	for _, place := range slices.Sorted(maps.Keys(b)) {
+		total += b[place].statements
+		if b[place].ran {
+			ran += b[place].statements
+		} else if *missed {
+			fmt.Println(place)
 		}
 	}
-	return 100 * float64(ran) / float64(max(total, 1))
+	fmt.Printf("%.1f%% of the driver's statements ran in %s\n", 100*float64(ran)/float64(max(total, 1)), tests)
 }
 
-// missed returns the places that were not reached.
-func (b blocks) missed() []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(b)), func(place string) bool { return b[place].ran })
+// coverageMain tells how much of the driver's code all tests reach together: its
+// unit tests, the conformance tests, and the corpus and the programs of the seeds.
+func coverageMain(here place, first, last uint64) error {
+	dir, err := os.MkdirTemp("build", "coverage")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	run := func(name string, args ...string) error {
+		cmd := exec.Command(name, args...)
+		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+		return cmd.Run()
+	}
+	profile, conformance := filepath.Join(dir, "unit"), absolute(filepath.Join(dir, "syscalls.test"))
+	if err := run("go", "test", "-coverprofile="+profile, "./"+driverDir); err != nil {
+		return err
+	}
+	all := make(blocks)
+	if err := all.read(profile); err != nil {
+		return err
+	}
+	all.report("the unit tests")
+
+	if err := run("go", "test", "-c", "-o", conformance, "./test/syscalls"); err != nil {
+		return err
+	}
+	for _, tests := range []struct {
+		name string
+		play func(p place) error
+	}{
+		{"the conformance tests", func(p place) error {
+			// They are run, and then no program is.
+			p.command = append(slices.Clone(p.command), "sh", "-c", conformance+` >&2; exec "$@"`, "sh")
+			_, err := p.play("-file", os.DevNull)
+			return err
+		}},
+		{"the corpus and programs", func(p place) error {
+			if _, err := p.play(corpusArgs()...); err != nil {
+				return err
+			}
+			for ; first <= last; first += uint64(*batch) {
+				if _, err := p.play(seedArgs(first, min(last, first+uint64(*batch)-1))...); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+	} {
+		p := here
+		if p.coverage, err = os.MkdirTemp(dir, "sandbox"); err != nil {
+			return err
+		}
+		if err := tests.play(p); err != nil {
+			return err
+		}
+		ran, err := readBlocks(p.coverage)
+		if err != nil {
+			return err
+		}
+		ran.report(tests.name)
+		if err := all.read(filepath.Join(p.coverage, "profile")); err != nil {
+			return err
+		}
+	}
+	all.report("all of them")
+	return nil
 }

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,37 @@ func TestCase(t *testing.T) {
 	//    DEAD_REPLY `+`
 }
 `, d.asCase())
+}
+
+// What a program has reached is decoded from what Go's runtime writes.
+func TestParseReach(t *testing.T) {
+	header := make([]byte, 32)
+	header[24] = 2
+	b := append(header,
+		2, 0, 0, 0, 0, 0, 0, 0, // functions
+		3, 0, 0, 0, 1, 0, 0, 0, // sizes of tables
+		0xff, 0xff, 0xff, 0xff,
+		4, 1, 7, 0, 1, 2, 3, // function 7 of package 1
+		2, 1, 8, 9, 0x80, 0x01)
+	want := reach{{1, 7, 1}: 1, {1, 7, 2}: 2, {1, 7, 3}: 4, {1, 8, 0}: 8, {1, 8, 1}: 8}
+	assert.Equal(t, want, parseReach(base64.StdEncoding.EncodeToString(b)))
+
+	all := reach{{1, 7, 1}: 2}
+	assert.True(t, all.add(want))
+	assert.False(t, all.add(want))
+	assert.Equal(t, uint8(3), all[counter{1, 7, 1}])
+	assert.True(t, all.has([]counter{{1, 7, 3}, {1, 8, 1}}))
+	assert.False(t, all.has([]counter{{1, 7, 3}, {1, 7, 0}}))
+}
+
+// Every program of the corpus does something.
+func TestCorpus(t *testing.T) {
+	corpus, err := readPrograms("corpus.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, corpus)
+	for _, p := range corpus {
+		assert.NotEmpty(t, p.Steps, p.Name)
+	}
 }
 
 // Each fault can still be planted, and only in one place.

@@ -26,6 +26,7 @@ func playMain(args []string) (err error) {
 	flags := flag.NewFlagSet("play", flag.ExitOnError)
 	seeds := flags.String("seeds", "", "the first and the last seed")
 	file := flags.String("file", "", "file with programs")
+	corpus := flags.String("corpus", "", "file with programs that half of the seeds' begin like")
 	coverage := flags.String("coverage", "", "when to print the coverage of the driver: at the end, or after each program")
 	flags.Parse(args)
 
@@ -39,12 +40,12 @@ func playMain(args []string) (err error) {
 		trace, _, err := w.Play(src)
 		fmt.Fprintf(out, "%s%s\n%s", header, name, trace)
 		if *coverage == "each" {
-			err = errors.Join(err, printCoverage(out))
+			err = errors.Join(err, printCoverage(out, reachedHeader))
 		}
 		return err
 	}
 	if *coverage == "end" {
-		defer func() { err = errors.Join(err, printCoverage(out)) }()
+		defer func() { err = errors.Join(err, printCoverage(out, coverageHeader)) }()
 	}
 	if *file != "" {
 		programs, err := readPrograms(*file)
@@ -62,20 +63,29 @@ func playMain(args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	var beginnings []pkgprogram.Program
+	if *corpus != "" {
+		if beginnings, err = readPrograms(*corpus); err != nil {
+			return err
+		}
+	}
 	for seed := first; seed <= last; seed++ {
-		if err := one(fmt.Sprint(seed), play.NewGenerator(seed)); err != nil {
+		if err := one(fmt.Sprint(seed), seededProgram(seed, beginnings)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func printCoverage(out *bufio.Writer) error {
+func printCoverage(out *bufio.Writer, header string) error {
 	b, err := readCoverage()
+	if err == nil && header == reachedHeader {
+		_, b, err = splitCoverage(b)
+	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s%s\n", coverageHeader, base64.StdEncoding.EncodeToString(b))
+	fmt.Fprintf(out, "%s%s\n", header, base64.StdEncoding.EncodeToString(b))
 	return nil
 }
 

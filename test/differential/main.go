@@ -48,6 +48,8 @@ var (
 	program   = flag.String("program", "", "file with programs, one step a line as in a trace, to play in place of seeds")
 	cover     = flag.Bool("cover", false, "tell how much of the driver's code has run; -runsc must be built with -cover")
 	missed    = flag.Bool("missed", false, "with -cover, print the places that have not")
+	anew      = flag.Bool("corpus", false, "make the corpus anew, of the seeds' programs; -runsc must be built with -cover")
+	everyTest = flag.Bool("tests", false, "in place of all that, tell how much of the driver's code all its tests reach; -runsc must be built with -cover")
 	plant     = flag.Bool("faults", false, "plant faults in the driver, and see whether the seeds' programs find them")
 	only      = flag.String("only", "", "plant only faults with this in their name")
 	saved     = flag.String("traces", "", "directory to keep the batches' traces in")

@@ -16,21 +16,34 @@ import (
 
 const driverDir = "pkg/sentry/devices/binder"
 
+// A round is programs that are played in one go, by the arguments for playMain, and
+// their traces under Linux, by the programs' names. Those that Linux has another
+// trace of than the driver without a fault are left out.
+type round struct {
+	args      []string
+	reference map[string]*trace
+}
+
 // plantFaults builds the sandbox with one fault after the other and sees whether
-// the programs of the given seeds find it. What is compared with is Linux's driver
-// or, without one, the driver as it is.
+// the corpus or the programs of the given seeds find it.
 func plantFaults(first, last uint64, linux, here place) error {
-	var reference []trace
-	where := linux
-	if *oracle == "" {
-		where = here
+	rounds := []round{{args: corpusArgs()}}
+	const few = 100
+	for at := first; at <= last; at += few {
+		rounds = append(rounds, round{args: seedArgs(at, min(last, at+few-1))})
 	}
-	for at := first; at <= last; at += uint64(*batch) {
-		t, err := where.play("-seeds", fmt.Sprintf("%d-%d", at, min(last, at+uint64(*batch)-1)))
+	for i := range rounds {
+		r := &rounds[i]
+		l, h, err := playBoth(linux, here, r.args...)
 		if err != nil {
 			return err
 		}
-		reference = append(reference, t...)
+		r.reference = make(map[string]*trace)
+		for i := range l {
+			if compare(&l[i], &h[i]) == nil {
+				r.reference[l[i].name] = &l[i]
+			}
+		}
 	}
 	dir, err := os.MkdirTemp("build", "faults")
 	if err != nil {
@@ -48,7 +61,7 @@ func plantFaults(first, last uint64, linux, here place) error {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
 		start := time.Now()
-		by, err := f.find(first, last, reference, place{name: "fault", command: append([]string{binary}, here.command[1:]...)})
+		by, err := f.find(rounds, place{name: "fault", command: append([]string{binary}, here.command[1:]...)})
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
@@ -59,7 +72,7 @@ func plantFaults(first, last uint64, linux, here place) error {
 		}
 		fmt.Printf("%-60s %s, in %v\n", f.name, by, time.Since(start).Round(time.Second))
 	}
-	fmt.Printf("%d of %d faults found by programs %d-%d\n", found, planted, first, last)
+	fmt.Printf("%d of %d faults found by the corpus and programs %d-%d\n", found, planted, first, last)
 	if planted-found > planted/25 {
 		return errors.New("too many are not found")
 	}
@@ -101,20 +114,21 @@ func (f *fault) build(dir string) (string, error) {
 }
 
 // find plays programs until one shows the fault, and says which.
-func (f *fault) find(first, last uint64, reference []trace, faulty place) (string, error) {
-	const few = 100
-	for at := first; at <= last; {
-		end := min(last, at+few-1)
-		traces, err := faulty.play("-seeds", fmt.Sprintf("%d-%d", at, end))
+func (f *fault) find(rounds []round, faulty place) (string, error) {
+	for _, r := range rounds {
+		traces, err := faulty.play(r.args...)
 		if err != nil {
-			return fmt.Sprintf("program %d: %.60q", at, err), nil
+			return fmt.Sprintf("the sandbox ends: %.60q", err), nil
 		}
 		for i := range traces {
-			if d := compare(&reference[at-first+uint64(i)], &traces[i]); d != nil && d.rule == "" {
+			ref := r.reference[traces[i].name]
+			if ref == nil {
+				continue
+			}
+			if d := compare(ref, &traces[i]); d != nil && d.rule == "" {
 				return fmt.Sprintf("program %s, step %d", d.name, len(d.steps)), nil
 			}
 		}
-		at = end + 1
 	}
 	return "", nil
 }

@@ -104,15 +104,18 @@ func (t *tally) rate() int {
 func toolMain() error {
 	flag.Parse()
 	linux, here, err := places()
-	if *plant {
-		first, last, err := parseSeeds(*seeds)
-		if err != nil {
-			return err
-		}
-		return plantFaults(first, last, linux, here)
-	}
-	if err != nil {
+	first, last, seedsErr := parseSeeds(*seeds)
+	switch {
+	case seedsErr != nil:
+		return seedsErr
+	case *anew:
+		return corpusMain(here, first, last)
+	case *everyTest:
+		return coverageMain(here, first, last)
+	case err != nil:
 		return err
+	case *plant:
+		return plantFaults(first, last, linux, here)
 	}
 	dir, err := os.MkdirTemp("build", "coverage")
 	if err != nil {
@@ -131,21 +134,23 @@ func toolMain() error {
 		}
 		t.add(l, h)
 	} else {
-		first, last, err := parseSeeds(*seeds)
-		if err != nil {
-			return err
-		}
 		if *fresh {
 			first = uint64(time.Now().UnixNano())
 			last = first
 		}
+		fmt.Printf("the corpus, and programs from %d on\n", first)
+		l, h, err := playBoth(linux, here, corpusArgs()...)
+		if err != nil {
+			return err
+		}
+		t.add(l, h)
 		for (first <= last || time.Since(start) < *budget) && (*limit == 0 || time.Since(start) < *limit) {
 			end := first + uint64(*batch) - 1
 			if *budget == 0 {
 				end = min(end, last)
 			}
 			began := time.Now()
-			l, h, err := playBoth(linux, here, "-seeds", fmt.Sprintf("%d-%d", first, end))
+			l, h, err := playBoth(linux, here, seedArgs(first, end)...)
 			if err != nil {
 				return err
 			}
@@ -165,12 +170,7 @@ func toolMain() error {
 		if err != nil {
 			return err
 		}
-		if *missed {
-			for _, place := range all.missed() {
-				fmt.Println(place)
-			}
-		}
-		fmt.Printf("%.1f%% of the driver's statements ran\n", all.percent())
+		all.report("this run")
 	}
 	if len(t.kinds) > 0 {
 		return fmt.Errorf("%d kinds of divergences", len(t.kinds))
@@ -220,10 +220,15 @@ func (t *tally) report(linux, here place) {
 		}
 		fmt.Print(shortest)
 	}
+	diverged := 0
+	for _, found := range t.kinds {
+		diverged += len(found)
+	}
 	fmt.Printf("\n%d programs, %d steps, %d divergences, %d steps/s\n", t.programs, t.steps, len(t.kinds), t.rate())
 	for _, name := range slices.Sorted(maps.Keys(t.explained)) {
 		fmt.Printf("  %d explained by %s\n", len(t.explained[name]), name)
 	}
+	fmt.Printf("%d passed, %d failed\n", t.programs-diverged, diverged)
 }
 
 func shortestOf(found []*divergence) *divergence {

@@ -35,6 +35,16 @@ func NewGenerator(seed uint64) *Generator {
 	return g
 }
 
+// Begin makes the program begin with steps, in place of what most begin with.
+func (g *Generator) Begin(steps []program.Step) {
+	g.queued = steps
+	for _, s := range steps {
+		if s.P < program.Processes {
+			g.procs = max(g.procs, s.P+1)
+		}
+	}
+}
+
 func pick[T any](rng *rand.Rand, of ...T) T { return of[rng.IntN(len(of))] }
 
 // one returns true once in n times.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/atomicbitops"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
@@ -26,8 +27,12 @@ import (
 // The gate is a part of the sandboxes that test/differential runs its programs
 // in, and of no other. A thread that the driver wakes goes on only when that
 // test's controller says so, which is thereby told when nothing moves any more.
-// See test/differential/actor.
+// See test/differential/actor. As long as there's no controller, threads go on by
+// themselves.
 var gate struct {
+	// controlled is set with the first request of a controller.
+	controlled atomicbitops.Bool
+
 	mu sync.Mutex
 
 	// sleepers are the threads that sleep in the driver.
@@ -70,6 +75,9 @@ func (th *Thread) signal() {
 
 // Block takes the place of kernel.Task.Block.
 func (t kernelTask) Block(wake <-chan struct{}) error {
+	if !gate.controlled.Load() {
+		return t.Task.Block(wake)
+	}
 	s := &sleeper{task: t.Task, wake: wake, resume: make(chan struct{}, 1)}
 	gate.mu.Lock()
 	gate.sleepers = append(gate.sleepers, s)
@@ -150,6 +158,7 @@ func (*gateFD) Ioctl(ctx context.Context, uio usermem.IO, _ uintptr, args arch.S
 	caller := kernel.TaskFromContext(ctx)
 	switch args[1].Uint() {
 	case gateRequest:
+		gate.controlled.Store(true)
 		return 0, gateSettle(caller, uio, args[2].Pointer())
 	case coverageRequest:
 		return gateCoverage(caller, uio, args[2].Pointer())

@@ -15,10 +15,10 @@ import (
 	"gvisor.dev/gvisor/pkg/usermem"
 )
 
-// coverageRequest copies what Go's coverage counters say of the driver to an
-// application: the meta data first, then the counters, each after its size in 8
-// bytes. The result is the number of bytes. Without counters, the error is
-// ENOTTY.
+// coverageRequest copies what Go's coverage counters say of the driver since the
+// last such request to an application: the meta data first, then the counters,
+// each after its size in 8 bytes. The result is the number of bytes. Without
+// counters, the error is ENOTTY.
 const coverageRequest = 0x6702
 
 func gateCoverage(caller *kernel.Task, uio usermem.IO, at hostarch.Addr) (uintptr, error) {
@@ -31,6 +31,9 @@ func gateCoverage(caller *kernel.Task, uio usermem.IO, at hostarch.Addr) (uintpt
 	all = append(all, b.Bytes()...)
 	b.Reset()
 	if err := coverage.WriteCounters(&b); err != nil {
+		return 0, linuxerr.ENOTTY
+	}
+	if err := coverage.ClearCounters(); err != nil {
 		return 0, linuxerr.ENOTTY
 	}
 	all = hostarch.ByteOrder.AppendUint64(all, uint64(b.Len()))

@@ -1,0 +1,291 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"sentrybinder/test/differential/play"
+	pkgprogram "sentrybinder/test/differential/program"
+)
+
+// corpusFile has the corpus: programs that together reach all of the driver that
+// programs have been found to reach. Every run begins with them, and half of the
+// programs that are made up begin as one of them does.
+const corpusFile = "test/differential/corpus.txt"
+
+// corpusArgs are the arguments for playMain to play the corpus, and seedArgs those
+// to play the programs of seeds.
+func corpusArgs() []string { return []string{"-file", absolute(corpusFile)} }
+
+func seedArgs(first, last uint64) []string {
+	return []string{"-corpus", absolute(corpusFile), "-seeds", fmt.Sprintf("%d-%d", first, last)}
+}
+
+// absolute returns the path of a file in the repository, whose root is the working
+// directory.
+func absolute(file string) string {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		panic(err)
+	}
+	return path
+}
+
+// seededProgram returns the program that seed stands for. If it's even, the
+// program begins with some steps of one in the corpus.
+func seededProgram(seed uint64, corpus []pkgprogram.Program) play.Source {
+	g := play.NewGenerator(seed)
+	if seed%2 == 0 && len(corpus) > 0 {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		steps := corpus[rng.IntN(len(corpus))].Steps
+		g.Begin(steps[:rng.IntN(len(steps)+1)])
+	}
+	return g
+}
+
+// counter is one of Go's coverage counters: the package's number, the function's
+// in it, and the counter's in that.
+type counter [3]uint64
+
+// reach is what of the driver a program has reached, and about how often: by
+// counter, a bit for each of "once", "twice", "up to eight times" and "more".
+type reach map[counter]uint8
+
+// parseReach decodes Go's coverage counters, in base64. What it doesn't understand
+// it takes for nothing.
+func parseReach(text string) reach {
+	const (
+		sizeOfHeader  = 32
+		sizeOfSegment = 16
+		flavorAt      = 24
+		flavorULEB128 = 2
+	)
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(b) < sizeOfHeader+sizeOfSegment || b[flavorAt] != flavorULEB128 {
+		return nil
+	}
+	functions := binary.LittleEndian.Uint64(b[sizeOfHeader:])
+	tables := uint64(binary.LittleEndian.Uint32(b[sizeOfHeader+8:])) + uint64(binary.LittleEndian.Uint32(b[sizeOfHeader+12:]))
+	b = b[min(sizeOfHeader+sizeOfSegment+tables, uint64(len(b))):]
+	next := func() uint64 {
+		v, n := binary.Uvarint(b)
+		b = b[max(n, 0):]
+		return v
+	}
+	r := make(reach)
+	for range functions {
+		counters, pkg, function := next(), next(), next()
+		for i := range counters {
+			switch n := next(); {
+			case n == 0:
+			case n <= 2:
+				r[counter{pkg, function, i}] = uint8(n)
+			case n <= 8:
+				r[counter{pkg, function, i}] = 4
+			default:
+				r[counter{pkg, function, i}] = 8
+			}
+		}
+	}
+	return r
+}
+
+// add adds what other has reached, and returns whether there's news in it.
+func (r reach) add(other reach) bool {
+	news := false
+	for c, often := range other {
+		news = news || r[c]|often != r[c]
+		r[c] |= often
+	}
+	return news
+}
+
+// has returns whether r has reached all the counters.
+func (r reach) has(all []counter) bool {
+	return !slices.ContainsFunc(all, func(c counter) bool { return r[c] == 0 })
+}
+
+// explorer collects programs by what they reach.
+type explorer struct {
+	here    place
+	dir     string
+	reached reach
+	found   []trace
+}
+
+// corpusMain makes the corpus anew, of programs that begin as the seeds' do.
+func corpusMain(here place, first, last uint64) error {
+	dir, err := os.MkdirTemp("build", "corpus")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	e := &explorer{here: here, dir: absolute(dir), reached: make(reach)}
+	if err := e.explore(first, last); err != nil {
+		return err
+	}
+	kept := e.choose()
+	for _, n := range []int{32, 16, 8, 4, 2, 1, 2, 1} {
+		if err := e.cut(kept, n); err != nil {
+			return err
+		}
+	}
+	var programs []pkgprogram.Program
+	for _, k := range kept {
+		programs = append(programs, k.Program)
+	}
+	return writePrograms(corpusFile, programs)
+}
+
+// write writes the steps of what was found into a file.
+func (e *explorer) write() (string, error) {
+	var programs []pkgprogram.Program
+	for _, t := range e.found {
+		programs = append(programs, pkgprogram.Program{Name: t.name, Steps: t.steps(len(t.lines))})
+	}
+	file := filepath.Join(e.dir, "found")
+	return file, writePrograms(file, programs)
+}
+
+// explore plays the programs of seeds and keeps those that reach what no other
+// has, or reach it more or less often.
+func (e *explorer) explore(first, last uint64) error {
+	for first <= last {
+		file, err := e.write()
+		if err != nil {
+			return err
+		}
+		end := min(last, first+uint64(*batch)-1)
+		traces, err := e.here.play("-coverage=each", "-corpus", file, "-seeds", fmt.Sprintf("%d-%d", first, end))
+		if err != nil {
+			return err
+		}
+		for _, t := range traces {
+			if e.reached.add(t.reached) {
+				e.found = append(e.found, t)
+			}
+		}
+		fmt.Fprintf(os.Stderr, "programs to %d: %d found, %d places reached\n", end, len(e.found), len(e.reached))
+		first += uint64(len(traces))
+	}
+	return nil
+}
+
+// duty is a program of the corpus, and what it is there to reach.
+type duty struct {
+	pkgprogram.Program
+	counters []counter
+}
+
+// choose returns few of the programs found that together reach all, however often.
+func (e *explorer) choose() []duty {
+	var kept []duty
+	left := maps.Clone(e.reached)
+	for len(left) > 0 {
+		var best duty
+		var worth float64
+		for _, t := range e.found {
+			var counters []counter
+			for c := range t.reached {
+				if _, ok := left[c]; ok {
+					counters = append(counters, c)
+				}
+			}
+			steps := t.steps(len(t.lines))
+			if w := float64(len(counters)) / float64(20+len(steps)); w > worth {
+				best, worth = duty{pkgprogram.Program{Name: t.name, Steps: steps}, counters}, w
+			}
+		}
+		kept = append(kept, best)
+		for _, c := range best.counters {
+			delete(left, c)
+		}
+	}
+	return kept
+}
+
+// cut takes n steps at a time out of programs as long as they still do their duty.
+func (e *explorer) cut(kept []duty, n int) error {
+	// First what could go alone, of each...
+	var tried []duty
+	for _, k := range kept {
+		for at := 0; at < len(k.Steps); at += n {
+			tried = append(tried, k.without(n, at))
+		}
+	}
+	done, err := e.done(tried)
+	if err != nil {
+		return err
+	}
+	removable := make([][]int, len(kept))
+	tried = nil
+	for i, k := range kept {
+		for at := 0; at < len(k.Steps); at += n {
+			if done[0] {
+				removable[i] = append(removable[i], at)
+				tried = append(tried, k.without(n, removable[i]...))
+			}
+			done = done[1:]
+		}
+	}
+	// ... then as much of that as can go together, from the start on.
+	if done, err = e.done(tried); err != nil {
+		return err
+	}
+	steps := 0
+	for i := range kept {
+		for range removable[i] {
+			if done[0] {
+				kept[i] = tried[0]
+			}
+			done, tried = done[1:], tried[1:]
+		}
+		steps += len(kept[i].Steps)
+	}
+	fmt.Fprintf(os.Stderr, "%d programs, %d steps\n", len(kept), steps)
+	return nil
+}
+
+// without returns d without the n steps at each of places.
+func (d duty) without(n int, places ...int) duty {
+	var steps []pkgprogram.Step
+	for at := 0; at < len(d.Steps); at += n {
+		if !slices.Contains(places, at) {
+			steps = append(steps, d.Steps[at:min(at+n, len(d.Steps))]...)
+		}
+	}
+	d.Steps = steps
+	return d
+}
+
+// done returns whether programs do their duties.
+func (e *explorer) done(all []duty) ([]bool, error) {
+	done := make([]bool, 0, len(all))
+	for part := range slices.Chunk(all, *batch) {
+		var programs []pkgprogram.Program
+		for _, d := range part {
+			programs = append(programs, d.Program)
+		}
+		file := filepath.Join(e.dir, "shorter")
+		if err := writePrograms(file, programs); err != nil {
+			return nil, err
+		}
+		traces, err := e.here.play("-coverage=each", "-file", file)
+		if err != nil {
+			return nil, err
+		}
+		for i, d := range part {
+			done = append(done, i < len(traces) && traces[i].reached.has(d.counters))
+		}
+	}
+	return done, nil
+}
