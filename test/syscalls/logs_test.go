@@ -1366,3 +1366,35 @@ context binder
   has delivered freeze binder
 `)
 }
+
+// A reply to a caller that is gone fails without an error.
+func TestLogReplyToNobody(t *testing.T) {
+	l, server, client := newLoggedPair(t)
+	client.write(bcTransaction{})
+	server.read().message(t)
+	client.kill()
+	server.write(bcReply{payload: payload{text("hello")}})
+	server.expect(brNoop, brTransactionComplete)
+	l.expectLines("failed_transaction_log", `
+#1: reply from server:server to 0:0 context binder node 0 handle 0 size 5:0 ret 29189/0 l=LINE
+`)
+}
+
+// A reply has the nice value at which the call was handled.
+func TestLogNiceOfReply(t *testing.T) {
+	l, server, client := newLoggedPair(t)
+	client.setNice(-5)
+	client.write(bcTransaction{})
+	server.read().message(t)
+	server.write(bcReply{})
+	require.Zero(t, server.nice())
+	l.expect(l.of(client), `
+binder proc state:
+proc client
+context binder
+  thread client: l 02 need_return 0 tr 0
+    transaction complete
+    pending transaction #1: @ from server:server to client:client code 0 flags 0 pri -5 a0 r1 elapsed size 0:0 offset 0
+  buffer #1: 0 size 0:0:0 active
+`)
+}

@@ -88,7 +88,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 	t.reply = call != nil
 	t.fromProc = th.proc
 	t.senderEUID = task.EffectiveKUID()
-	t.nice = task.Niceness()
+	t.nice = m.nice
 	t.fromTID = th.id
 	t.sent = gohacks.Nanotime()
 	t.to = to

@@ -313,6 +313,10 @@ type message struct {
 	// have had.
 	debugID int32
 
+	// nice is the nice value of the sender, before an answer gives it its own
+	// back.
+	nice int
+
 	// log is what the transaction log has at logPlace, or will have.
 	log      logEntry
 	logPlace uint64
@@ -327,7 +331,7 @@ func (th *Thread) call(task Task, uio usermem.IO, m *message) {
 	if m.Flags&binder.TF_ONE_WAY != 0 {
 		kind = logOneWay
 	}
-	th.begin(m, kind)
+	th.begin(task, m, kind)
 	f := th.tryCall(task, uio, m)
 	th.end(m, f)
 	if f != nil {
@@ -518,7 +522,7 @@ func (t *Transaction) queue(th *Thread) (pending bool, outdated list.Arc[*Transa
 // answer handles BC_REPLY.
 func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 	p := th.proc
-	th.begin(m, logReply)
+	th.begin(task, m, logReply)
 	p.mu.Lock()
 	if !th.stack.Ok() || th.stack.Get().handler() != th {
 		f := failed(linuxerr.EPROTO)
@@ -542,7 +546,7 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 
 	var f *failure
 	if caller == nil {
-		f = dead(linuxerr.ESRCH)
+		f = dead(nil)
 	} else {
 		m.log.to(caller.proc, caller)
 		f = th.tryAnswer(task, uio, m, call, caller)

@@ -132,10 +132,11 @@ func (l *transactionLog) print(buf *bytes.Buffer) {
 }
 
 // begin numbers m, a transaction that th is to send, and logs it.
-func (th *Thread) begin(m *message, kind logKind) {
+func (th *Thread) begin(task Task, m *message, kind logKind) {
 	d := th.proc.ctx.driver
 	d.stats.created(objectTransaction)
 	m.debugID = d.nextID()
+	m.nice = task.Niceness()
 	m.log = logEntry{
 		debugID:     m.debugID,
 		kind:        kind,
