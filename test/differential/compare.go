@@ -60,6 +60,8 @@ type divergence struct {
 	// first lines that differ, with a few that follow.
 	before      []string
 	linux, here []string
+	// linuxRest and hereRest are all lines from there on.
+	linuxRest, hereRest []string
 	// rule is the name of the rule that explains it, or "".
 	rule string
 }
@@ -80,6 +82,9 @@ func compare(linux, here *trace) *divergence {
 		before: linux.lines[:i],
 		linux:  linux.lines[i:min(i+context, len(linux.lines))],
 		here:   here.lines[i:min(i+context, len(here.lines))],
+
+		linuxRest: linux.lines[i:],
+		hereRest:  here.lines[i:],
 	}
 	d.rule = explain(d)
 	return d

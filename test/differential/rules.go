@@ -4,7 +4,10 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 
 	pkgprogram "sentrybinder/test/differential/program"
 )
@@ -22,6 +25,15 @@ type rule struct {
 }
 
 var rules = []rule{
+	{
+		name: "which device of a process is released first",
+		peer: "c",
+		why: "Linux leaves the release of devices to a worker. If a process ends with two of them, which it takes " +
+			"first depends on whether it comes before the second one is there. The sandbox releases them in order.",
+		applies: func(d *divergence) bool {
+			return d.endsWithTwo() && sameLines(d.linuxRest, d.hereRest)
+		},
+	},
 	{
 		name: "readiness that Linux's epoll has not heard of",
 		why: "An epoll instance asks a device again only when it's woken, and Linux wakes it for what one thread " +
@@ -46,6 +58,37 @@ var rules = []rule{
 
 // dataPlace is where a trace says that a buffer is.
 var dataPlace = regexp.MustCompile(`data=m\d+:0x[0-9a-f]+|buffer \d+: [0-9a-f]+|offset [0-9a-f]+`)
+
+// endsWithTwo returns whether a process has ended that had two devices open, if it
+// has not closed one of them otherwise than by program.Close.
+func (d *divergence) endsWithTwo() bool {
+	var open [pkgprogram.MaxProcesses]int
+	var last pkgprogram.Step
+	for _, line := range d.before {
+		p := -1
+		if s, ok, _ := parseStep(line); ok {
+			last = s
+			if s.Op == pkgprogram.Kill || s.Op == pkgprogram.Exit {
+				p = s.P
+			}
+		} else if last.Op == pkgprogram.Open && strings.HasPrefix(line, "  fd ") && !strings.HasPrefix(line, "  fd -") {
+			open[last.P]++
+		} else if last.Op == pkgprogram.Close && line == "  ok" {
+			open[last.P]--
+		} else {
+			fmt.Sscanf(line, "end P%d", &p)
+		}
+		if p >= 0 && open[p] > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// sameLines returns whether a and b differ in the order of lines only.
+func sameLines(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
 
 func first(lines []string) string {
 	if len(lines) == 0 {

@@ -134,6 +134,10 @@ func (g *Generator) step(w *World) program.Step {
 		}
 		if g.one(20) {
 			s.Arg |= pick[uint64](g.rng, unix.O_NONBLOCK, unix.O_NONBLOCK, unix.O_DIRECT) << 8
+			if th.proc.soiled {
+				// That there's no descriptor left is what Linux finds first, and gVisor last.
+				s.Arg &^= unix.O_DIRECT << 8
+			}
 		}
 		if !g.one(10) {
 			g.queued = append(g.queued, program.Step{Op: program.Mmap, P: s.P, T: s.T, Device: s.Device, Arg: g.mapping})
