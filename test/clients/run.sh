@@ -83,55 +83,66 @@ family() {
 	done
 }
 
-# Prints how many KiB of the host's memory a sandbox has whose first process
-# is $1: what its processes have for themselves (the sentry with the driver,
-# gofers, and those that run the applications' code), and what is allocated of
-# the file that all memory of its applications is in. Then, how many files
-# the sentry has open.
+# Measures what a sandbox has of the host whose first process is $1, in KiB:
+# $sentry and $others, what the sentry with the driver and the other processes
+# (gofers, and those that run the applications' code) have for themselves, and
+# $memory, what is allocated of the file that all memory of the applications is
+# in. $total is their sum, and $files the number of files the sentry has open.
 measure() {
-	local pid kib=0 n file memory= files=0
+	local pid kib file
+	sentry=0 others=0 memory=0 files=0 processes=0
 	for pid in $(family "$1"); do
-		n=$(sed -n 's/^Pss_Anon: *\([0-9]*\) kB/\1/p' /proc/"$pid"/smaps_rollup 2>/dev/null || true)
-		kib=$((kib + ${n:-0}))
+		kib=$(sed -n 's/^Pss_Anon: *\([0-9]*\) kB/\1/p' /proc/"$pid"/smaps_rollup 2>/dev/null || true)
+		((++processes, others += ${kib:-0}))
 		# All of them may have it open.
-		[[ -z $memory ]] || continue
+		((memory == 0)) || continue
 		for file in /proc/"$pid"/fd/*; do
 			if [[ $(readlink "$file" || true) == "/memfd:runsc-memory"* ]]; then
 				memory=$(($(stat -Lc %b "$file") / 2))
 				files=$(ls /proc/"$pid"/fd | wc -l)
+				((sentry = ${kib:-0}, others -= sentry, --processes))
 				break
 			fi
 		done
 	done
-	echo "$((kib + memory)) $files"
+	total=$((sentry + others + memory))
 }
 
-# Measures once no more memory is being given back.
-settled() {
-	local now last
-	last=$(measure "$1")
-	while sleep 2 && now=$(measure "$1") && ((${now% *} * 100 < ${last% *} * 99)); do
-		last=$now
+# Measures once a sandbox has at most $2 KiB, or has given nothing back for $3
+# seconds.
+settle() {
+	local least last=$SECONDS
+	measure "$1"
+	least=$total
+	while ((total > $2 && SECONDS - last < $3)); do
+		sleep 2
+		measure "$1"
+		((total * 100 >= least * 99)) || least=$total last=$SECONDS
 	done
-	echo "$now"
 }
 
 coproc RUN { exec "${sandbox[@]}" 2>&1; }
 pid=$RUN_PID
 exec {in}<&"${RUN[0]}" {out}>&"${RUN[1]}"
-start=()
+start=
 while IFS= read -r line; do
 	printf '%s\n' "$line"
 	if [[ $line == "idle at the "* ]]; then
-		read -r -a now <<<"$(settled "$pid")"
-		echo "the sandbox has ${now[0]} KiB of the host's memory, and ${now[1]} open files"
-		[[ ${#start[@]} != 0 ]] || start=("${now[@]}")
+		if [[ -z $start ]]; then
+			settle "$pid" 0 10
+		else
+			# With nothing to do, Go collects garbage every two minutes.
+			settle "$pid" $((start * (100 + GROWTH) / 100)) 150
+		fi
+		echo "the sandbox has $total KiB of the host's memory: the sentry $sentry, $processes other processes $others," \
+			"the applications $memory; and the sentry has $files open files"
+		start=${start:-$total}
 		echo >&"$out"
 	fi
 done <&"$in"
 wait "$pid"
-if ((100 * now[0] > (100 + GROWTH) * start[0])); then
+if ((100 * total > (100 + GROWTH) * start)); then
 	echo "FAILED the sandbox's memory has grown by more than $GROWTH %" >&2
 	exit 1
 fi
-echo "ok     the sandbox has $((100 * now[0] / start[0])) % of the memory that it had at the start"
+echo "ok     the sandbox has $((100 * total / start)) % of the memory that it had at the start"
