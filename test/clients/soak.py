@@ -27,13 +27,17 @@ import checks
 from checks import BINDER, HERE, HUNG, check, count, eventually
 
 LANGUAGES = checks.LANGUAGES
-STATS = "/dev/binderfs/binder_logs/stats"
+LOGS = "/dev/binderfs/binder_logs/"
 
 # How long one of them lives until another is killed, on average.
 KILL_SECONDS = 0.25
 
 # What clients are told, which are ended before.
 FOREVER = 1000000
+
+# How long one may have nothing to say, which is longer than a client waits for
+# the service to hear its one-way calls.
+SILENT = 200
 
 # How long all of them run before the first measurement.
 WARM_UP_SECONDS = 20
@@ -61,7 +65,7 @@ class Service(checks.Daemon):
             return "ended with %d: %s" % (self.process.returncode, self.said)
         if self.said not in ([], ["registered"]):
             return "said %s" % self.said
-        if not self.said and time.monotonic() > self.started + HUNG:
+        if not self.said and time.monotonic() > self.started + SILENT:
             return "has not been able to register"
         return None
 
@@ -94,8 +98,8 @@ class Client(checks.Daemon):
             return "ended with %d: %s" % (self.process.returncode, self.noise)
         if self.noise:
             return "said %s" % self.noise
-        if self.process.returncode is None and time.monotonic() > self.last + HUNG:
-            return "has not said anything for %d seconds" % HUNG
+        if self.process.returncode is None and time.monotonic() > self.last + SILENT:
+            return "has not said anything for %d seconds" % SILENT
         if self.process.returncode == 0 and not self.asked_to_end:
             return "ended early"
         return None
@@ -114,9 +118,16 @@ class Soak:
         """Notes what is wrong with a process; answers whether anything is."""
         wrong = process.wrong()
         if wrong:
-            self.wrong.append("%s in %s %s" % (process.name, process.language, wrong))
-            print(self.wrong[-1], flush=True)
+            self.note(process, wrong)
         return wrong
+
+    def note(self, process, wrong):
+        """Notes what is wrong, the first time with what the driver has to do."""
+        if not self.wrong:
+            with open(LOGS + "transactions") as f:
+                print(f.read())
+        self.wrong.append("%s in %s %s" % (process.name, process.language, wrong))
+        print(self.wrong[-1], flush=True)
 
     def over(self, client):
         """Takes over the counts of a client that has ended."""
@@ -184,13 +195,12 @@ class Soak:
     def found_killed(self, process):
         """Notes what a process that was killed had said of failures before."""
         if getattr(process, "noise", None):
-            self.wrong.append("%s in %s said %s" % (process.name, process.language, process.noise))
-            print(self.wrong[-1], flush=True)
+            self.note(process, "said %s" % process.noise)
 
 
 def counters():
     """Returns how many objects of each kind the driver has, and the total."""
-    with open(STATS) as f:
+    with open(LOGS + "stats") as f:
         lines = re.findall(r"^(\w+): active (\d+) total (\d+)$", f.read(), re.MULTILINE)
     return {kind: int(active) for kind, active, _ in lines}, {kind: int(total) for kind, _, total in lines}
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 // How long a one-way call may take to arrive.
-#define LOST_SECONDS 45
+#define LOST_SECONDS 150
 
 // What became of a call.
 typedef enum {
@@ -366,7 +366,7 @@ static Outcome call_notes(Peer *peer)
 {
 	gint64 deadline = g_get_monotonic_time() + LOST_SECONDS * G_USEC_PER_SEC;
 	int n = g_random_int_range(1, 9);
-	gulong pause = 5000;
+	gint64 pause = 2500;
 
 	while (n--) {
 		GBinderLocalRequest *req = gbinder_client_new_request(peer->client);
@@ -389,6 +389,7 @@ static Outcome call_notes(Peer *peer)
 		GBinderLocalRequest *req = gbinder_client_new_request(peer->client);
 		GBinderRemoteReply *reply;
 		GBinderReader reader;
+		gint64 asked = g_get_monotonic_time();
 		gint32 heard = 0;
 		Outcome outcome;
 
@@ -404,10 +405,11 @@ static Outcome call_notes(Peer *peer)
 		if (heard < 0 || heard > peer->sent || g_get_monotonic_time() > deadline) {
 			return wrong("%s of %s: sent %d, heard %d", peer->tag, peer->name, peer->sent, heard);
 		}
-		// Not much oftener than needed: all of these calls may be ahead of
-		// each note, which waits until the one before it is done with.
+		// Not much oftener than needed, and more rarely if the service is
+		// busy: all of these calls may be ahead of each note, which waits
+		// until the one before it is done with.
+		pause = MIN(MAX(2 * pause, 10 * (g_get_monotonic_time() - asked)), 10 * G_USEC_PER_SEC);
 		g_usleep(pause);
-		pause = MIN(2 * pause, 500000);
 	}
 }
 

@@ -18,7 +18,7 @@ use crate::test::IEcho::IEcho;
 const TELL: Duration = Duration::from_secs(1);
 
 /// How long one-way calls may take to arrive.
-const LOST: Duration = Duration::from_secs(45);
+const LOST: Duration = Duration::from_secs(150);
 
 /// How many failures are told one by one.
 const TOLD: u32 = 5;
@@ -175,16 +175,18 @@ fn send_notes(
         echo.note(&format!("{tag} {notes}"))?;
     }
     let start = Instant::now();
-    let mut pause = Duration::from_millis(5);
+    let mut pause = Duration::from_micros(2500);
     loop {
+        let asked = Instant::now();
         let heard = echo.heard(tag)?;
         if heard == *notes || heard < 0 || start.elapsed() > LOST {
             return Ok(differ(heard, *notes));
         }
-        // Not much oftener than needed: all of these calls may be ahead of each
-        // note, which waits until the one before it is done with.
+        // Not much oftener than needed, and more rarely if the service is busy:
+        // all of these calls may be ahead of each note, which waits until the one
+        // before it is done with.
+        pause = (2 * pause).max(10 * asked.elapsed()).min(Duration::from_secs(10));
         std::thread::sleep(pause);
-        pause = (2 * pause).min(Duration::from_millis(500));
     }
 }
 
