@@ -51,6 +51,22 @@ func (t *trace) steps(n int) []pkgprogram.Step {
 	return steps
 }
 
+// stepAt returns the step that line n is about, or nil. A line that is a step is
+// about none.
+func (t *trace) stepAt(n int) *pkgprogram.Step {
+	for i := n; i >= 0; i-- {
+		s, ok, err := parseStep(t.lines[i])
+		if !ok || err != nil {
+			continue
+		}
+		if i == n {
+			return nil
+		}
+		return &s
+	}
+	return nil
+}
+
 // A divergence is a program that two drivers have different traces of.
 type divergence struct {
 	name string
@@ -66,10 +82,11 @@ type divergence struct {
 	rule string
 }
 
-// compare returns how two traces of a program differ first, or nil.
-func compare(linux, here *trace) *divergence {
+// compare returns how two traces of a program differ first, or nil. Rules that
+// hide differences are counted in hidden.
+func compare(linux, here *trace, hidden map[string]int) *divergence {
 	i := 0
-	for i < len(linux.lines) && i < len(here.lines) && linux.lines[i] == here.lines[i] {
+	for i < len(linux.lines) && i < len(here.lines) && (linux.lines[i] == here.lines[i] || hide(linux, here, i, hidden)) {
 		i++
 	}
 	if i == len(linux.lines) && i == len(here.lines) {

@@ -42,8 +42,8 @@ func absolute(file string) string {
 
 // seededProgram returns the program that seed stands for. If it's even, the
 // program begins with some steps of one in the corpus.
-func seededProgram(seed uint64, corpus []pkgprogram.Program) play.Source {
-	g := play.NewGenerator(seed)
+func seededProgram(seed uint64, options play.Options, corpus []pkgprogram.Program) play.Source {
+	g := play.NewGenerator(seed, options)
 	if seed%2 == 0 && len(corpus) > 0 {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		steps := corpus[rng.IntN(len(corpus))].Steps

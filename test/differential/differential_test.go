@@ -75,6 +75,62 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
+// A rule either hides a difference, and the comparison goes on, or explains where it
+// ends.
+func TestRules(t *testing.T) {
+	defer func(was string) { *peer = was }(*peer)
+	*peer = "rust"
+	lines := func(offsets, news string) trace {
+		return trace{name: "7", lines: []string{
+			`1 {"Op":"write-read","P":0,"T":0,"ReadSize":256}`,
+			"  ok w=0/0 r=72 NOOP",
+			"    TRANSACTION 0x0 0x0 code=9 flags=0x10 pid=P1 euid=0 data=m0:0x0+0 offsets=" + offsets + "+0 00000000 00000000",
+			`2 {"Op":"write-read","P":0,"T":1,"ReadSize":256}`,
+			"  ok w=0/0 r=24 NOOP",
+			"    " + news,
+			`3 {"Op":"kill","P":0,"T":1}`,
+		}}
+	}
+	linux, here := lines("0xffffffffc0000000", "RELEASE 0x1000 0x1001"), lines("0x0", "RELEASE 0x1000 0x1001")
+	hidden := make(map[string]int)
+	require.Nil(t, compare(&linux, &here, hidden))
+	assert.Equal(t, map[string]int{"fields that mean nothing": 1}, hidden)
+
+	linux = lines("0x0", "DECREFS 0x1000 0x1001")
+	d := compare(&linux, &here, nil)
+	require.NotNil(t, d)
+	assert.Equal(t, "references that were not acknowledged", d.rule)
+	assert.Len(t, d.steps, 2)
+
+	linux = lines("0x0", "DEAD_REPLY ")
+	d = compare(&linux, &here, nil)
+	require.NotNil(t, d)
+	assert.Empty(t, d.rule)
+
+	*peer = "c"
+	linux = lines("0xffffffffc0000000", "RELEASE 0x1000 0x1001")
+	d = compare(&linux, &here, nil)
+	require.NotNil(t, d)
+	assert.Empty(t, d.rule)
+}
+
+// There are few rules, each with a name of its own and a reason.
+func TestFewRules(t *testing.T) {
+	for _, peer := range []string{"c", "rust"} {
+		names := make(map[string]bool)
+		for _, r := range rules {
+			if r.peer != "" && r.peer != peer {
+				continue
+			}
+			assert.False(t, names[r.name], r.name)
+			assert.NotEmpty(t, r.why, r.name)
+			assert.True(t, r.applies != nil || r.hide != nil, r.name)
+			names[r.name] = true
+		}
+		assert.LessOrEqual(t, len(names), 15)
+	}
+}
+
 // Each fault can still be planted, and only in one place.
 func TestFaultsFit(t *testing.T) {
 	for _, f := range faults {

@@ -28,9 +28,12 @@ func playMain(args []string) (err error) {
 	file := flags.String("file", "", "file with programs")
 	corpus := flags.String("corpus", "", "file with programs that half of the seeds' begin like")
 	coverage := flags.String("coverage", "", "when to print the coverage of the driver: at the end, or after each program")
+	var options play.Options
+	flags.BoolVar(&options.Common, "common", false, "keep to what Linux's drivers do alike")
+	flags.BoolVar(&options.NoState, "no-state", false, "leave out the driver's state")
 	flags.Parse(args)
 
-	w, err := play.NewWorld()
+	w, err := play.NewWorld(options)
 	if err != nil {
 		return err
 	}
@@ -70,7 +73,7 @@ func playMain(args []string) (err error) {
 		}
 	}
 	for seed := first; seed <= last; seed++ {
-		if err := one(fmt.Sprint(seed), seededProgram(seed, beginnings)); err != nil {
+		if err := one(fmt.Sprint(seed), seededProgram(seed, options, beginnings)); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,7 @@ func plantFaults(first, last uint64, linux, here place) error {
 		}
 		r.reference = make(map[string]*trace)
 		for i := range l {
-			if compare(&l[i], &h[i]) == nil {
+			if compare(&l[i], &h[i], nil) == nil {
 				r.reference[l[i].name] = &l[i]
 			}
 		}
@@ -125,7 +125,7 @@ func (f *fault) find(rounds []round, faulty place) (string, error) {
 			if ref == nil {
 				continue
 			}
-			if d := compare(ref, &traces[i]); d != nil && d.rule == "" {
+			if d := compare(ref, &traces[i], nil); d != nil && d.rule == "" {
 				return fmt.Sprintf("program %s, step %d", d.name, len(d.steps)), nil
 			}
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // A rule explains divergences that are no mistake of the driver's. What a program
-// does after one that is explained says nothing any more.
+// does after one that is explained says nothing any more, unless the rule hides it.
 type rule struct {
 	name string
 	// peer is the driver that differs: "c", "rust" or "" for both.
@@ -22,6 +22,10 @@ type rule struct {
 	why string
 	// applies says whether d is explained.
 	applies func(d *divergence) bool
+
+	// hide, if it's there, returns two lines of what came of a step without the
+	// difference, so that the comparison goes on.
+	hide func(s *pkgprogram.Step, linux, here string) (string, string)
 }
 
 var rules = []rule{
@@ -44,20 +48,9 @@ var rules = []rule{
 				first(d.linux) == "  ok 0 00000000" && first(d.here) == "  ok 1 01000000"
 		},
 	},
-	{
-		name: "which of several holes of the same size",
-		peer: "rust",
-		why: "Linux's driver in C, and with it this one, finds a hole for a buffer in a tree by size. Among holes " +
-			"that fit exactly it takes the one that happens to be at the top, the one in Rust the lowest.",
-		applies: func(d *divergence) bool {
-			l, h := first(d.linux), first(d.here)
-			return l != h && dataPlace.MatchString(l) && dataPlace.ReplaceAllString(l, "") == dataPlace.ReplaceAllString(h, "")
-		},
-	},
 }
 
-// dataPlace is where a trace says that a buffer is.
-var dataPlace = regexp.MustCompile(`data=m\d+:0x[0-9a-f]+|buffer \d+: [0-9a-f]+|offset [0-9a-f]+`)
+func init() { rules = append(rules, rustRules...) }
 
 // endsWithTwo returns whether a process has ended that had two devices open, if it
 // has not closed one of them otherwise than by program.Close.
@@ -100,9 +93,53 @@ func first(lines []string) string {
 // explain returns the name of the rule that explains d, or "".
 func explain(d *divergence) string {
 	for _, r := range rules {
-		if (r.peer == "" || r.peer == *peer) && r.applies(d) {
+		if (r.peer == "" || r.peer == *peer) && r.applies != nil && r.applies(d) {
 			return r.name
 		}
 	}
 	return ""
+}
+
+// hide returns whether rules hide all that differs in line i, and counts those that
+// are needed for it in hidden.
+func hide(linux, here *trace, i int, hidden map[string]int) bool {
+	s := linux.stepAt(i)
+	if s == nil || here.lines[i] == "" {
+		return false
+	}
+	l, h := linux.lines[i], here.lines[i]
+	var needed []string
+	for _, r := range rules {
+		if r.hide == nil || r.peer != "" && r.peer != *peer {
+			continue
+		}
+		newL, newH := r.hide(s, l, h)
+		if newL != l || newH != h {
+			needed = append(needed, r.name)
+			l, h = newL, newH
+		}
+		if l == h {
+			break
+		}
+	}
+	if l != h {
+		return false
+	}
+	for _, name := range needed {
+		if hidden != nil {
+			hidden[name]++
+		}
+	}
+	return true
+}
+
+// without returns a function that leaves out what differs in the places of a line
+// that match re.
+func without(re *regexp.Regexp) func(s *pkgprogram.Step, linux, here string) (string, string) {
+	return func(_ *pkgprogram.Step, linux, here string) (string, string) {
+		if slices.Equal(re.FindAllString(linux, -1), re.FindAllString(here, -1)) {
+			return linux, here
+		}
+		return re.ReplaceAllString(linux, ""), re.ReplaceAllString(here, "")
+	}
 }

@@ -47,6 +47,12 @@ func (p place) play(args ...string) ([]trace, error) {
 	if p.coverage != "" {
 		args = append([]string{"-coverage=end"}, args...)
 	}
+	if *peer == "rust" {
+		args = append([]string{"-no-state"}, args...)
+	}
+	if keepCommon() {
+		args = append([]string{"-common"}, args...)
+	}
 	args = append(append(slices.Clone(p.command[1:]), exe, "play"), args...)
 	cmd := exec.Command(p.command[0], args...)
 	var stdout, stderr bytes.Buffer
@@ -72,6 +78,10 @@ func (p place) play(args ...string) ([]trace, error) {
 	return traces, nil
 }
 
+// keepCommon returns whether programs are to keep to what Linux's drivers do alike.
+// Those of the corpus don't as they are.
+func keepCommon() bool { return *common || *peer == "rust" }
+
 // playBoth plays the same programs in both places. The result has the traces of
 // those that were played in both, in order.
 func playBoth(linux, here place, args ...string) (l, h []trace, err error) {
@@ -89,10 +99,16 @@ func playBoth(linux, here place, args ...string) (l, h []trace, err error) {
 
 // tally is what a run has found.
 type tally struct {
-	programs, steps int
-	explained       map[string][]*divergence
-	kinds           map[string][]*divergence
-	playing         time.Duration
+	// steps are those that were compared, unseen those that came after a
+	// divergence that is explained.
+	programs, steps, unseen int
+
+	// explained are the divergences by rule, hidden the numbers of lines.
+	explained map[string][]*divergence
+	hidden    map[string]int
+
+	kinds   map[string][]*divergence
+	playing time.Duration
 }
 
 // rate returns the number of steps in a second, the time to start the sandbox and
@@ -125,7 +141,7 @@ func toolMain() error {
 	if *cover {
 		here.coverage = dir
 	}
-	t := &tally{explained: make(map[string][]*divergence), kinds: make(map[string][]*divergence)}
+	t := &tally{explained: make(map[string][]*divergence), hidden: make(map[string]int), kinds: make(map[string][]*divergence)}
 	start := time.Now()
 	if *program != "" {
 		l, h, err := playBoth(linux, here, "-file", *program)
@@ -139,11 +155,13 @@ func toolMain() error {
 			last = first
 		}
 		fmt.Printf("the corpus, and programs from %d on\n", first)
-		l, h, err := playBoth(linux, here, corpusArgs()...)
-		if err != nil {
-			return err
+		if !keepCommon() {
+			l, h, err := playBoth(linux, here, corpusArgs()...)
+			if err != nil {
+				return err
+			}
+			t.add(l, h)
 		}
-		t.add(l, h)
 		for (first <= last || time.Since(start) < *budget) && (*limit == 0 || time.Since(start) < *limit) {
 			end := first + uint64(*batch) - 1
 			if *budget == 0 {
@@ -182,7 +200,7 @@ func toolMain() error {
 func (t *tally) add(linux, here []trace) {
 	for i := range linux {
 		t.programs++
-		d := compare(&linux[i], &here[i])
+		d := compare(&linux[i], &here[i], t.hidden)
 		if d == nil {
 			t.steps += len(linux[i].steps(len(linux[i].lines)))
 			continue
@@ -190,6 +208,7 @@ func (t *tally) add(linux, here []trace) {
 		t.steps += len(d.steps)
 		if d.rule != "" {
 			t.explained[d.rule] = append(t.explained[d.rule], d)
+			t.unseen += len(linux[i].steps(len(linux[i].lines))) - len(d.steps)
 			continue
 		}
 		t.kinds[d.kind()] = append(t.kinds[d.kind()], d)
@@ -228,6 +247,12 @@ func (t *tally) report(linux, here place) {
 	for _, name := range slices.Sorted(maps.Keys(t.explained)) {
 		fmt.Printf("  %d explained by %s\n", len(t.explained[name]), name)
 	}
+	for _, name := range slices.Sorted(maps.Keys(t.hidden)) {
+		fmt.Printf("  %d lines explained by %s\n", t.hidden[name], name)
+	}
+	if t.unseen > 0 {
+		fmt.Printf("  %d steps more, %.1f%%, came after what is explained\n", t.unseen, 100*float64(t.unseen)/float64(t.steps+t.unseen))
+	}
 	fmt.Printf("%d passed, %d failed\n", t.programs-diverged, diverged)
 }
 
@@ -262,7 +287,7 @@ func cutDown(linux, here place, d *divergence) (*divergence, error) {
 		}
 		var best *divergence
 		for i := range l {
-			if c := compare(&l[i], &h[i]); c != nil && c.kind() == kind && size(c.steps) < size(d.steps) && (best == nil || size(c.steps) < size(best.steps)) {
+			if c := compare(&l[i], &h[i], nil); c != nil && c.rule == d.rule && c.kind() == kind && size(c.steps) < size(d.steps) && (best == nil || size(c.steps) < size(best.steps)) {
 				best = c
 			}
 		}

@@ -40,6 +40,10 @@ func (w *World) writeReadResult(th *thread, dev *device, c *actor.Call) string {
 		}
 		params := returns[4 : 4+size]
 		returns = returns[4+size:]
+		switch code {
+		case binder.BR_REPLY, binder.BR_FAILED_REPLY, binder.BR_DEAD_REPLY, binder.BR_FROZEN_REPLY:
+			th.pop(true)
+		}
 		switch {
 		case code == binder.BR_NOOP:
 			out.WriteString(" NOOP")
@@ -83,7 +87,7 @@ func (w *World) message(th *thread, dev *device, code uint32, params []byte) str
 	m := message{addr: d.Buffer}
 	fmt.Fprintf(&out, " %08x", crc32.ChecksumIEEE(offsets))
 	masked := append([]byte(nil), data...)
-	objects := objects{world: w, th: th, dev: dev}
+	objects := objects{world: w, th: th, dev: dev, buffer: d.Buffer}
 	for ; len(offsets) >= 8; offsets = offsets[8:] {
 		at := binary.NativeEndian.Uint64(offsets)
 		if at > uint64(len(data)) || len(data[at:]) < binder.SizeOfFlatObject {
@@ -98,11 +102,12 @@ func (w *World) message(th *thread, dev *device, code uint32, params []byte) str
 	if tr.Secctx != 0 {
 		context, _ := dev.read(tr.Secctx, 64)
 		name, _, _ := strings.Cut(string(context), "\x00")
-		fmt.Fprintf(&out, " context=%s %q", dev.place(tr.Secctx), name)
+		fmt.Fprintf(&out, " context=%s %q", objects.place(tr.Secctx), name)
 	}
 	dev.messages = append(dev.messages, m)
 	if code != binder.BR_REPLY && d.Flags&binder.TF_ONE_WAY == 0 {
 		th.incoming++
+		th.stack = append(th.stack, false)
 	}
 	return out.String()
 }

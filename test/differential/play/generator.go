@@ -5,6 +5,7 @@ package play
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -22,22 +23,27 @@ type Generator struct {
 	mapping uint64
 	// recent are the last steps that have written commands.
 	recent []program.Step
+	// common are steps that take the place of one. See keepCommon.
+	common []program.Step
 }
 
 // NewGenerator returns a generator of the program that seed stands for.
-func NewGenerator(seed uint64) *Generator {
+func NewGenerator(seed uint64, options Options) *Generator {
 	g := &Generator{rng: rand.New(rand.NewPCG(seed, 0))}
 	g.weights = randomWeights(g.rng)
 	g.steps = 30 + g.rng.IntN(60)
 	g.procs = 2 + g.rng.IntN(program.Processes-1)
 	g.mapping = pick[uint64](g.rng, 1<<12, 1<<13, 1<<14, 1<<16, 1<<17, 1<<17, 1<<17)
+	if options.Common {
+		g.mapping = max(g.mapping, minMapping)
+	}
 	g.begin()
 	return g
 }
 
 // Begin makes the program begin with steps, in place of what most begin with.
 func (g *Generator) Begin(steps []program.Step) {
-	g.queued = steps
+	g.queued = slices.Clone(steps)
 	for _, s := range steps {
 		if s.P < program.Processes {
 			g.procs = max(g.procs, s.P+1)
@@ -74,6 +80,20 @@ func (g *Generator) begin() {
 
 // Next implements Source.Next.
 func (g *Generator) Next(w *World) (program.Step, bool) {
+	if len(g.common) == 0 {
+		s, ok := g.next(w)
+		if !ok || !w.options.Common {
+			return s, ok
+		}
+		g.common = g.keepCommon(w, s)
+	}
+	s := g.common[0]
+	g.common = g.common[1:]
+	return s, true
+}
+
+// next returns the next step as it was made up.
+func (g *Generator) next(w *World) (program.Step, bool) {
 	if len(g.queued) > 0 {
 		s := g.queued[0]
 		g.queued = g.queued[1:]

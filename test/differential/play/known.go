@@ -30,6 +30,9 @@ type known struct {
 
 	// frozen are the freeze notifications that it has to acknowledge.
 	frozen []uint64
+
+	// loopers are the threads that have said that they are.
+	loopers [program.Threads]bool
 }
 
 // message is a transaction that was received.
@@ -70,8 +73,17 @@ func (w *World) wrote(th *thread, dev *device, c *program.Command) {
 		return
 	}
 	switch c.Code {
+	case binder.BC_ENTER_LOOPER, binder.BC_REGISTER_LOOPER:
+		if th.index < len(dev.loopers) {
+			dev.loopers[th.index] = true
+		}
+	case binder.BC_TRANSACTION, binder.BC_TRANSACTION_SG:
+		if c.Transaction == nil || c.Transaction.Flags&binder.TF_ONE_WAY == 0 {
+			th.stack = append(th.stack, true)
+		}
 	case binder.BC_REPLY, binder.BC_REPLY_SG:
 		th.incoming = max(0, th.incoming-1)
+		th.pop(false)
 	case binder.BC_FREE_BUFFER:
 		if c.Delta == 0 && c.Message < len(dev.messages) {
 			dev.messages[c.Message].freed = true
@@ -93,6 +105,17 @@ func (w *World) wrote(th *thread, dev *device, c *program.Command) {
 		}
 	case binder.BC_REQUEST_DEATH_NOTIFICATION, binder.BC_REQUEST_FREEZE_NOTIFICATION:
 		dev.watched = append(dev.watched, *c)
+	}
+}
+
+// waits returns whether the thread has made a call of which it does not know the
+// outcome.
+func (th *thread) waits() bool { return len(th.stack) > 0 && th.stack[len(th.stack)-1] }
+
+// pop notes that the thread's latest call is over, if it's its own or not as told.
+func (th *thread) pop(own bool) {
+	if n := len(th.stack); n > 0 && th.stack[n-1] == own {
+		th.stack = th.stack[:n-1]
 	}
 }
 

@@ -20,6 +20,9 @@ type objects struct {
 	th    *thread
 	dev   *device
 
+	// buffer is the address of the message's buffer.
+	buffer uint64
+
 	// buffers has, for each object before, the address of the buffer that it
 	// stands for if it's a PTR.
 	buffers []uint64
@@ -44,7 +47,7 @@ func (o *objects) describe(b []byte) (string, int) {
 		var p binder.BufferObject
 		p.UnmarshalBytes(b)
 		buffer = p.Buffer
-		return fmt.Sprintf("PTR %#x %s+%d %d:%d%s", p.Flags, o.dev.place(p.Buffer), p.Length, p.Parent, p.ParentOffset, o.content(p.Buffer, p.Length)), binder.SizeOfBufferObject
+		return fmt.Sprintf("PTR %#x %s+%d %d:%d%s", p.Flags, o.place(p.Buffer), p.Length, p.Parent, p.ParentOffset, o.content(p.Buffer, p.Length)), binder.SizeOfBufferObject
 	case binder.BINDER_TYPE_FDA:
 		if len(b) < binder.SizeOfFDArrayObject {
 			break
@@ -70,7 +73,7 @@ func (o *objects) content(addr, size uint64) string {
 	var out strings.Builder
 	for ; len(b) >= 4; b = b[4:] {
 		if len(b) >= 8 {
-			if at := o.dev.place(binary.NativeEndian.Uint64(b)); at[0] == 'm' {
+			if at := o.place(binary.NativeEndian.Uint64(b)); at[0] != '0' {
 				out.WriteString(" " + at)
 				b = b[4:]
 				continue
@@ -83,6 +86,16 @@ func (o *objects) content(addr, size uint64) string {
 		fmt.Fprintf(&out, " %v", err)
 	}
 	return out.String()
+}
+
+// place returns the canonical form of an address: where in the buffer it is, if
+// it's in the mapping and not before the buffer.
+func (o *objects) place(addr uint64) string {
+	place := o.dev.place(addr)
+	if place[0] == 'm' && addr >= o.buffer {
+		return fmt.Sprintf("+%#x", addr-o.buffer)
+	}
+	return place
 }
 
 // file describes a file that the thread's process has: its number and its name.

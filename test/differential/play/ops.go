@@ -77,6 +77,9 @@ func (w *World) play(s *program.Step) {
 	one := func(call actor.Call, result func(c *actor.Call) string) {
 		w.begin(th, &pending{step: s, dev: dev, calls: 1, result: func(calls []actor.Call) string { return result(&calls[0]) }}, call)
 	}
+	if w.options.Common && dev != nil && (s.Op == program.WriteRead || s.Op == program.Poll || s.Op == program.Epoll) {
+		w.prime(th, fd)
+	}
 	plain := func(c *actor.Call) string { return errnoName(c.Errno()) }
 
 	switch s.Op {
@@ -154,7 +157,13 @@ func (w *World) play(s *program.Step) {
 		putUint32(b, uint32(s.Arg>>32))
 		one(actor.NewCall(unix.SYS_IOCTL, fd, request, faulty(arg, s.Fault)), func(c *actor.Call) string {
 			if c.Errno() == 0 && request == binder.BINDER_THREAD_EXIT {
-				th.incoming = 0
+				th.incoming, th.stack = 0, nil
+				if dev != nil && th.index < len(dev.loopers) {
+					dev.loopers[th.index] = false
+				}
+			}
+			if c.Errno() == 0 && (request == binder.BINDER_SET_CONTEXT_MGR || request == binder.BINDER_SET_CONTEXT_MGR_EXT) {
+				p.manager = true
 			}
 			return fmt.Sprintf("%s %x", errnoName(c.Errno()), b[:request>>16&0x3f])
 		})

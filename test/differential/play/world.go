@@ -42,6 +42,18 @@ type World struct {
 	lastID int
 	// err is why the world can't go on with the program.
 	err error
+
+	options Options
+}
+
+// Options say how programs are made and played.
+type Options struct {
+	// Common keeps to what Linux's drivers in C and in Rust do alike. See common.
+	Common bool
+
+	// NoState leaves out what the driver says of its state, which Linux's driver
+	// in Rust doesn't.
+	NoState bool
 }
 
 // process is a process of a program.
@@ -52,6 +64,8 @@ type process struct {
 	devices [program.Devices]*device
 	// mappings are all that the process has ever made.
 	mappings []span
+	// manager is set if the process has ever been a context's manager.
+	manager bool
 	// soiled is set if the process can't be used in another program.
 	soiled bool
 }
@@ -74,6 +88,11 @@ type thread struct {
 	// incoming is the number of calls that the thread has received and not
 	// answered.
 	incoming int
+
+	// stack has the calls that the thread takes part in, the latest last: whether
+	// they are its own, of which it doesn't know the outcome yet, or are to be
+	// answered.
+	stack []bool
 }
 
 // device is an open device, or was one.
@@ -94,12 +113,12 @@ type device struct {
 }
 
 // NewWorld returns a world without processes.
-func NewWorld() (*World, error) {
+func NewWorld(options Options) (*World, error) {
 	m, err := actor.New()
 	if err != nil {
 		return nil, err
 	}
-	w := &World{machine: m}
+	w := &World{machine: m, options: options}
 	return w, w.openStats()
 }
 
@@ -282,8 +301,10 @@ func (w *World) Play(src Source) (string, []program.Step, error) {
 		w.printf("%d %v\n", len(steps), s)
 		w.play(&s)
 	}
-	w.printf("counts %s\n", w.counts())
-	w.printf("%s", w.state())
+	if !w.options.NoState {
+		w.printf("counts %s\n", w.counts())
+		w.printf("%s", w.state())
+	}
 	err := w.err
 	if err != nil {
 		w.printf("stuck: %v\n", err)

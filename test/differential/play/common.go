@@ -1,0 +1,217 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package play
+
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/differential/actor"
+	"sentrybinder/test/differential/program"
+)
+
+// What follows keeps programs to what Linux's two drivers do alike. Most programs
+// would otherwise begin with one of a few differences, which would hide all that
+// comes after it. What is left out:
+//
+//   - A thread's first ioctl, and its first after a flush, which in C does not wait
+//     for anything: each is preceded by a BINDER_VERSION, which counts as that.
+//   - Threads that wait while their device is flushed: in C that wakes them.
+//   - Threads that ask for a process's work without being loopers: in Rust they
+//     don't get any.
+//   - Reads with too little room for any return: in Rust they don't wait.
+//   - Commands that go on behind the end of the write buffer: in Rust they fault.
+//   - Calls to handle 0 by the manager's process, through another open device: in
+//     C they fail.
+//   - Processes that never map anything: to have no memory for the answer to a call
+//     is BR_FAILED_REPLY in Rust, too.
+//   - Processes with little room in their mappings: the holes are elsewhere.
+//   - Reads whose buffer has an end behind the BR_NOOP: what could not be returned
+//     is lost in C. Reads behind what was read before: BR_SPAWN_LOOPER goes in front
+//     of it in C.
+//   - Calls by threads that have not read the answer to another: in C they fail.
+//   - Commands after a one-way call, and such a call without a read: that the target
+//     is frozen is an error in Rust, which commands wait for to be read.
+//   - Descriptors of devices in messages: such a device is closed at some time.
+//   - BC_REGISTER_LOOPER after BC_ENTER_LOOPER, which in Rust counts as a thread that
+//     was asked for.
+//   - Nodes with other cookies than before: in Rust a node is known for longer.
+//   - Parents' offsets that are no multiple of 4: in C they are refused.
+//   - PTR objects at the start of the data, which in C nothing can be in, and arrays
+//     of no descriptors, which in Rust are malformed.
+//   - Forks: in Rust only the process that has opened a device may use it.
+//   - Processes without the mapping that they had, or all of it, and mappings that
+//     move: in Rust that's BR_FAILED_REPLY, in C BR_DEAD_REPLY.
+//   - O_DIRECT together with a limit of descriptors: which one of the two is refused.
+//   - Logs, which have another form in Rust.
+//   - Priorities, of which the driver in Rust knows nothing.
+
+// prime makes th's next ioctl one that is not the first.
+func (w *World) prime(th *thread, fd uintptr) {
+	th.Quick(actor.NewCall(unix.SYS_IOCTL, fd, binder.BINDER_VERSION, th.Scratch()+miscOffset))
+}
+
+// minRead is the size that a read buffer needs for a BR_NOOP and any return.
+const minRead = 4 + 4 + binder.SizeOfTransactionDataSecctx
+
+// keepCommon returns steps that take the place of s, which was made up, and is yet
+// to keep to what is common.
+func (g *Generator) keepCommon(w *World, s program.Step) []program.Step {
+	if s.Op == program.Log {
+		s = program.Step{Op: program.Poll}
+	}
+	p := w.procs[s.P]
+	if p == nil || s.T >= len(p.threads) {
+		return []program.Step{s}
+	}
+	th := p.threads[s.T]
+	dev := p.devices[s.Device]
+	at := program.Step{P: s.P, T: s.T, Device: s.Device}
+	instead := func(op program.Op) program.Step {
+		s := at
+		s.Op = op
+		return s
+	}
+	switch s.Op {
+	case program.Fork, program.Nice, program.Move:
+		s = instead(program.Poll)
+	}
+	switch s.Op {
+	case program.CloseFile:
+		s.Arg = min(s.Arg, program.FirstFree-1)
+	case program.Ioctl:
+		if request := uint32(s.Arg); (request == binder.BINDER_SET_CONTEXT_MGR || request == binder.BINDER_SET_CONTEXT_MGR_EXT) && len(p.mappings) > 1 {
+			s.Arg = binder.BINDER_VERSION
+		}
+	case program.Open:
+		if p.manager && s.Arg&0xff == 0 {
+			s.Arg++
+		}
+		s.Arg &^= unix.O_DIRECT << 8
+		if len(g.queued) > 0 && g.queued[0].Op == program.Mmap {
+			break
+		}
+		mmap := instead(program.Mmap)
+		mmap.Arg = g.mapping
+		return []program.Step{s, mmap}
+	case program.DupClose:
+		if p.sleeps() {
+			s = instead(program.LastError)
+		}
+	case program.Close, program.Munmap:
+		if p.sleeps() {
+			return []program.Step{instead(program.LastError)}
+		}
+		return []program.Step{instead(program.Munmap), instead(program.Close)}
+	case program.WriteRead, program.Poll, program.Epoll:
+		var steps []program.Step
+		if dev != nil && !dev.loopers[s.T%program.Threads] {
+			enter := instead(program.WriteRead)
+			enter.Write = []program.Command{{Code: pick[uint32](g.rng, binder.BC_ENTER_LOOPER, binder.BC_ENTER_LOOPER, binder.BC_REGISTER_LOOPER)}}
+			steps = append(steps, enter)
+		}
+		if s.Op == program.WriteRead {
+			g.keepWriteReadCommon(th, &s)
+		}
+		return append(steps, s)
+	}
+	return []program.Step{s}
+}
+
+// sleeps returns whether a thread of the process sleeps.
+func (p *process) sleeps() bool {
+	return slices.ContainsFunc(p.threads, func(th *thread) bool { return th.pending != nil })
+}
+
+// keepWriteReadCommon keeps a BINDER_WRITE_READ by th common.
+func (g *Generator) keepWriteReadCommon(th *thread, s *program.Step) {
+	s.Excess, s.ReadConsumed = 0, 0
+	if s.Fault == program.ReadEdge {
+		s.Fault = program.NoFault
+	}
+	if s.ReadSize > 0 {
+		s.ReadSize = max(s.ReadSize, minRead)
+	}
+	others := th.proc.sleeps()
+	waits := th.waits()
+	var kept []program.Command
+	last := false
+	for _, c := range s.Write {
+		if last {
+			break
+		}
+		switch c.Code {
+		case binder.BC_TRANSACTION, binder.BC_TRANSACTION_SG:
+			if waits {
+				continue
+			}
+			if c.Transaction.Flags&binder.TF_ONE_WAY == 0 {
+				waits = true
+				break
+			}
+			last = true
+			s.ReadSize = max(s.ReadSize, 256)
+			if s.Fault == program.ReadFault {
+				s.Fault = program.NoFault
+			}
+		case binder.BC_REPLY, binder.BC_REPLY_SG:
+			if waits {
+				continue
+			}
+			last = true
+		case binder.BC_REGISTER_LOOPER:
+			// It has been one or the other before, see keepCommon.
+			continue
+		case binder.BC_FREE_BUFFER:
+			s.ReadSize = 0
+		case binder.BC_REQUEST_FREEZE_NOTIFICATION:
+			if others || waits || th.incoming > 0 || s.Fault != program.NoFault {
+				continue
+			}
+			s.ReadSize, last = max(s.ReadSize, 256), true
+		case binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE:
+			if others {
+				s.ReadSize = 0
+			}
+		}
+		c.Transaction = g.keepTransactionCommon(c.Transaction)
+		kept = append(kept, c)
+	}
+	s.Write = kept
+	if len(s.Write) == 0 && s.ReadSize == 0 {
+		s.ReadSize = 256
+	}
+}
+
+// minMapping is the size that mappings have at least.
+const minMapping = 1 << 16
+
+// keepTransactionCommon returns a transaction that keeps to what is common in place
+// of was.
+func (g *Generator) keepTransactionCommon(was *program.Transaction) *program.Transaction {
+	if was == nil {
+		return nil
+	}
+	t := *was
+	t.Parts = slices.Clone(t.Parts)
+	for i := range t.Parts {
+		o := &t.Parts[i]
+		switch {
+		case o.Bytes > 1024 && o.Bytes <= int(g.mapping):
+			o.Bytes %= 1024
+		case i == 0 && o.Type == binder.BINDER_TYPE_PTR && len(o.Words) == 0:
+			o.Words = []uint32{7, 7}
+		case o.Type == binder.BINDER_TYPE_FD && o.Binder >= program.FirstFree && o.Binder < noFD:
+			o.Binder = program.FirstFile
+		case o.Type == binder.BINDER_TYPE_BINDER || o.Type == binder.BINDER_TYPE_WEAK_BINDER:
+			o.Cookie = o.Binder + 1
+		case o.Type == binder.BINDER_TYPE_FDA:
+			o.Binder = max(o.Binder, 1)
+		}
+		o.ParentOffset &^= 3
+	}
+	return &t
+}

@@ -1,0 +1,262 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sentrybinder/pkg/abi/binder"
+	pkgprogram "sentrybinder/test/differential/program"
+)
+
+// rustRules are what Linux's driver in Rust does in another way than the one in C.
+// What programs for it leave out is told in package play.
+var rustRules = []rule{
+	{
+		name: "fields that mean nothing",
+		peer: "rust",
+		why: "Linux's driver in Rust clears the flags of descriptors and of arrays of them, the one in C carries them. " +
+			"The address of offsets, if there are none, is 0 in Rust, and the end of the data in C.",
+		hide: without(regexp.MustCompile(`offsets=0x[0-9a-f]+\+0 |^      FD \d+ \S+ 0x[0-9a-f]+|^      FDA 0x[0-9a-f]+`)),
+	},
+	{
+		name: "where a buffer is",
+		peer: "rust",
+		why: "Linux's driver in C takes the smallest hole that a buffer fits in, and of several of that size the one that " +
+			"is at the top of its tree of them. The one in Rust prefers the end of what is in use, and the lowest.",
+		hide: without(regexp.MustCompile(`\bdata=m\d+:0x[0-9a-f]+`)),
+	},
+	{
+		name: "who called and is gone",
+		peer: "rust",
+		why: "The driver in Rust remembers the process that a call came from, " +
+			"the one in C takes it from the thread that waits for the answer, if there is one.",
+		hide: func(_ *pkgprogram.Step, linux, here string) (string, string) {
+			if strings.Contains(here, " pid=0 ") {
+				linux = senderPID.ReplaceAllString(linux, " pid=0 ")
+			}
+			return linux, here
+		},
+	},
+	{
+		name: "the errno of what is refused",
+		peer: "rust",
+		why: "The two drivers give requests, and transactions, that make no sense different errnos. In Rust, freezing a " +
+			"process without a device is no error, nor is for BINDER_GET_EXTENDED_ERROR that a target is dead or frozen. " +
+			"And calls by a thread that waits for an answer are refused last, after whatever else is wrong.",
+		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
+			for _, e := range errnos {
+				if rest, ok := strings.CutPrefix(linux, e.linux); ok && e.op == s.Op && here == e.here+rest {
+					return here, here
+				}
+			}
+			return linux, here
+		},
+	},
+	{
+		name: "what is malformed for the dead",
+		peer: "rust",
+		why:  "A malformed transaction to a dead node is BR_FAILED_REPLY in Rust, and BR_DEAD_REPLY in C.",
+		hide: func(_ *pkgprogram.Step, linux, here string) (string, string) {
+			if linux == "    FAILED_REPLY " && here == "    DEAD_REPLY " {
+				linux = here
+			}
+			return linux, here
+		},
+	},
+	{
+		name: "work that comes to nothing",
+		peer: "rust",
+		why: "The drivers differ in when they take back work that is none any more, and in whether a thread is woken for it. " +
+			"One that is finds nothing and waits again, now as the latest; meanwhile it does not count as waiting for " +
+			"BR_SPAWN_LOOPER. And in Rust there's something to poll for.",
+		applies: func(d *divergence) bool {
+			l, h := wokenLine.FindStringSubmatch(first(d.linux)), wokenLine.FindStringSubmatch(first(d.here))
+			more, less := d.returns()
+			if allNamed(slices.Concat(more, less), "SPAWN_LOOPER") {
+				return true
+			}
+			return l != nil && h != nil && l[1] == h[1] && l[2] != h[2] && len(more) == 1 && len(less) == 1 &&
+				kindOf(more[0]) == kindOf(less[0])
+		},
+		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
+			ready := map[string]bool{"  0 0000": true, "  1 0100": true, "  ok 0 00000000": true, "  ok 1 01000000": true}
+			if (s.Op == pkgprogram.Poll || s.Op == pkgprogram.Epoll) && ready[linux] && ready[here] {
+				linux = here
+			}
+			return linux, here
+		},
+	},
+	{
+		name: "references that were not acknowledged",
+		peer: "rust",
+		why: "With references to a node gone, the driver in C tells BR_RELEASE or BR_DECREFS when the respective " +
+			"BR_ACQUIRE or BR_INCREFS has been acknowledged, the one in Rust when as many acknowledgements have come " +
+			"as are due, of either kind.",
+		applies: func(d *divergence) bool {
+			more, less := d.returns()
+			return allNamed(slices.Concat(more, less), "RELEASE", "DECREFS")
+		},
+	},
+	{
+		name: "news of nodes",
+		peer: "rust",
+		why: "Until the driver in C has told of a reference to a node, it may take that back, because the reference has " +
+			"gone, or tell another thread, which has sent the node, too. The one in Rust tells as it has decided first, " +
+			"and counts such references.",
+		applies: func(d *divergence) bool {
+			more, less := d.returns()
+			return allNamed(slices.Concat(more, less), "INCREFS", "ACQUIRE", "RELEASE", "DECREFS", "SPAWN_LOOPER")
+		},
+		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
+			if s.Op == pkgprogram.NodeInfo || s.Op == pkgprogram.NodeDebug {
+				return nodeCounts.ReplaceAllString(linux, ""), nodeCounts.ReplaceAllString(here, "")
+			}
+			return linux, here
+		},
+	},
+	{
+		name: "work of a thread that exits",
+		peer: "rust",
+		why: "What a thread has not read when it exits by BINDER_THREAD_EXIT the driver in Rust gives to other threads. " +
+			"The one in C drops it.",
+		applies: func(d *divergence) bool {
+			return d.is(pkgprogram.Ioctl) && uint32(d.steps[len(d.steps)-1].Arg) == binder.BINDER_THREAD_EXIT
+		},
+	},
+	{
+		name: "which thread is told what it asked for",
+		peer: "rust",
+		why: "Of a death that has happened already, and of the state of being frozen, the driver in C tells the thread " +
+			"that asks. The one in Rust tells any thread of the process.",
+		applies: func(d *divergence) bool {
+			more, less := d.returns()
+			all := slices.Concat(more, less)
+			return d.asked(all) && allNamed(all, "DEAD_BINDER", "FROZEN_BINDER")
+		},
+	},
+	{
+		name: "an answer with descriptors for which there is no room",
+		peer: "rust",
+		why: "When the caller's limit of descriptors keeps an answer from it, the driver in C tells it BR_FAILED_REPLY, " +
+			"the one in Rust nothing.",
+		applies: func(d *divergence) bool {
+			more, less := d.returns()
+			return d.has(pkgprogram.FileLimit) && len(more) == 0 && len(less) == 1 && allNamed(less, "FAILED_REPLY")
+		},
+	},
+	{
+		name: "an answer, and the end of the call before",
+		peer: "rust",
+		why: "If the call that a thread made before has ended meanwhile, and it answers another one, the driver in Rust " +
+			"tells the one first, the one in C the other.",
+		applies: func(d *divergence) bool {
+			more, less := d.returns()
+			return len(more) == 0 && len(less) == 0 && strings.HasSuffix(first(d.linux), "DEAD_REPLY ") &&
+				strings.HasSuffix(first(d.here), "TRANSACTION_COMPLETE ")
+		},
+	},
+}
+
+// has returns whether the program has a step of kind op.
+func (d *divergence) has(op pkgprogram.Op) bool {
+	return slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool { return s.Op == op })
+}
+
+// is returns whether the step that shows the divergence is an op.
+func (d *divergence) is(op pkgprogram.Op) bool {
+	return len(d.steps) > 0 && d.steps[len(d.steps)-1].Op == op
+}
+
+// returns returns what the divergent step lets threads read on Linux, and not here,
+// and the other way round: each with the thread, if it's not the step's, before it.
+func (d *divergence) returns() (more, less []string) {
+	of := func(lines []string) []string {
+		var all []string
+		thread := "-"
+		for _, line := range lines {
+			if !strings.HasPrefix(line, "  ") {
+				break
+			}
+			if m := wokenLine.FindString(line); m != "" {
+				thread = strings.TrimSpace(m)
+			}
+			if strings.HasPrefix(line, "    ") && line[4] != ' ' {
+				all = append(all, thread+" "+unlike.ReplaceAllString(strings.TrimSpace(line), ""))
+			}
+		}
+		return all
+	}
+	less = of(d.hereRest)
+	for _, r := range of(d.linuxRest) {
+		if i := slices.Index(less, r); i >= 0 {
+			less = slices.Delete(less, i, i+1)
+		} else {
+			more = append(more, r)
+		}
+	}
+	return more, less
+}
+
+// unlike is what rules hide of returns.
+var unlike = regexp.MustCompile(` pid=\S+|data=m\d+:0x[0-9a-f]+|offsets=0x[0-9a-f]+\+0 `)
+
+// kindOf returns the name of a return.
+func kindOf(r string) string { return strings.Fields(r)[1] }
+
+// allNamed returns whether there are returns, and all have one of names.
+func allNamed(returns []string, names ...string) bool {
+	for _, r := range returns {
+		if !slices.Contains(names, kindOf(r)) {
+			return false
+		}
+	}
+	return len(returns) > 0
+}
+
+// asked returns whether the program has asked for one of the deaths or freezes that
+// returns tell of.
+func (d *divergence) asked(returns []string) bool {
+	for _, s := range d.steps {
+		for _, c := range s.Write {
+			if c.Code != binder.BC_REQUEST_DEATH_NOTIFICATION && c.Code != binder.BC_REQUEST_FREEZE_NOTIFICATION {
+				continue
+			}
+			cookie := fmt.Sprintf("%#x", c.Cookie)
+			if slices.ContainsFunc(returns, func(r string) bool { return slices.Contains(strings.Fields(r), cookie) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var senderPID = regexp.MustCompile(` pid=P[0-9?]+ `)
+
+// nodeCounts are counts of references to a node, or a node that is still known.
+var nodeCounts = regexp.MustCompile(`^  (ok|EINVAL) [0-9a-f]{48}$`)
+
+// errnos are results of the same failure, by the driver in Rust and here.
+var errnos = []struct {
+	op          pkgprogram.Op
+	linux, here string
+}{
+	{pkgprogram.NodeInfo, "  ENOENT", "  EINVAL"},
+	{pkgprogram.Freeze, "  ok", "  EINVAL"},
+	{pkgprogram.Ioctl, "  EFAULT", "  EINVAL"},
+	{pkgprogram.LastError, "  ok FAILED_REPLY -1", "  ok FAILED_REPLY -22"},
+	{pkgprogram.LastError, "  ok FAILED_REPLY -2", "  ok FAILED_REPLY -22"},
+	{pkgprogram.LastError, "  ok FAILED_REPLY -12", "  ok FAILED_REPLY -22"},
+	{pkgprogram.LastError, "  ok FAILED_REPLY -14", "  ok FAILED_REPLY -22"},
+	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok FAILED_REPLY -14"},
+	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok FAILED_REPLY -71"},
+	{pkgprogram.LastError, "  ok FAILED_REPLY -28", "  ok FAILED_REPLY -71"},
+	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok DEAD_REPLY -22"},
+	{pkgprogram.LastError, "  ok OK 0", "  ok DEAD_REPLY -22"},
+	{pkgprogram.LastError, "  ok OK 0", "  ok DEAD_REPLY -3"},
+	{pkgprogram.LastError, "  ok OK 0", "  ok FROZEN_REPLY 0"},
+}
