@@ -211,6 +211,7 @@ func (t *tally) add(linux, here []trace) {
 			t.unseen += len(linux[i].steps(len(linux[i].lines))) - len(d.steps)
 			continue
 		}
+		fmt.Fprintf(os.Stderr, "program %s: %s\n", d.name, d.kind())
 		t.kinds[d.kind()] = append(t.kinds[d.kind()], d)
 	}
 }

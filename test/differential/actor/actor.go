@@ -112,6 +112,8 @@ type Machine struct {
 type quiescence interface {
 	// prepare prepares a process that all others are forked from.
 	prepare(zygote *Thread) error
+	// begin is called before each program.
+	begin() error
 	// settle returns when the calls that were posted to th last are done, or
 	// it sleeps in one, and all others are done or asleep, too. It returns an
 	// error if that takes too long.
@@ -278,6 +280,9 @@ func (m *Machine) settled(err error) error {
 	}
 	return nil
 }
+
+// Begin prepares for a program.
+func (m *Machine) Begin() error { return m.begin() }
 
 // NewProcess starts a process with n threads.
 func (m *Machine) NewProcess(n int) *Process {

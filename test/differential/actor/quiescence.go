@@ -28,7 +28,10 @@ func newQuiescence() (quiescence, error) {
 }
 
 // scheduler is quiescence by Linux's scheduler.
-type scheduler struct{}
+type scheduler struct {
+	// raised are the processes that raiseKernelThreads has looked at.
+	raised map[string]bool
+}
 
 const (
 	schedFIFO = 1
@@ -58,26 +61,34 @@ func newScheduler() (quiescence, error) {
 	if err := os.WriteFile("/sys/kernel/rcu_expedited", []byte("1"), 0); err != nil {
 		return nil, err
 	}
-	if err := raiseKernelThreads(); err != nil {
-		return nil, err
-	}
-	return scheduler{}, setScheduler(0, schedIdle, 0)
+	return &scheduler{raised: make(map[string]bool)}, setScheduler(0, schedIdle, 0)
 }
 
+func (s *scheduler) begin() error { return s.raiseKernelThreads() }
+
 // raiseKernelThreads lets the kernel's workers, which close devices, and what they
-// wait for, run before actors that they wake.
-func raiseKernelThreads() error {
-	procs, err := os.ReadDir("/proc")
+// wait for, run before actors that they wake. There are new ones now and then.
+func (s *scheduler) raiseKernelThreads() error {
+	proc, err := os.Open("/proc")
 	if err != nil {
 		return err
 	}
-	for _, p := range procs {
-		comm, err := os.ReadFile("/proc/" + p.Name() + "/comm")
+	defer proc.Close()
+	names, err := proc.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if s.raised[name] {
+			continue
+		}
+		s.raised[name] = true
+		comm, err := os.ReadFile("/proc/" + name + "/comm")
 		if err != nil || !strings.HasPrefix(string(comm), "kworker") && !strings.HasPrefix(string(comm), "rcu_") {
 			continue
 		}
 		var pid int
-		if _, err := fmt.Sscan(p.Name(), &pid); err != nil {
+		if _, err := fmt.Sscan(name, &pid); err != nil {
 			continue
 		}
 		// It may have gone.
@@ -94,13 +105,13 @@ func setScheduler(pid, policy int, priority int32) error {
 	return nil
 }
 
-func (scheduler) prepare(zygote *Thread) error {
+func (*scheduler) prepare(zygote *Thread) error {
 	return setScheduler(zygote.TID, schedFIFO, actorPriority)
 }
 
-func (scheduler) settle(*Machine, *Thread) error { return nil }
+func (*scheduler) settle(*Machine, *Thread) error { return nil }
 
-func (scheduler) interrupt(_ *Machine, th *Thread, sig unix.Signal) error {
+func (*scheduler) interrupt(_ *Machine, th *Thread, sig unix.Signal) error {
 	return unix.Tgkill(th.Process.PID, th.TID, sig)
 }
 
@@ -138,6 +149,8 @@ const (
 )
 
 func (*gate) prepare(*Thread) error { return nil }
+
+func (*gate) begin() error { return nil }
 
 func (g *gate) settle(m *Machine, th *Thread) error { return g.wait(m, th, 0) }
 

@@ -145,6 +145,10 @@ func (w *World) play(s *program.Step) {
 			w.printf("  not mapped\n")
 			return
 		}
+		if s.Arg+8 > uint64(dev.size) {
+			w.printf("  not all of it is mapped\n")
+			return
+		}
 		b, err := dev.read(uint64(dev.base)+s.Arg, 8)
 		w.printf("  %v %v\n", err, slices.Equal(b, make([]byte, 8)))
 	case program.WriteRead:

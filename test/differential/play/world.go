@@ -290,6 +290,7 @@ type Source interface {
 func (w *World) Play(src Source) (string, []program.Step, error) {
 	w.trace = &strings.Builder{}
 	w.lastID, w.err = readLastID()
+	w.fail(w.machine.Begin())
 	w.start()
 	var steps []program.Step
 	for w.err == nil {

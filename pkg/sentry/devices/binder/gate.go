@@ -115,7 +115,7 @@ const (
 	gateRequest     = 0x6701
 	gateInterrupt   = 0x100
 	gateStateDone   = 2
-	gatePatience    = 5 * time.Second
+	gatePatience    = time.Minute
 	gateMinor       = 250
 	gateSpinsToRest = 1000
 )
