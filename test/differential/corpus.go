@@ -120,9 +120,10 @@ type explorer struct {
 	dir     string
 	reached reach
 	found   []trace
+	steps   int
 }
 
-// corpusMain makes the corpus anew, of programs that begin as the seeds' do.
+// corpusMain makes the corpus anew, of what it has now and the seeds' programs.
 func corpusMain(here place, first, last uint64) error {
 	dir, err := os.MkdirTemp("build", "corpus")
 	if err != nil {
@@ -130,18 +131,27 @@ func corpusMain(here place, first, last uint64) error {
 	}
 	defer os.RemoveAll(dir)
 	e := &explorer{here: here, dir: absolute(dir), reached: make(reach)}
+	if err := e.play(corpusArgs()...); err != nil {
+		return err
+	}
 	if err := e.explore(first, last); err != nil {
 		return err
 	}
 	kept := e.choose()
+	for range 3 {
+		if err := e.confirm(kept); err != nil {
+			return err
+		}
+	}
+	kept = slices.DeleteFunc(kept, func(d duty) bool { return len(d.counters) == 0 })
 	for _, n := range []int{32, 16, 8, 4, 2, 1, 2, 1} {
 		if err := e.cut(kept, n); err != nil {
 			return err
 		}
 	}
 	var programs []pkgprogram.Program
-	for _, k := range kept {
-		programs = append(programs, k.Program)
+	for i, k := range kept {
+		programs = append(programs, pkgprogram.Program{Name: fmt.Sprint("corpus-", i+1), Steps: k.Steps})
 	}
 	return writePrograms(corpusFile, programs)
 }
@@ -156,8 +166,23 @@ func (e *explorer) write() (string, error) {
 	return file, writePrograms(file, programs)
 }
 
-// explore plays the programs of seeds and keeps those that reach what no other
-// has, or reach it more or less often.
+// play plays programs and keeps those that reach what no other has, or reach it
+// more or less often.
+func (e *explorer) play(args ...string) error {
+	traces, err := e.here.play(append([]string{"-coverage=each"}, args...)...)
+	if err != nil {
+		return err
+	}
+	for _, t := range traces {
+		e.steps += len(t.steps(len(t.lines)))
+		if e.reached.add(t.reached) {
+			e.found = append(e.found, t)
+		}
+	}
+	return nil
+}
+
+// explore plays the programs of seeds, half of which begin as one found before.
 func (e *explorer) explore(first, last uint64) error {
 	for first <= last {
 		file, err := e.write()
@@ -165,17 +190,11 @@ func (e *explorer) explore(first, last uint64) error {
 			return err
 		}
 		end := min(last, first+uint64(*batch)-1)
-		traces, err := e.here.play("-coverage=each", "-corpus", file, "-seeds", fmt.Sprintf("%d-%d", first, end))
-		if err != nil {
+		if err := e.play("-corpus", file, "-seeds", fmt.Sprintf("%d-%d", first, end)); err != nil {
 			return err
 		}
-		for _, t := range traces {
-			if e.reached.add(t.reached) {
-				e.found = append(e.found, t)
-			}
-		}
-		fmt.Fprintf(os.Stderr, "programs to %d: %d found, %d places reached\n", end, len(e.found), len(e.reached))
-		first += uint64(len(traces))
+		fmt.Fprintf(os.Stderr, "programs to %d: %d steps, %d found, %d places reached\n", end, e.steps, len(e.found), len(e.reached))
+		first = end + 1
 	}
 	return nil
 }
@@ -211,6 +230,15 @@ func (e *explorer) choose() []duty {
 		}
 	}
 	return kept
+}
+
+// confirm leaves out of duties what programs don't reach every time.
+func (e *explorer) confirm(kept []duty) error {
+	traces, err := e.traces(kept)
+	for i, t := range traces {
+		kept[i].counters = slices.DeleteFunc(kept[i].counters, func(c counter) bool { return t.reached[c] == 0 })
+	}
+	return err
 }
 
 // cut takes n steps at a time out of programs as long as they still do their duty.
@@ -271,15 +299,7 @@ func (d duty) without(n int, places ...int) duty {
 func (e *explorer) done(all []duty) ([]bool, error) {
 	done := make([]bool, 0, len(all))
 	for part := range slices.Chunk(all, *batch) {
-		var programs []pkgprogram.Program
-		for _, d := range part {
-			programs = append(programs, d.Program)
-		}
-		file := filepath.Join(e.dir, "shorter")
-		if err := writePrograms(file, programs); err != nil {
-			return nil, err
-		}
-		traces, err := e.here.play("-coverage=each", "-file", file)
+		traces, err := e.traces(part)
 		if err != nil {
 			return nil, err
 		}
@@ -288,4 +308,17 @@ func (e *explorer) done(all []duty) ([]bool, error) {
 		}
 	}
 	return done, nil
+}
+
+// traces plays programs.
+func (e *explorer) traces(all []duty) ([]trace, error) {
+	var programs []pkgprogram.Program
+	for _, d := range all {
+		programs = append(programs, d.Program)
+	}
+	file := filepath.Join(e.dir, "programs")
+	if err := writePrograms(file, programs); err != nil {
+		return nil, err
+	}
+	return e.here.play("-coverage=each", "-file", file)
 }
