@@ -27,8 +27,20 @@ var rustRules = []rule{
 		name: "where a buffer is",
 		peer: "rust",
 		why: "Linux's driver in C takes the smallest hole that a buffer fits in, and of several of that size the one that " +
-			"is at the top of its tree of them. The one in Rust prefers the end of what is in use, and the lowest.",
-		hide: without(regexp.MustCompile(`\bdata=m\d+:0x[0-9a-f]+`)),
+			"is at the top of its tree of them. The one in Rust prefers the end of what is in use, and the lowest. What is " +
+			"large may so fit in one, and not in the other, and pages are in use that are not in the other.",
+		applies: func(d *divergence) bool {
+			more, less := d.returns()
+			return d.writes(func(c *pkgprogram.Command) bool {
+				return c.Transaction != nil && slices.ContainsFunc(c.Transaction.Parts, func(p pkgprogram.Part) bool { return p.Bytes > 4096 })
+			}) && (allNamed(more, "FAILED_REPLY") || allNamed(less, "FAILED_REPLY"))
+		},
+		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
+			if s.Op == pkgprogram.Peek {
+				return here, here
+			}
+			return withoutPlace(s, linux, here)
+		},
 	},
 	{
 		name: "who called and is gone",
@@ -75,13 +87,18 @@ var rustRules = []rule{
 			"One that is finds nothing and waits again, now as the latest; meanwhile it does not count as waiting for " +
 			"BR_SPAWN_LOOPER. And in Rust there's something to poll for.",
 		applies: func(d *divergence) bool {
-			l, h := wokenLine.FindStringSubmatch(first(d.linux)), wokenLine.FindStringSubmatch(first(d.here))
 			more, less := d.returns()
 			if allNamed(slices.Concat(more, less), "SPAWN_LOOPER") {
 				return true
 			}
-			return l != nil && h != nil && l[1] == h[1] && l[2] != h[2] && len(more) == 1 && len(less) == 1 &&
-				kindOf(more[0]) == kindOf(less[0])
+			if len(more) != 1 || len(less) != 1 {
+				return false
+			}
+			l, returned, _ := strings.Cut(more[0], " ")
+			h, other, _ := strings.Cut(less[0], " ")
+			lProcess, _, lOK := strings.Cut(l, ".")
+			hProcess, _, hOK := strings.Cut(h, ".")
+			return returned == other && lProcess == hProcess && lOK && hOK
 		},
 		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
 			ready := map[string]bool{"  0 0000": true, "  1 0100": true, "  ok 0 00000000": true, "  ok 1 01000000": true}
@@ -107,10 +124,14 @@ var rustRules = []rule{
 		peer: "rust",
 		why: "Until the driver in C has told of a reference to a node, it may take that back, because the reference has " +
 			"gone, or tell another thread, which has sent the node, too. The one in Rust tells as it has decided first, " +
-			"and counts such references.",
+			"and counts such references. A thread that was woken for news that was taken back reads what else there is.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
-			return allNamed(slices.Concat(more, less), "INCREFS", "ACQUIRE", "RELEASE", "DECREFS", "SPAWN_LOOPER")
+			news := []string{"INCREFS", "ACQUIRE", "RELEASE", "DECREFS", "SPAWN_LOOPER"}
+			if allNamed(more, news...) && allNamed(less, "TRANSACTION_COMPLETE") {
+				return true
+			}
+			return allNamed(slices.Concat(more, less), news...)
 		},
 		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
 			if s.Op == pkgprogram.NodeInfo || s.Op == pkgprogram.NodeDebug {
@@ -131,12 +152,14 @@ var rustRules = []rule{
 	{
 		name: "which thread is told what it asked for",
 		peer: "rust",
-		why: "Of a death that has happened already, and of the state of being frozen, the driver in C tells the thread " +
-			"that asks. The one in Rust tells any thread of the process.",
+		why: "Of a death that has happened already the driver in C tells the thread that asks, and of the state of being " +
+			"frozen one that reads. The one in Rust tells one that waits, if there's any. It also tells that who is dead " +
+			"is not frozen, which the one in C does not.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
-			all := slices.Concat(more, less)
-			return d.asked(all) && allNamed(all, "DEAD_BINDER", "FROZEN_BINDER")
+			return slices.ContainsFunc([][]string{more, less}, func(returns []string) bool {
+				return len(returns) > 0 && d.asked(returns[:1]) && allNamed(returns[:1], "DEAD_BINDER", "FROZEN_BINDER")
+			})
 		},
 	},
 	{
@@ -147,6 +170,15 @@ var rustRules = []rule{
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
 			return d.has(pkgprogram.FileLimit) && len(more) == 0 && len(less) == 1 && allNamed(less, "FAILED_REPLY")
+		},
+	},
+	{
+		name: "an answer to who has gone",
+		peer: "rust",
+		why: "BR_TRANSACTION_COMPLETE of such an answer is like that of one that failed in C: commands wait until it was " +
+			"read. They don't in Rust.",
+		applies: func(d *divergence) bool {
+			return d.is(pkgprogram.WriteRead) && d.answered() && strings.HasPrefix(first(d.here), "  ok w=0/")
 		},
 	},
 	{
@@ -165,6 +197,35 @@ var rustRules = []rule{
 // has returns whether the program has a step of kind op.
 func (d *divergence) has(op pkgprogram.Op) bool {
 	return slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool { return s.Op == op })
+}
+
+// writes returns whether the step that shows the divergence writes a command that is
+// as told.
+func (d *divergence) writes(is func(c *pkgprogram.Command) bool) bool {
+	if len(d.steps) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(d.steps[len(d.steps)-1].Write, func(c pkgprogram.Command) bool { return is(&c) })
+}
+
+// answered returns whether the thread whose step shows the divergence has written an
+// answer and not read since.
+func (d *divergence) answered() bool {
+	last := d.steps[len(d.steps)-1]
+	for _, s := range slices.Backward(d.steps[:len(d.steps)-1]) {
+		if s.P != last.P || s.T != last.T || s.Device != last.Device {
+			continue
+		}
+		if s.ReadSize > 0 {
+			return false
+		}
+		for _, c := range s.Write {
+			if c.Code == binder.BC_REPLY || c.Code == binder.BC_REPLY_SG {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // is returns whether the step that shows the divergence is an op.
@@ -204,6 +265,8 @@ func (d *divergence) returns() (more, less []string) {
 
 // unlike is what rules hide of returns.
 var unlike = regexp.MustCompile(` pid=\S+|data=m\d+:0x[0-9a-f]+|offsets=0x[0-9a-f]+\+0 `)
+
+var withoutPlace = without(regexp.MustCompile(`\bdata=m\d+:0x[0-9a-f]+`))
 
 // kindOf returns the name of a return.
 func kindOf(r string) string { return strings.Fields(r)[1] }

@@ -35,6 +35,10 @@ import (
 //   - Calls by threads that have not read the answer to another: in C they fail.
 //   - Commands after a one-way call, and such a call without a read: that the target
 //     is frozen is an error in Rust, which commands wait for to be read.
+//   - Buffers that are freed, and references acknowledged while others wait, by an
+//     ioctl that also reads: in Rust, what that makes work is for those who wait.
+//   - Freeze notifications asked for by a thread that does not read the answer at
+//     once, or while others wait: in Rust they may be told in its place.
 //   - Descriptors of devices in messages: such a device is closed at some time.
 //   - BC_REGISTER_LOOPER after BC_ENTER_LOOPER, which in Rust counts as a thread that
 //     was asked for.
