@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -19,9 +20,11 @@ type benchmark struct {
 	// X is what X of the results is, "" if there's only one.
 	X string
 
-	// Subject is the series, in a sandbox on systrap, that all others are compared
-	// with. If it is "", each is with the one that ownOf tells.
+	// Subject is the series that all others are compared with, where Home is, or, if
+	// that is "", in a sandbox on systrap. If it is "", each is with the one that
+	// ownOf tells.
 	Subject string
+	Home    place
 
 	Rows []*row
 
@@ -102,7 +105,7 @@ func (b *benchmark) compare() {
 		if len(r.p99) != 0 {
 			r.P99 = median(r.p99)
 		}
-		subject := b.find(systrap, b.Subject, r.X)
+		subject := b.find(b.home(), b.Subject, r.X)
 		if b.Subject == "" {
 			subject = b.find(r.Place, ownOf(r.Series), r.X)
 		}
@@ -111,6 +114,9 @@ func (b *benchmark) compare() {
 		}
 	}
 }
+
+// home returns where Subject is.
+func (b *benchmark) home() place { return cmp.Or(b.Home, systrap) }
 
 // median returns the median of values, of which there's at least one.
 func median(values []float64) float64 {

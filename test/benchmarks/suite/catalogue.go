@@ -21,6 +21,17 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
+		Name: "onecpu", Title: "A call and its answer, both of that many bytes, on one CPU and on all", Unit: "µs", X: "bytes", Subject: "binder", Home: systrapOneCPU,
+		once: programs("roundtrip",
+			job{systrapOneCPU, []string{"-sizes=128"}},
+			job{systrap, []string{"-sizes=128"}},
+			job{oracleCOneCPU, []string{"-sizes=128"}},
+			job{oracleROneCPU, []string{"-sizes=128"}},
+			job{hostOneCPU, []string{"-sizes=128", "-ways=unix seqpacket,futexes"}},
+			job{host, []string{"-sizes=128", "-ways=unix seqpacket,futexes"}},
+		),
+	},
+	{
 		Name: "payload", Title: "Bytes to another process", Unit: "MB/s", X: "bytes in a call", Subject: "binder",
 		once: programs("payload",
 			job{systrap, []string{"-sizes=4096,65536,262144,1048576"}},

@@ -23,21 +23,34 @@ const (
 	oracleC place = "Linux's C driver"
 	oracleR place = "Linux's Rust driver"
 	host    place = "host"
+
+	// Where nobody has to be woken on another CPU.
+	systrapOneCPU place = systrap + oneCPU
+	oracleCOneCPU place = oracleC + oneCPU
+	oracleROneCPU place = oracleR + oneCPU
+	hostOneCPU    place = host + oneCPU
 )
+
+// oneCPU is at the end of the names of places that have one CPU only.
+const oneCPU = ", one CPU"
 
 // command returns a command that runs in the place, or nil if there's no such
 // place.
 func (p place) command(args ...string) *exec.Cmd {
 	oracle := os.Getenv("BINDER_ORACLE")
 	var before []string
-	switch p {
+	name, pinned := strings.CutSuffix(string(p), oneCPU)
+	if pinned {
+		before = []string{"taskset", "--cpu-list", "0"}
+	}
+	switch p := place(name); p {
 	case systrap, ptrace:
-		before = []string{"bin/runsc", "--network=none", "--ignore-cgroups", "--platform=" + string(p), "do"}
+		before = append(before, "bin/runsc", "--network=none", "--ignore-cgroups", "--platform="+name, "do")
 	case oracleC, oracleR:
 		if oracle == "" {
 			return nil
 		}
-		before = []string{oracle, "-k", map[place]string{oracleC: "c", oracleR: "rust"}[p], "--"}
+		before = append(before, oracle, "-k", map[place]string{oracleC: "c", oracleR: "rust"}[p], "--")
 	}
 	all := append(before, args...)
 	return exec.Command(all[0], all[1:]...)

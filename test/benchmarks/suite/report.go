@@ -58,6 +58,12 @@ func (r *report) marks() []mark {
 			add(fmt.Sprintf("call of %.0f KiB less an empty one: of two copies", bytes/1024), copies(b, bytes), 1.25, false)
 		}
 	}
+	if b := r.benchmark("onecpu"); b != nil {
+		add("call of 128 bytes, on one CPU: of a seqpacket round trip", b.ratio(systrapOneCPU, "unix seqpacket", 128), 0.65, false)
+		for _, p := range []place{oracleCOneCPU, oracleROneCPU} {
+			add("call of 128 bytes: times as fast as "+string(p), 1/b.ratio(p, "binder", 128), 4, true)
+		}
+	}
 	for _, t := range []struct {
 		name  string
 		limit float64
@@ -208,7 +214,7 @@ func (b *benchmark) markdown(s *strings.Builder) {
 			continue
 		}
 		series, ratio := r.Series, number(r.Ratio)
-		if r.Place == systrap && r.Series == b.Subject {
+		if r.Place == b.home() && r.Series == b.Subject {
 			series, ratio = "**"+series+"**", ""
 		}
 		x := ""
