@@ -28,9 +28,13 @@ var rustRules = []rule{
 		peer: "rust",
 		why: "Linux's driver in C takes the smallest hole that a buffer fits in, and of several of that size the one that " +
 			"is at the top of its tree of them. The one in Rust prefers the end of what is in use, and the lowest. What is " +
-			"large may so fit in one, and not in the other, and pages are in use that are not in the other.",
+			"large may so fit in one, and not in the other, and pages are in use that are not in the other. And to free " +
+			"again what was freed frees what is there now.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
+			if d.freesAgain() && (allNamed(more, "TRANSACTION") || allNamed(less, "TRANSACTION")) {
+				return true
+			}
 			return d.writes(func(c *pkgprogram.Command) bool {
 				return c.Transaction != nil && slices.ContainsFunc(c.Transaction.Parts, func(p pkgprogram.Part) bool { return p.Bytes > 4096 })
 			}) && (allNamed(more, "FAILED_REPLY") || allNamed(less, "FAILED_REPLY"))
@@ -85,10 +89,14 @@ var rustRules = []rule{
 		peer: "rust",
 		why: "The drivers differ in when they take back work that is none any more, and in whether a thread is woken for it. " +
 			"One that is finds nothing and waits again, now as the latest; meanwhile it does not count as waiting for " +
-			"BR_SPAWN_LOOPER. And in Rust there's something to poll for.",
+			"BR_SPAWN_LOOPER. And in Rust there's something to poll for, and to read BR_TRANSACTION_COMPLETE with, or nothing.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
 			if allNamed(slices.Concat(more, less), "SPAWN_LOOPER") {
+				return true
+			}
+			if first(d.here) == "  sleeps" && len(less) == 0 &&
+				(len(more) == 1 && allNamed(more, "TRANSACTION_COMPLETE") || len(more) == 0 && strings.HasSuffix(first(d.linux), " r=4 NOOP") || d.cantTell()) {
 				return true
 			}
 			if len(more) != 1 || len(less) != 1 {
@@ -116,7 +124,11 @@ var rustRules = []rule{
 			"as are due, of either kind.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
-			return allNamed(slices.Concat(more, less), "RELEASE", "DECREFS")
+			acknowledges := d.writes(func(c *pkgprogram.Command) bool {
+				return c.Code == binder.BC_INCREFS_DONE || c.Code == binder.BC_ACQUIRE_DONE
+			})
+			return allNamed(slices.Concat(more, less), "RELEASE", "DECREFS") ||
+				acknowledges && strings.HasSuffix(first(d.here), ":  EFAULT w=0/0 r=0") // who was told has no memory for it
 		},
 	},
 	{
@@ -144,9 +156,21 @@ var rustRules = []rule{
 		name: "work of a thread that exits",
 		peer: "rust",
 		why: "What a thread has not read when it exits by BINDER_THREAD_EXIT the driver in Rust gives to other threads. " +
-			"The one in C drops it.",
+			"The one in C drops it. Who handles a call of such a thread, and calls back, gets BR_DEAD_REPLY in Rust, " +
+			"and an answer from any thread in C.",
 		applies: func(d *divergence) bool {
-			return d.is(pkgprogram.Ioctl) && uint32(d.steps[len(d.steps)-1].Arg) == binder.BINDER_THREAD_EXIT
+			exits := func(s pkgprogram.Step) bool {
+				return s.Op == pkgprogram.Ioctl && uint32(s.Arg) == binder.BINDER_THREAD_EXIT
+			}
+			if len(d.steps) > 0 && exits(d.steps[len(d.steps)-1]) {
+				return true
+			}
+			calls := d.writes(func(c *pkgprogram.Command) bool {
+				return c.Code == binder.BC_TRANSACTION || c.Code == binder.BC_TRANSACTION_SG
+			})
+			more, less := d.returns()
+			return calls && slices.ContainsFunc(d.steps, exits) && first(d.here) == "  sleeps" &&
+				len(more) == 1 && allNamed(more, "DEAD_REPLY") && len(less) == 0
 		},
 	},
 	{
@@ -188,8 +212,10 @@ var rustRules = []rule{
 			"tells the one first, the one in C the other.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
-			return len(more) == 0 && len(less) == 0 && strings.HasSuffix(first(d.linux), "DEAD_REPLY ") &&
-				strings.HasSuffix(first(d.here), "TRANSACTION_COMPLETE ")
+			// There may be room for one of them only.
+			one := len(more) == 1 && len(less) == 1 && allNamed(more, "DEAD_REPLY") && allNamed(less, "TRANSACTION_COMPLETE")
+			return (one || len(more) == 0 && len(less) == 0) &&
+				strings.HasSuffix(first(d.linux), "DEAD_REPLY ") && strings.HasSuffix(first(d.here), "TRANSACTION_COMPLETE ")
 		},
 	},
 }
@@ -206,6 +232,32 @@ func (d *divergence) writes(is func(c *pkgprogram.Command) bool) bool {
 		return false
 	}
 	return slices.ContainsFunc(d.steps[len(d.steps)-1].Write, func(c pkgprogram.Command) bool { return is(&c) })
+}
+
+// cantTell returns whether a read can't tell that it has returned something.
+func (d *divergence) cantTell() bool {
+	return len(d.steps) > 0 && d.steps[len(d.steps)-1].Fault == pkgprogram.ArgReadOnly && strings.HasPrefix(first(d.linux), "  EFAULT ")
+}
+
+// freesAgain returns whether the process whose step shows the divergence has freed a
+// message twice.
+func (d *divergence) freesAgain() bool {
+	freed := make(map[[2]int]bool)
+	for _, s := range d.steps {
+		if s.P != d.steps[len(d.steps)-1].P {
+			continue
+		}
+		for _, c := range s.Write {
+			if c.Code != binder.BC_FREE_BUFFER {
+				continue
+			}
+			if freed[[2]int{s.Device, c.Message}] {
+				return true
+			}
+			freed[[2]int{s.Device, c.Message}] = true
+		}
+	}
+	return false
 }
 
 // answered returns whether the thread whose step shows the divergence has written an
@@ -316,6 +368,7 @@ var errnos = []struct {
 	{pkgprogram.LastError, "  ok FAILED_REPLY -12", "  ok FAILED_REPLY -22"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -14", "  ok FAILED_REPLY -22"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok FAILED_REPLY -14"},
+	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok FAILED_REPLY -28"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok FAILED_REPLY -71"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -28", "  ok FAILED_REPLY -71"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok DEAD_REPLY -22"},
