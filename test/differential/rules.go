@@ -47,7 +47,33 @@ var rules = []rule{
 			return len(d.steps) > 0 && d.steps[len(d.steps)-1].Op == pkgprogram.Epoll &&
 				first(d.linux) == "  ok 0 00000000" && first(d.here) == "  ok 1 01000000"
 		},
+		hide: func(_ *pkgprogram.Step, linux, here string) (string, string) {
+			// That it has asked the device is a flag of the thread's.
+			return polled.ReplaceAllStringFunc(linux, notPolled), polled.ReplaceAllStringFunc(here, notPolled)
+		},
 	},
+	{
+		name: "an error of files that news of a node bring up",
+		peer: "c",
+		why: "If a transaction is not delivered since there's no room for its descriptors, Linux's driver in C keeps the " +
+			"error in a variable that it looks at again when it comes to a node in the same read. The read fails " +
+			"with it, and what was to be told of the node is lost. The one in Rust has no such variable.",
+		applies: func(d *divergence) bool {
+			here := first(d.here)
+			return len(d.steps) > 0 && d.steps[len(d.steps)-1].ReadSize > 0 && d.has(pkgprogram.FileLimit) &&
+				strings.HasPrefix(first(d.linux), "  ENOMEM w=") &&
+				(strings.HasPrefix(here, "  EAGAIN w=") || strings.HasPrefix(here, "  ok w=") || here == "  sleeps")
+		},
+	},
+}
+
+// polled matches what a log says of a thread that has BINDER_LOOPER_STATE_POLL, up
+// to the digit with that flag, and notPolled returns it without.
+var polled = regexp.MustCompile(`^  thread [^ ]+: l [23]`)
+
+func notPolled(thread string) string {
+	last := len(thread) - 1
+	return thread[:last] + string(thread[last]-2)
 }
 
 func init() { rules = append(rules, rustRules...) }
