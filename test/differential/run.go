@@ -107,8 +107,10 @@ type tally struct {
 	explained map[string][]*divergence
 	hidden    map[string]int
 
-	kinds   map[string][]*divergence
-	playing time.Duration
+	kinds map[string][]*divergence
+	// fleeting are the divergences that did not show again.
+	fleeting int
+	playing  time.Duration
 }
 
 // rate returns the number of steps in a second, the time to start the sandbox and
@@ -144,11 +146,9 @@ func toolMain() error {
 	t := &tally{explained: make(map[string][]*divergence), hidden: make(map[string]int), kinds: make(map[string][]*divergence)}
 	start := time.Now()
 	if *program != "" {
-		l, h, err := playBoth(linux, here, "-file", *program)
-		if err != nil {
+		if _, err := t.play(linux, here, "-file", *program); err != nil {
 			return err
 		}
-		t.add(l, h)
 	} else {
 		if *fresh {
 			first = uint64(time.Now().UnixNano())
@@ -156,29 +156,24 @@ func toolMain() error {
 		}
 		fmt.Printf("the corpus, and programs from %d on\n", first)
 		if !keepCommon() {
-			l, h, err := playBoth(linux, here, corpusArgs()...)
-			if err != nil {
+			if _, err := t.play(linux, here, corpusArgs()...); err != nil {
 				return err
 			}
-			t.add(l, h)
 		}
 		for (first <= last || time.Since(start) < *budget) && (*limit == 0 || time.Since(start) < *limit) {
 			end := first + uint64(*batch) - 1
 			if *budget == 0 {
 				end = min(end, last)
 			}
-			began := time.Now()
-			l, h, err := playBoth(linux, here, seedArgs(first, end)...)
+			n, err := t.play(linux, here, seedArgs(first, end)...)
 			if err != nil {
 				return err
 			}
-			t.playing += time.Since(began)
-			t.add(l, h)
 			fmt.Fprintf(os.Stderr, "%d programs, %d steps, %d kinds of divergences, %d steps/s\n",
 				t.programs, t.steps, len(t.kinds), t.rate())
 			// If the last one has broken the world, those after it are still to
 			// be played.
-			first += uint64(len(l))
+			first += uint64(n)
 		}
 	}
 	here.coverage = ""
@@ -196,8 +191,45 @@ func toolMain() error {
 	return nil
 }
 
-// add compares traces.
-func (t *tally) add(linux, here []trace) {
+// play plays programs in both places and adds what comes of it. It returns how many
+// were played in both. A divergence counts if its program diverges again when all
+// are played again: on a busy machine a thread may come too late.
+func (t *tally) play(linux, here place, args ...string) (int, error) {
+	began := time.Now()
+	l, h, err := playBoth(linux, here, args...)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "once more, after:", err)
+		if l, h, err = playBoth(linux, here, args...); err != nil {
+			return 0, err
+		}
+	}
+	t.playing += time.Since(began)
+	found := t.add(l, h)
+	if len(found) == 0 {
+		return len(l), nil
+	}
+	again, hereAgain, err := playBoth(linux, here, args...)
+	if err != nil {
+		return 0, err
+	}
+	same := make(map[string]bool)
+	for i := range again {
+		same[again[i].name] = compare(&again[i], &hereAgain[i], nil) == nil
+	}
+	for _, d := range found {
+		if same[d.name] {
+			fmt.Fprintf(os.Stderr, "program %s: %s, but not again\n%s", d.name, d.kind(), d)
+			t.fleeting++
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "program %s: %s\n", d.name, d.kind())
+		t.kinds[d.kind()] = append(t.kinds[d.kind()], d)
+	}
+	return len(l), nil
+}
+
+// add compares traces, and returns the divergences that aren't explained.
+func (t *tally) add(linux, here []trace) (found []*divergence) {
 	for i := range linux {
 		t.programs++
 		d := compare(&linux[i], &here[i], t.hidden)
@@ -211,9 +243,9 @@ func (t *tally) add(linux, here []trace) {
 			t.unseen += len(linux[i].steps(len(linux[i].lines))) - len(d.steps)
 			continue
 		}
-		fmt.Fprintf(os.Stderr, "program %s: %s\n", d.name, d.kind())
-		t.kinds[d.kind()] = append(t.kinds[d.kind()], d)
+		found = append(found, d)
 	}
+	return found
 }
 
 // report prints what was found.
@@ -250,6 +282,9 @@ func (t *tally) report(linux, here place) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.hidden)) {
 		fmt.Printf("  %d lines explained by %s\n", t.hidden[name], name)
+	}
+	if t.fleeting > 0 {
+		fmt.Printf("  %d not again when the same was played again\n", t.fleeting)
 	}
 	if t.unseen > 0 {
 		fmt.Printf("  %d steps more, %.1f%%, came after what is explained\n", t.unseen, 100*float64(t.unseen)/float64(t.steps+t.unseen))
