@@ -69,7 +69,7 @@ oracle: ## Build Linux's own Binder drivers as programs, for the tests to run on
 	@tools/oracle/build
 
 SEEDS ?= 1-4000
-FAULT_SEEDS ?= 400
+FAULT_SEEDS ?= 2000
 
 # The sandbox that programs are played in tells what of the driver has run.
 .PHONY: play

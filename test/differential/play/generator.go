@@ -295,9 +295,12 @@ func (g *Generator) command(th *thread, dev *device) program.Command {
 		}
 	case binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE:
 		c.Handle = 0
-		if len(dev.owed) > 0 && !g.one(4) {
+		switch {
+		case len(dev.owed) > 0 && !g.one(4):
 			c = pick(g.rng, dev.owed...)
-		} else {
+		case len(dev.acknowledged) > 0 && g.one(2):
+			c = pick(g.rng, dev.acknowledged...)
+		default:
 			c.Ptr, c.Cookie = g.node(th)
 		}
 	case binder.BC_REQUEST_DEATH_NOTIFICATION:

@@ -21,9 +21,10 @@ type known struct {
 	// messages are the transactions that it has received, in order.
 	messages []message
 
-	// owed are acknowledgements of references, deaths those of deaths.
-	owed   []program.Command
-	deaths []uint64
+	// owed are acknowledgements of references, acknowledged those that were made,
+	// and deaths those of deaths.
+	owed, acknowledged []program.Command
+	deaths             []uint64
 
 	// watched are the death and freeze notifications that it has asked for.
 	watched []program.Command
@@ -92,6 +93,7 @@ func (w *World) wrote(th *thread, dev *device, c *program.Command) {
 		for i, o := range dev.owed {
 			if o.Code == c.Code && o.Ptr == c.Ptr && o.Cookie == c.Cookie {
 				dev.owed = slices.Delete(dev.owed, i, i+1)
+				dev.acknowledged = append(dev.acknowledged, o)
 				break
 			}
 		}
