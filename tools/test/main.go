@@ -139,6 +139,7 @@ func unitTests() ([]row, error) {
 		}
 	}
 	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1") // The race detector needs it.
 	cmd.Stderr = os.Stderr
 	events, err := cmd.StdoutPipe()
 	if err != nil {

@@ -382,6 +382,9 @@ func (w *World) fork(p *process) {
 		if w.procs[i] == nil {
 			child := newProcess(i, p.actors.Fork())
 			child.devices = p.devices
+			for _, th := range child.threads {
+				th.user = p.threads[0].user
+			}
 			w.procs[i] = child
 			w.printf("  P%d\n", i)
 			return
