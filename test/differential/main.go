@@ -43,7 +43,7 @@ var (
 	common    = flag.Bool("common", false, "make programs of what Linux's two drivers do alike, as is always done for -peer=rust")
 	budget    = flag.Duration("for", 0, "how long to go on with further seeds; 0 for just those that are given")
 	limit     = flag.Duration("limit", 0, "when to stop, even if there are seeds left; 0 for never")
-	fresh     = flag.Bool("fresh", false, "begin with a seed that was never used, in place of those that are given")
+	fresh     = flag.Bool("fresh", false, "begin with a seed that was never used, in place of those that are given, and don't fail for what that finds")
 	shrink    = flag.Bool("shrink", true, "cut divergences down")
 	explained = flag.Bool("explained", false, "show a divergence that has an explanation for each rule, too")
 	program   = flag.String("program", "", "file with programs, one step a line as in a trace, to play in place of seeds")
