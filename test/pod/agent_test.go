@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +18,8 @@ import (
 // agent is what this binary does in a container, instead of tests: the command in
 // args. It prints a line for each thing that happens. A failure ends it.
 func agent(args []string) {
+	// Who has made a call is a thread, which Go would change in the middle of it.
+	runtime.LockOSThread()
 	switch args[0] {
 	case "sleep":
 		for {
