@@ -81,12 +81,20 @@ func (c *client) ioctl(what string, request uintptr, arg unsafe.Pointer) {
 	}
 }
 
+// kept is what the driver is told the addresses of: Go would move it if it were on
+// a stack.
+var kept struct {
+	data, commands []byte
+	read           [256]byte
+}
+
 // write writes commands.
 func (c *client) write(cmds ...[]byte) {
 	var all []byte
 	for _, cmd := range cmds {
 		all = append(all, cmd...)
 	}
+	kept.commands = all
 	wr := binder.WriteRead{WriteSize: uint64(len(all)), WriteBuffer: uint64(uintptr(unsafe.Pointer(&all[0])))}
 	c.ioctl("BINDER_WRITE_READ", binder.BINDER_WRITE_READ, unsafe.Pointer(&wr))
 }
@@ -94,7 +102,7 @@ func (c *client) write(cmds ...[]byte) {
 // await reads until it gets a message, or a failure.
 func (c *client) await() (uint32, binder.TransactionData) {
 	for {
-		var buf [256]byte
+		buf := kept.read[:]
 		wr := binder.WriteRead{ReadSize: uint64(len(buf)), ReadBuffer: uint64(uintptr(unsafe.Pointer(&buf[0])))}
 		c.ioctl("BINDER_WRITE_READ", binder.BINDER_WRITE_READ, unsafe.Pointer(&wr))
 		for b := buf[:wr.ReadConsumed]; len(b) > 0; {
@@ -115,6 +123,7 @@ func (c *client) await() (uint32, binder.TransactionData) {
 
 func transaction(bc uint32, data []byte) []byte {
 	tr := binder.TransactionData{DataSize: uint64(len(data))}
+	kept.data = data
 	if len(data) > 0 {
 		tr.Buffer = uint64(uintptr(unsafe.Pointer(&data[0])))
 	}
