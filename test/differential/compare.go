@@ -122,10 +122,17 @@ func (d *divergence) kind() string {
 	}
 	what := "the end"
 	if len(d.steps) > 0 {
-		s := d.steps[len(d.steps)-1]
-		what = string(s.Op)
+		what = string(d.last().Op)
 	}
 	return fmt.Sprintf("%s: %s | %s", what, first(d.linux), first(d.here))
+}
+
+// last returns the step that shows the divergence, or one that is nothing.
+func (d *divergence) last() pkgprogram.Step {
+	if len(d.steps) == 0 {
+		return pkgprogram.Step{}
+	}
+	return d.steps[len(d.steps)-1]
 }
 
 // differing returns the names in lines of counts whose counts differ.

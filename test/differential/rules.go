@@ -44,7 +44,7 @@ var rules = []rule{
 			"has to do, not for a close that makes all return. gVisor can't tell threads apart there, and wakes " +
 			"it for all that happens to the process.",
 		applies: func(d *divergence) bool {
-			return len(d.steps) > 0 && d.steps[len(d.steps)-1].Op == pkgprogram.Epoll &&
+			return d.last().Op == pkgprogram.Epoll &&
 				first(d.linux) == "  ok 0 00000000" && first(d.here) == "  ok 1 01000000"
 		},
 		hide: func(_ *pkgprogram.Step, linux, here string) (string, string) {
@@ -60,7 +60,7 @@ var rules = []rule{
 			"with it, and what was to be told of the node is lost. The one in Rust has no such variable.",
 		applies: func(d *divergence) bool {
 			here := first(d.here)
-			return len(d.steps) > 0 && d.steps[len(d.steps)-1].ReadSize > 0 && d.has(pkgprogram.FileLimit) &&
+			return d.last().ReadSize > 0 && d.has(pkgprogram.FileLimit) &&
 				strings.HasPrefix(first(d.linux), "  ENOMEM w=") &&
 				(strings.HasPrefix(here, "  EAGAIN w=") || strings.HasPrefix(here, "  ok w=") || here == "  sleeps")
 		},

@@ -162,7 +162,7 @@ var rustRules = []rule{
 			exits := func(s pkgprogram.Step) bool {
 				return s.Op == pkgprogram.Ioctl && uint32(s.Arg) == binder.BINDER_THREAD_EXIT
 			}
-			if len(d.steps) > 0 && exits(d.steps[len(d.steps)-1]) {
+			if exits(d.last()) {
 				return true
 			}
 			calls := d.writes(func(c *pkgprogram.Command) bool {
@@ -202,7 +202,7 @@ var rustRules = []rule{
 		why: "BR_TRANSACTION_COMPLETE of such an answer is like that of one that failed in C: commands wait until it was " +
 			"read. They don't in Rust.",
 		applies: func(d *divergence) bool {
-			return d.is(pkgprogram.WriteRead) && d.answered() && strings.HasPrefix(first(d.here), "  ok w=0/")
+			return d.last().Op == pkgprogram.WriteRead && d.answered() && strings.HasPrefix(first(d.here), "  ok w=0/")
 		},
 	},
 	{
@@ -228,15 +228,12 @@ func (d *divergence) has(op pkgprogram.Op) bool {
 // writes returns whether the step that shows the divergence writes a command that is
 // as told.
 func (d *divergence) writes(is func(c *pkgprogram.Command) bool) bool {
-	if len(d.steps) == 0 {
-		return false
-	}
-	return slices.ContainsFunc(d.steps[len(d.steps)-1].Write, func(c pkgprogram.Command) bool { return is(&c) })
+	return slices.ContainsFunc(d.last().Write, func(c pkgprogram.Command) bool { return is(&c) })
 }
 
 // cantTell returns whether a read can't tell that it has returned something.
 func (d *divergence) cantTell() bool {
-	return len(d.steps) > 0 && d.steps[len(d.steps)-1].Fault == pkgprogram.ArgReadOnly && strings.HasPrefix(first(d.linux), "  EFAULT ")
+	return d.last().Fault == pkgprogram.ArgReadOnly && strings.HasPrefix(first(d.linux), "  EFAULT ")
 }
 
 // freesAgain returns whether the process whose step shows the divergence has freed a
@@ -244,7 +241,7 @@ func (d *divergence) cantTell() bool {
 func (d *divergence) freesAgain() bool {
 	freed := make(map[[2]int]bool)
 	for _, s := range d.steps {
-		if s.P != d.steps[len(d.steps)-1].P {
+		if s.P != d.last().P {
 			continue
 		}
 		for _, c := range s.Write {
@@ -263,7 +260,7 @@ func (d *divergence) freesAgain() bool {
 // answered returns whether the thread whose step shows the divergence has written an
 // answer and not read since.
 func (d *divergence) answered() bool {
-	last := d.steps[len(d.steps)-1]
+	last := d.last()
 	for _, s := range slices.Backward(d.steps[:len(d.steps)-1]) {
 		if s.P != last.P || s.T != last.T || s.Device != last.Device {
 			continue
@@ -278,11 +275,6 @@ func (d *divergence) answered() bool {
 		}
 	}
 	return false
-}
-
-// is returns whether the step that shows the divergence is an op.
-func (d *divergence) is(op pkgprogram.Op) bool {
-	return len(d.steps) > 0 && d.steps[len(d.steps)-1].Op == op
 }
 
 // returns returns what the divergent step lets threads read on Linux, and not here,
