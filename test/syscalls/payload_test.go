@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/wire"
 )
 
 // A payload is what a transaction carries: bytes, and objects among them.
@@ -107,16 +108,6 @@ func describe(data []byte, offsets []uint64) string {
 	return "{" + strings.Join(s, ", ") + "}"
 }
 
-var objectNames = map[uint32]string{
-	binder.BINDER_TYPE_BINDER:      "BINDER",
-	binder.BINDER_TYPE_WEAK_BINDER: "WEAK_BINDER",
-	binder.BINDER_TYPE_HANDLE:      "HANDLE",
-	binder.BINDER_TYPE_WEAK_HANDLE: "WEAK_HANDLE",
-	binder.BINDER_TYPE_FD:          "FD",
-	binder.BINDER_TYPE_PTR:         "PTR",
-	binder.BINDER_TYPE_FDA:         "FDA",
-}
-
 // objectSize returns the size of the object at the start of b.
 func objectSize(b []byte) uint64 {
 	switch binary.NativeEndian.Uint32(b) {
@@ -132,22 +123,22 @@ func objectSize(b []byte) uint64 {
 func describeObject(b []byte) string {
 	var o binder.FlatObject
 	o.UnmarshalBytes(b)
-	name := objectNames[o.Type]
-	switch {
-	case name == "":
-		return fmt.Sprintf("type %#x", o.Type)
-	case o.Type == binder.BINDER_TYPE_FD:
+	name := wire.ObjectName(o.Type)
+	switch o.Type {
+	case binder.BINDER_TYPE_FD:
 		return fmt.Sprintf("%s flags=%#x cookie=%#x", name, o.Flags, o.Cookie)
-	case o.Type == binder.BINDER_TYPE_PTR:
+	case binder.BINDER_TYPE_PTR:
 		var o binder.BufferObject
 		o.UnmarshalBytes(b)
 		return fmt.Sprintf("%s flags=%#x %#x+%d parent=%#x at %#x", name, o.Flags, o.Buffer, o.Length, o.Parent, o.ParentOffset)
-	case o.Type == binder.BINDER_TYPE_FDA:
+	case binder.BINDER_TYPE_FDA:
 		var o binder.FDArrayObject
 		o.UnmarshalBytes(b)
 		return fmt.Sprintf("%s pad=%#x %d parent=%#x at %#x", name, o.Pad, o.NumFDs, o.Parent, o.ParentOffset)
+	case binder.BINDER_TYPE_BINDER, binder.BINDER_TYPE_WEAK_BINDER, binder.BINDER_TYPE_HANDLE, binder.BINDER_TYPE_WEAK_HANDLE:
+		return fmt.Sprintf("%s flags=%#x %#x cookie=%#x", name, o.Flags, o.Binder, o.Cookie)
 	}
-	return fmt.Sprintf("%s flags=%#x %#x cookie=%#x", name, o.Flags, o.Binder, o.Cookie)
+	return name
 }
 
 // objectAt returns the object at offset off of data.

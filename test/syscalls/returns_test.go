@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/wire"
 )
 
 // A br is a return that was read from the driver, or that is expected. Two
@@ -53,39 +54,7 @@ const (
 	brOneWaySpamSuspect   = plainReturn(binder.BR_ONEWAY_SPAM_SUSPECT)
 )
 
-var returnNames = map[uint32]string{
-	binder.BR_ERROR:                          "BR_ERROR",
-	binder.BR_OK:                             "BR_OK",
-	binder.BR_TRANSACTION:                    "BR_TRANSACTION",
-	binder.BR_TRANSACTION_SEC_CTX:            "BR_TRANSACTION_SEC_CTX",
-	binder.BR_REPLY:                          "BR_REPLY",
-	binder.BR_DEAD_REPLY:                     "BR_DEAD_REPLY",
-	binder.BR_TRANSACTION_COMPLETE:           "BR_TRANSACTION_COMPLETE",
-	binder.BR_INCREFS:                        "BR_INCREFS",
-	binder.BR_ACQUIRE:                        "BR_ACQUIRE",
-	binder.BR_RELEASE:                        "BR_RELEASE",
-	binder.BR_DECREFS:                        "BR_DECREFS",
-	binder.BR_NOOP:                           "BR_NOOP",
-	binder.BR_SPAWN_LOOPER:                   "BR_SPAWN_LOOPER",
-	binder.BR_FINISHED:                       "BR_FINISHED",
-	binder.BR_DEAD_BINDER:                    "BR_DEAD_BINDER",
-	binder.BR_CLEAR_DEATH_NOTIFICATION_DONE:  "BR_CLEAR_DEATH_NOTIFICATION_DONE",
-	binder.BR_FAILED_REPLY:                   "BR_FAILED_REPLY",
-	binder.BR_FROZEN_REPLY:                   "BR_FROZEN_REPLY",
-	binder.BR_ONEWAY_SPAM_SUSPECT:            "BR_ONEWAY_SPAM_SUSPECT",
-	binder.BR_TRANSACTION_PENDING_FROZEN:     "BR_TRANSACTION_PENDING_FROZEN",
-	binder.BR_FROZEN_BINDER:                  "BR_FROZEN_BINDER",
-	binder.BR_CLEAR_FREEZE_NOTIFICATION_DONE: "BR_CLEAR_FREEZE_NOTIFICATION_DONE",
-}
-
-func returnName(cmd uint32) string {
-	if name := returnNames[cmd]; name != "" {
-		return name
-	}
-	return fmt.Sprintf("return %#x", cmd)
-}
-
-func (r plainReturn) String() string { return returnName(uint32(r)) }
+func (r plainReturn) String() string { return wire.ReturnName(uint32(r)) }
 
 // A nodeReturn tells the owner of a node about its references.
 type nodeReturn struct {
@@ -94,7 +63,7 @@ type nodeReturn struct {
 }
 
 func (r nodeReturn) String() string {
-	return fmt.Sprintf("%s ptr=%#x cookie=%#x", returnName(r.cmd), r.ptr, r.cookie)
+	return fmt.Sprintf("%s ptr=%#x cookie=%#x", wire.ReturnName(r.cmd), r.ptr, r.cookie)
 }
 
 func brIncrefs(ptr, cookie uint64) br { return nodeReturn{binder.BR_INCREFS, ptr, cookie} }
@@ -109,7 +78,7 @@ type cookieReturn struct {
 }
 
 func (r cookieReturn) String() string {
-	return fmt.Sprintf("%s cookie=%#x", returnName(r.cmd), r.cookie)
+	return fmt.Sprintf("%s cookie=%#x", wire.ReturnName(r.cmd), r.cookie)
 }
 
 func brDeadBinder(cookie uint64) br { return cookieReturn{binder.BR_DEAD_BINDER, cookie} }
@@ -188,7 +157,7 @@ func (th *thread) parse(b []byte) returns {
 		require.GreaterOrEqual(th.t, len(b), 4, "trailing bytes after:\n%s", rs)
 		cmd := binary.NativeEndian.Uint32(b)
 		size := binder.CommandSize(cmd)
-		require.GreaterOrEqual(th.t, len(b), 4+size, "%s is cut short after:\n%s", returnName(cmd), rs)
+		require.GreaterOrEqual(th.t, len(b), 4+size, "%s is cut short after:\n%s", wire.ReturnName(cmd), rs)
 		params := b[4 : 4+size]
 		b = b[4+size:]
 		switch {
@@ -203,7 +172,7 @@ func (th *thread) parse(b []byte) returns {
 		case size == 16:
 			rs = append(rs, nodeReturn{cmd, binary.NativeEndian.Uint64(params), binary.NativeEndian.Uint64(params[8:])})
 		default:
-			th.t.Fatalf("unexpected return %s after:\n%s", returnName(cmd), rs)
+			th.t.Fatalf("unexpected return %s after:\n%s", wire.ReturnName(cmd), rs)
 		}
 	}
 	return rs

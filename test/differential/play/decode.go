@@ -13,6 +13,7 @@ import (
 
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/test/differential/actor"
+	"sentrybinder/test/wire"
 )
 
 const sysIoctl = unix.SYS_IOCTL
@@ -139,51 +140,5 @@ func (d *device) read(addr, size uint64) ([]byte, error) {
 	return b[:max(n, 0)], err
 }
 
-var returnNames = map[uint32]string{
-	binder.BR_ERROR:                          "ERROR",
-	binder.BR_OK:                             "OK",
-	binder.BR_TRANSACTION:                    "TRANSACTION",
-	binder.BR_TRANSACTION_SEC_CTX:            "TRANSACTION_SEC_CTX",
-	binder.BR_REPLY:                          "REPLY",
-	binder.BR_DEAD_REPLY:                     "DEAD_REPLY",
-	binder.BR_TRANSACTION_COMPLETE:           "TRANSACTION_COMPLETE",
-	binder.BR_INCREFS:                        "INCREFS",
-	binder.BR_ACQUIRE:                        "ACQUIRE",
-	binder.BR_RELEASE:                        "RELEASE",
-	binder.BR_DECREFS:                        "DECREFS",
-	binder.BR_NOOP:                           "NOOP",
-	binder.BR_SPAWN_LOOPER:                   "SPAWN_LOOPER",
-	binder.BR_FINISHED:                       "FINISHED",
-	binder.BR_DEAD_BINDER:                    "DEAD_BINDER",
-	binder.BR_CLEAR_DEATH_NOTIFICATION_DONE:  "CLEAR_DEATH_NOTIFICATION_DONE",
-	binder.BR_FAILED_REPLY:                   "FAILED_REPLY",
-	binder.BR_FROZEN_REPLY:                   "FROZEN_REPLY",
-	binder.BR_ONEWAY_SPAM_SUSPECT:            "ONEWAY_SPAM_SUSPECT",
-	binder.BR_TRANSACTION_PENDING_FROZEN:     "TRANSACTION_PENDING_FROZEN",
-	binder.BR_FROZEN_BINDER:                  "FROZEN_BINDER",
-	binder.BR_CLEAR_FREEZE_NOTIFICATION_DONE: "CLEAR_FREEZE_NOTIFICATION_DONE",
-}
-
-func returnName(code uint32) string {
-	if name := returnNames[code]; name != "" {
-		return name
-	}
-	return fmt.Sprintf("return %#x", code)
-}
-
-var objectNames = map[uint32]string{
-	binder.BINDER_TYPE_BINDER:      "BINDER",
-	binder.BINDER_TYPE_WEAK_BINDER: "WEAK_BINDER",
-	binder.BINDER_TYPE_HANDLE:      "HANDLE",
-	binder.BINDER_TYPE_WEAK_HANDLE: "WEAK_HANDLE",
-	binder.BINDER_TYPE_FD:          "FD",
-	binder.BINDER_TYPE_FDA:         "FDA",
-	binder.BINDER_TYPE_PTR:         "PTR",
-}
-
-func objectName(t uint32) string {
-	if name := objectNames[t]; name != "" {
-		return name
-	}
-	return fmt.Sprintf("type %#x", t)
-}
+// returnName returns the name of a BR_ code, without that.
+func returnName(code uint32) string { return strings.TrimPrefix(wire.ReturnName(code), "BR_") }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/wire"
 )
 
 // objects describes the objects of a message that was received, one after the
@@ -63,7 +64,7 @@ func (o *objects) describe(b []byte) (string, int) {
 		}
 		return out, binder.SizeOfFDArrayObject
 	}
-	return fmt.Sprintf("%s %#x %#x %#x", objectName(flat.Type), flat.Flags, flat.Binder, flat.Cookie), binder.SizeOfFlatObject
+	return fmt.Sprintf("%s %#x %#x %#x", wire.ObjectName(flat.Type), flat.Flags, flat.Binder, flat.Cookie), binder.SizeOfFlatObject
 }
 
 // content describes what a PTR points to: 32-bit numbers, among which there may be
