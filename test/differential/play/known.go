@@ -73,6 +73,7 @@ func (w *World) wrote(th *thread, dev *device, c *program.Command) {
 	if dev == nil {
 		return
 	}
+	w.sentDevice = w.sentDevice || th.proc.sendsDevice(c.Transaction)
 	switch c.Code {
 	case binder.BC_ENTER_LOOPER, binder.BC_REGISTER_LOOPER:
 		if th.index < len(dev.loopers) {
@@ -133,4 +134,24 @@ func (d *device) told(code uint32, ptr, cookie uint64) {
 	case binder.BR_DEAD_BINDER:
 		d.deaths = append(d.deaths, cookie)
 	}
+}
+
+// sendsDevice returns whether a descriptor of one of p's devices is among what t, if
+// it's not nil, may send.
+func (p *process) sendsDevice(t *program.Transaction) bool {
+	if t == nil {
+		return false
+	}
+	for _, d := range p.devices {
+		if d == nil {
+			continue
+		}
+		for i := range t.Parts {
+			o := &t.Parts[i]
+			if o.Type == binder.BINDER_TYPE_FD && o.Binder == uint64(d.fd) || slices.Contains(o.Content, uint32(d.fd)) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -338,6 +338,10 @@ func (w *World) begin(th *thread, pe *pending, calls ...actor.Call) {
 		unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
 		w.settle(nil)
 	}
+	switch pe.step.Op {
+	case program.Close, program.CloseFile, program.Munmap:
+		w.released()
+	}
 	w.report(th)
 	w.reportWoken(th)
 }

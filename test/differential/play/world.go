@@ -40,6 +40,9 @@ type World struct {
 	// lastID is the number that the driver had given out last when the program
 	// began.
 	lastID int
+	// sentDevice is set if the program has sent a descriptor of a device. It may
+	// be the device's last when the message that it's in comes to nothing.
+	sentDevice bool
 	// err is why the world can't go on with the program.
 	err error
 
@@ -228,6 +231,7 @@ func (w *World) finish() {
 		}
 		const maxFD = 1<<32 - 1
 		w.do(th, append(calls, actor.NewCall(unix.SYS_CLOSE_RANGE, program.FirstFree, maxFD, 0))...)
+		w.released()
 		w.reportWoken(th)
 		w.procs[i] = newProcess(i, p.actors)
 	}
@@ -243,7 +247,15 @@ func (w *World) kill(p *process) {
 func (w *World) gone(p *process) {
 	w.procs[p.index] = nil
 	w.settle(nil)
+	w.released()
 	w.reportWoken(nil)
+}
+
+// released is called when a device may have been released.
+func (w *World) released() {
+	if w.sentDevice && w.err == nil {
+		w.fail(w.machine.CloseFiles())
+	}
 }
 
 func (w *World) fail(err error) {
@@ -288,7 +300,7 @@ type Source interface {
 // Play plays a program and returns its trace, and the steps that it consists of.
 // The error is for what keeps the world from going on with other programs.
 func (w *World) Play(src Source) (string, []program.Step, error) {
-	w.trace = &strings.Builder{}
+	w.trace, w.sentDevice = &strings.Builder{}, false
 	w.lastID, w.err = readLastID()
 	w.fail(w.machine.Begin())
 	w.start()
