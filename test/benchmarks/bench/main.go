@@ -90,8 +90,10 @@ func main() {
 	if *role == "" {
 		run = benchmarks[flag.Arg(0)]
 	}
-	if run == nil {
-		peer.Fail("the benchmarks are %s", strings.Join(slices.Sorted(maps.Keys(benchmarks)), ", "))
+	// Flags that come after the benchmark would be lost on those it starts, their
+	// roles among them.
+	if run == nil || flag.NArg() > 1 {
+		peer.Fail("usage: bench [flags] BENCHMARK; the benchmarks are %s", strings.Join(slices.Sorted(maps.Keys(benchmarks)), ", "))
 	}
 	run()
 }

@@ -23,7 +23,7 @@ var benchmarks = []*benchmark{
 	{
 		Name: "onecpu", Title: "A call and its answer, both of that many bytes, on one CPU and on all", Unit: "µs", X: "bytes", Subject: "binder", Home: systrapOneCPU,
 		once: programs("roundtrip",
-			job{systrapOneCPU, []string{"-sizes=128"}},
+			job{systrapOneCPU, []string{"-sizes=0,128,65536,262144,1048576"}},
 			job{systrap, []string{"-sizes=128"}},
 			job{oracleCOneCPU, []string{"-sizes=128"}},
 			job{oracleROneCPU, []string{"-sizes=128"}},

@@ -42,6 +42,13 @@ func (r *report) marks() []mark {
 			marks = append(marks, mark{what, figure, limit, atLeast})
 		}
 	}
+	large := func(b *benchmark, p place, where string) {
+		for _, bytes := range []float64{64 << 10, 256 << 10, 1 << 20} {
+			call := fmt.Sprintf("call of %.0f KiB%s", bytes/1024, where)
+			add(call+": of a stream socket's", b.ratio(p, "unix stream", bytes), 0.30, false)
+			add(call+", less an empty one: of two copies", copies(b, p, bytes), 1.25, false)
+		}
+	}
 	if b := r.benchmark("roundtrip"); b != nil {
 		add("call of 128 bytes: of a seqpacket round trip", b.ratio(systrap, "unix seqpacket", 128), 0.65, false)
 		for _, peer := range []string{"unix stream", "pipes", "futexes"} {
@@ -53,13 +60,11 @@ func (r *report) marks() []mark {
 		for _, p := range []place{oracleC, oracleR} {
 			add("call of 128 bytes: times as fast as "+string(p), 1/b.ratio(p, "binder", 128), 4, true)
 		}
-		for _, bytes := range []float64{64 << 10, 256 << 10, 1 << 20} {
-			add(fmt.Sprintf("call of %.0f KiB: of a stream socket's", bytes/1024), b.ratio(systrap, "unix stream", bytes), 0.30, false)
-			add(fmt.Sprintf("call of %.0f KiB less an empty one: of two copies", bytes/1024), copies(b, bytes), 1.25, false)
-		}
+		large(b, systrap, "")
 	}
 	if b := r.benchmark("onecpu"); b != nil {
 		add("call of 128 bytes, on one CPU: of a seqpacket round trip", b.ratio(systrapOneCPU, "unix seqpacket", 128), 0.65, false)
+		large(b, systrapOneCPU, ", on one CPU")
 		for _, p := range []place{oracleCOneCPU, oracleROneCPU} {
 			add("call of 128 bytes: times as fast as "+string(p), 1/b.ratio(p, "binder", 128), 4, true)
 		}
@@ -120,8 +125,8 @@ func (b *benchmark) ratio(p place, series string, x float64) float64 {
 
 // copies returns what a call of a size takes, without that of an empty one, of the
 // time for the copies of its data and its answer's.
-func copies(b *benchmark, bytes float64) float64 {
-	empty, full, one := b.find(systrap, "binder", 0), b.find(systrap, "binder", bytes), b.find(systrap, "one copy", bytes)
+func copies(b *benchmark, p place, bytes float64) float64 {
+	empty, full, one := b.find(p, "binder", 0), b.find(p, "binder", bytes), b.find(p, "one copy", bytes)
 	if empty == nil || full == nil || one == nil {
 		return 0
 	}

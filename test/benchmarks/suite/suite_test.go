@@ -103,13 +103,22 @@ func TestMarks(t *testing.T) {
 		add(oracleC, []result{{Series: "binder", X: 128, P50: 50}})
 		return nil
 	}}
+	oneCPU := &benchmark{Name: "onecpu", Unit: "µs", X: "bytes", Subject: "binder", Home: systrapOneCPU, once: func(add func(place, []result)) error {
+		add(systrapOneCPU, []result{
+			{Series: "binder", X: 0, P50: 10},
+			{Series: "binder", X: 65536, P50: 12},
+			{Series: "unix stream", X: 65536, P50: 48},
+			{Series: "one copy", X: 65536, P50: 1},
+		})
+		return nil
+	}}
 	table := &benchmark{Name: "table", Unit: "µs", Subject: "binder", once: func(add func(place, []result)) error {
 		for i := range 20 {
 			add(systrap, []result{{Series: "binder", X: float64(i), Value: float64(100 + i/18*10)}})
 		}
 		return nil
 	}}
-	r := &report{Benchmarks: []*benchmark{roundtrip, table}}
+	r := &report{Benchmarks: []*benchmark{roundtrip, oneCPU, table}}
 	for _, b := range r.Benchmarks {
 		b.runAll()
 	}
@@ -125,11 +134,17 @@ func TestMarks(t *testing.T) {
 		"call of 128 bytes: p99 in medians":                    true,
 		"call of 128 bytes: times as fast as Linux's C driver": true,
 		"call of 64 KiB: of a stream socket's":                 false,
-		"call of 64 KiB less an empty one: of two copies":      true,
-		"table: last tenth of the first, systrap":              false,
+		"call of 64 KiB, less an empty one: of two copies":     true,
+		"call of 64 KiB, on one CPU: of a stream socket's":     true,
+
+		"call of 64 KiB, on one CPU, less an empty one: of two copies": true,
+
+		"table: last tenth of the first, systrap": false,
 	}, reached)
 	require.Equal(t, 5.0, figures["call of 128 bytes: times as fast as Linux's C driver"])
-	require.Equal(t, 1.25, figures["call of 64 KiB less an empty one: of two copies"])
+	require.Equal(t, 1.25, figures["call of 64 KiB, less an empty one: of two copies"])
+	require.Equal(t, 0.25, figures["call of 64 KiB, on one CPU: of a stream socket's"])
+	require.Equal(t, 1.0, figures["call of 64 KiB, on one CPU, less an empty one: of two copies"])
 	require.Equal(t, 1.1, figures["table: last tenth of the first, systrap"])
 
 	text := r.markdown()
