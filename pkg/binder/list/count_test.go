@@ -204,7 +204,7 @@ func TestViolationLog(t *testing.T) {
 	for range 3 {
 		violation("something went wrong")
 	}
-	require.Equal(t, 1, strings.Count(out.String(), "something went wrong"))
+	require.Equal(t, 1, strings.Count(out.String(), "binder list: something went wrong\n"))
 	require.Contains(t, out.String(), "TestViolationLog")
 }
 
