@@ -44,6 +44,7 @@ var benchmarks = []*benchmark{
 		Name: "table", Title: "A call with a new node, which the server keeps", Unit: "µs", X: "nodes", Subject: "binder",
 		once: programs("table",
 			job{systrap, []string{count(100_000)}},
+			job{systrapOneCPU, []string{count(100_000)}},
 			job{oracleC, []string{count(100_000)}},
 			job{oracleR, []string{count(100_000)}},
 		),
