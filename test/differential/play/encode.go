@@ -193,7 +193,10 @@ func (w *World) writeRead(th *thread, dev *device, fd uintptr, s *program.Step) 
 	m := &memory{next: base + dataOffset, end: base + actor.ScratchSize}
 	b := encode(s.Write, dev, m)
 	b = b[:min(len(b), dataOffset-writeOffset)]
-	copy(actor.Bytes(base+writeOffset, len(b)), b)
+	// What follows the commands, and may be taken for more of them, is not to be what
+	// another program left there.
+	commands := actor.Bytes(base+writeOffset, dataOffset-writeOffset)
+	clear(commands[copy(commands, b):])
 	readSize := min(max(s.ReadSize, 0), maxRead)
 	wr := binder.WriteRead{
 		WriteSize:     uint64(max(0, len(b)+s.Excess)),
