@@ -106,9 +106,9 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
-		Name: "logs", Title: "A call while somebody reads binder_logs/state, with 100 other processes and that many nodes", Unit: "µs", X: "nodes",
+		Name: "logs", Title: "A call while somebody reads binder_logs/state, with 1,000 other processes and that many nodes", Unit: "µs", X: "nodes",
 		Subject: "call, nothing else",
-		once:    programs("logs", job{systrap, []string{"-numbers=100", count(100_000), "-time=2s"}}),
+		once:    programs("logs", job{systrap, []string{"-numbers=1000", count(100_000), "-time=2s"}}),
 	},
 	{
 		Name: "memory", Title: "What one of each takes of the sentry's heap, and of the host's memory for applications", Unit: "bytes",
