@@ -19,6 +19,9 @@ const (
 	maxRead     = 8 << 10
 	writeOffset = readOffset + maxRead
 	dataOffset  = writeOffset + 8<<10
+
+	// maxExcess is how much more than there is a write may be said to have.
+	maxExcess = 16
 )
 
 func putUint32(b []byte, v uint32) { binary.NativeEndian.PutUint32(b, v) }
@@ -192,11 +195,11 @@ func (w *World) writeRead(th *thread, dev *device, fd uintptr, s *program.Step) 
 	base := th.Scratch()
 	m := &memory{next: base + dataOffset, end: base + actor.ScratchSize}
 	b := encode(s.Write, dev, m)
-	b = b[:min(len(b), dataOffset-writeOffset)]
-	// What follows the commands, and may be taken for more of them, is not to be what
-	// another program left there.
-	commands := actor.Bytes(base+writeOffset, dataOffset-writeOffset)
-	clear(commands[copy(commands, b):])
+	b = b[:min(len(b), dataOffset-writeOffset-maxExcess)]
+	copy(actor.Bytes(base+writeOffset, len(b)), b)
+	// It may be taken for another command, and is not to be what the program before
+	// left there.
+	clear(actor.Bytes(base+writeOffset+uintptr(len(b)), maxExcess))
 	readSize := min(max(s.ReadSize, 0), maxRead)
 	wr := binder.WriteRead{
 		WriteSize:     uint64(max(0, len(b)+s.Excess)),
