@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -120,10 +121,7 @@ func (d *divergence) kind() string {
 		}
 		return numbers.ReplaceAllString(lines[0], "#")
 	}
-	what := "the end"
-	if len(d.steps) > 0 {
-		what = string(d.last().Op)
-	}
+	what := cmp.Or(string(d.last().Op), "the end")
 	return fmt.Sprintf("%s: %s | %s", what, first(d.linux), first(d.here))
 }
 

@@ -36,12 +36,7 @@ var returnNames = map[uint32]string{
 }
 
 // ReturnName returns the name of a BR_ code.
-func ReturnName(code uint32) string {
-	if name := returnNames[code]; name != "" {
-		return name
-	}
-	return fmt.Sprintf("return %#x", code)
-}
+func ReturnName(code uint32) string { return nameIn(returnNames, "return", code) }
 
 var objectNames = map[uint32]string{
 	binder.BINDER_TYPE_BINDER:      "BINDER",
@@ -54,9 +49,12 @@ var objectNames = map[uint32]string{
 }
 
 // ObjectName returns the name of a type of objects, without BINDER_TYPE_.
-func ObjectName(t uint32) string {
-	if name := objectNames[t]; name != "" {
+func ObjectName(t uint32) string { return nameIn(objectNames, "type", t) }
+
+// nameIn returns a code's name, or what it is and its number if it has none.
+func nameIn(names map[uint32]string, what string, code uint32) string {
+	if name := names[code]; name != "" {
 		return name
 	}
-	return fmt.Sprintf("type %#x", t)
+	return fmt.Sprintf("%s %#x", what, code)
 }

@@ -120,9 +120,9 @@ type quiescence interface {
 	settle(m *Machine, th *Thread) error
 	// interrupt sends sig to th, which sleeps, and settles.
 	interrupt(m *Machine, th *Thread, sig unix.Signal) error
-	// closeFiles returns when files are closed that nobody has any more since
+	// awaitFiles returns when files are closed that nobody has any more since
 	// what had them was on its way to a device that is released.
-	closeFiles(m *Machine) error
+	awaitFiles(m *Machine) error
 }
 
 // New returns a machine without actors. It locks the calling goroutine to its
@@ -269,9 +269,9 @@ func (th *Thread) Do(calls ...Call) error {
 // it's not nil.
 func (m *Machine) Settle(th *Thread) error { return m.settled(m.settle(m, th)) }
 
-// CloseFiles waits until files are closed that were on their way to a device that
+// AwaitFiles waits until files are closed that were on their way to a device that
 // has been released, and nothing moves any more.
-func (m *Machine) CloseFiles() error { return m.settled(m.closeFiles(m)) }
+func (m *Machine) AwaitFiles() error { return m.settled(m.awaitFiles(m)) }
 
 // settled notes who has finished.
 func (m *Machine) settled(err error) error {

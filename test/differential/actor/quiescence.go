@@ -115,10 +115,10 @@ func (*scheduler) interrupt(_ *Machine, th *Thread, sig unix.Signal) error {
 	return unix.Tgkill(th.Process.PID, th.TID, sig)
 }
 
-// closeFiles waits for as long as Linux takes. A file that a kernel thread is the last
+// awaitFiles waits for as long as Linux takes. A file that a kernel thread is the last
 // to have is closed by another one, which a timer starts at the next tick but one at
 // the latest, and nothing tells that it has. A tick is at most 10 ms long.
-func (s *scheduler) closeFiles(*Machine) error {
+func (*scheduler) awaitFiles(*Machine) error {
 	return unix.Nanosleep(&unix.Timespec{Nsec: 30e6}, nil)
 }
 
@@ -161,9 +161,9 @@ func (*gate) begin() error { return nil }
 
 func (g *gate) settle(m *Machine, th *Thread) error { return g.wait(m, th, 0) }
 
-// closeFiles has nothing to wait for but those who were woken: the sentry closes files
+// awaitFiles has nothing to wait for but those who were woken: the sentry closes files
 // at once.
-func (g *gate) closeFiles(m *Machine) error { return g.settle(m, nil) }
+func (g *gate) awaitFiles(m *Machine) error { return g.settle(m, nil) }
 
 func (g *gate) interrupt(m *Machine, th *Thread, sig unix.Signal) error {
 	return g.wait(m, th, gateInterrupt+uint32(sig))

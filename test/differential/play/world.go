@@ -254,7 +254,7 @@ func (w *World) gone(p *process) {
 // released is called when a device may have been released.
 func (w *World) released() {
 	if w.sentDevice && w.err == nil {
-		w.fail(w.machine.CloseFiles())
+		w.fail(w.machine.AwaitFiles())
 	}
 }
 
