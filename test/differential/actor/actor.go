@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"unsafe"
@@ -218,15 +219,25 @@ type sigaction struct {
 
 // newThread returns a thread of p that is yet to be started.
 func (m *Machine) newThread(p *Process) *Thread {
-	if len(m.free) == 0 {
-		panic("too many threads")
-	}
-	place := m.free[len(m.free)-1]
-	m.free = m.free[:len(m.free)-1]
+	place := m.takePlace()
 	th := &Thread{Process: p, place: place, slot: (*slot)(pointer(place))}
 	*th.slot = slot{}
 	p.Threads = append(p.Threads, th)
 	return th
+}
+
+// takePlace returns a thread's part of the arena. It's the lowest that is free, so
+// that processes that come back at the start of a program have the places that they
+// had: a program that sends addresses of its memory does the same, whoever was killed
+// in those before it.
+func (m *Machine) takePlace() uintptr {
+	if len(m.free) == 0 {
+		panic("too many threads")
+	}
+	lowest := slices.Index(m.free, slices.Min(m.free))
+	place := m.free[lowest]
+	m.free = slices.Delete(m.free, lowest, lowest+1)
+	return place
 }
 
 // Post makes the thread start on calls.
