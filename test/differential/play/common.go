@@ -28,7 +28,8 @@ import (
 //     C they fail.
 //   - Processes that never map anything: to have no memory for the answer to a call
 //     is BR_FAILED_REPLY in Rust, too.
-//   - Processes with little room in their mappings: the holes are elsewhere.
+//   - Processes with little room in their mappings: the holes are elsewhere, and in
+//     Rust answers with TF_ONE_WAY, too, use what there is for one-way calls.
 //   - Reads whose buffer has an end behind the BR_NOOP: what could not be returned
 //     is lost in C. Reads behind what was read before: BR_SPAWN_LOOPER goes in front
 //     of it in C.
@@ -89,6 +90,10 @@ func (g *Generator) keepCommon(w *World, s program.Step) []program.Step {
 	case program.Ioctl:
 		if request := uint32(s.Arg); (request == binder.BINDER_SET_CONTEXT_MGR || request == binder.BINDER_SET_CONTEXT_MGR_EXT) && len(p.mappings) > 1 {
 			s.Arg = binder.BINDER_VERSION
+		}
+	case program.Mmap:
+		if size := uint32(s.Arg); size > 0 && size < minMapping {
+			s.Arg += uint64(minMapping - size)
 		}
 	case program.Open:
 		if p.manager && s.Arg&0xff == 0 {
