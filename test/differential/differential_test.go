@@ -5,14 +5,17 @@ package main
 
 import (
 	"encoding/base64"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sentrybinder/pkg/abi/binder"
 	pkgprogram "sentrybinder/test/differential/program"
 )
 
@@ -112,6 +115,92 @@ func TestRules(t *testing.T) {
 	d = compare(&linux, &here, nil)
 	require.NotNil(t, d)
 	assert.Empty(t, d.rule)
+}
+
+// Each of what Linux's driver in Rust does differently is explained, and only that.
+func TestRustRules(t *testing.T) {
+	defer func(was string) { *peer = was }(*peer)
+	type steps = []pkgprogram.Step
+	type commands = []pkgprogram.Command
+	exit := pkgprogram.Step{Op: pkgprogram.Ioctl, P: 1, T: 1, Arg: binder.BINDER_THREAD_EXIT}
+	call := pkgprogram.Step{Op: pkgprogram.WriteRead, T: 2, Write: commands{{Code: binder.BC_TRANSACTION, Handle: 1}}}
+	answer := pkgprogram.Step{Op: pkgprogram.WriteRead, T: 2, Write: commands{{Code: binder.BC_REPLY}}}
+	read := pkgprogram.Step{Op: pkgprogram.WriteRead, T: 2, ReadSize: 256}
+	peek := pkgprogram.Step{Op: pkgprogram.Peek}
+	lastError := pkgprogram.Step{Op: pkgprogram.LastError}
+	ask := func(handle uint32, cookie uint64) pkgprogram.Step {
+		return pkgprogram.Step{Op: pkgprogram.WriteRead, ReadSize: 256, Write: commands{
+			{Code: binder.BC_INCREFS, Handle: handle},
+			{Code: binder.BC_REQUEST_FREEZE_NOTIFICATION, Handle: handle, Cookie: cookie},
+		}}
+	}
+	const (
+		done   = "  ok w=68/68 r=0"
+		called = "    TRANSACTION 0x26b0 0x26b1 code=26 flags=0x40 pid=P0 euid=0 data=m0:0x48+0 offsets=0x0+0 00000000 00000000"
+		hidden = "hidden"
+	)
+	for _, c := range []struct {
+		name        string
+		steps       steps
+		linux, here []string
+		// rule is the name of the rule that explains it, or hidden, or "".
+		rule string
+	}{
+		{"a call to whom an exited thread's call came from", steps{exit, call},
+			[]string{done, "end P0"}, []string{done, "  P1.0:  ok w=0/0 r=72 NOOP", called}, "work of a thread that exits"},
+		{"a call to another process", steps{exit, call},
+			[]string{done, "end P0"}, []string{done, "  P2.0:  ok w=0/0 r=72 NOOP", called}, ""},
+		{"a call without an exit", steps{call},
+			[]string{done, "end P0"}, []string{done, "  P1.0:  ok w=0/0 r=72 NOOP", called}, ""},
+		{"what became of a call", steps{exit, call, read},
+			[]string{"  ok w=0/0 r=8 NOOP", "    DEAD_REPLY "}, []string{"  sleeps"}, "work of a thread that exits"},
+		{"what became of nothing", steps{exit, call, read, read},
+			[]string{"  ok w=0/0 r=8 NOOP", "    DEAD_REPLY "}, []string{"  sleeps"}, ""},
+
+		{"a cookie for two handles", steps{ask(1, 0xf0), ask(2, 0xf0)},
+			[]string{"  EINVAL w=8/24 r=0"}, []string{"  ok w=24/24 r=4 NOOP"}, "a cookie for two"},
+		{"two cookies", steps{ask(1, 0xf0), ask(2, 0xf1)},
+			[]string{"  EINVAL w=8/24 r=0"}, []string{"  ok w=24/24 r=4 NOOP"}, ""},
+		{"an error before the cookie", steps{ask(1, 0xf0), ask(2, 0xf0)},
+			[]string{"  EINVAL w=0/24 r=0"}, []string{"  ok w=24/24 r=4 NOOP"}, ""},
+
+		{"the dead, who are not frozen", steps{ask(1, 0xf0)},
+			[]string{"  ok w=24/24 r=24", "    SPAWN_LOOPER ", "    FROZEN_BINDER 0xf0 0x0"}, []string{"  EAGAIN w=24/24 r=0"},
+			"which thread is told what it asked for"},
+		{"a freeze that nobody asked for", steps{ask(1, 0xf0)},
+			[]string{"  ok w=24/24 r=24", "    SPAWN_LOOPER ", "    FROZEN_BINDER 0xf1 0x0"}, []string{"  EAGAIN w=24/24 r=0"}, ""},
+
+		{"other pages in use", steps{peek}, []string{"  <nil> true"}, []string{"  bad address false"}, hidden},
+		{"what comes after a peek", steps{peek}, []string{"  <nil> true", "end P0"},
+			[]string{"  <nil> true", "  P1.2:  ok w=0/0 r=4 NOOP"}, ""},
+
+		{"sizes too large, for the dead", steps{lastError}, []string{"  ok FAILED_REPLY -12"}, []string{"  ok DEAD_REPLY -22"}, hidden},
+		{"no memory", steps{lastError}, []string{"  ok FAILED_REPLY -12"}, []string{"  ok OK 0"}, ""},
+
+		{"commands behind an answer", steps{answer, read}, []string{"  ok w=4/4 r=4 NOOP"},
+			[]string{"  ok w=0/4 r=8 NOOP", "    TRANSACTION_COMPLETE "}, "an answer to who has gone"},
+	} {
+		var before []string
+		for i, s := range c.steps {
+			before = append(before, fmt.Sprintf("%d %v", i+1, s))
+		}
+		linux := trace{lines: slices.Concat(before, c.linux)}
+		here := trace{lines: slices.Concat(before, c.here)}
+		for _, p := range []string{"rust", "c"} {
+			*peer = p
+			var rule string
+			if d := compare(&linux, &here, nil); d == nil {
+				rule = hidden
+			} else {
+				rule = d.rule
+			}
+			want := c.rule
+			if p == "c" {
+				want = ""
+			}
+			assert.Equal(t, want, rule, "%s, %s", c.name, p)
+		}
+	}
 }
 
 // There are few rules, each with a name of its own and a reason.

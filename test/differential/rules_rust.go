@@ -40,7 +40,7 @@ var rustRules = []rule{
 			}) && (allNamed(more, "FAILED_REPLY") || allNamed(less, "FAILED_REPLY"))
 		},
 		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
-			if s.Op == pkgprogram.Peek {
+			if s.Op == pkgprogram.Peek && peeked.MatchString(linux) && peeked.MatchString(here) {
 				return here, here
 			}
 			return withoutPlace(s, linux, here)
@@ -168,9 +168,18 @@ var rustRules = []rule{
 			calls := d.writes(func(c *pkgprogram.Command) bool {
 				return c.Code == binder.BC_TRANSACTION || c.Code == binder.BC_TRANSACTION_SG
 			})
+			if !slices.ContainsFunc(d.steps, exits) || !calls && !d.unread(binder.BC_TRANSACTION, binder.BC_TRANSACTION_SG) {
+				return false
+			}
 			more, less := d.returns()
-			return calls && slices.ContainsFunc(d.steps, exits) && first(d.here) == "  sleeps" &&
-				len(more) == 1 && allNamed(more, "DEAD_REPLY") && len(less) == 0
+			if len(less) == 0 {
+				return first(d.here) == "  sleeps" && len(more) == 1 && allNamed(more, "DEAD_REPLY")
+			}
+			// Who calls does not read yet, and a thread that waits is called here.
+			var p int
+			fmt.Sscanf(less[0], "P%d.", &p)
+			return d.last().ReadSize == 0 && len(more) == 0 && len(less) == 1 && allNamed(less, "TRANSACTION") &&
+				slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool { return exits(s) && s.P == p })
 		},
 	},
 	{
@@ -182,8 +191,30 @@ var rustRules = []rule{
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
 			return slices.ContainsFunc([][]string{more, less}, func(returns []string) bool {
+				returns = slices.DeleteFunc(returns, func(r string) bool { return kindOf(r) == "SPAWN_LOOPER" })
 				return len(returns) > 0 && d.asked(returns[:1]) && allNamed(returns[:1], "DEAD_BINDER", "FROZEN_BINDER")
 			})
+		},
+	},
+	{
+		name: "a cookie for two",
+		peer: "rust",
+		why: "The driver in Rust knows a process's requests for freeze notifications by their cookies, and refuses one with " +
+			"the cookie of another. The one in C knows them by handles.",
+		applies: func(d *divergence) bool {
+			last := d.last()
+			if !strings.HasPrefix(first(d.linux), "  EINVAL w=") || strings.HasPrefix(first(d.here), "  EINVAL w=") {
+				return false
+			}
+			var done int
+			fmt.Sscanf(first(d.linux), "  EINVAL w=%d/", &done)
+			for _, c := range last.Write {
+				if done == 0 {
+					return c.Code == binder.BC_REQUEST_FREEZE_NOTIFICATION && d.hasCookie(&c)
+				}
+				done -= 4 + binder.CommandSize(c.Code)
+			}
+			return false
 		},
 	},
 	{
@@ -202,7 +233,7 @@ var rustRules = []rule{
 		why: "BR_TRANSACTION_COMPLETE of such an answer is like that of one that failed in C: commands wait until it was " +
 			"read. They don't in Rust.",
 		applies: func(d *divergence) bool {
-			return d.last().Op == pkgprogram.WriteRead && d.answered() && strings.HasPrefix(first(d.here), "  ok w=0/")
+			return d.last().Op == pkgprogram.WriteRead && d.unread(binder.BC_REPLY, binder.BC_REPLY_SG) && strings.HasPrefix(first(d.here), "  ok w=0/")
 		},
 	},
 	{
@@ -257,9 +288,9 @@ func (d *divergence) freesAgain() bool {
 	return false
 }
 
-// answered returns whether the thread whose step shows the divergence has written an
-// answer and not read since.
-func (d *divergence) answered() bool {
+// unread returns whether the thread whose step shows the divergence has written one
+// of commands before that step, and not read since.
+func (d *divergence) unread(commands ...uint32) bool {
 	last := d.last()
 	for _, s := range slices.Backward(d.steps[:len(d.steps)-1]) {
 		if s.P != last.P || s.T != last.T || s.Device != last.Device {
@@ -269,7 +300,21 @@ func (d *divergence) answered() bool {
 			return false
 		}
 		for _, c := range s.Write {
-			if c.Code == binder.BC_REPLY || c.Code == binder.BC_REPLY_SG {
+			if slices.Contains(commands, c.Code) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hasCookie returns whether the process whose step shows the divergence has asked
+// before for a freeze notification with the cookie that c asks for one with.
+func (d *divergence) hasCookie(c *pkgprogram.Command) bool {
+	last := d.last()
+	for _, s := range d.steps[:len(d.steps)-1] {
+		for _, before := range s.Write {
+			if s.P == last.P && s.Device == last.Device && before.Code == c.Code && before.Cookie == c.Cookie {
 				return true
 			}
 		}
@@ -309,6 +354,9 @@ func (d *divergence) returns() (more, less []string) {
 
 // unlike is what rules hide of returns.
 var unlike = regexp.MustCompile(` pid=\S+|data=m\d+:0x[0-9a-f]+|offsets=0x[0-9a-f]+\+0 `)
+
+// peeked matches what comes of program.Peek.
+var peeked = regexp.MustCompile(`^  [^:]+ (true|false)$`)
 
 var withoutPlace = without(regexp.MustCompile(`\bdata=m\d+:0x[0-9a-f]+`))
 
@@ -363,6 +411,7 @@ var errnos = []struct {
 	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok FAILED_REPLY -28"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok FAILED_REPLY -71"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -28", "  ok FAILED_REPLY -71"},
+	{pkgprogram.LastError, "  ok FAILED_REPLY -12", "  ok DEAD_REPLY -22"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok DEAD_REPLY -22"},
 	{pkgprogram.LastError, "  ok OK 0", "  ok DEAD_REPLY -22"},
 	{pkgprogram.LastError, "  ok OK 0", "  ok DEAD_REPLY -3"},
