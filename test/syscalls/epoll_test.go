@@ -55,10 +55,12 @@ func TestPollBesideReader(t *testing.T) {
 //covers:poll,close
 func TestPollFlush(t *testing.T) {
 	p := newProcess(t)
-	other := p.newLooper()
+	other, reader := p.newLooper(), p.newLooper()
 	p.startPoll(unix.POLLIN, -1)
 	p.AwaitBlocked(t)
+	reader.startRead()
 	other.close(int(other.Must(t, unix.SYS_DUP, uintptr(p.fd))))
+	reader.finishExpect(brNoop) // which tells that Linux's worker has been there
 	p.AwaitBlocked(t)
 	if differs(t, "see TestFlush") {
 		require.Zero(t, other.poll(unix.POLLIN))

@@ -699,6 +699,7 @@ context hwbinder
 	eventually(t, "the first one is gone", func() bool { return !l.listed(p) })
 	_, err := p.tryOpen(filepath.Join(filepath.Dir(statsFile), l.of(p)), unix.O_RDONLY)
 	require.Equal(t, unix.ENOENT, err)
+	eventually(t, "only the second one is left", func() bool { return strings.Count(l.read("state"), "proc client\n") == 1 })
 	third := p.again()
 	require.False(t, l.listed(p))
 	l.expect("state", `
