@@ -126,6 +126,12 @@ func TestRustRules(t *testing.T) {
 	call := pkgprogram.Step{Op: pkgprogram.WriteRead, T: 2, Write: commands{{Code: binder.BC_TRANSACTION, Handle: 1}}}
 	answer := pkgprogram.Step{Op: pkgprogram.WriteRead, T: 2, Write: commands{{Code: binder.BC_REPLY}}}
 	read := pkgprogram.Step{Op: pkgprogram.WriteRead, T: 2, ReadSize: 256}
+	oneWay := func(code uint32) pkgprogram.Step {
+		t := &pkgprogram.Transaction{Flags: binder.TF_ONE_WAY}
+		return pkgprogram.Step{Op: pkgprogram.WriteRead, ReadSize: 256, Write: commands{{Code: code, Transaction: t}}}
+	}
+	acknowledge := pkgprogram.Step{Op: pkgprogram.WriteRead, T: 1, Write: commands{{Code: binder.BC_ACQUIRE_DONE, Ptr: 0x1000, Cookie: 0x1001}}}
+	kill := pkgprogram.Step{Op: pkgprogram.Kill, P: 1}
 	peek := pkgprogram.Step{Op: pkgprogram.Peek}
 	lastError := pkgprogram.Step{Op: pkgprogram.LastError}
 	ask := func(handle uint32, cookie uint64) pkgprogram.Step {
@@ -136,11 +142,14 @@ func TestRustRules(t *testing.T) {
 	}
 	const (
 		done   = "  ok w=68/68 r=0"
+		failed = "  ok w=68/68 r=8 NOOP"
 		called = "    TRANSACTION 0x26b0 0x26b1 code=26 flags=0x40 pid=P0 euid=0 data=m0:0x48+0 offsets=0x0+0 00000000 00000000"
 		hidden = "hidden"
 	)
 	for _, c := range []struct {
-		name        string
+		name string
+		// steps are those up to the difference. The first, if there are others,
+		// tells of two references.
 		steps       steps
 		linux, here []string
 		// rule is the name of the rule that explains it, or hidden, or "".
@@ -170,6 +179,23 @@ func TestRustRules(t *testing.T) {
 		{"a freeze that nobody asked for", steps{ask(1, 0xf0)},
 			[]string{"  ok w=24/24 r=24", "    SPAWN_LOOPER ", "    FROZEN_BINDER 0xf1 0x0"}, []string{"  EAGAIN w=24/24 r=0"}, ""},
 
+		{"an answer with TF_ONE_WAY", steps{read}, []string{failed, "    FAILED_REPLY "},
+			[]string{failed, "    REPLY 0x0 0x0 code=51 flags=0x80000011 pid=0 euid=0 data=m0:0x0+65537 offsets=0x10008+0 00000000 0babe531"},
+			"where a buffer is"},
+		{"an answer", steps{read}, []string{failed, "    FAILED_REPLY "},
+			[]string{failed, "    REPLY 0x0 0x0 code=51 flags=0x80000010 pid=0 euid=0 data=m0:0x0+65537 offsets=0x10008+0 00000000 0babe531"}, ""},
+		{"a one-way call after such an answer", steps{oneWay(binder.BC_REPLY), oneWay(binder.BC_TRANSACTION)},
+			[]string{failed, "    FAILED_REPLY "}, []string{failed, "    TRANSACTION_COMPLETE "}, "where a buffer is"},
+		{"a one-way call after another", steps{oneWay(binder.BC_TRANSACTION), oneWay(binder.BC_TRANSACTION)},
+			[]string{failed, "    FAILED_REPLY "}, []string{failed, "    TRANSACTION_COMPLETE "}, ""},
+
+		{"one of two references acknowledged", steps{read, acknowledge, kill},
+			[]string{"end P0"}, []string{"  P0.1:  EFAULT w=0/0 r=0"}, "references that were not acknowledged"},
+		{"neither acknowledged", steps{read, kill},
+			[]string{"end P0"}, []string{"  P0.1:  EFAULT w=0/0 r=0"}, ""},
+		{"one of two acknowledged by another process", steps{read, acknowledge, kill},
+			[]string{"end P0"}, []string{"  P1.1:  EFAULT w=0/0 r=0"}, ""},
+
 		{"other pages in use", steps{peek}, []string{"  <nil> true"}, []string{"  bad address false"}, hidden},
 		{"what comes after a peek", steps{peek}, []string{"  <nil> true", "end P0"},
 			[]string{"  <nil> true", "  P1.2:  ok w=0/0 r=4 NOOP"}, ""},
@@ -183,6 +209,9 @@ func TestRustRules(t *testing.T) {
 		var before []string
 		for i, s := range c.steps {
 			before = append(before, fmt.Sprintf("%d %v", i+1, s))
+			if i == 0 && len(c.steps) > 1 {
+				before = append(before, "  ok w=0/0 r=44 NOOP", "    INCREFS 0x1000 0x1001", "    ACQUIRE 0x1000 0x1001")
+			}
 		}
 		linux := trace{lines: slices.Concat(before, c.linux)}
 		here := trace{lines: slices.Concat(before, c.here)}

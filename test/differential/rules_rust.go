@@ -29,10 +29,14 @@ var rustRules = []rule{
 		why: "Linux's driver in C takes the smallest hole that a buffer fits in, and of several of that size the one that " +
 			"is at the top of its tree of them. The one in Rust prefers the end of what is in use, and the lowest. What is " +
 			"large may so fit in one, and not in the other, and pages are in use that are not in the other. And to free " +
-			"again what was freed frees what is there now.",
+			"again what was freed frees what is there now. In Rust, answers with TF_ONE_WAY, too, use the space for " +
+			"one-way calls.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
 			if d.freesAgain() && (allNamed(more, "TRANSACTION") || allNamed(less, "TRANSACTION")) {
+				return true
+			}
+			if len(more) == 1 && len(less) == 1 && allNamed(more, "FAILED_REPLY") && readerOf(more[0]) == readerOf(less[0]) && d.answersOneWay(less[0]) {
 				return true
 			}
 			return d.writes(func(c *pkgprogram.Command) bool {
@@ -128,7 +132,7 @@ var rustRules = []rule{
 				return c.Code == binder.BC_INCREFS_DONE || c.Code == binder.BC_ACQUIRE_DONE
 			})
 			return allNamed(slices.Concat(more, less), "RELEASE", "DECREFS") ||
-				acknowledges && strings.HasSuffix(first(d.here), ":  EFAULT w=0/0 r=0") // who was told has no memory for it
+				unwritten.MatchString(first(d.here)) && (acknowledges || d.halfAcknowledged()) // who was told has no memory for it
 		},
 	},
 	{
@@ -288,6 +292,26 @@ func (d *divergence) freesAgain() bool {
 	return false
 }
 
+// answersOneWay returns whether r, which was not returned for want of space, is an
+// answer with TF_ONE_WAY, or the completion of a one-way call after such an answer.
+func (d *divergence) answersOneWay(r string) bool {
+	var flags uint32
+	if _, rest, ok := strings.Cut(r, " flags="); ok && kindOf(r) == "REPLY" {
+		fmt.Sscanf(rest, "%v", &flags)
+		return flags&binder.TF_ONE_WAY != 0
+	}
+	oneWay := func(codes ...uint32) func(c pkgprogram.Command) bool {
+		return func(c pkgprogram.Command) bool {
+			return slices.Contains(codes, c.Code) && c.Transaction != nil && c.Transaction.Flags&binder.TF_ONE_WAY != 0
+		}
+	}
+	return kindOf(r) == "TRANSACTION_COMPLETE" &&
+		slices.ContainsFunc(d.last().Write, oneWay(binder.BC_TRANSACTION, binder.BC_TRANSACTION_SG)) &&
+		slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool {
+			return slices.ContainsFunc(s.Write, oneWay(binder.BC_REPLY, binder.BC_REPLY_SG))
+		})
+}
+
 // unread returns whether the thread whose step shows the divergence has written one
 // of commands before that step, and not read since.
 func (d *divergence) unread(commands ...uint32) bool {
@@ -321,6 +345,49 @@ func (d *divergence) hasCookie(c *pkgprogram.Command) bool {
 	}
 	return false
 }
+
+// halfAcknowledged returns whether the process of the thread that finds something here
+// was told of both a weak and a strong reference to a node, and has acknowledged one.
+func (d *divergence) halfAcknowledged() bool {
+	var p int
+	fmt.Sscanf(first(d.here), "  P%d.", &p)
+	type node struct{ ptr, cookie uint64 }
+	weak, strong := make(map[node]int), make(map[node]int)
+	reads := -1
+	for _, line := range d.before {
+		if s, ok, _ := parseStep(line); ok {
+			reads = s.P
+			for _, c := range s.Write {
+				switch n := (node{c.Ptr, c.Cookie}); {
+				case s.P != p:
+				case c.Code == binder.BC_INCREFS_DONE:
+					weak[n]--
+				case c.Code == binder.BC_ACQUIRE_DONE:
+					strong[n]--
+				}
+			}
+		} else if wokenLine.MatchString(line) {
+			fmt.Sscanf(line, "  P%d.", &reads)
+		} else if reads == p {
+			var n node
+			if count, _ := fmt.Sscanf(line, "    INCREFS %v %v", &n.ptr, &n.cookie); count == 2 {
+				weak[n]++
+			} else if count, _ := fmt.Sscanf(line, "    ACQUIRE %v %v", &n.ptr, &n.cookie); count == 2 {
+				strong[n]++
+			}
+		}
+	}
+	for n := range weak {
+		if (weak[n] > 0) != (strong[n] > 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// unwritten matches the result of a thread that has slept and has no memory for what
+// it would return.
+var unwritten = regexp.MustCompile(`^  P\d+\.\d+:  EFAULT w=0/\d+ r=0$`)
 
 // returns returns what the divergent step lets threads read on Linux, and not here,
 // and the other way round: each with the thread, if it's not the step's, before it.
@@ -360,8 +427,9 @@ var peeked = regexp.MustCompile(`^  [^:]+ (true|false)$`)
 
 var withoutPlace = without(regexp.MustCompile(`\bdata=m\d+:0x[0-9a-f]+`))
 
-// kindOf returns the name of a return.
-func kindOf(r string) string { return strings.Fields(r)[1] }
+// kindOf returns the name of a return, and readerOf the thread that it's for.
+func kindOf(r string) string   { return strings.Fields(r)[1] }
+func readerOf(r string) string { return strings.Fields(r)[0] }
 
 // allNamed returns whether there are returns, and all have one of names.
 func allNamed(returns []string, names ...string) bool {
