@@ -59,6 +59,7 @@ var benchmarks = map[string]func(){
 // roles are what the processes do that a benchmark starts.
 var roles = map[string]func(){
 	"server":         wayServer,
+	"echo":           echo,
 	"hub":            runHub,
 	"hub/second":     runSecondHub,
 	"pool":           runPool,

@@ -3,13 +3,87 @@
 
 package main
 
+import (
+	"time"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/benchmarks/peer"
+)
+
 // roundtrip measures calls whose answers are as large as they are, beside what one
-// copy of that size takes.
+// copy of that size takes, and what a system call does. A call makes three: that with
+// which the server answers returns BR_TRANSACTION_COMPLETE, and only its next one
+// waits for the next call.
 func roundtrip() {
 	for _, size := range numbersOf(*sizes) {
 		measureWays(size, size, func(name string, t timing) { t.emit(name, size) })
-		if from, to := make([]byte, size), make([]byte, size); size > 0 && wanted("one copy") {
-			measure(func() { copy(to, from) }).emit("one copy", size)
+		if size == 0 && wanted("system call") {
+			measure(peer.Open(*device).Version).emit("system call", size)
+		}
+		if size > 0 && wanted("one copy") {
+			measure(copier(size)).emit("one copy", size)
+		}
+		if size > 0 && wanted("beyond an empty call") {
+			emit(result{Series: "beyond an empty call", X: float64(size), Value: beyondEmpty(size)})
 		}
 	}
+}
+
+// copier returns a function that makes the copy of a call's data or, in turn, that of
+// its answer's, which are in other memory: caches have to hold as much as with calls.
+func copier(size int) func() {
+	var memory [4][]byte
+	for i := range memory {
+		memory[i] = make([]byte, size)
+		for at := range memory[i] {
+			memory[i][at] = byte(at) // so that it has pages of its own
+		}
+	}
+	return func() {
+		copy(memory[1], memory[0])
+		memory[0], memory[1], memory[2], memory[3] = memory[2], memory[3], memory[0], memory[1]
+	}
+}
+
+// beyondEmpty returns what a call of a size with an answer of that size takes beyond
+// an empty one, in microseconds: the difference of the medians of calls of which some
+// of one kind and some of the other take turns, so that no drift of the machine's is
+// in it.
+func beyondEmpty(size int) float64 {
+	const (
+		turn   = 32
+		settle = 4 // calls that free what the other kind left, and fill caches
+	)
+	server := start("echo", nil)
+	defer server.stop()
+	e := open()
+	data := make([]byte, size)
+	var empty, full []uint64
+	begin, first := time.Now(), ticks()
+	for time.Since(begin) < 2**duration || len(full) < 10*turn {
+		empty = append(empty, e.timeCalls(turn, nil)[settle:]...)
+		full = append(full, e.timeCalls(turn, data)[settle:]...)
+	}
+	unit := float64(time.Since(begin).Nanoseconds()) / float64(ticks()-first)
+	return timingOf(full, unit).P50 - timingOf(empty, unit).P50
+}
+
+// timeCalls makes n calls with data and returns the ticks that each one took.
+func (e *endpoint) timeCalls(n int, data []byte) []uint64 {
+	samples := make([]uint64, n)
+	for i := range samples {
+		before := ticks()
+		e.call(0, 0, data, nil)
+		samples[i] = ticks() - before
+	}
+	return samples
+}
+
+// echo is the role of a manager that answers with as many bytes as it's sent.
+func echo() {
+	e := open()
+	e.BecomeManager()
+	ready()
+	answer := make([]byte, 1<<20)
+	e.serve(func(call binder.TransactionData) ([]byte, []uint64) { return answer[:call.DataSize], nil })
 }

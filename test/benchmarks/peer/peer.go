@@ -54,6 +54,12 @@ func (p *Process) ioctl(request uintptr, arg unsafe.Pointer) {
 	}
 }
 
+// Version asks for the driver's version: a system call that does next to nothing.
+func (p *Process) Version() {
+	var version int32
+	p.ioctl(binder.BINDER_VERSION, unsafe.Pointer(&version))
+}
+
 // BecomeManager makes p the context manager, which accepts files.
 func (p *Process) BecomeManager() {
 	o := binder.FlatObject{Type: binder.BINDER_TYPE_BINDER, Flags: binder.FLAT_BINDER_FLAG_ACCEPTS_FDS}

@@ -96,8 +96,8 @@ func draw(b benchmark, path string) error {
 		if len(figure.places) != 0 && !slices.Contains(figure.places, r.Place) {
 			continue
 		}
-		if r.Series == "one copy" {
-			continue // what there is to compare with, and far below
+		if r.Series == "one copy" || r.Series == "beyond an empty call" {
+			continue // what there is to compare, and far below
 		}
 		if figure.logX && r.X == 0 || figure.logY && r.Median <= 0 {
 			continue // not on such an axis

@@ -63,6 +63,15 @@ func (r *report) marks() []mark {
 		large(b, systrap, "")
 	}
 	if b := r.benchmark("onecpu"); b != nil {
+		// A call makes three system calls, which nothing in the driver can make cheaper.
+		three := 3 * b.figure(systrapOneCPU, "system call", 0)
+		compare := func(what string, series string) {
+			if other := b.figure(systrapOneCPU, series, 128); other != 0 && three != 0 {
+				marks = append(marks, mark{What: what, Figure: three / other})
+			}
+		}
+		compare("three system calls that do nothing, on one CPU: of a call of 128 bytes", "binder")
+		compare("three system calls that do nothing, on one CPU: of a seqpacket round trip", "unix seqpacket")
 		add("call of 128 bytes, on one CPU: of a seqpacket round trip", b.ratio(systrapOneCPU, "unix seqpacket", 128), 0.65, false)
 		large(b, systrapOneCPU, ", on one CPU")
 		for _, p := range []place{oracleCOneCPU, oracleROneCPU} {
@@ -115,6 +124,14 @@ func (r *report) benchmark(name string) *benchmark {
 	return r.Benchmarks[i]
 }
 
+// figure returns the figure in a row, or 0 if there's none.
+func (b *benchmark) figure(p place, series string, x float64) float64 {
+	if r := b.find(p, series, x); r != nil {
+		return r.Median
+	}
+	return 0
+}
+
 // ratio returns the ratio in a row, or 0 if there's none.
 func (b *benchmark) ratio(p place, series string, x float64) float64 {
 	if r := b.find(p, series, x); r != nil {
@@ -123,18 +140,14 @@ func (b *benchmark) ratio(p place, series string, x float64) float64 {
 	return 0
 }
 
-// copies returns what a call of a size takes, without that of an empty one, of the
-// time for the copies of its data and its answer's.
+// copies returns what a call of a size takes beyond an empty one, of the time for the
+// copies of its data and its answer's.
 func copies(b *benchmark, p place, bytes float64) float64 {
-	empty, full, one := b.find(p, "binder", 0), b.find(p, "binder", bytes), b.find(p, "one copy", bytes)
-	if empty == nil || full == nil || one == nil {
+	beyond, one := b.find(p, "beyond an empty call", bytes), b.find(p, "one copy", bytes)
+	if beyond == nil || one == nil {
 		return 0
 	}
-	var ratios []float64
-	for i := range min(len(empty.Runs), len(full.Runs), len(one.Runs)) {
-		ratios = append(ratios, (full.Runs[i]-empty.Runs[i])/(2*one.Runs[i]))
-	}
-	return median(ratios)
+	return medianRatio(beyond.Runs, one.Runs) / 2
 }
 
 // lastTenth returns the time of the last tenth of calls of the first tenth's.

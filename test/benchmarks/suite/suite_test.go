@@ -93,22 +93,25 @@ func TestOwnOf(t *testing.T) {
 func TestMarks(t *testing.T) {
 	roundtrip := &benchmark{Name: "roundtrip", Unit: "µs", X: "bytes", Subject: "binder", once: func(add func(place, []result)) error {
 		add(systrap, []result{
-			{Series: "binder", X: 0, P50: 10},
 			{Series: "binder", X: 128, P50: 10, P99: 20},
 			{Series: "unix seqpacket", X: 128, P50: 20},
 			{Series: "binder", X: 65536, P50: 20},
 			{Series: "unix stream", X: 65536, P50: 40},
 			{Series: "one copy", X: 65536, P50: 4},
+			{Series: "beyond an empty call", X: 65536, Value: 10},
 		})
 		add(oracleC, []result{{Series: "binder", X: 128, P50: 50}})
 		return nil
 	}}
 	oneCPU := &benchmark{Name: "onecpu", Unit: "µs", X: "bytes", Subject: "binder", Home: systrapOneCPU, once: func(add func(place, []result)) error {
 		add(systrapOneCPU, []result{
-			{Series: "binder", X: 0, P50: 10},
+			{Series: "system call", X: 0, P50: 2},
+			{Series: "binder", X: 128, P50: 10},
+			{Series: "unix seqpacket", X: 128, P50: 8},
 			{Series: "binder", X: 65536, P50: 12},
 			{Series: "unix stream", X: 65536, P50: 48},
 			{Series: "one copy", X: 65536, P50: 1},
+			{Series: "beyond an empty call", X: 65536, Value: 2},
 		})
 		return nil
 	}}
@@ -137,6 +140,10 @@ func TestMarks(t *testing.T) {
 		"call of 64 KiB, less an empty one: of two copies":     true,
 		"call of 64 KiB, on one CPU: of a stream socket's":     true,
 
+		"call of 128 bytes, on one CPU: of a seqpacket round trip":                  false,
+		"three system calls that do nothing, on one CPU: of a call of 128 bytes":    false,
+		"three system calls that do nothing, on one CPU: of a seqpacket round trip": false,
+
 		"call of 64 KiB, on one CPU, less an empty one: of two copies": true,
 
 		"table: last tenth of the first, systrap": false,
@@ -145,6 +152,8 @@ func TestMarks(t *testing.T) {
 	require.Equal(t, 1.25, figures["call of 64 KiB, less an empty one: of two copies"])
 	require.Equal(t, 0.25, figures["call of 64 KiB, on one CPU: of a stream socket's"])
 	require.Equal(t, 1.0, figures["call of 64 KiB, on one CPU, less an empty one: of two copies"])
+	require.Equal(t, 0.6, figures["three system calls that do nothing, on one CPU: of a call of 128 bytes"])
+	require.Equal(t, 0.75, figures["three system calls that do nothing, on one CPU: of a seqpacket round trip"])
 	require.Equal(t, 1.1, figures["table: last tenth of the first, systrap"])
 
 	text := r.markdown()
