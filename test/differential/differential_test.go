@@ -130,8 +130,15 @@ func TestRustRules(t *testing.T) {
 		t := &pkgprogram.Transaction{Flags: binder.TF_ONE_WAY}
 		return pkgprogram.Step{Op: pkgprogram.WriteRead, ReadSize: 256, Write: commands{{Code: code, Transaction: t}}}
 	}
+	send := func(ptr uint64, readSize int) pkgprogram.Step {
+		t := &pkgprogram.Transaction{Parts: []pkgprogram.Part{{Type: binder.BINDER_TYPE_BINDER, Binder: ptr, Cookie: ptr + 1}}}
+		return pkgprogram.Step{Op: pkgprogram.WriteRead, T: 2, ReadSize: readSize, Write: commands{{Code: binder.BC_TRANSACTION, Transaction: t}}}
+	}
 	acknowledge := pkgprogram.Step{Op: pkgprogram.WriteRead, T: 1, Write: commands{{Code: binder.BC_ACQUIRE_DONE, Ptr: 0x1000, Cookie: 0x1001}}}
 	kill := pkgprogram.Step{Op: pkgprogram.Kill, P: 1}
+	free := func(p int) pkgprogram.Step {
+		return pkgprogram.Step{Op: pkgprogram.WriteRead, P: p, Write: commands{{Code: binder.BC_FREE_BUFFER}}}
+	}
 	peek := pkgprogram.Step{Op: pkgprogram.Peek}
 	lastError := pkgprogram.Step{Op: pkgprogram.LastError}
 	ask := func(handle uint32, cookie uint64) pkgprogram.Step {
@@ -143,6 +150,7 @@ func TestRustRules(t *testing.T) {
 	const (
 		done   = "  ok w=68/68 r=0"
 		failed = "  ok w=68/68 r=8 NOOP"
+		told   = "  ok w=68/68 r=28 NOOP"
 		called = "    TRANSACTION 0x26b0 0x26b1 code=26 flags=0x40 pid=P0 euid=0 data=m0:0x48+0 offsets=0x0+0 00000000 00000000"
 		hidden = "hidden"
 	)
@@ -189,12 +197,32 @@ func TestRustRules(t *testing.T) {
 		{"a one-way call after another", steps{oneWay(binder.BC_TRANSACTION), oneWay(binder.BC_TRANSACTION)},
 			[]string{failed, "    FAILED_REPLY "}, []string{failed, "    TRANSACTION_COMPLETE "}, ""},
 
+		{"freed twice by who is called", steps{free(1), free(1), call},
+			[]string{done, "end P0"}, []string{done, "  P1.0:  ok w=0/0 r=72 NOOP", called}, "where a buffer is"},
+		{"freed twice by another", steps{free(2), free(2), call},
+			[]string{done, "end P0"}, []string{done, "  P1.0:  ok w=0/0 r=72 NOOP", called}, ""},
+		{"freed once", steps{free(1), call},
+			[]string{done, "end P0"}, []string{done, "  P1.0:  ok w=0/0 r=72 NOOP", called}, ""},
+
 		{"one of two references acknowledged", steps{read, acknowledge, kill},
 			[]string{"end P0"}, []string{"  P0.1:  EFAULT w=0/0 r=0"}, "references that were not acknowledged"},
 		{"neither acknowledged", steps{read, kill},
 			[]string{"end P0"}, []string{"  P0.1:  EFAULT w=0/0 r=0"}, ""},
 		{"one of two acknowledged by another process", steps{read, acknowledge, kill},
 			[]string{"end P0"}, []string{"  P1.1:  EFAULT w=0/0 r=0"}, ""},
+
+		{"a node sent twice", steps{read, send(0x1000, 0), send(0x1000, 256)},
+			[]string{told, "    INCREFS 0x1000 0x1001", "    TRANSACTION_COMPLETE "},
+			[]string{told, "    TRANSACTION_COMPLETE ", "    INCREFS 0x1000 0x1001"}, "news of nodes"},
+		{"a node sent twice and told of in between", steps{read, send(0x1000, 256), send(0x1000, 256)},
+			[]string{told, "    INCREFS 0x1000 0x1001", "    TRANSACTION_COMPLETE "},
+			[]string{told, "    TRANSACTION_COMPLETE ", "    INCREFS 0x1000 0x1001"}, ""},
+		{"two nodes", steps{read, send(0x1000, 0), send(0x2000, 256)},
+			[]string{told, "    INCREFS 0x1000 0x1001", "    TRANSACTION_COMPLETE "},
+			[]string{told, "    TRANSACTION_COMPLETE ", "    INCREFS 0x1000 0x1001"}, ""},
+		{"the rest in another order", steps{read, send(0x1000, 0), send(0x1000, 256)},
+			[]string{told, "    INCREFS 0x1000 0x1001", "    TRANSACTION_COMPLETE ", "    FAILED_REPLY "},
+			[]string{told, "    FAILED_REPLY ", "    TRANSACTION_COMPLETE ", "    INCREFS 0x1000 0x1001"}, ""},
 
 		{"other pages in use", steps{peek}, []string{"  <nil> true"}, []string{"  bad address false"}, hidden},
 		{"what comes after a peek", steps{peek}, []string{"  <nil> true", "end P0"},

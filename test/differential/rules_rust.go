@@ -33,7 +33,7 @@ var rustRules = []rule{
 			"one-way calls.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
-			if d.freesAgain() && (allNamed(more, "TRANSACTION") || allNamed(less, "TRANSACTION")) {
+			if allNamed(more, "TRANSACTION") && d.freesAgain(more[0]) || allNamed(less, "TRANSACTION") && d.freesAgain(less[0]) {
 				return true
 			}
 			if len(more) == 1 && len(less) == 1 && allNamed(more, "FAILED_REPLY") && readerOf(more[0]) == readerOf(less[0]) && d.answersOneWay(less[0]) {
@@ -139,13 +139,20 @@ var rustRules = []rule{
 		name: "news of nodes",
 		peer: "rust",
 		why: "Until the driver in C has told of a reference to a node, it may take that back, because the reference has " +
-			"gone, or tell another thread, which has sent the node, too. The one in Rust tells as it has decided first, " +
-			"and counts such references. A thread that was woken for news that was taken back reads what else there is.",
+			"gone, tell another thread, which has sent the node, too, or tell the same one later, which has sent it again. " +
+			"The one in Rust tells as it has decided first, and counts such references. A thread that was woken for news " +
+			"that was taken back reads what else there is.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
 			news := []string{"INCREFS", "ACQUIRE", "RELEASE", "DECREFS", "SPAWN_LOOPER"}
 			if allNamed(more, news...) && allNamed(less, "TRANSACTION_COMPLETE") {
 				return true
+			}
+			if len(more) == 0 && len(less) == 0 {
+				ofNews := func(r string) bool { return slices.Contains(news, kindOf(r)) }
+				all := returnsOf(d.linuxRest)
+				again := slices.ContainsFunc(all, func(r string) bool { return ofNews(r) && d.sentAgain(r) })
+				return again && slices.Equal(slices.DeleteFunc(all, ofNews), slices.DeleteFunc(returnsOf(d.hereRest), ofNews))
 			}
 			return allNamed(slices.Concat(more, less), news...)
 		},
@@ -271,12 +278,13 @@ func (d *divergence) cantTell() bool {
 	return d.last().Fault == pkgprogram.ArgReadOnly && strings.HasPrefix(first(d.linux), "  EFAULT ")
 }
 
-// freesAgain returns whether the process whose step shows the divergence has freed a
-// message twice.
-func (d *divergence) freesAgain() bool {
+// freesAgain returns whether the process that r is for has freed a message twice.
+func (d *divergence) freesAgain(r string) bool {
+	p := d.last().P
+	fmt.Sscanf(readerOf(r), "P%d.", &p)
 	freed := make(map[[2]int]bool)
 	for _, s := range d.steps {
-		if s.P != d.last().P {
+		if s.P != p {
 			continue
 		}
 		for _, c := range s.Write {
@@ -330,6 +338,32 @@ func (d *divergence) unread(commands ...uint32) bool {
 		}
 	}
 	return false
+}
+
+// sentAgain returns whether the thread whose step shows the divergence has sent the
+// node that r is news of more than once since it has read last.
+func (d *divergence) sentAgain(r string) bool {
+	last, sent := d.last(), 0
+	for i, s := range slices.Backward(d.steps) {
+		if s.P != last.P || s.T != last.T || s.Device != last.Device {
+			continue
+		}
+		if s.ReadSize > 0 && i < len(d.steps)-1 {
+			break
+		}
+		for _, c := range s.Write {
+			if c.Transaction == nil {
+				continue
+			}
+			for _, o := range c.Transaction.Parts {
+				if (o.Type == binder.BINDER_TYPE_BINDER || o.Type == binder.BINDER_TYPE_WEAK_BINDER) &&
+					strings.HasSuffix(r, fmt.Sprintf(" %#x %#x", o.Binder, o.Cookie)) {
+					sent++
+				}
+			}
+		}
+	}
+	return sent > 1
 }
 
 // hasCookie returns whether the process whose step shows the divergence has asked
@@ -392,24 +426,8 @@ var unwritten = regexp.MustCompile(`^  P\d+\.\d+:  EFAULT w=0/\d+ r=0$`)
 // returns returns what the divergent step lets threads read on Linux, and not here,
 // and the other way round: each with the thread, if it's not the step's, before it.
 func (d *divergence) returns() (more, less []string) {
-	of := func(lines []string) []string {
-		var all []string
-		thread := "-"
-		for _, line := range lines {
-			if !strings.HasPrefix(line, "  ") {
-				break
-			}
-			if m := wokenLine.FindString(line); m != "" {
-				thread = strings.TrimSpace(m)
-			}
-			if strings.HasPrefix(line, "    ") && line[4] != ' ' {
-				all = append(all, thread+" "+unlike.ReplaceAllString(strings.TrimSpace(line), ""))
-			}
-		}
-		return all
-	}
-	less = of(d.hereRest)
-	for _, r := range of(d.linuxRest) {
+	less = returnsOf(d.hereRest)
+	for _, r := range returnsOf(d.linuxRest) {
 		if i := slices.Index(less, r); i >= 0 {
 			less = slices.Delete(less, i, i+1)
 		} else {
@@ -417,6 +435,25 @@ func (d *divergence) returns() (more, less []string) {
 		}
 	}
 	return more, less
+}
+
+// returnsOf returns what a step lets threads read, as returns does. Lines are what
+// came of the step, and of others, which don't count.
+func returnsOf(lines []string) []string {
+	var all []string
+	thread := "-"
+	for _, line := range lines {
+		if !strings.HasPrefix(line, "  ") {
+			break
+		}
+		if m := wokenLine.FindString(line); m != "" {
+			thread = strings.TrimSpace(m)
+		}
+		if strings.HasPrefix(line, "    ") && line[4] != ' ' {
+			all = append(all, thread+" "+unlike.ReplaceAllString(strings.TrimSpace(line), ""))
+		}
+	}
+	return all
 }
 
 // unlike is what rules hide of returns.
