@@ -197,6 +197,16 @@ func TestRustRules(t *testing.T) {
 		{"a one-way call after another", steps{oneWay(binder.BC_TRANSACTION), oneWay(binder.BC_TRANSACTION)},
 			[]string{failed, "    FAILED_REPLY "}, []string{failed, "    TRANSACTION_COMPLETE "}, ""},
 
+		{"two nodes of whose handles were given up", steps{read, kill, read},
+			[]string{told, "    DECREFS 0x1000 0x1001", "    RELEASE 0x2000 0x2001", "    DECREFS 0x2000 0x2001"},
+			[]string{told, "    RELEASE 0x2000 0x2001", "    DECREFS 0x2000 0x2001", "    DECREFS 0x1000 0x1001"}, "news of nodes"},
+		{"two nodes in another order, and nobody ends", steps{read, read},
+			[]string{told, "    DECREFS 0x1000 0x1001", "    DECREFS 0x2000 0x2001"},
+			[]string{told, "    DECREFS 0x2000 0x2001", "    DECREFS 0x1000 0x1001"}, ""},
+		{"two nodes that are new, in another order", steps{read, kill, read},
+			[]string{told, "    INCREFS 0x1000 0x1001", "    INCREFS 0x2000 0x2001"},
+			[]string{told, "    INCREFS 0x2000 0x2001", "    INCREFS 0x1000 0x1001"}, ""},
+
 		{"freed twice by who is called", steps{free(1), free(1), call},
 			[]string{done, "end P0"}, []string{done, "  P1.0:  ok w=0/0 r=72 NOOP", called}, "where a buffer is"},
 		{"freed twice by another", steps{free(2), free(2), call},
@@ -206,6 +216,8 @@ func TestRustRules(t *testing.T) {
 
 		{"one of two references acknowledged", steps{read, acknowledge, kill},
 			[]string{"end P0"}, []string{"  P0.1:  EFAULT w=0/0 r=0"}, "references that were not acknowledged"},
+		{"one of two references acknowledged, before a write that was no write", steps{read, acknowledge, kill},
+			[]string{"end P0"}, []string{"  P0.1:  EFAULT w=68/0 r=0"}, "references that were not acknowledged"},
 		{"neither acknowledged", steps{read, kill},
 			[]string{"end P0"}, []string{"  P0.1:  EFAULT w=0/0 r=0"}, ""},
 		{"one of two acknowledged by another process", steps{read, acknowledge, kill},

@@ -141,7 +141,8 @@ var rustRules = []rule{
 		why: "Until the driver in C has told of a reference to a node, it may take that back, because the reference has " +
 			"gone, tell another thread, which has sent the node, too, or tell the same one later, which has sent it again. " +
 			"The one in Rust tells as it has decided first, and counts such references. A thread that was woken for news " +
-			"that was taken back reads what else there is.",
+			"that was taken back reads what else there is. A process that ends gives up its handles in their order in C, " +
+			"and in that of a tree's leaves before its branches in Rust.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
 			news := []string{"INCREFS", "ACQUIRE", "RELEASE", "DECREFS", "SPAWN_LOOPER"}
@@ -149,10 +150,7 @@ var rustRules = []rule{
 				return true
 			}
 			if len(more) == 0 && len(less) == 0 {
-				ofNews := func(r string) bool { return slices.Contains(news, kindOf(r)) }
-				all := returnsOf(d.linuxRest)
-				again := slices.ContainsFunc(all, func(r string) bool { return ofNews(r) && d.sentAgain(r) })
-				return again && slices.Equal(slices.DeleteFunc(all, ofNews), slices.DeleteFunc(returnsOf(d.hereRest), ofNews))
+				return d.newsReordered(news)
 			}
 			return allNamed(slices.Concat(more, less), news...)
 		},
@@ -267,6 +265,12 @@ func (d *divergence) has(op pkgprogram.Op) bool {
 	return slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool { return s.Op == op })
 }
 
+// ended returns whether a process has ended, or closed a device.
+func (d *divergence) ended() bool {
+	return d.has(pkgprogram.Kill) || d.has(pkgprogram.Exit) || d.has(pkgprogram.Close) ||
+		slices.ContainsFunc(d.before, func(line string) bool { return strings.HasPrefix(line, "end P") })
+}
+
 // writes returns whether the step that shows the divergence writes a command that is
 // as told.
 func (d *divergence) writes(is func(c *pkgprogram.Command) bool) bool {
@@ -338,6 +342,20 @@ func (d *divergence) unread(commands ...uint32) bool {
 		}
 	}
 	return false
+}
+
+// newsReordered returns whether what the divergent step lets threads read is in another
+// order on Linux, and that is because some of it is news of a node: one that was sent
+// again, or several that nobody has any more because a process has ended.
+func (d *divergence) newsReordered(news []string) bool {
+	linux, here := returnsOf(d.linuxRest), returnsOf(d.hereRest)
+	if slices.Equal(linux, here) {
+		return false
+	}
+	ofNews := func(r string) bool { return slices.Contains(news, kindOf(r)) }
+	again := slices.ContainsFunc(linux, func(r string) bool { return ofNews(r) && d.sentAgain(r) })
+	begun := slices.ContainsFunc(linux, func(r string) bool { return kindOf(r) == "INCREFS" || kindOf(r) == "ACQUIRE" })
+	return (again || !begun && d.ended()) && slices.Equal(slices.DeleteFunc(linux, ofNews), slices.DeleteFunc(here, ofNews))
 }
 
 // sentAgain returns whether the thread whose step shows the divergence has sent the
@@ -421,7 +439,7 @@ func (d *divergence) halfAcknowledged() bool {
 
 // unwritten matches the result of a thread that has slept and has no memory for what
 // it would return.
-var unwritten = regexp.MustCompile(`^  P\d+\.\d+:  EFAULT w=0/\d+ r=0$`)
+var unwritten = regexp.MustCompile(`^  P\d+\.\d+:  EFAULT w=\d+/\d+ r=0$`)
 
 // returns returns what the divergent step lets threads read on Linux, and not here,
 // and the other way round: each with the thread, if it's not the step's, before it.
