@@ -135,6 +135,7 @@ func TestRustRules(t *testing.T) {
 		return pkgprogram.Step{Op: pkgprogram.WriteRead, T: 2, ReadSize: readSize, Write: commands{{Code: binder.BC_TRANSACTION, Transaction: t}}}
 	}
 	acknowledge := pkgprogram.Step{Op: pkgprogram.WriteRead, T: 1, Write: commands{{Code: binder.BC_ACQUIRE_DONE, Ptr: 0x1000, Cookie: 0x1001}}}
+	killed := pkgprogram.Step{Op: pkgprogram.Kill}
 	kill := pkgprogram.Step{Op: pkgprogram.Kill, P: 1}
 	free := func(p int) pkgprogram.Step {
 		return pkgprogram.Step{Op: pkgprogram.WriteRead, P: p, Write: commands{{Code: binder.BC_FREE_BUFFER}}}
@@ -171,6 +172,12 @@ func TestRustRules(t *testing.T) {
 			[]string{done, "end P0"}, []string{done, "  P1.0:  ok w=0/0 r=72 NOOP", called}, ""},
 		{"what became of a call", steps{exit, call, read},
 			[]string{"  ok w=0/0 r=8 NOOP", "    DEAD_REPLY "}, []string{"  sleeps"}, "work of a thread that exits"},
+		{"the end of who has called", steps{exit, call, killed},
+			[]string{"  P1.2:  ok w=76/76 r=12 NOOP", "    TRANSACTION_COMPLETE ", "    DEAD_REPLY "}, []string{"end P0"}, "work of a thread that exits"},
+		{"the end of another", steps{exit, call, kill},
+			[]string{"  P1.2:  ok w=76/76 r=12 NOOP", "    TRANSACTION_COMPLETE ", "    DEAD_REPLY "}, []string{"end P0"}, ""},
+		{"the end of who knows what became of its call", steps{exit, call, read, killed},
+			[]string{"  P1.2:  ok w=76/76 r=12 NOOP", "    TRANSACTION_COMPLETE ", "    DEAD_REPLY "}, []string{"end P0"}, ""},
 		{"what became of nothing", steps{exit, call, read, read},
 			[]string{"  ok w=0/0 r=8 NOOP", "    DEAD_REPLY "}, []string{"  sleeps"}, ""},
 

@@ -166,7 +166,8 @@ var rustRules = []rule{
 		peer: "rust",
 		why: "What a thread has not read when it exits by BINDER_THREAD_EXIT the driver in Rust gives to other threads. " +
 			"The one in C drops it. Who handles a call of such a thread, and calls back, gets BR_DEAD_REPLY in Rust, " +
-			"and an answer from any thread in C.",
+			"and an answer from any thread in C; if it ends meanwhile, who had called that thread gets BR_DEAD_REPLY in " +
+			"Rust, and goes on waiting in C.",
 		applies: func(d *divergence) bool {
 			exits := func(s pkgprogram.Step) bool {
 				return s.Op == pkgprogram.Ioctl && uint32(s.Arg) == binder.BINDER_THREAD_EXIT
@@ -174,13 +175,20 @@ var rustRules = []rule{
 			if exits(d.last()) {
 				return true
 			}
-			calls := d.writes(func(c *pkgprogram.Command) bool {
+			isCall := func(c *pkgprogram.Command) bool {
 				return c.Code == binder.BC_TRANSACTION || c.Code == binder.BC_TRANSACTION_SG
-			})
-			if !slices.ContainsFunc(d.steps, exits) || !calls && !d.unread(binder.BC_TRANSACTION, binder.BC_TRANSACTION_SG) {
+			}
+			if !slices.ContainsFunc(d.steps, exits) {
 				return false
 			}
 			more, less := d.returns()
+			if op := d.last().Op; op == pkgprogram.Kill || op == pkgprogram.Exit {
+				// Who has called ends, and its caller is told of that if it waits for nothing itself.
+				return d.unreadByAny(isCall) && len(less) == 0 && allNamed(more, "TRANSACTION_COMPLETE", "DEAD_REPLY")
+			}
+			if !d.writes(isCall) && !d.unread(isCall) {
+				return false
+			}
 			if len(less) == 0 {
 				return first(d.here) == "  sleeps" && len(more) == 1 && allNamed(more, "DEAD_REPLY")
 			}
@@ -242,7 +250,8 @@ var rustRules = []rule{
 		why: "BR_TRANSACTION_COMPLETE of such an answer is like that of one that failed in C: commands wait until it was " +
 			"read. They don't in Rust.",
 		applies: func(d *divergence) bool {
-			return d.last().Op == pkgprogram.WriteRead && d.unread(binder.BC_REPLY, binder.BC_REPLY_SG) && strings.HasPrefix(first(d.here), "  ok w=0/")
+			isReply := func(c *pkgprogram.Command) bool { return c.Code == binder.BC_REPLY || c.Code == binder.BC_REPLY_SG }
+			return d.last().Op == pkgprogram.WriteRead && d.unread(isReply) && strings.HasPrefix(first(d.here), "  ok w=0/")
 		},
 	},
 	{
@@ -324,21 +333,34 @@ func (d *divergence) answersOneWay(r string) bool {
 		})
 }
 
-// unread returns whether the thread whose step shows the divergence has written one
-// of commands before that step, and not read since.
-func (d *divergence) unread(commands ...uint32) bool {
-	last := d.last()
+// unread returns whether the thread whose step shows the divergence has written a
+// command that is as told before that step, and not read since.
+func (d *divergence) unread(is func(c *pkgprogram.Command) bool) bool {
+	return d.unreadBy(d.last().T, d.last().Device, is)
+}
+
+// unreadByAny is the same for any thread of the process.
+func (d *divergence) unreadByAny(is func(c *pkgprogram.Command) bool) bool {
+	for t := range pkgprogram.Threads {
+		for device := range pkgprogram.Devices {
+			if d.unreadBy(t, device, is) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (d *divergence) unreadBy(thread, device int, is func(c *pkgprogram.Command) bool) bool {
 	for _, s := range slices.Backward(d.steps[:len(d.steps)-1]) {
-		if s.P != last.P || s.T != last.T || s.Device != last.Device {
+		if s.P != d.last().P || s.T != thread || s.Device != device {
 			continue
 		}
 		if s.ReadSize > 0 {
 			return false
 		}
-		for _, c := range s.Write {
-			if slices.Contains(commands, c.Code) {
-				return true
-			}
+		if slices.ContainsFunc(s.Write, func(c pkgprogram.Command) bool { return is(&c) }) {
+			return true
 		}
 	}
 	return false
