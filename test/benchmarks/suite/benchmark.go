@@ -54,6 +54,9 @@ type row struct {
 	p99 []float64
 }
 
+// beyondEmpty is a series of differences, to which ratios mean nothing.
+const beyondEmpty = "beyond an empty call"
+
 // runAll makes all runs and returns how many failed.
 func (b *benchmark) runAll() (failed int) {
 	for range *runs {
@@ -109,7 +112,7 @@ func (b *benchmark) compare() {
 		if b.Subject == "" {
 			subject = b.find(r.Place, ownOf(r.Series), r.X)
 		}
-		if subject != nil && subject != r {
+		if subject != nil && subject != r && r.Series != beyondEmpty {
 			r.Ratio = medianRatio(subject.Runs, r.Runs)
 		}
 	}

@@ -143,7 +143,7 @@ func (b *benchmark) ratio(p place, series string, x float64) float64 {
 // copies returns what a call of a size takes beyond an empty one, of the time for the
 // copies of its data and its answer's.
 func copies(b *benchmark, p place, bytes float64) float64 {
-	beyond, one := b.find(p, "beyond an empty call", bytes), b.find(p, "one copy", bytes)
+	beyond, one := b.find(p, beyondEmpty, bytes), b.find(p, "one copy", bytes)
 	if beyond == nil || one == nil {
 		return 0
 	}

@@ -159,6 +159,7 @@ func TestMarks(t *testing.T) {
 	text := r.markdown()
 	require.Contains(t, text, "| 128 | unix seqpacket | systrap | 20.0 |  | 0.50 |\n")
 	require.Contains(t, text, "| 128 | **binder** | systrap | 10.0 | 20.0 |  |\n")
+	require.Contains(t, text, "| 65536 | beyond an empty call | systrap | 10.0 |  |  |\n")
 	require.Contains(t, text, "| call of 64 KiB: of a stream socket's | 0.50 | ≤ 0.30 | no |\n")
 }
 
