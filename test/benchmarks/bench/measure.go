@@ -25,16 +25,30 @@ func measure(f func()) timing {
 // measureFor calls f for a time, and until there are enough samples.
 func measureFor(d time.Duration, enough int, f func()) timing {
 	samples := make([]uint64, 0, 1<<16)
-	begin, first := time.Now(), ticks()
+	begin, tick := time.Now(), startTicks()
 	for enough > len(samples) || time.Since(begin) < d {
-		for range 16 {
-			before := ticks()
-			f()
-			samples = append(samples, ticks()-before)
-		}
+		samples = sample(samples, 16, f)
 	}
-	all := ticks() - first
-	return timingOf(samples, float64(time.Since(begin).Nanoseconds())/float64(all))
+	return timingOf(samples, tick())
+}
+
+// sample calls f n times and appends how many ticks each call took.
+func sample(samples []uint64, n int, f func()) []uint64 {
+	for range n {
+		before := ticks()
+		f()
+		samples = append(samples, ticks()-before)
+	}
+	return samples
+}
+
+// startTicks returns a function that tells how many nanoseconds a tick has taken since.
+func startTicks() func() float64 {
+	begin, first := time.Now(), ticks()
+	return func() float64 {
+		all := ticks() - first
+		return float64(time.Since(begin).Nanoseconds()) / float64(all)
+	}
 }
 
 // timingOf returns what samples tell, which are in units of so many nanoseconds.

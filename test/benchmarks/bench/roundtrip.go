@@ -58,25 +58,16 @@ func beyondEmpty(size int) float64 {
 	defer server.stop()
 	e := open()
 	data := make([]byte, size)
-	var empty, full []uint64
-	begin, first := time.Now(), ticks()
+	var samples, empty, full []uint64
+	begin, tick := time.Now(), startTicks()
 	for time.Since(begin) < 2**duration || len(full) < 10*turn {
-		empty = append(empty, e.timeCalls(turn, nil)[settle:]...)
-		full = append(full, e.timeCalls(turn, data)[settle:]...)
+		samples = sample(samples[:0], turn, func() { e.call(0, 0, nil, nil) })
+		empty = append(empty, samples[settle:]...)
+		samples = sample(samples[:0], turn, func() { e.call(0, 0, data, nil) })
+		full = append(full, samples[settle:]...)
 	}
-	unit := float64(time.Since(begin).Nanoseconds()) / float64(ticks()-first)
+	unit := tick()
 	return timingOf(full, unit).P50 - timingOf(empty, unit).P50
-}
-
-// timeCalls makes n calls with data and returns the ticks that each one took.
-func (e *endpoint) timeCalls(n int, data []byte) []uint64 {
-	samples := make([]uint64, n)
-	for i := range samples {
-		before := ticks()
-		e.call(0, 0, data, nil)
-		samples[i] = ticks() - before
-	}
-	return samples
 }
 
 // echo is the role of a manager that answers with as many bytes as it's sent.

@@ -65,13 +65,8 @@ func (r *report) marks() []mark {
 	if b := r.benchmark("onecpu"); b != nil {
 		// A call makes three system calls, which nothing in the driver can make cheaper.
 		three := 3 * b.figure(systrapOneCPU, "system call", 0)
-		compare := func(what string, series string) {
-			if other := b.figure(systrapOneCPU, series, 128); other != 0 && three != 0 {
-				marks = append(marks, mark{What: what, Figure: three / other})
-			}
-		}
-		compare("three system calls that do nothing, on one CPU: of a call of 128 bytes", "binder")
-		compare("three system calls that do nothing, on one CPU: of a seqpacket round trip", "unix seqpacket")
+		add("three system calls that do nothing, on one CPU: of a call of 128 bytes", three/b.figure(systrapOneCPU, "binder", 128), 0, false)
+		add("three system calls that do nothing, on one CPU: of a seqpacket round trip", three/b.figure(systrapOneCPU, "unix seqpacket", 128), 0, false)
 		add("call of 128 bytes, on one CPU: of a seqpacket round trip", b.ratio(systrapOneCPU, "unix seqpacket", 128), 0.65, false)
 		large(b, systrapOneCPU, ", on one CPU")
 		for _, p := range []place{oracleCOneCPU, oracleROneCPU} {
@@ -89,9 +84,7 @@ func (r *report) marks() []mark {
 					limit = 0
 				}
 				what := fmt.Sprintf("%s: last tenth of the first, %s", t.name, p)
-				if figure := lastTenth(b, p); figure != 0 {
-					marks = append(marks, mark{what, figure, limit, false})
-				}
+				add(what, lastTenth(b, p), limit, false)
 			}
 		}
 	}
