@@ -193,8 +193,7 @@ var rustRules = []rule{
 				return first(d.here) == "  sleeps" && len(more) == 1 && allNamed(more, "DEAD_REPLY")
 			}
 			// Who calls does not read yet, and a thread that waits is called here.
-			var p int
-			fmt.Sscanf(less[0], "P%d.", &p)
+			p := d.processOf(less[0])
 			return d.last().ReadSize == 0 && len(more) == 0 && len(less) == 1 && allNamed(less, "TRANSACTION") &&
 				slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool { return exits(s) && s.P == p })
 		},
@@ -283,7 +282,12 @@ func (d *divergence) ended() bool {
 // writes returns whether the step that shows the divergence writes a command that is
 // as told.
 func (d *divergence) writes(is func(c *pkgprogram.Command) bool) bool {
-	return slices.ContainsFunc(d.last().Write, func(c pkgprogram.Command) bool { return is(&c) })
+	return containsCommand(d.last().Write, is)
+}
+
+// containsCommand returns whether one of commands is as told.
+func containsCommand(commands []pkgprogram.Command, is func(c *pkgprogram.Command) bool) bool {
+	return slices.ContainsFunc(commands, func(c pkgprogram.Command) bool { return is(&c) })
 }
 
 // cantTell returns whether a read can't tell that it has returned something.
@@ -293,8 +297,7 @@ func (d *divergence) cantTell() bool {
 
 // freesAgain returns whether the process that r is for has freed a message twice.
 func (d *divergence) freesAgain(r string) bool {
-	p := d.last().P
-	fmt.Sscanf(readerOf(r), "P%d.", &p)
+	p := d.processOf(r)
 	freed := make(map[[2]int]bool)
 	for _, s := range d.steps {
 		if s.P != p {
@@ -336,14 +339,14 @@ func (d *divergence) answersOneWay(r string) bool {
 // unread returns whether the thread whose step shows the divergence has written a
 // command that is as told before that step, and not read since.
 func (d *divergence) unread(is func(c *pkgprogram.Command) bool) bool {
-	return d.unreadBy(d.last().T, d.last().Device, is)
+	return containsCommand(d.writtenBy(d.last().T, d.last().Device), is)
 }
 
 // unreadByAny is the same for any thread of the process.
 func (d *divergence) unreadByAny(is func(c *pkgprogram.Command) bool) bool {
 	for t := range pkgprogram.Threads {
 		for device := range pkgprogram.Devices {
-			if d.unreadBy(t, device, is) {
+			if containsCommand(d.writtenBy(t, device), is) {
 				return true
 			}
 		}
@@ -351,19 +354,20 @@ func (d *divergence) unreadByAny(is func(c *pkgprogram.Command) bool) bool {
 	return false
 }
 
-func (d *divergence) unreadBy(thread, device int, is func(c *pkgprogram.Command) bool) bool {
+// writtenBy returns what a thread of the process whose step shows the divergence has
+// written before that step, and not read since.
+func (d *divergence) writtenBy(thread, device int) []pkgprogram.Command {
+	var written []pkgprogram.Command
 	for _, s := range slices.Backward(d.steps[:len(d.steps)-1]) {
 		if s.P != d.last().P || s.T != thread || s.Device != device {
 			continue
 		}
 		if s.ReadSize > 0 {
-			return false
+			break
 		}
-		if slices.ContainsFunc(s.Write, func(c pkgprogram.Command) bool { return is(&c) }) {
-			return true
-		}
+		written = append(written, s.Write...)
 	}
-	return false
+	return written
 }
 
 // newsReordered returns whether what the divergent step lets threads read is in another
@@ -384,22 +388,14 @@ func (d *divergence) newsReordered(news []string) bool {
 // node that r is news of more than once since it has read last.
 func (d *divergence) sentAgain(r string) bool {
 	last, sent := d.last(), 0
-	for i, s := range slices.Backward(d.steps) {
-		if s.P != last.P || s.T != last.T || s.Device != last.Device {
+	for _, c := range append(d.writtenBy(last.T, last.Device), last.Write...) {
+		if c.Transaction == nil {
 			continue
 		}
-		if s.ReadSize > 0 && i < len(d.steps)-1 {
-			break
-		}
-		for _, c := range s.Write {
-			if c.Transaction == nil {
-				continue
-			}
-			for _, o := range c.Transaction.Parts {
-				if (o.Type == binder.BINDER_TYPE_BINDER || o.Type == binder.BINDER_TYPE_WEAK_BINDER) &&
-					strings.HasSuffix(r, fmt.Sprintf(" %#x %#x", o.Binder, o.Cookie)) {
-					sent++
-				}
+		for _, o := range c.Transaction.Parts {
+			if (o.Type == binder.BINDER_TYPE_BINDER || o.Type == binder.BINDER_TYPE_WEAK_BINDER) &&
+				strings.HasSuffix(r, fmt.Sprintf(" %#x %#x", o.Binder, o.Cookie)) {
+				sent++
 			}
 		}
 	}
@@ -423,8 +419,7 @@ func (d *divergence) hasCookie(c *pkgprogram.Command) bool {
 // halfAcknowledged returns whether the process of the thread that finds something here
 // was told of both a weak and a strong reference to a node, and has acknowledged one.
 func (d *divergence) halfAcknowledged() bool {
-	var p int
-	fmt.Sscanf(first(d.here), "  P%d.", &p)
+	p := d.processOf(first(d.here))
 	type node struct{ ptr, cookie uint64 }
 	weak, strong := make(map[node]int), make(map[node]int)
 	reads := -1
@@ -507,6 +502,13 @@ var withoutPlace = without(regexp.MustCompile(`\bdata=m\d+:0x[0-9a-f]+`))
 // kindOf returns the name of a return, and readerOf the thread that it's for.
 func kindOf(r string) string   { return strings.Fields(r)[1] }
 func readerOf(r string) string { return strings.Fields(r)[0] }
+
+// processOf returns the number of the process that a return is for.
+func (d *divergence) processOf(r string) int {
+	p := d.last().P
+	fmt.Sscanf(readerOf(r), "P%d.", &p)
+	return p
+}
 
 // allNamed returns whether there are returns, and all have one of names.
 func allNamed(returns []string, names ...string) bool {
