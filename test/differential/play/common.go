@@ -43,7 +43,7 @@ import (
 //   - Descriptors of devices in messages: such a device is closed at some time.
 //   - BC_REGISTER_LOOPER after BC_ENTER_LOOPER, which in Rust counts as a thread that
 //     was asked for.
-//   - Nodes with other cookies than before: in Rust a node is known for longer.
+//   - Nodes with other cookies or flags than before: in Rust a node is known for longer.
 //   - Parents' offsets that are no multiple of 4: in C they are refused.
 //   - PTR objects at the start of the data, which in C nothing can be in, and arrays
 //     of no descriptors, which in Rust are malformed.
@@ -198,6 +198,14 @@ func (g *Generator) keepWriteReadCommon(th *thread, s *program.Step) {
 // minMapping is the size that mappings have at least.
 const minMapping = 1 << 16
 
+// nodeFlags are the flags of nodes, by their addresses.
+var nodeFlags = [...]uint32{
+	binder.FLAT_BINDER_FLAG_ACCEPTS_FDS,
+	binder.FLAT_BINDER_FLAG_ACCEPTS_FDS | binder.FLAT_BINDER_FLAG_TXN_SECURITY_CTX,
+	0,
+	binder.FLAT_BINDER_FLAG_ACCEPTS_FDS,
+}
+
 // keepTransactionCommon returns a transaction that keeps to what is common in place
 // of was.
 func (g *Generator) keepTransactionCommon(was *program.Transaction) *program.Transaction {
@@ -217,6 +225,7 @@ func (g *Generator) keepTransactionCommon(was *program.Transaction) *program.Tra
 			o.Binder = program.FirstFile
 		case o.Type == binder.BINDER_TYPE_BINDER || o.Type == binder.BINDER_TYPE_WEAK_BINDER:
 			o.Cookie = o.Binder + 1
+			o.Flags = nodeFlags[o.Binder>>4%uint64(len(nodeFlags))]
 		case o.Type == binder.BINDER_TYPE_FDA:
 			o.Binder = max(o.Binder, 1)
 		}
