@@ -117,6 +117,51 @@ func TestRules(t *testing.T) {
 	assert.Empty(t, d.rule)
 }
 
+// If a process ends with two devices, either may be the first that others are told of.
+func TestTwoDevices(t *testing.T) {
+	defer func(was string) { *peer = was }(*peer)
+	*peer = "c"
+	const (
+		first  = "    DEAD_BINDER 0xd0"
+		second = "    DEAD_BINDER 0xd1"
+		other  = "    DEAD_BINDER 0xd2"
+		untold = "  has dead binder"
+		told   = "  has delivered dead binder"
+	)
+	open := func(device int) pkgprogram.Step { return pkgprogram.Step{Op: pkgprogram.Open, P: 1, Device: device} }
+	ask := pkgprogram.Step{Op: pkgprogram.WriteRead, ReadSize: 256, Write: []pkgprogram.Command{
+		{Code: binder.BC_REQUEST_DEATH_NOTIFICATION, Handle: 1, Cookie: 0xd0},
+		{Code: binder.BC_REQUEST_DEATH_NOTIFICATION, Handle: 2, Cookie: 0xd1},
+	}}
+	for _, c := range []struct {
+		name        string
+		devices     int
+		linux, here []string
+		explained   bool
+	}{
+		{"the other is told of", 2, []string{second}, []string{first}, true},
+		{"the order", 2, []string{second, first}, []string{first, second}, true},
+		{"what a log says", 2, []string{untold, told}, []string{told, untold}, true},
+		{"what a log says of one that is left", 2, []string{untold}, []string{told}, true},
+		{"a death that nobody has asked for", 2, []string{other}, []string{first}, false},
+		{"one more", 2, []string{second, first}, []string{first}, false},
+		{"a log with one more", 2, []string{untold, told}, []string{told}, false},
+		{"one device", 1, []string{second}, []string{first}, false},
+		{"one device, and a log", 1, []string{untold}, []string{told}, false},
+	} {
+		before := []string{fmt.Sprintf("1 %v", ask), "  sleeps"}
+		for device := range c.devices {
+			before = append(before, fmt.Sprintf("%d %v", 2+device, open(device)), fmt.Sprintf("  fd %d", 7+device))
+		}
+		before = append(before, fmt.Sprintf("%d %v", 2+c.devices, pkgprogram.Step{Op: pkgprogram.Kill, P: 1}), "  P0.0:  ok w=32/32 r=16 NOOP")
+		linux := trace{lines: slices.Concat(before, c.linux)}
+		here := trace{lines: slices.Concat(before, c.here)}
+		d := compare(&linux, &here, nil)
+		require.NotNil(t, d, c.name)
+		assert.Equal(t, c.explained, d.rule != "", c.name)
+	}
+}
+
 // Each of what Linux's driver in Rust does differently is explained, and only that.
 func TestRustRules(t *testing.T) {
 	defer func(was string) { *peer = was }(*peer)

@@ -33,9 +33,15 @@ var rules = []rule{
 		name: "which device of a process is released first",
 		peer: "c",
 		why: "Linux leaves the release of devices to a worker. If a process ends with two of them, which it takes " +
-			"first depends on whether it comes before the second one is there. The sandbox releases them in order.",
+			"first depends on whether it comes before the second one is there. The sandbox releases them in order. " +
+			"Who has asked for both deaths is told of one or of the other; if by the same cookie, only a log says of which.",
 		applies: func(d *divergence) bool {
-			return d.endsWithTwo() && sameLines(d.linuxRest, d.hereRest)
+			if !d.endsWithTwo() {
+				return false
+			}
+			more, less := d.returns()
+			return len(more) == len(less) && allNamed(slices.Concat(more, less), "DEAD_BINDER") && d.asked(more) && d.asked(less) ||
+				sameLines(undelivered(d.linuxRest), undelivered(d.hereRest))
 		},
 	},
 	{
@@ -102,6 +108,17 @@ func (d *divergence) endsWithTwo() bool {
 		}
 	}
 	return false
+}
+
+// undelivered returns a log in which no death has been told of.
+func undelivered(lines []string) []string {
+	lines = slices.Clone(lines)
+	for i, line := range lines {
+		if line == "  has delivered dead binder" {
+			lines[i] = "  has dead binder"
+		}
+	}
+	return lines
 }
 
 // sameLines returns whether a and b differ in the order of lines only.
