@@ -167,23 +167,19 @@ func TestRustRules(t *testing.T) {
 	defer func(was string) { *peer = was }(*peer)
 	type steps = []pkgprogram.Step
 	type commands = []pkgprogram.Command
-	exit := pkgprogram.Step{Op: pkgprogram.Ioctl, P: 1, T: 1, Arg: binder.BINDER_THREAD_EXIT}
 	call := pkgprogram.Step{Op: pkgprogram.WriteRead, T: 2, Write: commands{{Code: binder.BC_TRANSACTION, Handle: 1}}}
-	answer := pkgprogram.Step{Op: pkgprogram.WriteRead, T: 2, Write: commands{{Code: binder.BC_REPLY}}}
 	read := pkgprogram.Step{Op: pkgprogram.WriteRead, T: 2, ReadSize: 256}
-	oneWay := func(code uint32) pkgprogram.Step {
-		t := &pkgprogram.Transaction{Flags: binder.TF_ONE_WAY}
-		return pkgprogram.Step{Op: pkgprogram.WriteRead, ReadSize: 256, Write: commands{{Code: code, Transaction: t}}}
-	}
 	send := func(ptr uint64, readSize int) pkgprogram.Step {
 		t := &pkgprogram.Transaction{Parts: []pkgprogram.Part{{Type: binder.BINDER_TYPE_BINDER, Binder: ptr, Cookie: ptr + 1}}}
 		return pkgprogram.Step{Op: pkgprogram.WriteRead, T: 2, ReadSize: readSize, Write: commands{{Code: binder.BC_TRANSACTION, Transaction: t}}}
 	}
 	acknowledge := pkgprogram.Step{Op: pkgprogram.WriteRead, T: 1, Write: commands{{Code: binder.BC_ACQUIRE_DONE, Ptr: 0x1000, Cookie: 0x1001}}}
-	killed := pkgprogram.Step{Op: pkgprogram.Kill}
 	kill := pkgprogram.Step{Op: pkgprogram.Kill, P: 1}
 	free := func(p int) pkgprogram.Step {
 		return pkgprogram.Step{Op: pkgprogram.WriteRead, P: p, Write: commands{{Code: binder.BC_FREE_BUFFER}}}
+	}
+	manage := func(t int) pkgprogram.Step {
+		return pkgprogram.Step{Op: pkgprogram.Ioctl, T: t, Arg: binder.BINDER_SET_CONTEXT_MGR}
 	}
 	peek := pkgprogram.Step{Op: pkgprogram.Peek}
 	lastError := pkgprogram.Step{Op: pkgprogram.LastError}
@@ -209,23 +205,6 @@ func TestRustRules(t *testing.T) {
 		// rule is the name of the rule that explains it, or hidden, or "".
 		rule string
 	}{
-		{"a call to whom an exited thread's call came from", steps{exit, call},
-			[]string{done, "end P0"}, []string{done, "  P1.0:  ok w=0/0 r=72 NOOP", called}, "work of a thread that exits"},
-		{"a call to another process", steps{exit, call},
-			[]string{done, "end P0"}, []string{done, "  P2.0:  ok w=0/0 r=72 NOOP", called}, ""},
-		{"a call without an exit", steps{call},
-			[]string{done, "end P0"}, []string{done, "  P1.0:  ok w=0/0 r=72 NOOP", called}, ""},
-		{"what became of a call", steps{exit, call, read},
-			[]string{"  ok w=0/0 r=8 NOOP", "    DEAD_REPLY "}, []string{"  sleeps"}, "work of a thread that exits"},
-		{"the end of who has called", steps{exit, call, killed},
-			[]string{"  P1.2:  ok w=76/76 r=12 NOOP", "    TRANSACTION_COMPLETE ", "    DEAD_REPLY "}, []string{"end P0"}, "work of a thread that exits"},
-		{"the end of another", steps{exit, call, kill},
-			[]string{"  P1.2:  ok w=76/76 r=12 NOOP", "    TRANSACTION_COMPLETE ", "    DEAD_REPLY "}, []string{"end P0"}, ""},
-		{"the end of who knows what became of its call", steps{exit, call, read, killed},
-			[]string{"  P1.2:  ok w=76/76 r=12 NOOP", "    TRANSACTION_COMPLETE ", "    DEAD_REPLY "}, []string{"end P0"}, ""},
-		{"what became of nothing", steps{exit, call, read, read},
-			[]string{"  ok w=0/0 r=8 NOOP", "    DEAD_REPLY "}, []string{"  sleeps"}, ""},
-
 		{"a cookie for two handles", steps{ask(1, 0xf0), ask(2, 0xf0)},
 			[]string{"  EINVAL w=8/24 r=0"}, []string{"  ok w=24/24 r=4 NOOP"}, "a cookie for two"},
 		{"two cookies", steps{ask(1, 0xf0), ask(2, 0xf1)},
@@ -239,16 +218,6 @@ func TestRustRules(t *testing.T) {
 		{"a freeze that nobody asked for", steps{ask(1, 0xf0)},
 			[]string{"  ok w=24/24 r=24", "    SPAWN_LOOPER ", "    FROZEN_BINDER 0xf1 0x0"}, []string{"  EAGAIN w=24/24 r=0"}, ""},
 
-		{"an answer with TF_ONE_WAY", steps{read}, []string{failed, "    FAILED_REPLY "},
-			[]string{failed, "    REPLY 0x0 0x0 code=51 flags=0x80000011 pid=0 euid=0 data=m0:0x0+65537 offsets=0x10008+0 00000000 0babe531"},
-			"where a buffer is"},
-		{"an answer", steps{read}, []string{failed, "    FAILED_REPLY "},
-			[]string{failed, "    REPLY 0x0 0x0 code=51 flags=0x80000010 pid=0 euid=0 data=m0:0x0+65537 offsets=0x10008+0 00000000 0babe531"}, ""},
-		{"a one-way call after such an answer", steps{oneWay(binder.BC_REPLY), oneWay(binder.BC_TRANSACTION)},
-			[]string{failed, "    FAILED_REPLY "}, []string{failed, "    TRANSACTION_COMPLETE "}, "where a buffer is"},
-		{"a one-way call after another", steps{oneWay(binder.BC_TRANSACTION), oneWay(binder.BC_TRANSACTION)},
-			[]string{failed, "    FAILED_REPLY "}, []string{failed, "    TRANSACTION_COMPLETE "}, ""},
-
 		{"two nodes of whose handles were given up", steps{read, kill, read},
 			[]string{told, "    DECREFS 0x1000 0x1001", "    RELEASE 0x2000 0x2001", "    DECREFS 0x2000 0x2001"},
 			[]string{told, "    RELEASE 0x2000 0x2001", "    DECREFS 0x2000 0x2001", "    DECREFS 0x1000 0x1001"}, "news of nodes"},
@@ -258,6 +227,9 @@ func TestRustRules(t *testing.T) {
 		{"two nodes that are new, in another order", steps{read, kill, read},
 			[]string{told, "    INCREFS 0x1000 0x1001", "    INCREFS 0x2000 0x2001"},
 			[]string{told, "    INCREFS 0x2000 0x2001", "    INCREFS 0x1000 0x1001"}, ""},
+
+		{"a thread that would be the manager", steps{manage(2), read}, []string{"  sleeps"}, []string{failed, called}, "work that comes to nothing"},
+		{"another that would", steps{manage(1), read}, []string{"  sleeps"}, []string{failed, called}, ""},
 
 		{"freed twice by who is called", steps{free(1), free(1), call},
 			[]string{done, "end P0"}, []string{done, "  P1.0:  ok w=0/0 r=72 NOOP", called}, "where a buffer is"},
@@ -294,9 +266,6 @@ func TestRustRules(t *testing.T) {
 
 		{"sizes too large, for the dead", steps{lastError}, []string{"  ok FAILED_REPLY -12"}, []string{"  ok DEAD_REPLY -22"}, hidden},
 		{"no memory", steps{lastError}, []string{"  ok FAILED_REPLY -12"}, []string{"  ok OK 0"}, ""},
-
-		{"commands behind an answer", steps{answer, read}, []string{"  ok w=4/4 r=4 NOOP"},
-			[]string{"  ok w=0/4 r=8 NOOP", "    TRANSACTION_COMPLETE "}, "an answer to who has gone"},
 	} {
 		var before []string
 		for i, s := range c.steps {

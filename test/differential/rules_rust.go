@@ -29,14 +29,10 @@ var rustRules = []rule{
 		why: "Linux's driver in C takes the smallest hole that a buffer fits in, and of several of that size the one that " +
 			"is at the top of its tree of them. The one in Rust prefers the end of what is in use, and the lowest. What is " +
 			"large may so fit in one, and not in the other, and pages are in use that are not in the other. And to free " +
-			"again what was freed frees what is there now. In Rust, answers with TF_ONE_WAY, too, use the space for " +
-			"one-way calls.",
+			"again what was freed frees what is there now.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
 			if allNamed(more, "TRANSACTION") && d.freesAgain(more[0]) || allNamed(less, "TRANSACTION") && d.freesAgain(less[0]) {
-				return true
-			}
-			if len(more) == 1 && len(less) == 1 && allNamed(more, "FAILED_REPLY") && readerOf(more[0]) == readerOf(less[0]) && d.answersOneWay(less[0]) {
 				return true
 			}
 			return d.writes(func(c *pkgprogram.Command) bool {
@@ -93,7 +89,9 @@ var rustRules = []rule{
 		peer: "rust",
 		why: "The drivers differ in when they take back work that is none any more, and in whether a thread is woken for it. " +
 			"One that is finds nothing and waits again, now as the latest; meanwhile it does not count as waiting for " +
-			"BR_SPAWN_LOOPER. And in Rust there's something to poll for, and to read BR_TRANSACTION_COMPLETE with, or nothing.",
+			"BR_SPAWN_LOOPER. And in Rust there's something to poll for, and to read BR_TRANSACTION_COMPLETE with, or nothing. To become " +
+			"the context manager makes a node, and work of it even if that is refused: a thread that comes to it in Rust " +
+			"waits for its own work alone in that read.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
 			if allNamed(slices.Concat(more, less), "SPAWN_LOOPER") {
@@ -101,6 +99,9 @@ var rustRules = []rule{
 			}
 			if first(d.here) == "  sleeps" && len(less) == 0 &&
 				(len(more) == 1 && allNamed(more, "TRANSACTION_COMPLETE") || len(more) == 0 && strings.HasSuffix(first(d.linux), " r=4 NOOP") || d.cantTell()) {
+				return true
+			}
+			if first(d.linux) == "  sleeps" && len(more) == 0 && len(less) == 1 && d.wouldManage() {
 				return true
 			}
 			if len(more) != 1 || len(less) != 1 {
@@ -162,43 +163,6 @@ var rustRules = []rule{
 		},
 	},
 	{
-		name: "work of a thread that exits",
-		peer: "rust",
-		why: "What a thread has not read when it exits by BINDER_THREAD_EXIT the driver in Rust gives to other threads. " +
-			"The one in C drops it. Who handles a call of such a thread, and calls back, gets BR_DEAD_REPLY in Rust, " +
-			"and an answer from any thread in C; if it ends meanwhile, who had called that thread gets BR_DEAD_REPLY in " +
-			"Rust, and goes on waiting in C.",
-		applies: func(d *divergence) bool {
-			exits := func(s pkgprogram.Step) bool {
-				return s.Op == pkgprogram.Ioctl && uint32(s.Arg) == binder.BINDER_THREAD_EXIT
-			}
-			if exits(d.last()) {
-				return true
-			}
-			isCall := func(c *pkgprogram.Command) bool {
-				return c.Code == binder.BC_TRANSACTION || c.Code == binder.BC_TRANSACTION_SG
-			}
-			if !slices.ContainsFunc(d.steps, exits) {
-				return false
-			}
-			more, less := d.returns()
-			if op := d.last().Op; op == pkgprogram.Kill || op == pkgprogram.Exit {
-				// Who has called ends, and its caller is told of that if it waits for nothing itself.
-				return d.unreadByAny(isCall) && len(less) == 0 && allNamed(more, "TRANSACTION_COMPLETE", "DEAD_REPLY")
-			}
-			if !d.writes(isCall) && !d.unread(isCall) {
-				return false
-			}
-			if len(less) == 0 {
-				return first(d.here) == "  sleeps" && len(more) == 1 && allNamed(more, "DEAD_REPLY")
-			}
-			// Who calls does not read yet, and a thread that waits is called here.
-			p := d.processOf(less[0])
-			return d.last().ReadSize == 0 && len(more) == 0 && len(less) == 1 && allNamed(less, "TRANSACTION") &&
-				slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool { return exits(s) && s.P == p })
-		},
-	},
-	{
 		name: "which thread is told what it asked for",
 		peer: "rust",
 		why: "Of a death that has happened already the driver in C tells the thread that asks, and of the state of being " +
@@ -244,16 +208,6 @@ var rustRules = []rule{
 		},
 	},
 	{
-		name: "an answer to who has gone",
-		peer: "rust",
-		why: "BR_TRANSACTION_COMPLETE of such an answer is like that of one that failed in C: commands wait until it was " +
-			"read. They don't in Rust.",
-		applies: func(d *divergence) bool {
-			isReply := func(c *pkgprogram.Command) bool { return c.Code == binder.BC_REPLY || c.Code == binder.BC_REPLY_SG }
-			return d.last().Op == pkgprogram.WriteRead && d.unread(isReply) && strings.HasPrefix(first(d.here), "  ok w=0/")
-		},
-	},
-	{
 		name: "an answer, and the end of the call before",
 		peer: "rust",
 		why: "If the call that a thread made before has ended meanwhile, and it answers another one, the driver in Rust " +
@@ -282,17 +236,23 @@ func (d *divergence) ended() bool {
 // writes returns whether the step that shows the divergence writes a command that is
 // as told.
 func (d *divergence) writes(is func(c *pkgprogram.Command) bool) bool {
-	return containsCommand(d.last().Write, is)
-}
-
-// containsCommand returns whether one of commands is as told.
-func containsCommand(commands []pkgprogram.Command, is func(c *pkgprogram.Command) bool) bool {
-	return slices.ContainsFunc(commands, func(c pkgprogram.Command) bool { return is(&c) })
+	return slices.ContainsFunc(d.last().Write, func(c pkgprogram.Command) bool { return is(&c) })
 }
 
 // cantTell returns whether a read can't tell that it has returned something.
 func (d *divergence) cantTell() bool {
 	return d.last().Fault == pkgprogram.ArgReadOnly && strings.HasPrefix(first(d.linux), "  EFAULT ")
+}
+
+// wouldManage returns whether the thread whose step shows the divergence has asked to
+// be a context manager.
+func (d *divergence) wouldManage() bool {
+	last := d.last()
+	return slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool {
+		request := uint32(s.Arg)
+		return s.Op == pkgprogram.Ioctl && s.P == last.P && s.T == last.T &&
+			(request == binder.BINDER_SET_CONTEXT_MGR || request == binder.BINDER_SET_CONTEXT_MGR_EXT)
+	})
 }
 
 // freesAgain returns whether the process that r is for has freed a message twice.
@@ -316,50 +276,13 @@ func (d *divergence) freesAgain(r string) bool {
 	return false
 }
 
-// answersOneWay returns whether r, which was not returned for want of space, is an
-// answer with TF_ONE_WAY, or the completion of a one-way call after such an answer.
-func (d *divergence) answersOneWay(r string) bool {
-	var flags uint32
-	if _, rest, ok := strings.Cut(r, " flags="); ok && kindOf(r) == "REPLY" {
-		fmt.Sscanf(rest, "%v", &flags)
-		return flags&binder.TF_ONE_WAY != 0
-	}
-	oneWay := func(codes ...uint32) func(c pkgprogram.Command) bool {
-		return func(c pkgprogram.Command) bool {
-			return slices.Contains(codes, c.Code) && c.Transaction != nil && c.Transaction.Flags&binder.TF_ONE_WAY != 0
-		}
-	}
-	return kindOf(r) == "TRANSACTION_COMPLETE" &&
-		slices.ContainsFunc(d.last().Write, oneWay(binder.BC_TRANSACTION, binder.BC_TRANSACTION_SG)) &&
-		slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool {
-			return slices.ContainsFunc(s.Write, oneWay(binder.BC_REPLY, binder.BC_REPLY_SG))
-		})
-}
-
-// unread returns whether the thread whose step shows the divergence has written a
-// command that is as told before that step, and not read since.
-func (d *divergence) unread(is func(c *pkgprogram.Command) bool) bool {
-	return containsCommand(d.writtenBy(d.last().T, d.last().Device), is)
-}
-
-// unreadByAny is the same for any thread of the process.
-func (d *divergence) unreadByAny(is func(c *pkgprogram.Command) bool) bool {
-	for t := range pkgprogram.Threads {
-		for device := range pkgprogram.Devices {
-			if containsCommand(d.writtenBy(t, device), is) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// writtenBy returns what a thread of the process whose step shows the divergence has
-// written before that step, and not read since.
-func (d *divergence) writtenBy(thread, device int) []pkgprogram.Command {
+// unread returns what the thread whose step shows the divergence has written before
+// that step, and not read since.
+func (d *divergence) unread() []pkgprogram.Command {
+	last := d.last()
 	var written []pkgprogram.Command
 	for _, s := range slices.Backward(d.steps[:len(d.steps)-1]) {
-		if s.P != d.last().P || s.T != thread || s.Device != device {
+		if s.P != last.P || s.T != last.T || s.Device != last.Device {
 			continue
 		}
 		if s.ReadSize > 0 {
@@ -387,8 +310,8 @@ func (d *divergence) newsReordered(news []string) bool {
 // sentAgain returns whether the thread whose step shows the divergence has sent the
 // node that r is news of more than once since it has read last.
 func (d *divergence) sentAgain(r string) bool {
-	last, sent := d.last(), 0
-	for _, c := range append(d.writtenBy(last.T, last.Device), last.Write...) {
+	sent := 0
+	for _, c := range append(d.unread(), d.last().Write...) {
 		if c.Transaction == nil {
 			continue
 		}
@@ -499,14 +422,13 @@ var peeked = regexp.MustCompile(`^  [^:]+ (true|false)$`)
 
 var withoutPlace = without(regexp.MustCompile(`\bdata=m\d+:0x[0-9a-f]+`))
 
-// kindOf returns the name of a return, and readerOf the thread that it's for.
-func kindOf(r string) string   { return strings.Fields(r)[1] }
-func readerOf(r string) string { return strings.Fields(r)[0] }
+// kindOf returns the name of a return.
+func kindOf(r string) string { return strings.Fields(r)[1] }
 
 // processOf returns the number of the process that a return is for.
 func (d *divergence) processOf(r string) int {
 	p := d.last().P
-	fmt.Sscanf(readerOf(r), "P%d.", &p)
+	fmt.Sscanf(strings.TrimSpace(r), "P%d.", &p)
 	return p
 }
 

@@ -28,12 +28,14 @@ import (
 //     C they fail.
 //   - Processes that never map anything: to have no memory for the answer to a call
 //     is BR_FAILED_REPLY in Rust, too.
-//   - Processes with little room in their mappings: the holes are elsewhere, and in
-//     Rust answers with TF_ONE_WAY, too, use what there is for one-way calls.
+//   - Processes with little room in their mappings: the holes are elsewhere.
+//   - Answers with TF_ONE_WAY: in Rust they use the space for one-way calls.
 //   - Reads whose buffer has an end behind the BR_NOOP: what could not be returned
 //     is lost in C. Reads behind what was read before: BR_SPAWN_LOOPER goes in front
 //     of it in C.
 //   - Calls by threads that have not read the answer to another: in C they fail.
+//   - Threads that exit in the middle of a call: in Rust their work goes to others,
+//     and who is called by them can't call back.
 //   - Commands after a one-way call, and such a call without a read: that the target
 //     is frozen is an error in Rust, which commands wait for to be read.
 //   - Buffers that are freed, and references acknowledged while others wait, by an
@@ -88,7 +90,9 @@ func (g *Generator) keepCommon(w *World, s program.Step) []program.Step {
 	case program.CloseFile:
 		s.Arg = min(s.Arg, program.FirstFree-1)
 	case program.Ioctl:
-		if request := uint32(s.Arg); (request == binder.BINDER_SET_CONTEXT_MGR || request == binder.BINDER_SET_CONTEXT_MGR_EXT) && len(p.mappings) > 1 {
+		request := uint32(s.Arg)
+		manages := request == binder.BINDER_SET_CONTEXT_MGR || request == binder.BINDER_SET_CONTEXT_MGR_EXT
+		if manages && len(p.mappings) > 1 || request == binder.BINDER_THREAD_EXIT && len(th.stack) > 0 {
 			s.Arg = binder.BINDER_VERSION
 		}
 	case program.Mmap:
@@ -96,7 +100,7 @@ func (g *Generator) keepCommon(w *World, s program.Step) []program.Step {
 			s.Arg += uint64(minMapping - size)
 		}
 	case program.Open:
-		if p.manager && s.Arg&0xff == 0 {
+		if p.manages[s.DeviceName()] {
 			s.Arg++
 		}
 		s.Arg &^= unix.O_DIRECT << 8
@@ -186,7 +190,7 @@ func (g *Generator) keepWriteReadCommon(th *thread, s *program.Step) {
 				s.ReadSize = 0
 			}
 		}
-		c.Transaction = g.keepTransactionCommon(c.Transaction)
+		c.Transaction = g.keepTransactionCommon(c.Code, c.Transaction)
 		kept = append(kept, c)
 	}
 	s.Write = kept
@@ -207,12 +211,15 @@ var nodeFlags = [...]uint32{
 }
 
 // keepTransactionCommon returns a transaction that keeps to what is common in place
-// of was.
-func (g *Generator) keepTransactionCommon(was *program.Transaction) *program.Transaction {
+// of was, which is sent by the command code.
+func (g *Generator) keepTransactionCommon(code uint32, was *program.Transaction) *program.Transaction {
 	if was == nil {
 		return nil
 	}
 	t := *was
+	if code == binder.BC_REPLY || code == binder.BC_REPLY_SG {
+		t.Flags &^= binder.TF_ONE_WAY
+	}
 	t.Parts = slices.Clone(t.Parts)
 	for i := range t.Parts {
 		o := &t.Parts[i]

@@ -84,13 +84,13 @@ func (w *World) play(s *program.Step) {
 
 	switch s.Op {
 	case program.Open:
-		name := program.DeviceNames[s.Arg&0xff%uint64(len(program.DeviceNames))]
+		name := s.DeviceName()
 		flags := uintptr(s.Arg>>8) | unix.O_RDWR | unix.O_CLOEXEC
-		one(actor.NewCall(unix.SYS_OPENAT, ^uintptr(99), putString(th.Scratch()+miscOffset, "/dev/"+name), flags, 0), func(c *actor.Call) string {
+		one(actor.NewCall(unix.SYS_OPENAT, ^uintptr(99), putString(th.Scratch()+miscOffset, "/dev/"+program.DeviceNames[name]), flags, 0), func(c *actor.Call) string {
 			if c.Errno() == 0 {
 				// What it had before may still be mapped.
 				p.soiled = p.soiled || dev != nil && dev.size != 0
-				p.devices[s.Device%program.Devices] = &device{fd: int(c.Ret), owner: p}
+				p.devices[s.Device%program.Devices] = &device{name: name, fd: int(c.Ret), owner: p}
 			}
 			return fmt.Sprint("fd ", c.Ret)
 		})
@@ -166,8 +166,8 @@ func (w *World) play(s *program.Step) {
 					dev.loopers[th.index] = false
 				}
 			}
-			if c.Errno() == 0 && (request == binder.BINDER_SET_CONTEXT_MGR || request == binder.BINDER_SET_CONTEXT_MGR_EXT) {
-				p.manager = true
+			if c.Errno() == 0 && dev != nil && (request == binder.BINDER_SET_CONTEXT_MGR || request == binder.BINDER_SET_CONTEXT_MGR_EXT) {
+				p.manages[dev.name] = true
 			}
 			return fmt.Sprintf("%s %x", errnoName(c.Errno()), b[:request>>16&0x3f])
 		})

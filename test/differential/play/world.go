@@ -67,8 +67,9 @@ type process struct {
 	devices [program.Devices]*device
 	// mappings are all that the process has ever made.
 	mappings []span
-	// manager is set if the process has ever been a context's manager.
-	manager bool
+	// manages are the contexts, by their devices' names, whose manager the process
+	// has ever been.
+	manages [len(program.DeviceNames)]bool
 	// soiled is set if the process can't be used in another program.
 	soiled bool
 }
@@ -100,6 +101,7 @@ type thread struct {
 
 // device is an open device, or was one.
 type device struct {
+	name  int // in program.DeviceNames
 	fd    int
 	owner *process
 

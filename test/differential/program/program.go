@@ -105,7 +105,7 @@ const (
 )
 
 // DeviceNames are the devices, by index.
-var DeviceNames = []string{"binder", "hwbinder", "vndbinder"}
+var DeviceNames = [...]string{"binder", "hwbinder", "vndbinder"}
 
 // LogNames are the files in binder_logs, by index; of the directory proc, a
 // process's file.
@@ -180,6 +180,9 @@ type Part struct {
 	// Cut is the number of bytes that are missing at the end of an object.
 	Cut int `json:",omitempty"`
 }
+
+// DeviceName returns the index of the device that the step opens.
+func (s *Step) DeviceName() int { return int(s.Arg & 0xff % uint64(len(DeviceNames))) }
 
 // String returns the step in the form in which it's kept.
 func (s Step) String() string {
