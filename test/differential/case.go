@@ -79,7 +79,7 @@ func (w *caseWriter) step(s *pkgprogram.Step, results []string) {
 	arg := func(n uint64) string { return fmt.Sprintf("%#x", n) }
 	switch s.Op {
 	case pkgprogram.Open:
-		w.printf("\t%s.fd = %s.open(\"/dev/%s\", %s)\n", p, th, pkgprogram.DeviceNames[s.DeviceName()], arg(s.Arg>>8|2))
+		w.printf("\t%s.fd = %s.open(\"/dev/%s\", %s)\n", p, th, pkgprogram.DeviceNames[s.NameIndex()], arg(s.Arg>>8|2))
 	case pkgprogram.Mmap:
 		w.printf("\t%s.mmap(%d)\n", p, uint32(s.Arg))
 	case pkgprogram.Munmap:

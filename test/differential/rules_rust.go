@@ -89,9 +89,9 @@ var rustRules = []rule{
 		peer: "rust",
 		why: "The drivers differ in when they take back work that is none any more, and in whether a thread is woken for it. " +
 			"One that is finds nothing and waits again, now as the latest; meanwhile it does not count as waiting for " +
-			"BR_SPAWN_LOOPER. And in Rust there's something to poll for, and to read BR_TRANSACTION_COMPLETE with, or nothing. To become " +
-			"the context manager makes a node, and work of it even if that is refused: a thread that comes to it in Rust " +
-			"waits for its own work alone in that read.",
+			"BR_SPAWN_LOOPER. And in Rust there's something to poll for, and to read BR_TRANSACTION_COMPLETE with, or nothing. " +
+			"To become the context manager makes a node there, and work of it even if that is refused: a thread that comes " +
+			"to it waits for its own work alone in that read.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
 			if allNamed(slices.Concat(more, less), "SPAWN_LOOPER") {

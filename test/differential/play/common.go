@@ -100,7 +100,7 @@ func (g *Generator) keepCommon(w *World, s program.Step) []program.Step {
 			s.Arg += uint64(minMapping - size)
 		}
 	case program.Open:
-		if p.manages[s.DeviceName()] {
+		if p.manages[s.NameIndex()] {
 			s.Arg++
 		}
 		s.Arg &^= unix.O_DIRECT << 8

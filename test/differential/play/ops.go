@@ -84,7 +84,7 @@ func (w *World) play(s *program.Step) {
 
 	switch s.Op {
 	case program.Open:
-		name := s.DeviceName()
+		name := s.NameIndex()
 		flags := uintptr(s.Arg>>8) | unix.O_RDWR | unix.O_CLOEXEC
 		one(actor.NewCall(unix.SYS_OPENAT, ^uintptr(99), putString(th.Scratch()+miscOffset, "/dev/"+program.DeviceNames[name]), flags, 0), func(c *actor.Call) string {
 			if c.Errno() == 0 {

@@ -181,8 +181,8 @@ type Part struct {
 	Cut int `json:",omitempty"`
 }
 
-// DeviceName returns the index of the device that the step opens.
-func (s *Step) DeviceName() int { return int(s.Arg & 0xff % uint64(len(DeviceNames))) }
+// NameIndex returns the index in DeviceNames of the device that the step opens.
+func (s *Step) NameIndex() int { return int(s.Arg & 0xff % uint64(len(DeviceNames))) }
 
 // String returns the step in the form in which it's kept.
 func (s Step) String() string {
