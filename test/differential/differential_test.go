@@ -158,7 +158,11 @@ func TestTwoDevices(t *testing.T) {
 		here := trace{lines: slices.Concat(before, c.here)}
 		d := compare(&linux, &here, nil)
 		require.NotNil(t, d, c.name)
-		assert.Equal(t, c.explained, d.rule != "", c.name)
+		var want string
+		if c.explained {
+			want = "which device of a process is released first"
+		}
+		assert.Equal(t, want, d.rule, c.name)
 	}
 }
 

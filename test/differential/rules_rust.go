@@ -249,9 +249,7 @@ func (d *divergence) cantTell() bool {
 func (d *divergence) wouldManage() bool {
 	last := d.last()
 	return slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool {
-		request := uint32(s.Arg)
-		return s.Op == pkgprogram.Ioctl && s.P == last.P && s.T == last.T &&
-			(request == binder.BINDER_SET_CONTEXT_MGR || request == binder.BINDER_SET_CONTEXT_MGR_EXT)
+		return s.P == last.P && s.T == last.T && s.WouldManage()
 	})
 }
 

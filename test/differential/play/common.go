@@ -90,9 +90,7 @@ func (g *Generator) keepCommon(w *World, s program.Step) []program.Step {
 	case program.CloseFile:
 		s.Arg = min(s.Arg, program.FirstFree-1)
 	case program.Ioctl:
-		request := uint32(s.Arg)
-		manages := request == binder.BINDER_SET_CONTEXT_MGR || request == binder.BINDER_SET_CONTEXT_MGR_EXT
-		if manages && len(p.mappings) > 1 || request == binder.BINDER_THREAD_EXIT && len(th.stack) > 0 {
+		if s.WouldManage() && len(p.mappings) > 1 || uint32(s.Arg) == binder.BINDER_THREAD_EXIT && len(th.stack) > 0 {
 			s.Arg = binder.BINDER_VERSION
 		}
 	case program.Mmap:

@@ -166,7 +166,7 @@ func (w *World) play(s *program.Step) {
 					dev.loopers[th.index] = false
 				}
 			}
-			if c.Errno() == 0 && dev != nil && (request == binder.BINDER_SET_CONTEXT_MGR || request == binder.BINDER_SET_CONTEXT_MGR_EXT) {
+			if c.Errno() == 0 && dev != nil && s.WouldManage() {
 				p.manages[dev.name] = true
 			}
 			return fmt.Sprintf("%s %x", errnoName(c.Errno()), b[:request>>16&0x3f])

@@ -11,7 +11,11 @@
 // means nothing, so that each part of a program is a program.
 package program
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"sentrybinder/pkg/abi/binder"
+)
 
 // A Program is a sequence of steps.
 type Program struct {
@@ -183,6 +187,12 @@ type Part struct {
 
 // NameIndex returns the index in DeviceNames of the device that the step opens.
 func (s *Step) NameIndex() int { return int(s.Arg & 0xff % uint64(len(DeviceNames))) }
+
+// WouldManage returns whether the step asks to become a context manager.
+func (s *Step) WouldManage() bool {
+	request := uint32(s.Arg)
+	return s.Op == Ioctl && (request == binder.BINDER_SET_CONTEXT_MGR || request == binder.BINDER_SET_CONTEXT_MGR_EXT)
+}
 
 // String returns the step in the form in which it's kept.
 func (s Step) String() string {
