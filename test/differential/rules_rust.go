@@ -28,13 +28,9 @@ var rustRules = []rule{
 		peer: "rust",
 		why: "Linux's driver in C takes the smallest hole that a buffer fits in, and of several of that size the one that " +
 			"is at the top of its tree of them. The one in Rust prefers the end of what is in use, and the lowest. What is " +
-			"large may so fit in one, and not in the other, and pages are in use that are not in the other. And to free " +
-			"again what was freed frees what is there now.",
+			"large may so fit in one, and not in the other, and pages are in use that are not in the other.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
-			if allNamed(more, "TRANSACTION") && d.freesAgain(more[0]) || allNamed(less, "TRANSACTION") && d.freesAgain(less[0]) {
-				return true
-			}
 			return d.writes(func(c *pkgprogram.Command) bool {
 				return c.Transaction != nil && slices.ContainsFunc(c.Transaction.Parts, func(p pkgprogram.Part) bool { return p.Bytes > 4096 })
 			}) && (allNamed(more, "FAILED_REPLY") || allNamed(less, "FAILED_REPLY"))
@@ -253,27 +249,6 @@ func (d *divergence) wouldManage() bool {
 	})
 }
 
-// freesAgain returns whether the process that r is for has freed a message twice.
-func (d *divergence) freesAgain(r string) bool {
-	p := d.processOf(r)
-	freed := make(map[[2]int]bool)
-	for _, s := range d.steps {
-		if s.P != p {
-			continue
-		}
-		for _, c := range s.Write {
-			if c.Code != binder.BC_FREE_BUFFER {
-				continue
-			}
-			if freed[[2]int{s.Device, c.Message}] {
-				return true
-			}
-			freed[[2]int{s.Device, c.Message}] = true
-		}
-	}
-	return false
-}
-
 // unread returns what the thread whose step shows the divergence has written before
 // that step, and not read since.
 func (d *divergence) unread() []pkgprogram.Command {
@@ -340,7 +315,8 @@ func (d *divergence) hasCookie(c *pkgprogram.Command) bool {
 // halfAcknowledged returns whether the process of the thread that finds something here
 // was told of both a weak and a strong reference to a node, and has acknowledged one.
 func (d *divergence) halfAcknowledged() bool {
-	p := d.processOf(first(d.here))
+	p := d.last().P
+	fmt.Sscanf(first(d.here), "  P%d.", &p)
 	type node struct{ ptr, cookie uint64 }
 	weak, strong := make(map[node]int), make(map[node]int)
 	reads := -1
@@ -423,13 +399,6 @@ var withoutPlace = without(regexp.MustCompile(`\bdata=m\d+:0x[0-9a-f]+`))
 // kindOf returns the name of a return.
 func kindOf(r string) string { return strings.Fields(r)[1] }
 
-// processOf returns the number of the process that a return is for.
-func (d *divergence) processOf(r string) int {
-	p := d.last().P
-	fmt.Sscanf(strings.TrimSpace(r), "P%d.", &p)
-	return p
-}
-
 // allNamed returns whether there are returns, and all have one of names.
 func allNamed(returns []string, names ...string) bool {
 	for _, r := range returns {
@@ -479,6 +448,7 @@ var errnos = []struct {
 	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok FAILED_REPLY -71"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -28", "  ok FAILED_REPLY -71"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -12", "  ok DEAD_REPLY -22"},
+	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok DEAD_REPLY -3"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok DEAD_REPLY -22"},
 	{pkgprogram.LastError, "  ok OK 0", "  ok DEAD_REPLY -22"},
 	{pkgprogram.LastError, "  ok OK 0", "  ok DEAD_REPLY -3"},

@@ -40,6 +40,10 @@ import (
 //     is frozen is an error in Rust, which commands wait for to be read.
 //   - Buffers that are freed, and references acknowledged while others wait, by an
 //     ioctl that also reads: in Rust, what that makes work is for those who wait.
+//   - Buffers that are freed twice, or by an address that may be another's: another
+//     one may be there in one driver, and not in the other.
+//   - References that are acknowledged and were not told of: in Rust acknowledgements
+//     of either kind are counted.
 //   - Freeze notifications asked for by a thread that does not read the answer at
 //     once, or while others wait: in Rust they may be told in its place.
 //   - Descriptors of devices in messages: such a device is closed at some time.
@@ -125,7 +129,7 @@ func (g *Generator) keepCommon(w *World, s program.Step) []program.Step {
 			steps = append(steps, enter)
 		}
 		if s.Op == program.WriteRead {
-			g.keepWriteReadCommon(th, &s)
+			g.keepWriteReadCommon(th, dev, &s)
 		}
 		return append(steps, s)
 	}
@@ -137,8 +141,8 @@ func (p *process) sleeps() bool {
 	return slices.ContainsFunc(p.threads, func(th *thread) bool { return th.pending != nil })
 }
 
-// keepWriteReadCommon keeps a BINDER_WRITE_READ by th common.
-func (g *Generator) keepWriteReadCommon(th *thread, s *program.Step) {
+// keepWriteReadCommon keeps a BINDER_WRITE_READ by th, of dev, common.
+func (g *Generator) keepWriteReadCommon(th *thread, dev *device, s *program.Step) {
 	s.Excess, s.ReadConsumed = 0, 0
 	if s.Fault == program.ReadEdge {
 		s.Fault = program.NoFault
@@ -148,6 +152,11 @@ func (g *Generator) keepWriteReadCommon(th *thread, s *program.Step) {
 	}
 	others := th.proc.sleeps()
 	waits := th.waits()
+	var known known
+	if dev != nil {
+		known = dev.known
+	}
+	unfreed, owed := known.unfreed(), slices.Clone(known.owed)
 	var kept []program.Command
 	last := false
 	for _, c := range s.Write {
@@ -177,6 +186,15 @@ func (g *Generator) keepWriteReadCommon(th *thread, s *program.Step) {
 			// It has been one or the other before, see keepCommon.
 			continue
 		case binder.BC_FREE_BUFFER:
+			i := slices.Index(unfreed, c.Message)
+			switch {
+			case c.Delta != 0:
+				c.Delta = 1 // No buffer begins there.
+			case i >= 0:
+				unfreed = slices.Delete(unfreed, i, i+1)
+			case c.Message < len(known.messages):
+				continue
+			}
 			s.ReadSize = 0
 		case binder.BC_REQUEST_FREEZE_NOTIFICATION:
 			if others || waits || th.incoming > 0 || s.Fault != program.NoFault {
@@ -184,6 +202,11 @@ func (g *Generator) keepWriteReadCommon(th *thread, s *program.Step) {
 			}
 			s.ReadSize, last = max(s.ReadSize, 256), true
 		case binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE:
+			i := indexOfOwed(owed, &c)
+			if i < 0 {
+				continue
+			}
+			owed = slices.Delete(owed, i, i+1)
 			if others {
 				s.ReadSize = 0
 			}

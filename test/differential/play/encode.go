@@ -20,8 +20,10 @@ const (
 	writeOffset = readOffset + maxRead
 	dataOffset  = writeOffset + 8<<10
 
-	// maxExcess is how much more than there is a write may be said to have.
-	maxExcess = 16
+	// maxExcess is how much more than there is a write may be said to have, and
+	// maxDataExcess data. What is there is not to be what another program left.
+	maxExcess     = 16
+	maxDataExcess = 64
 )
 
 func putUint32(b []byte, v uint32) { binary.NativeEndian.PutUint32(b, v) }
@@ -33,10 +35,11 @@ type memory struct {
 
 func (m *memory) put(data []byte) uintptr {
 	at := (m.next + 7) &^ 7
-	if at+uintptr(len(data)) > m.end {
+	if at+uintptr(len(data))+maxDataExcess > m.end {
 		return badAddress
 	}
-	copy(actor.Bytes(at, len(data)), data)
+	b := actor.Bytes(at, len(data)+maxDataExcess)
+	clear(b[copy(b, data):])
 	m.next = at + uintptr(len(data))
 	return at
 }
@@ -197,8 +200,7 @@ func (w *World) writeRead(th *thread, dev *device, fd uintptr, s *program.Step) 
 	b := encode(s.Write, dev, m)
 	b = b[:min(len(b), dataOffset-writeOffset-maxExcess)]
 	copy(actor.Bytes(base+writeOffset, len(b)), b)
-	// It may be taken for another command, and is not to be what the program before
-	// left there.
+	// It may be taken for another command.
 	clear(actor.Bytes(base+writeOffset+uintptr(len(b)), maxExcess))
 	readSize := min(max(s.ReadSize, 0), maxRead)
 	wr := binder.WriteRead{

@@ -51,9 +51,9 @@ func (d *device) buffer(i int) uint64 {
 }
 
 // unfreed returns the messages whose buffers the process still has.
-func (d *device) unfreed() []int {
+func (k *known) unfreed() []int {
 	var found []int
-	for i, m := range d.messages {
+	for i, m := range k.messages {
 		if !m.freed {
 			found = append(found, i)
 		}
@@ -91,12 +91,9 @@ func (w *World) wrote(th *thread, dev *device, c *program.Command) {
 			dev.messages[c.Message].freed = true
 		}
 	case binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE:
-		for i, o := range dev.owed {
-			if o.Code == c.Code && o.Ptr == c.Ptr && o.Cookie == c.Cookie {
-				dev.owed = slices.Delete(dev.owed, i, i+1)
-				dev.acknowledged = append(dev.acknowledged, o)
-				break
-			}
+		if i := indexOfOwed(dev.owed, c); i >= 0 {
+			dev.acknowledged = append(dev.acknowledged, dev.owed[i])
+			dev.owed = slices.Delete(dev.owed, i, i+1)
 		}
 	case binder.BC_DEAD_BINDER_DONE:
 		if i := slices.Index(dev.deaths, c.Cookie); i >= 0 {
@@ -109,6 +106,13 @@ func (w *World) wrote(th *thread, dev *device, c *program.Command) {
 	case binder.BC_REQUEST_DEATH_NOTIFICATION, binder.BC_REQUEST_FREEZE_NOTIFICATION:
 		dev.watched = append(dev.watched, *c)
 	}
+}
+
+// indexOfOwed returns the index of the acknowledgement c in owed, or -1.
+func indexOfOwed(owed []program.Command, c *program.Command) int {
+	return slices.IndexFunc(owed, func(o program.Command) bool {
+		return o.Code == c.Code && o.Ptr == c.Ptr && o.Cookie == c.Cookie
+	})
 }
 
 // waits returns whether the thread has made a call of which it does not know the
