@@ -232,6 +232,11 @@ func TestRustRules(t *testing.T) {
 
 		{"a thread that would be the manager", steps{manage(2), read}, []string{"  sleeps"}, []string{failed, called}, "work that comes to nothing"},
 		{"another that would", steps{manage(1), read}, []string{"  sleeps"}, []string{failed, called}, ""},
+		{"one that would, and has slept", steps{manage(1), call},
+			[]string{done, "end P0"}, []string{done, "  P0.1:  ok w=0/0 r=72 NOOP", called}, "work that comes to nothing"},
+		{"one that would, and does not sleep", steps{manage(2), read}, []string{failed}, []string{failed, called}, ""},
+		{"another that has slept", steps{manage(0), call},
+			[]string{done, "end P0"}, []string{done, "  P0.1:  ok w=0/0 r=72 NOOP", called}, ""},
 
 		{"a message freed twice", steps{free, free, call},
 			[]string{done, "end P0"}, []string{done, "  P1.0:  ok w=0/0 r=72 NOOP", called}, ""},

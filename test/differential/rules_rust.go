@@ -86,7 +86,7 @@ var rustRules = []rule{
 		why: "The drivers differ in when they take back work that is none any more, and in whether a thread is woken for it. " +
 			"One that is finds nothing and waits again, now as the latest; meanwhile it does not count as waiting for " +
 			"BR_SPAWN_LOOPER. And in Rust there's something to poll for, and to read BR_TRANSACTION_COMPLETE with, or nothing. " +
-			"To become the context manager makes a node there, and work of it even if that is refused: a thread that comes " +
+			"To become the context manager makes a node there, and work of it, even if that is refused: a thread that comes " +
 			"to it waits for its own work alone in that read.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
@@ -97,7 +97,8 @@ var rustRules = []rule{
 				(len(more) == 1 && allNamed(more, "TRANSACTION_COMPLETE") || len(more) == 0 && strings.HasSuffix(first(d.linux), " r=4 NOOP") || d.cantTell()) {
 				return true
 			}
-			if first(d.linux) == "  sleeps" && len(more) == 0 && len(less) == 1 && d.wouldManage() {
+			waits := first(d.linux) == "  sleeps" || len(less) == 1 && !strings.HasPrefix(less[0], "- ")
+			if len(more) == 0 && len(less) == 1 && waits && d.wouldManage(less[0]) {
 				return true
 			}
 			if len(more) != 1 || len(less) != 1 {
@@ -240,13 +241,11 @@ func (d *divergence) cantTell() bool {
 	return d.last().Fault == pkgprogram.ArgReadOnly && strings.HasPrefix(first(d.linux), "  EFAULT ")
 }
 
-// wouldManage returns whether the thread whose step shows the divergence has asked to
-// be a context manager.
-func (d *divergence) wouldManage() bool {
-	last := d.last()
-	return slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool {
-		return s.P == last.P && s.T == last.T && s.WouldManage()
-	})
+// wouldManage returns whether the thread that r is for has asked to be a context
+// manager.
+func (d *divergence) wouldManage(r string) bool {
+	p, t := d.threadOf(r)
+	return slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool { return s.P == p && s.T == t && s.WouldManage() })
 }
 
 // unread returns what the thread whose step shows the divergence has written before
@@ -315,8 +314,7 @@ func (d *divergence) hasCookie(c *pkgprogram.Command) bool {
 // halfAcknowledged returns whether the process of the thread that finds something here
 // was told of both a weak and a strong reference to a node, and has acknowledged one.
 func (d *divergence) halfAcknowledged() bool {
-	p := d.last().P
-	fmt.Sscanf(first(d.here), "  P%d.", &p)
+	p, _ := d.threadOf(first(d.here))
 	type node struct{ ptr, cookie uint64 }
 	weak, strong := make(map[node]int), make(map[node]int)
 	reads := -1
@@ -398,6 +396,14 @@ var withoutPlace = without(regexp.MustCompile(`\bdata=m\d+:0x[0-9a-f]+`))
 
 // kindOf returns the name of a return.
 func kindOf(r string) string { return strings.Fields(r)[1] }
+
+// threadOf returns the numbers of the process and the thread that a return is for, or
+// a line tells of.
+func (d *divergence) threadOf(r string) (p, t int) {
+	p, t = d.last().P, d.last().T
+	fmt.Sscanf(strings.TrimSpace(r), "P%d.%d", &p, &t)
+	return p, t
+}
 
 // allNamed returns whether there are returns, and all have one of names.
 func allNamed(returns []string, names ...string) bool {
