@@ -241,7 +241,7 @@ def idle(when, hub):
     """
     active = settled()
     own = own_threads(hub.pid)
-    print("idle at the %s: %s, service manager has %d threads there and %d files" % (
+    print("idle at the %s: %s, %d of the threads are the service manager's, which has %d files" % (
         when, ", ".join("%s %d" % item for item in active.items()), own, open_files(hub.pid)), flush=True)
     # It says when it has.
     if not sys.stdin.isatty():

@@ -97,8 +97,8 @@ var rustRules = []rule{
 				(len(more) == 1 && allNamed(more, "TRANSACTION_COMPLETE") || len(more) == 0 && strings.HasSuffix(first(d.linux), " r=4 NOOP") || d.cantTell()) {
 				return true
 			}
-			waits := first(d.linux) == "  sleeps" || len(less) == 1 && !strings.HasPrefix(less[0], "- ")
-			if len(more) == 0 && len(less) == 1 && waits && d.wouldManage(less[0]) {
+			if len(more) == 0 && len(less) == 1 && d.wouldManage(less[0]) &&
+				(first(d.linux) == "  sleeps" || !strings.HasPrefix(less[0], "- ")) {
 				return true
 			}
 			if len(more) != 1 || len(less) != 1 {

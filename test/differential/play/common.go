@@ -152,11 +152,11 @@ func (g *Generator) keepWriteReadCommon(th *thread, dev *device, s *program.Step
 	}
 	others := th.proc.sleeps()
 	waits := th.waits()
-	var known known
+	var k known
 	if dev != nil {
-		known = dev.known
+		k = dev.known
 	}
-	unfreed, owed := known.unfreed(), slices.Clone(known.owed)
+	unfreed, owed := k.unfreed(), slices.Clone(k.owed)
 	var kept []program.Command
 	last := false
 	for _, c := range s.Write {
@@ -192,7 +192,7 @@ func (g *Generator) keepWriteReadCommon(th *thread, dev *device, s *program.Step
 				c.Delta = 1 // No buffer begins there.
 			case i >= 0:
 				unfreed = slices.Delete(unfreed, i, i+1)
-			case c.Message < len(known.messages):
+			case c.Message < len(k.messages):
 				continue
 			}
 			s.ReadSize = 0
