@@ -235,6 +235,9 @@ func TestNoLostWakeup(t *testing.T) {
 //covers:dispatch,ends
 func TestCallWhileProcessDies(t *testing.T) {
 	for range 10 {
+		// A call may take a reference to the node just as the node's process
+		// releases it. Then Linux's C driver sometimes never frees the node.
+		cMayLose(t, "node", 1)
 		server, client := newManager(t), newProcess(t)
 		server.startRead()
 		client.start(readSize, bcTransaction{})
