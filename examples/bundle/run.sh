@@ -185,13 +185,6 @@ check "Away with the one," "" runsc delete -force "$one"
 check "and the other." "" runsc delete -force "$two"
 eventually "No process is left." "" processes
 
-# The README's table of what else Android needs, against what is there.
-platform() {
-	diff <(sed -n '/^<!-- beyond binder/,/^<!-- end of beyond/{/ \(yes\|no: .*\) |$/p}' README.md) \
-		<(runsc do -root build/clients/root -cwd / -volume "$bundle:/srv" -- /srv/platform.py 2>&1 | cat)
-}
-check "What Android needs beyond Binder is as the README says." "" platform
-
 echo
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -11,6 +11,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -19,10 +21,37 @@ import (
 var mustRun = flag.Bool("must-run", false, "run the tests, which need root and change the machine")
 
 func TestMain(m *testing.M) {
+	if path, ok := os.LookupEnv(propertiesEnv); ok {
+		os.Exit(readProperties(path))
+	}
 	flag.Parse()
 	if !*mustRun {
 		fmt.Println("nothing was tested: these tests change the machine; -must-run runs them")
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// onLinux reports whether the kernel is Linux itself.
+func onLinux() bool {
+	version, err := os.ReadFile("/proc/version")
+	return err == nil && !strings.Contains(string(version), "gvisor")
+}
+
+// startAgain starts the test binary as a child, with a variable that tells it what
+// to do.
+func startAgain(variable string) (*exec.Cmd, error) {
+	child := exec.Command("/proc/self/exe")
+	child.Env = append(os.Environ(), variable)
+	return child, child.Start()
+}
+
+// runAgain runs the test binary as a child and returns its exit status.
+func runAgain(variable string) (int, error) {
+	child, err := startAgain(variable)
+	if err != nil {
+		return 0, err
+	}
+	child.Wait()
+	return child.ProcessState.ExitCode(), nil
 }

@@ -4,7 +4,7 @@
 // Package binder holds the user API of Linux's binder driver: ioctl requests,
 // the command (BC_) and return (BR_) protocols, and the layout of everything
 // that crosses the boundary between an application and the driver, as in
-// Linux 7.2's include/uapi/linux/android/binder.h.
+// Linux 7.3's include/uapi/linux/android/binder.h.
 //
 // Names are those of the C header. All layouts are those of 64-bit
 // applications, protocol version 8; the 32-bit protocol 7 was removed from

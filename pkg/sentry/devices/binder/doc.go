@@ -3,7 +3,7 @@
 
 // Package binder implements Android's Binder IPC driver: the devices that Linux
 // calls /dev/binder, /dev/hwbinder and /dev/vndbinder, with the behaviour of the
-// drivers of Linux 7.2.
+// drivers of Linux 7.3.
 //
 // # How a call travels
 //
