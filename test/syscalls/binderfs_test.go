@@ -343,6 +343,30 @@ func TestBinderfsBindRemount(t *testing.T) {
 	require.True(t, strings.HasPrefix(mountOptions(t, dir), "ro,"))
 }
 
+// A remount that fails changes nothing.
+//
+//covers:mount
+func TestBinderfsRemountFails(t *testing.T) {
+	dir := mountBinderfs(t, "max=5")
+	// Devices can be written to on a read-only mount, other files can't.
+	fd, err := unix.Open(dir+"/features/oneway_spam_detection", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	require.Equal(t, unix.EBUSY, mountAt(dir, unix.MS_REMOUNT|unix.MS_RDONLY, "max=6"))
+	requireOptions(t, dir, "max=5")
+	require.True(t, strings.HasPrefix(mountOptions(t, dir), "rw,"))
+	require.NoError(t, unix.Close(fd))
+
+	require.Equal(t, unix.EINVAL, mountAt(dir, unix.MS_REMOUNT|unix.MS_RDONLY, "max=x"))
+	requireOptions(t, dir, "max=5")
+	require.True(t, strings.HasPrefix(mountOptions(t, dir), "rw,"))
+
+	require.NoError(t, mountAt(dir, unix.MS_REMOUNT|unix.MS_RDONLY, "max=6"))
+	requireOptions(t, dir, "max=6")
+	require.True(t, strings.HasPrefix(mountOptions(t, dir), "ro,"))
+	require.Equal(t, unix.EINVAL, mountAt(dir, unix.MS_REMOUNT, "max=x"))
+	require.True(t, strings.HasPrefix(mountOptions(t, dir), "ro,"))
+}
+
 // The mount API of several calls does the same.
 //
 //covers:mount
