@@ -6,6 +6,8 @@ package syscalls
 
 import (
 	"fmt"
+	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -110,6 +112,61 @@ func TestForkWithoutMapping(t *testing.T) {
 	again, err := server.ReadMemory(t, uintptr(got.buffer), 5)
 	require.NoError(t, err)
 	require.Equal(t, "hello", string(again))
+}
+
+// Nor does one that is forked before mmap has returned to another thread.
+//
+//covers:inherit
+func TestForkDuringMmap(t *testing.T) {
+	runtime.LockOSThread() // Ptrace wants to be told what to do by one thread.
+	defer runtime.UnlockOSThread()
+	p := newUnmappedProcess(t)
+	th := p.newBareThread()
+	await := func() {
+		var status unix.WaitStatus
+		_, err := unix.Wait4(th.TID(), &status, unix.WALL, nil)
+		require.NoError(t, err)
+		require.True(t, status.Stopped(), "%#x", status)
+	}
+	mapped := func() bool {
+		maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", p.pid()))
+		require.NoError(t, err)
+		return strings.Contains(string(maps), defaultDevice)
+	}
+	require.NoError(t, unix.PtraceAttach(th.TID()))
+	defer unix.PtraceDetach(th.TID())
+	await()
+	th.Start(t, unix.SYS_MMAP, 0, mapSize, unix.PROT_READ, unix.MAP_PRIVATE, uintptr(p.fd), 0)
+	// It stops where system calls begin and end.
+	for !mapped() {
+		require.NoError(t, unix.PtraceSyscall(th.TID(), 0))
+		await()
+	}
+	child := p.fork()
+	require.NoError(t, unix.PtraceDetach(th.TID()))
+	addr, err := th.Wait(t)
+	require.NoError(t, err)
+	_, err = child.Call(t, unix.SYS_MADVISE, addr, mapSize, unix.MADV_DONTFORK)
+	require.Equal(t, unix.ENOMEM, err, "there is nothing")
+}
+
+// Nor can the mapping be made to be inherited.
+//
+//covers:inherit,remap
+func TestMadviseDoFork(t *testing.T) {
+	for _, flags := range []int{unix.MAP_PRIVATE, unix.MAP_SHARED} {
+		t.Run(fmt.Sprint(flags), func(t *testing.T) {
+			server, client := newMapped(t, flags), newProcess(t)
+			_, err := server.Call(t, unix.SYS_MADVISE, server.mapStart, mapSize, unix.MADV_DOFORK)
+			require.Equal(t, unix.EINVAL, err)
+			server.Must(t, unix.SYS_MADVISE, server.mapStart, mapSize, unix.MADV_DONTFORK)
+			_, err = server.Call(t, unix.SYS_MADVISE, server.mapStart, mapSize, unix.MADV_DOFORK)
+			require.Equal(t, unix.EINVAL, err)
+			got := hello(server, client)
+			_, err = server.fork().ReadMemory(t, uintptr(got.buffer), 5)
+			require.Equal(t, unix.EFAULT, err)
+		})
+	}
 }
 
 // The application cannot write to what it receives.

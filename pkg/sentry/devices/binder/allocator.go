@@ -189,9 +189,9 @@ type allocator struct {
 
 // setMapped notes that the process has the mapping at ar. This happens once.
 //
-// Errors: ENOMEM if it has happened before: the mapping can't grow. EAGAIN if it is for another address
-// space than that time: the process forks before the mapping could be marked as
-// not to be inherited.
+// Errors: ENOMEM if it has happened before: the mapping can't grow. EAGAIN if it
+// is for another address space than that time, which a fork makes; see
+// Process.DontFork.
 func (a *allocator) setMapped(ms memmap.MappingSpace, ar hostarch.AddrRange) error {
 	a.spaceMu.Lock()
 	defer a.spaceMu.Unlock()

@@ -573,31 +573,6 @@ func (h *hasher) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.AfterLoad(func() { h.afterLoad(ctx) })
 }
 
-func (d *dontFork) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.dontFork"
-}
-
-func (d *dontFork) StateFields() []string {
-	return []string{
-		"ar",
-	}
-}
-
-func (d *dontFork) beforeSave() {}
-
-// +checklocksignore
-func (d *dontFork) StateSave(stateSinkObject state.Sink) {
-	d.beforeSave()
-	stateSinkObject.Save(0, &d.ar)
-}
-
-func (d *dontFork) afterLoad(context.Context) {}
-
-// +checklocksignore
-func (d *dontFork) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &d.ar)
-}
-
 func (n *Node) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.Node"
 }
@@ -1569,7 +1544,6 @@ func init() {
 	state.Register((*handleChunk)(nil))
 	state.Register((*handleTable)(nil))
 	state.Register((*hasher)(nil))
-	state.Register((*dontFork)(nil))
 	state.Register((*Node)(nil))
 	state.Register((*nodeWork)(nil))
 	state.Register((*sentFile)(nil))

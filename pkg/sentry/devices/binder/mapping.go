@@ -6,7 +6,6 @@ package binder
 import (
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/hostarch"
-	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/memmap"
 )
 
@@ -18,14 +17,13 @@ import (
 //
 // Errors: see allocator.setMapped.
 func (p *Process) AddMapping(ctx context.Context, ms memmap.MappingSpace, ar hostarch.AddrRange, offset uint64, writable bool) error {
-	if err := p.alloc.setMapped(ms, ar); err != nil {
-		return err
-	}
-	if t := kernel.TaskFromContext(ctx); t != nil {
-		t.RegisterWork(&dontFork{ar})
-	}
-	return nil
+	return p.alloc.setMapped(ms, ar)
 }
+
+// DontFork implements memmap.DontForkMappable.DontFork: a child inherits no
+// mapping. A gVisor without that interface, which one of runsc/patches adds, does
+// not ask: there, fork fails as long as the mapping exists.
+func (p *Process) DontFork() bool { return true }
 
 // RemoveMapping implements memmap.Mappable.RemoveMapping.
 func (p *Process) RemoveMapping(ctx context.Context, ms memmap.MappingSpace, ar hostarch.AddrRange, offset uint64, writable bool) {
@@ -50,19 +48,4 @@ func (p *Process) Translate(ctx context.Context, required, optional memmap.Mappa
 func (p *Process) InvalidateUnsavable(context.Context) error {
 	p.alloc.giveBackAll()
 	return nil
-}
-
-// dontFork is task work that keeps a new mapping from being inherited by fork.
-// It can't be done while the mapping is made, which holds the locks that this
-// takes; it is done before the caller of mmap(2) runs again.
-//
-// +stateify savable
-type dontFork struct {
-	ar hostarch.AddrRange
-}
-
-// TaskWork implements kernel.TaskWorker.TaskWork.
-func (d *dontFork) TaskWork(t *kernel.Task) {
-	// An error means that another thread has unmapped it meanwhile.
-	_ = t.MemoryManager().SetDontFork(d.ar.Start, uint64(d.ar.Length()), true)
 }
