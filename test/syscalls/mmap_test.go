@@ -299,6 +299,44 @@ func TestMremapGrow(t *testing.T) {
 	p.Must(t, unix.SYS_MREMAP, p.mapStart, mapSize, 2*mapSize, unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED, p.mapStart-4*mapSize)
 }
 
+// A private mapping can't be copied.
+//
+//covers:remap
+func TestMremapCopy(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	for _, flags := range []uintptr{0, unix.MREMAP_MAYMOVE, unix.MREMAP_MAYMOVE | unix.MREMAP_FIXED} {
+		_, err := server.Call(t, unix.SYS_MREMAP, server.mapStart, 0, mapSize, flags, server.mapStart-4*mapSize)
+		require.Equal(t, unix.EINVAL, err, "flags %#x", flags)
+	}
+	hello(server, client)
+}
+
+// A mapping can be moved and stay. What was received moves; the process still
+// receives, as long as it has both.
+//
+//covers:remap
+func TestMremapDontUnmap(t *testing.T) {
+	for _, flags := range []int{unix.MAP_PRIVATE, unix.MAP_SHARED} {
+		t.Run(fmt.Sprint(flags), func(t *testing.T) {
+			server, client := newMapped(t, flags), newProcess(t)
+			got := hello(server, client)
+			moved := server.Must(t, unix.SYS_MREMAP, server.mapStart, mapSize, mapSize, unix.MREMAP_MAYMOVE|unix.MREMAP_DONTUNMAP, 0)
+			require.NotEqual(t, server.mapStart, moved)
+			there, err := server.ReadMemory(t, uintptr(got.buffer)-server.mapStart+moved, 5)
+			require.NoError(t, err)
+			require.Equal(t, "hello", string(there))
+			client.write(bcTransaction{flags: oneWay})
+			client.expect(brNoop, brTransactionComplete)
+			server.Must(t, unix.SYS_MUNMAP, moved, mapSize)
+			if differs(t, "it looks at the mapping page by page") {
+				return
+			}
+			client.write(bcTransaction{flags: oneWay})
+			client.expect(brNoop, brDeadReply)
+		})
+	}
+}
+
 // A caller without a mapping cannot receive a reply, even an empty one: the
 // call fails, and the server is told that its reply is done with. Nothing that
 // was written after the reply is consumed.
