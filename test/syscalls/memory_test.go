@@ -148,6 +148,8 @@ func TestMadvise(t *testing.T) {
 		"don't need": unix.MADV_DONTNEED,
 		"don't fork": unix.MADV_DONTFORK,
 		"don't dump": unix.MADV_DONTDUMP,
+		"cold":       unix.MADV_COLD,
+		"page out":   unix.MADV_PAGEOUT,
 	} {
 		for _, flags := range []int{unix.MAP_PRIVATE, unix.MAP_SHARED} {
 			t.Run(fmt.Sprintf("%s/%d", name, flags), func(t *testing.T) {
@@ -164,6 +166,25 @@ func TestMadvise(t *testing.T) {
 				require.Equal(t, unix.EFAULT, err)
 			})
 		}
+	}
+}
+
+// Advice that makes memory go away is refused.
+//
+//covers:remap
+func TestMadviseRefused(t *testing.T) {
+	for _, flags := range []int{unix.MAP_PRIVATE, unix.MAP_SHARED} {
+		t.Run(fmt.Sprint(flags), func(t *testing.T) {
+			server, client := newMapped(t, flags), newProcess(t)
+			got := hello(server, client)
+			_, err := server.Call(t, unix.SYS_MADVISE, server.mapStart, mapSize, unix.MADV_FREE)
+			require.Equal(t, unix.EINVAL, err)
+			_, err = server.Call(t, unix.SYS_MADVISE, server.mapStart, mapSize, unix.MADV_REMOVE)
+			require.Equal(t, unix.EACCES, err)
+			again, err := server.ReadMemory(t, uintptr(got.buffer), 5)
+			require.NoError(t, err)
+			require.Equal(t, "hello", string(again))
+		})
 	}
 }
 
@@ -190,7 +211,7 @@ func TestMlock(t *testing.T) {
 	got = hello(server, client)
 	server.Must(t, unix.SYS_MUNLOCK, server.mapStart, 4096)
 	_, err := server.Call(t, unix.SYS_MLOCK, server.mapStart, mapSize)
-	require.Error(t, err, "what shows nothing can't be locked")
+	require.Equal(t, unix.ENOMEM, err, "what shows nothing can't be locked")
 	server.write(got.free())
 	hello(server, client)
 }
