@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"unsafe"
@@ -263,7 +264,33 @@ func TestMappingReadByOthers(t *testing.T) {
 	_, err = mem.ReadAt(buf[:], int64(start+4096))
 	require.ErrorIs(t, err, unix.EIO)
 	_, err = mem.WriteAt([]byte("jello"), int64(got.buffer))
-	require.Error(t, err)
+	require.ErrorIs(t, err, unix.EIO)
+	again, err := server.ReadMemory(t, uintptr(got.buffer), 5)
+	require.NoError(t, err)
+	require.Equal(t, "hello", string(again))
+}
+
+// A debugger reads what a process has received, and no more, and doesn't write
+// to it.
+//
+//covers:mmap,pages
+func TestMappingReadByDebugger(t *testing.T) {
+	runtime.LockOSThread() // Ptrace wants to be told what to do by one thread.
+	defer runtime.UnlockOSThread()
+	server, client := newManager(t), newProcess(t)
+	got := hello(server, client)
+	require.NoError(t, unix.PtraceAttach(server.pid()))
+	_, err := unix.Wait4(server.pid(), nil, 0, nil)
+	require.NoError(t, err)
+	var buf [8]byte
+	_, err = unix.PtracePeekData(server.pid(), uintptr(got.buffer), buf[:])
+	require.NoError(t, err)
+	require.Equal(t, "hello", string(buf[:5]))
+	_, err = unix.PtracePeekData(server.pid(), server.mapStart+4096, buf[:])
+	require.Equal(t, unix.EIO, err)
+	_, err = unix.PtracePokeData(server.pid(), uintptr(got.buffer), []byte("jello..."))
+	require.Equal(t, unix.EIO, err)
+	require.NoError(t, unix.PtraceDetach(server.pid()))
 	again, err := server.ReadMemory(t, uintptr(got.buffer), 5)
 	require.NoError(t, err)
 	require.Equal(t, "hello", string(again))
