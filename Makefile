@@ -130,6 +130,11 @@ clients: runsc ## Run Binder clients written by others in a sandbox.
 soak: runsc ## Run 20 services and 100 clients for ten minutes, killing them all the time.
 	@test/clients/run.sh --soak 600
 
+.PHONY: aosp
+aosp: runsc ## Build AOSP's libbinder, service managers, tools and tests.
+	@$(NEED) python3
+	@test/aosp/build.sh
+
 .PHONY: example
 example: runsc ## Run a service manager as a container's init, and a service on demand.
 	@examples/bundle/run.sh

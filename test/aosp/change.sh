@@ -1,0 +1,41 @@
+#!/bin/bash
+# Copyright 2026 The sentrybinder Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+# Usage: change.sh SOURCE
+#
+# Changes the few lines of AOSP's source that can't be compiled, or don't mean
+# the same, with libstdc++ and glibc. Each must change as many lines as are
+# said, so that it isn't forgotten when the source is another one.
+
+set -euo pipefail
+cd "$1"
+
+# change LINES FILE COMMAND runs sed's command.
+change() {
+	local changed
+	sed -i.orig "$3" "$2"
+	changed=$(diff "$2.orig" "$2" | grep -c '^>' || true)
+	rm "$2.orig"
+	if ((changed != $1)); then
+		echo "change.sh: $3 changes $changed lines of $2, not $1" >&2
+		exit 1
+	fi
+}
+
+# C++ does not know the defaults of a nested class's fields before the end of
+# the outer one, and so can't construct the variant's first alternative.
+change 1 frameworks/native/libs/binder/include/binder/Parcel.h \
+	's/^    struct KernelFields {$/&KernelFields() {}/'
+
+# By Debian's patch, for C++17. In C++20 they are variables.
+change 4 system/core/libcutils/include/cutils/atomic.h \
+	's/std::memory_order::memory_order_/std::memory_order_/'
+
+# A duration's count is a long with libstdc++.
+change 1 frameworks/native/cmds/dumpsys/dumpsys.cpp \
+	's/return std::max(diff.count(), 0LL);/return std::max<long long>(diff.count(), 0LL);/'
+
+# With glibc a thread inherits its policy unless told not to.
+change 1 frameworks/native/libs/binder/tests/schd-dbg.cpp \
+	's/^  ASSERT(!pthread_attr_setschedpolicy(&attr, SCHED_FIFO));$/  pthread_attr_setinheritsched(\&attr, PTHREAD_EXPLICIT_SCHED);&/'
