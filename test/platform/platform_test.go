@@ -14,6 +14,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"sentrybinder/test/syscalls/remote"
 )
 
 // mustRun makes the tests run. They mount file systems and change limits, so
@@ -29,7 +31,7 @@ func TestMain(m *testing.M) {
 		fmt.Println("nothing was tested: these tests change the machine; -must-run runs them")
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(remote.Main(m))
 }
 
 // onLinux reports whether the kernel is Linux itself.
