@@ -301,8 +301,13 @@ func timerfd(*testing.T) error {
 
 func fifo() error {
 	priority := int32(1)
-	_, _, errno := unix.Syscall(unix.SYS_SCHED_SETSCHEDULER, 0, unix.SCHED_FIFO, uintptr(unsafe.Pointer(&priority)))
-	return asError(errno)
+	if _, _, errno := unix.Syscall(unix.SYS_SCHED_SETSCHEDULER, 0, unix.SCHED_FIFO, uintptr(unsafe.Pointer(&priority))); errno != 0 {
+		return errno
+	}
+	if policy, _, _ := unix.Syscall(unix.SYS_SCHED_GETSCHEDULER, 0, 0, 0); policy != unix.SCHED_FIFO {
+		return errors.New("is not reported")
+	}
+	return nil
 }
 
 func oomScoreAdj(*testing.T) error {

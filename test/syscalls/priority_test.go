@@ -206,6 +206,57 @@ func TestInheritRealTime(t *testing.T) {
 	client.finish().ok(t)
 }
 
+// setPolicy changes the thread's scheduling policy.
+func (th *thread) setPolicy(policy, priority uint32) {
+	th.t.Helper()
+	require.NoError(th.t, unix.SchedSetAttr(th.TID(), &unix.SchedAttr{
+		Size: unix.SizeofSchedAttr, Policy: policy, Priority: priority}, 0))
+}
+
+// expectPolicy checks the thread's scheduling policy.
+func (th *thread) expectPolicy(policy, priority uint32) {
+	th.t.Helper()
+	attr, err := unix.SchedGetAttr(th.TID(), 0)
+	require.NoError(th.t, err)
+	require.Equal(th.t, policy, attr.Policy)
+	require.Equal(th.t, priority, attr.Priority)
+}
+
+// Only nice values travel. A caller with a real-time policy lends the one that it
+// would have without it, and a thread with such a policy keeps the policy.
+func TestRealTimePolicy(t *testing.T) {
+	policies := []struct{ policy, priority uint32 }{{unix.SCHED_NORMAL, 0}, {unix.SCHED_FIFO, 50}, {unix.SCHED_RR, 7}}
+	for _, caller := range policies {
+		for _, callee := range policies {
+			t.Run(fmt.Sprintf("%v to %v", caller, callee), func(t *testing.T) {
+				server, client, h := newNiceServer(t, 3)
+				client.setPolicy(caller.policy, caller.priority)
+				client.setNice(-5)
+				server.setPolicy(callee.policy, callee.priority)
+				server.setNice(10)
+				check := func(nice int) {
+					t.Helper()
+					server.expectNice(nice, 10)
+					server.expectPolicy(callee.policy, callee.priority)
+				}
+				check(10)
+				client.start(readSize, bcTransaction{handle: h})
+				server.read()
+				check(-5)
+				server.write(bcReply{})
+				check(10)
+				client.finish().ok(t)
+				server.expect(brNoop, brTransactionComplete)
+				client.write(bcTransaction{handle: h, flags: oneWay})
+				server.read()
+				check(3)
+				require.Equal(t, -5, client.nice())
+				client.expectPolicy(caller.policy, caller.priority)
+			})
+		}
+	}
+}
+
 // callUnprivileged makes a call at nice value -8 to a thread without privileges
 // that is at 5, and returns the thread's nice values while it handles the call and
 // after its reply. Its limit is the argument.
