@@ -86,9 +86,9 @@ build_aosp() {
 	"$here/ninja.py" >"$build/build/aosp/build.ninja"
 	rm -rf "$build/build/aosp/out"
 	compile build.ninja
-	rm -rf "$root"/{system,vendor,data} "$root/etc/built-by"
+	rm -rf "$root"/{system,vendor,data} "$root"/etc/built-by*
 	cp -a "$build/build/aosp/out/." "$root/"
-	mkdir -p "$root/data/local/tmp"
+	mkdir -p "$root/data/local/tmp" "$root/aosp"
 	echo "$id" >"$root/etc/built-by"
 	cache "aosp-$id.tar.gz" tar -C "$root" -cz .
 }

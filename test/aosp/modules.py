@@ -37,7 +37,10 @@ INCLUDES = [
 ]
 INCLUDES_NDK = [NDK + "include_ndk", NDK + "include_platform"]
 
-# Debian's, of the same source.
+# For what is not in the source. These are other versions of what is.
+DEBIAN_HEADERS = "-idirafter /usr/include/android"
+
+# Debian's libraries, of the same source.
 ANDROID = ["utils", "cutils", "base", "log"]
 
 
@@ -193,18 +196,188 @@ module(
     "/vendor/bin/vndservice", [CMDS + "service/service.cpp"], uses=[libbinder], flags=android + " -DVENDORSERVICES"
 )
 
+binderdebug = module(
+    "libbinderdebug.a",
+    [NATIVE + "libs/binderdebug/BinderDebug.cpp"],
+    uses=[libbinder],
+    exports=[NATIVE + "libs/binderdebug/include"],
+)
+module(
+    "/system/bin/dumpsys",
+    [CMDS + "dumpsys/dumpsys.cpp", CMDS + "dumpsys/main.cpp", NATIVE + "services/utils/PriorityDumper.cpp"],
+    uses=[binderdebug, libbinder],
+    includes=[NATIVE + "services/utils/include"],
+)
+module(
+    "/system/bin/cmd",
+    [CMDS + "cmd/cmd.cpp", CMDS + "cmd/main.cpp", "stubs/selinux.cpp"],
+    uses=[libbinder],
+    # libstdc++ of C++20 does not compare what cmd compares.
+    flags=f"-std=gnu++17 -DXP_UNIX {DEBIAN_HEADERS}",
+)
+
 
 # The tests.
 
-gtest_main = ["/usr/lib/x86_64-linux-gnu/libgtest_main.a", "/usr/lib/x86_64-linux-gnu/libgtest.a"]
-gtest = gtest_main[1:]
+gtest = ["/usr/lib/x86_64-linux-gnu/libgtest.a"]
+gtest_main = ["/usr/lib/x86_64-linux-gnu/libgtest_main.a", *gtest]
 gmock = ["/usr/lib/x86_64-linux-gnu/libgmock.a", *gtest]
+gmock_main = ["/usr/lib/x86_64-linux-gnu/libgmock_main.a", *gmock]
 
 
-def test(name: str, srcs: list[str], uses: list[Module], libs: list[str] = gtest, flags: str = "", **kwargs) -> Module:
-    return module(
-        f"{NATIVE_TESTS}/{name}/{name}", srcs, uses, libs=libs, flags=("-include test.h " + flags).strip(), **kwargs
-    )
+def test(
+    name: str, srcs: list[str], uses: list[Module], libs: list[str] = gtest, flags: str = "", where: str = "", **kwargs
+) -> Module:
+    """Adds a program to NATIVE_TESTS/where, by default a directory of its own."""
+    flags = f"-include test.h {flags}".strip()
+    return module(f"{NATIVE_TESTS}/{where or name}/{name}", srcs, uses, libs=libs, flags=flags, **kwargs)
 
 
-test("binderDriverInterfaceTest", [TESTS + "binderDriverInterfaceTest.cpp"], [libbinder])
+def simple_test(name: str, libs: list[str] = gtest, **kwargs) -> Module:
+    return test(name, [f"{TESTS}{name}.cpp"], [libbinder], libs, **kwargs)
+
+
+def ndk_and_cpp(name: str, root: str, files: list[str]) -> list[Aidl]:
+    return [Aidl(name, root, files), Aidl(name + "-ndk", root, files, lang="ndk")]
+
+
+simple_test("binderDriverInterfaceTest")
+simple_test("binderSafeInterfaceTest")
+simple_test("binderClearBufTest")
+simple_test("binderTextOutputTest", gtest_main)
+simple_test("binderUtilsHostTest", gmock_main)
+simple_test("binderRpcWireProtocolTest", gtest_main)
+simple_test("binderThroughputTest", libs=[])
+simple_test("schd-dbg", libs=[])
+
+test("binderLibTest", [TESTS + "binderLibTest.cpp", "stubs/debuggable.cpp"], [libbinder], gmock)
+
+test(
+    "binderUnitTest",
+    under(
+        TESTS,
+        "binderParcelUnitTest.cpp binderBinderUnitTest.cpp binderStatusUnitTest.cpp binderMemoryHeapBaseUnitTest.cpp"
+        " binderRecordedTransactionTest.cpp",
+    ),
+    [libbinder],
+    gtest_main,
+)
+
+test(
+    "binderStabilityTest",
+    [TESTS + "binderStabilityTest.cpp"],
+    [libbinder_ndk, libbinder],
+    aidl=ndk_and_cpp("binderStabilityTestIface", TESTS, ["IBinderStabilityTest.aidl"]),
+)
+
+random_parcel = module(
+    "libbinder_random_parcel.a",
+    under(
+        FUZZER,
+        "random_binder.cpp random_fd.cpp random_parcel.cpp libbinder_driver.cpp libbinder_ndk_driver.cpp"
+        " random_parcel_seeds.cpp",
+    ),
+    [libbinder_ndk, libbinder],
+    exports=[FUZZER + "include_random_parcel", FUZZER + "include_random_parcel_seeds"],
+)
+test(
+    "binderRecordReplayTest",
+    [TESTS + "binderRecordReplayTest.cpp"],
+    [random_parcel, libbinder_ndk, libbinder],
+    aidl=[
+        Aidl(
+            "binderRecordReplayTestIface", TESTS, ["IBinderRecordReplayTest.aidl"], imports=[FUZZER]
+        ),
+        Aidl(
+            "binderReadParcelIface",
+            FUZZER,
+            under("parcelables/", "EmptyParcelable.aidl SingleDataParcelable.aidl GenericDataParcelable.aidl"),
+        ),
+    ],
+)
+
+test(
+    "libbinderdebug_test",
+    [NATIVE + "libs/binderdebug/tests/binderdebug_test.cpp"],
+    [binderdebug, libbinder],
+    aidl=[Aidl("libbinderdebug_test", NATIVE + "libs/binderdebug/tests/", ["android/binderdebug/test/IControl.aidl"])],
+)
+
+test(
+    "libbinder_ndk_unit_test",
+    [NDK + "tests/libbinder_ndk_unit_test.cpp", NDK + "tests/iface.cpp"],
+    [libbinder_ndk, libbinder],
+    includes=[NDK + "tests/include"],
+    aidl=ndk_and_cpp("IBinderNdkUnitTest", NDK + "tests/", ["IBinderNdkUnitTest.aidl", "IEmpty.aidl"]),
+)
+
+test(
+    "servicemanager_test",
+    [CMDS + "servicemanager/test_sm.cpp", *manager_srcs],
+    [libbinder],
+    gmock_main,
+    flags=manager["flags"],
+    includes=[CMDS + "servicemanager"],
+)
+
+fakeservicemanager = module(
+    "libfakeservicemanager.a",
+    [NATIVE + "libs/fakeservicemanager/FakeServiceManager.cpp"],
+    [libbinder],
+    exports=[NATIVE + "libs/fakeservicemanager/include"],
+)
+test("fakeservicemanager_test", [NATIVE + "libs/fakeservicemanager/test_sm.cpp"], [fakeservicemanager, libbinder], gmock_main)
+test(
+    "libbinder_ndk_unit_test_host",
+    [NDK + "tests/libbinder_ndk_unit_test_host.cpp"],
+    [fakeservicemanager, libbinder_ndk, libbinder],
+    gmock,
+)
+
+# What is over sockets, and TLS.
+
+ssl = ["-lssl", "-lcrypto"]
+binder_tls = module(
+    "libbinder_tls.a",
+    [BINDER + "RpcTransportTls.cpp", BINDER + "RpcTlsUtils.cpp", TESTS + "RpcTlsTestUtils.cpp"],
+    [libbinder],
+    flags="-include test.h " + DEBIAN_HEADERS,
+    exports=[BINDER + "include_tls", TESTS + "include_tls_test_utils"],
+)
+test("RpcTlsUtilsTest", [TESTS + "RpcTlsUtilsTest.cpp"], [binder_tls, libbinder], gtest_main + ssl, flags=DEBIAN_HEADERS)
+
+rpc = module(
+    "libbinderRpcTest.a",
+    [TESTS + "binderRpcTestCommon.cpp"],
+    [binder_tls, libbinder_ndk, libbinder],
+    flags="-include test.h -DBINDER_WITH_KERNEL_IPC " + DEBIAN_HEADERS,
+    aidl=ndk_and_cpp(
+        "binderRpcTestIface",
+        TESTS,
+        under(
+            "",
+            "BinderRpcTestClientInfo.aidl BinderRpcTestServerConfig.aidl BinderRpcTestServerInfo.aidl"
+            " IBinderRpcCallback.aidl IBinderRpcSession.aidl IBinderRpcTest.aidl ParcelableCertificateData.aidl",
+        ),
+    ),
+)
+rpc_flags = "-DBINDER_WITH_KERNEL_IPC " + DEBIAN_HEADERS
+rpc_uses = [rpc, binder_tls, libbinder_ndk, libbinder]
+test(
+    "binderRpcTest",
+    [TESTS + "binderRpcTest.cpp", TESTS + "binderRpcUniversalTests.cpp", "stubs/debuggable.cpp"],
+    rpc_uses,
+    gtest + ssl,
+    flags=rpc_flags,
+)
+test(
+    "binder_rpc_test_service",
+    [TESTS + "binderRpcTestService.cpp"],
+    rpc_uses,
+    gtest + ssl,
+    flags=rpc_flags,
+    where="binderRpcTest",
+)
+
+# Ours.
+module(f"{NATIVE_TESTS}/stand_in", ["stubs/stand_in.cpp"], [libbinder])

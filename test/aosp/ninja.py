@@ -6,7 +6,7 @@
 
 It is for /aosp in the system that prepare.sh makes for building: src/ is
 AOSP's source, stubs/ are ours, aidl/ is the compiler of interfaces; what is
-made comes to gen/ and obj/, and, as it is to be in the root, to out/.
+made comes to gen/, obj/ and lib/, and, as it is to be in the root, to out/.
 """
 
 import argparse
@@ -115,9 +115,9 @@ class Writer:
             self.edge("cxx", [obj], [src], after=headers, flags=f"{extra} {flags}".strip())
 
         if module.static:
-            self.edge("archive", ["obj/" + module.out], objects)
+            self.edge("archive", ["lib/" + module.out], objects)
             return
-        static = ["obj/" + m.out for m in used(module) if m.static]
+        static = ["lib/" + m.out for m in used(module) if m.static]
         shared = ["out" + m.out for m in used(module) if m.shared]
         libs = [*static, *module.libs, *shared, *(f"{DEBIAN}/lib{name}.so" for name in ANDROID)]
         self.edge(

@@ -25,4 +25,12 @@
 #define PAGE_SIZE 4096
 #endif
 
+// On bionic it writes to the standard error, where death tests look; the NDK's
+// header, where there is none, to the system's log. glibc's takes other arguments.
+#define __assert(file, line, expression)                                                    \
+    do {                                                                                    \
+        fprintf(stderr, "%s:%d: assertion \"%s\" failed\n", file, line, expression); \
+        abort();                                                                            \
+    } while (false)
+
 #endif  // SENTRYBINDER_TEST_H_

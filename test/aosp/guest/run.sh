@@ -1,0 +1,56 @@
+#!/bin/bash
+# Copyright 2026 The sentrybinder Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+# Usage: run.sh SECONDS PROGRAM [ARG...]
+#
+# Runs one program in the root that build.sh makes, on any kernel, beside AOSP's
+# servicemanager and what else a test expects on Android. Its own output is
+# sections for run.py, each after a line "@@ NAME": what the program wrote to its
+# standard output, its standard error, what the service manager and others wrote,
+# and how it ended.
+
+set -euo pipefail
+
+limit=$1
+shift
+export PATH=/system/bin:/vendor/bin:/usr/bin:/bin HOME=/ LANG=C.UTF-8
+
+if [[ ! -L /dev/binder ]]; then
+	mkdir -p /dev/binderfs
+	mount -t binder -o stats=global binder /dev/binderfs
+	for device in binder hwbinder vndbinder; do
+		chmod 666 "/dev/binderfs/$device"
+		ln -sfn "binderfs/$device" "/dev/$device"
+	done
+fi
+mount -t tmpfs tmpfs /tmp
+mount -t tmpfs tmpfs /data/local/tmp
+# A test that freezes a process asks whether Android's cgroup is there, but not
+# to freeze it.
+if [[ ! -e /sys/fs/cgroup/uid_0/cgroup.freeze ]]; then
+	mount -t tmpfs tmpfs /sys/fs
+	mkdir -p /sys/fs/cgroup/uid_0
+	touch /sys/fs/cgroup/uid_0/cgroup.freeze
+fi
+# One test opens all that it may.
+ulimit -n 1024
+
+servicemanager /dev/binder >/tmp/others 2>&1 &
+manager=$!
+read -r -t 60 _ < <(exec /data/nativetest64/stand_in SurfaceFlinger stand-in 2>>/tmp/others) || {
+	echo "the services that tests expect are not there after 60 s" >>/tmp/others
+}
+
+cd /tmp
+status=0
+timeout -k 5 "$limit" "$@" >/tmp/stdout 2>/tmp/stderr </dev/null || status=$?
+kill -0 "$manager" 2>/dev/null || status="$status, and the service manager has ended"
+
+for section in stdout stderr others; do
+	echo "@@ $section"
+	cat "/tmp/$section"
+	echo
+done
+echo "@@ status"
+echo "$status"
