@@ -136,8 +136,8 @@ aosp: runsc ## Build AOSP's libbinder, service managers, tools and tests.
 	@test/aosp/build.sh
 
 .PHONY: example
-example: runsc ## Run a service manager as a container's init, and a service on demand.
-	@examples/bundle/run.sh
+example: runsc ## Run AOSP's service managers, tools and a service on demand in a container.
+	@GO=$(GO) examples/android/run.sh
 
 .PHONY: clean
 clean: ## Remove everything that was built.

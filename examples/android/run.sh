@@ -2,9 +2,9 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Runs the bundle in two sandboxes of bin/runsc, looks at them from outside,
-# and checks what it sees. Its root file system is that of the clients in
-# test/clients, which this makes if it isn't there. Needs root:
+# Runs AOSP's service managers, tools and a service on demand in two sandboxes of
+# bin/runsc, looks at them from outside, and checks what it sees. The root file
+# system is the one that test/aosp builds. Needs root:
 #
 #   run.sh [RUNSC-FLAG...]
 
@@ -16,9 +16,14 @@ readonly HUNG=60
 
 readonly GREETER=example.IGreeter/default
 
-bundle=$(cd "$(dirname "$0")" && pwd)
-cd "$bundle/../.." || exit
-test/clients/prepare.sh || exit
+cd "$(dirname "$0")/../.." || exit
+for program in vendor/bin/greeter system/bin/greet; do
+	test/aosp/build.sh --program "/$program" "examples/android/${program##*/}" examples/android/aidl || exit
+done
+bundle=$PWD/build/android
+mkdir -p "$bundle" &&
+	cp examples/android/config.json examples/android/init.rc "$bundle" &&
+	CGO_ENABLED=0 "${GO:-go}" build -trimpath -o "$bundle/init" ./examples/android/init || exit
 [[ -x bin/runsc ]] || {
 	echo "run.sh: there is no bin/runsc; make runsc builds it" >&2
 	exit 1
@@ -108,24 +113,23 @@ start() {
 }
 
 start "A sandbox." output runsc run -detach -bundle "$bundle" "$one"
-eventually "It has a service manager, and nothing else." \
-	"manager" runsc exec "$one" rsb_service list
-check "The service manager is the first process." \
-	"rsb_hub" runsc exec "$one" cat /proc/1/comm
-check "The devices are those of the binderfs that the bundle mounts." \
+eventually "AOSP's service manager is there, and knows nobody but itself." \
+	"Found 1 services:
+0	manager: \[android.os.IServiceManager\]" runsc exec "$one" service list
+check "init has made the devices as Android's does." \
 	"/dev/binderfs/binder
 /dev/binderfs/hwbinder
 /dev/binderfs/vndbinder" \
 	runsc exec "$one" readlink -f /dev/binder /dev/hwbinder /dev/vndbinder
+eventually "vndbinder is a world of its own, with a manager of its own." \
+	"Found 1 services:
+0	manager: \[android.os.IServiceManager\]" runsc exec "$one" vndservice list
 
-check "It knows how to start a service." \
-	"$GREETER: declared" runsc exec "$one" rsb_service declared "$GREETER"
-check "Looking for it does not start it." \
-	"ERROR: $GREETER not found" runsc exec "$one" binder-ping -d /dev/binder "$GREETER"
-
-say "Waiting for it does." "echo world | runsc exec $one greet.py"
+check "The greeter is not running, and looking for it does not start it." \
+	"Service $GREETER: not found" runsc exec "$one" service check "$GREETER"
+say "Waiting for it does: the service manager asks init for it." "echo world | runsc exec $one greet"
 # Its input stays open here, so that the client stays.
-coproc client { runsc exec "$one" greet.py 2>&1; }
+coproc client { runsc exec "$one" greet 2>&1; }
 pid=$client_PID
 exec {to}>&"${client[1]}" {from}<&"${client[0]}"
 eval "exec ${client[1]}>&- ${client[0]}<&-"
@@ -138,49 +142,43 @@ greeter=${answer##* }
 greeter=${greeter%.}
 
 check "There it is." \
-	"$GREETER *pid=$greeter
-manager *pid=1" runsc exec "$one" rsb_service info
-check "An ordinary user calls it, too." \
-	"0 \"Hello you, user 1000! I am process $greeter.\"U *" \
-	runsc exec -user 1000:1000 "$one" binder-call -d /dev/binder -a "$GREETER" 2 '"you"u' reply i32 s16
+	"Found 2 services:
+0	$GREETER: \[example.IGreeter\]
+1	manager: \[android.os.IServiceManager\]" runsc exec "$one" service list
+check "An ordinary user calls it, too; service needs no interface for that." \
+	"Result: Parcel\(.*'.*H\.e\.l\.l\.'.*'o\. \.y\.o\.u\.,\..*" \
+	runsc exec -user 1000:1000 "$one" service call "$GREETER" 1 s16 you
+check "What it says of itself." "greeted: 2" runsc exec "$one" dumpsys "$GREETER"
+check "dumpsys lists services," "Currently running services:
+  $GREETER
+  manager" runsc exec "$one" dumpsys -l
+check "their threads," "Threads in use: [0-9]+/[0-9]+" runsc exec "$one" dumpsys --thread "$GREETER"
+check "and, from the logs of Binder, who has a reference to one." \
+	".*Client PIDs: [0-9]+, [0-9]+" runsc exec "$one" dumpsys --clients "$GREETER"
 
 start "Another sandbox beside it." output2 runsc run -detach -bundle "$bundle" "$two"
 eventually "It has a service manager of its own, and nothing of the first one's." \
-	"manager" runsc exec "$two" rsb_service list
-check "The service can't be called from there." \
-	"ERROR: $GREETER not found" runsc exec "$two" binder-ping -d /dev/binder "$GREETER"
-check "The driver there knows one process." \
-	"proc 1" runsc exec "$two" grep ^proc /dev/binderfs/binder_logs/state
+	"Found 1 services:
+0	manager: \[android.os.IServiceManager\]" runsc exec "$two" service list
 check "In the first one, all is as it was." \
-	"OK" runsc exec "$one" binder-ping -d /dev/binder "$GREETER"
-
-check "Each device is a world apart: of vndbinder, nobody is the manager." \
-	".*no service manager on /dev/binderfs/vndbinder.*" runsc exec "$one" rsb_service -d vndbinder list
-start "Here is one." output3 \
-	runsc exec -detach "$one" rsb_hub -d vndbinder
-eventually "It knows nobody." \
-	"manager" runsc exec "$one" rsb_service -d vndbinder list
+	"Service $GREETER: found" runsc exec "$one" service check "$GREETER"
 
 exec {to}>&-
 wait "$pid"
 eventually "When the service has no more clients, it goes." \
-	"manager" runsc exec "$one" rsb_service list
-check "This is what it has written." \
-	"$GREETER is here: process $greeter
-$GREETER has no more clients" cat "$tmp/output"
-say "Who wants it again starts it again." "echo again | runsc exec $one greet.py"
-answer=$(echo again | runsc exec "$one" greet.py 2>&1)
+	"Service $GREETER: not found" runsc exec "$one" service check "$GREETER"
+say "Whoever wants it again starts it again." "echo again | runsc exec $one greet"
+answer=$(echo again | runsc exec "$one" greet 2>&1)
 echo "$answer"
 verdict "$answer" 'Hello again, user 0! I am process [0-9]+\.'
 [[ $answer != *"process $greeter." ]]
 verdict "another process: $?" "another process: 0"
 
-check "When the service manager ends, the sandbox does." \
-	"" runsc kill "$one" TERM
+check "When init ends, the sandbox does." "" runsc kill "$one" TERM
 eventually "The other one has not ended." \
 	".*$one *[0-9-]+ *stopped.*$two *[0-9-]+ *running.*" runsc list
 check "Its service manager is there." \
-	"manager" runsc exec "$two" rsb_service list
+	"Service manager: found" runsc exec "$two" service check manager
 check "Away with the one," "" runsc delete -force "$one"
 check "and the other." "" runsc delete -force "$two"
 eventually "No process is left." "" processes

@@ -1,0 +1,101 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+)
+
+// propertySocket is where programs set properties on Android.
+const propertySocket = "/dev/socket/property_service"
+
+// What bionic and init say to each other: bionic sends setProperty2 and two
+// strings, name and value, each after its length; init answers with a result. All
+// numbers have 32 bits.
+const (
+	setProperty2       = 0x00020001
+	resultSuccess      = 0
+	resultInvalidValue = 0x0014
+)
+
+// maxLength is the most bytes that a name or value may have.
+const maxLength = 4096
+
+// serveProperties makes the socket, and calls set for each property that a program
+// sets. An error of set is the program's.
+func serveProperties(set func(name, value string) error) error {
+	if err := os.MkdirAll("/dev/socket", 0o755); err != nil {
+		return err
+	}
+	listener, err := net.Listen("unix", propertySocket)
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(propertySocket, 0o666); err != nil {
+		return err
+	}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				log.Fatalf("%s: %v", propertySocket, err)
+			}
+			// A program that says nothing keeps nobody else waiting.
+			go func() {
+				defer conn.Close()
+				if err := serveProperty(conn, set); err != nil {
+					log.Print(err)
+				}
+			}()
+		}
+	}()
+	return nil
+}
+
+// serveProperty handles what one program sets, and answers.
+func serveProperty(conn io.ReadWriter, set func(name, value string) error) error {
+	var command uint32
+	if err := binary.Read(conn, binary.NativeEndian, &command); err != nil {
+		return err
+	}
+	if command != setProperty2 {
+		return fmt.Errorf("unknown command %#x on %s", command, propertySocket)
+	}
+	name, err := readString(conn)
+	if err != nil {
+		return err
+	}
+	value, err := readString(conn)
+	if err != nil {
+		return err
+	}
+	result := uint32(resultSuccess)
+	setErr := set(name, value)
+	if setErr != nil {
+		result = resultInvalidValue
+	}
+	if err := binary.Write(conn, binary.NativeEndian, result); err != nil {
+		return err
+	}
+	return setErr
+}
+
+// readString reads a string after its length.
+func readString(r io.Reader) (string, error) {
+	var length uint32
+	if err := binary.Read(r, binary.NativeEndian, &length); err != nil {
+		return "", err
+	}
+	if length > maxLength {
+		return "", fmt.Errorf("%d bytes are too many on %s", length, propertySocket)
+	}
+	b := make([]byte, length)
+	_, err := io.ReadFull(r, b)
+	return string(b), err
+}

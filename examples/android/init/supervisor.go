@@ -1,0 +1,112 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"log"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A supervisor starts services, and starts those again that end.
+type supervisor struct {
+	services []*service
+
+	mu      sync.Mutex
+	running map[*service]int // their PIDs; guarded by mu
+}
+
+func newSupervisor(services []*service) *supervisor {
+	return &supervisor{services: services, running: map[*service]int{}}
+}
+
+// startEnabled starts all services that do not wait to be asked for.
+func (s *supervisor) startEnabled() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, svc := range s.services {
+		if !svc.disabled {
+			if err := s.startLocked(svc); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// startLocked starts a service unless it is running. s.mu is held: reap must not
+// see the end of a process before the process is in s.running.
+func (s *supervisor) startLocked(svc *service) error {
+	if s.running[svc] != 0 {
+		return nil
+	}
+	pid, err := syscall.ForkExec(svc.args[0], svc.args, &syscall.ProcAttr{
+		Env:   os.Environ(),
+		Files: []uintptr{0, 1, 2},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: svc.uid, Gid: svc.uid}},
+	})
+	if err != nil {
+		return fmt.Errorf("starting %s: %w", svc.name, err)
+	}
+	s.running[svc] = pid
+	return nil
+}
+
+// set handles a property that a program sets. The service manager sets
+// ctl.interface_start to the name of an interface that somebody waits for; nothing
+// here depends on any other property.
+func (s *supervisor) set(name, value string) error {
+	if name != "ctl.interface_start" {
+		return nil
+	}
+	for _, svc := range s.services {
+		if slices.Contains(svc.interfaces, value) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.startLocked(svc)
+		}
+	}
+	return fmt.Errorf("no service provides %s", value)
+}
+
+// reap waits for processes that end, orphans of all kinds included. It returns
+// only if there is nothing left to wait for.
+func (s *supervisor) reap() error {
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, 0, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("waiting for services: %w", err)
+		}
+		if err := s.ended(pid); err != nil {
+			return err
+		}
+	}
+}
+
+// ended is told of the end of a process. It starts a service again, except a
+// oneshot one.
+func (s *supervisor) ended(pid int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for svc, p := range s.running {
+		if p == pid {
+			delete(s.running, svc)
+			if svc.oneshot {
+				return nil
+			}
+			log.Printf("%s has ended; starting it again", svc.name)
+			return s.startLocked(svc)
+		}
+	}
+	return nil
+}
