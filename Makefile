@@ -130,10 +130,12 @@ clients: runsc ## Run Binder clients written by others in a sandbox.
 soak: runsc ## Run 20 services and 100 clients for ten minutes, killing them all the time.
 	@test/clients/run.sh --soak 600
 
+# "AOSP=-places systrap,linux-c" runs them there alone.
 .PHONY: aosp
-aosp: runsc ## Build AOSP's libbinder, service managers, tools and tests.
+aosp: runsc ## Build AOSP's libbinder, service managers, tools and tests, and run them, on Linux too.
 	@$(NEED) python3
 	@test/aosp/build.sh
+	@test/aosp/run.py $(AOSP)
 
 .PHONY: example
 example: runsc ## Run AOSP's service managers, tools and a service on demand in a container.

@@ -22,9 +22,10 @@ HEAD = f"""\
 ninja_required_version = 1.10
 builddir = /aosp
 
-# Debian's libraries are what they are: their headers' warnings, and AOSP's, are
-# for others.
-cxxflags = -std=gnu++2a -O2 -fPIC -pthread -DNDEBUG -fno-strict-aliasing -Wno-everything -include compat.h $
+# Warnings about AOSP's code are for others. Like Android's own build, this one
+# lets no variable begin with a value of chance, on which a test or two rely.
+cxxflags = -std=gnu++2a -O2 -fPIC -pthread -DNDEBUG -fno-strict-aliasing -ftrivial-auto-var-init=zero $
+    -Wno-everything -include compat.h $
     -DFLAT_BINDER_FLAG_SCHED_POLICY_SHIFT=9 -DFLAT_BINDER_FLAG_INHERIT_RT=0x800
 ldflags = -fuse-ld=lld -pthread -Wl,-O1,--as-needed,-s,-rpath,{LIBRARIES}:{DEBIAN} -L{DEBIAN}
 aidlenv = LD_LIBRARY_PATH=aidl/usr/lib/x86_64-linux-gnu/android

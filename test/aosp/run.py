@@ -14,6 +14,7 @@ the programs wrote is in build/aosp/results.
 import argparse
 import concurrent.futures
 import fnmatch
+import itertools
 import os
 import re
 import subprocess
@@ -31,7 +32,7 @@ SANDBOX = ["systrap", "ptrace"]
 LINUX = ["linux-c", "linux-rust"]
 TESTS = "/data/nativetest64"
 # Which of binderRpcTest's parameters mean libraries, and servers, that are built.
-RPC = "*clientV1_serverV1_multi_threaded_with_kernel*"
+RPC = "BinderRpc.*:BinderRpcParcel.*:BinderRpc/*:*clientV1_serverV1_multi_threaded_with_kernel*"
 
 # What a place may take longer than its program does.
 START = 60
@@ -46,7 +47,7 @@ class Program:
     limit: int = 120
 
     def command(self) -> list[str]:
-        if not (ROOT / f"{TESTS[1:]}/{self.name}/{self.name}").exists() or self.name in TOOLS:
+        if self.name in TOOLS:
             return ["/aosp/tools.sh", self.name]
         return [f"{TESTS}/{self.name}/{self.name}", *self.arguments]
 
@@ -72,7 +73,7 @@ PROGRAMS = [
     Program("binderRpcTest", [f"--gtest_filter={RPC}:-*vm_socket*"], limit=600),
     Program("binderRpcWireProtocolTest"),
     Program("RpcTlsUtilsTest"),
-    *(Program(name) for name in TOOLS),
+    *(Program(name, limit=60) for name in TOOLS),
 ]
 
 
@@ -95,7 +96,7 @@ class Result:
 
 
 def run(place: str, program: Program, runsc: str) -> Result:
-    """Runs a program."""
+    """Runs a program in a place, and keeps what it wrote."""
     inside = ["/aosp/run.sh", str(program.limit), *program.command()]
     limit = program.limit + START
     if place in SANDBOX:
@@ -125,9 +126,11 @@ def parse(text: str, program: Program, seconds: float) -> Result:
     """Reads what run.sh wrote."""
     parts = re.split(r"^@@ (stdout|stderr|others|status)\n", text, flags=re.MULTILINE)
     sections = dict(zip(parts[1::2], parts[2::2]))
-    status = sections.get("status", "").strip()
+    status = sections.get("status", "").split("\n")[0]
     tests: dict[str, str] = {}
-    for mark, name in re.findall(r"\[( RUN      |       OK |  FAILED  |  SKIPPED )\] (\w[\w.-]*\.[\w./-]+)", sections.get("stdout", "")):
+    # Not only where lines begin: other processes of a test write there, too.
+    line = r"\[( RUN      |       OK |  FAILED  |  SKIPPED )\] ([\w/-]+\.[\w/-]+)"
+    for mark, name in re.findall(line, sections.get("stdout", "")):
         outcome = {"RUN": "ended", "OK": "passed", "FAILED": "failed", "SKIPPED": "skipped"}[mark.strip()]
         if outcome != "ended" or name not in tests:
             tests[name] = outcome
@@ -160,7 +163,6 @@ class Known:
     tests: str
     places: list[str]
     reason: str
-    seen: set[str] = field(default_factory=set)
 
     def covers(self, place: str, program: str, test: str) -> bool:
         return place in self.places and program == self.program and fnmatch.fnmatchcase(test, self.tests)
@@ -172,62 +174,67 @@ def read_known(path: Path) -> list[Known]:
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
-        words, colon, reason = line.partition(": ")
-        try:
-            outcome, program, tests, places = words.split()
-        except ValueError:
-            sys.exit(f"run.py: {path.name}:{number}: not OUTCOME PROGRAM TESTS PLACES: REASON")
-        if not colon or outcome not in ("failed", "skipped", "ended"):
-            sys.exit(f"run.py: {path.name}:{number}: no reason, or no such outcome")
+        words, _, reason = line.partition(": ")
+        if len(words.split()) != 4 or not reason or words.split()[0] not in ("failed", "skipped", "ended"):
+            sys.exit(f"run.py: {path.name}:{number}: not failed|skipped|ended PROGRAM TESTS PLACES: REASON")
+        outcome, program, tests, where = words.split()
         names = {"everywhere": LINUX + SANDBOX, "linux": LINUX, "sandbox": SANDBOX}
-        expanded = [name for word in places.split(",") for name in names.get(word, [word])]
-        known.append(Known(outcome, program, tests, expanded, reason.strip()))
+        places = [name for word in where.split(",") for name in names.get(word, [word])]
+        if unknown := set(places) - set(LINUX + SANDBOX):
+            sys.exit(f"run.py: {path.name}:{number}: no such place: {', '.join(unknown)}")
+        known.append(Known(outcome, program, tests, places, reason.strip()))
     return known
 
 
-def judge(results: dict[str, dict[str, Result]], known: list[Known]) -> list[str]:
-    """Returns what is not as it should be: results are by place and program."""
+# By place and program.
+Results = dict[str, dict[str, Result]]
+
+
+def judge(results: Results, known: list[Known]) -> tuple[list[str], int]:
+    """Returns what is not as it should be, and how many tests are known not to pass."""
     wrong = []
+    explained = 0
     for place, programs in results.items():
         for program, result in programs.items():
-            outcomes = [(name, outcome) for name, outcome in result.tests.items() if outcome != "passed"]
-            if result.ended:
-                outcomes.append(("-", "ended"))
-            for name, outcome in outcomes:
-                reasons = [k for k in known if k.outcome == outcome and k.covers(place, program, name)]
-                for k in reasons:
-                    k.seen.add(place)
-                if not reasons:
-                    wrong.append(f"{place}: {program}: " + (result.ended if name == "-" else f"{name} {outcome}"))
-    for k in known:
-        for place in k.places:
-            if k.program in results.get(place, {}) and place not in k.seen:
-                wrong.append(f"{place}: {k.program}: {k.tests} has not {k.outcome}, as known.txt says")
+            # How the program ends is told as one more test.
+            outcomes = result.tests | {"-": "ended" if result.ended else "passed"}
+            expected = {}
+            for k in known:
+                covered = [name for name in outcomes if k.covers(place, program, name)]
+                expected |= dict.fromkeys(covered, k.outcome)
+                if not covered and program == k.program and place in k.places:
+                    wrong.append(f"{place}: {program}: there is no {k.tests}, which known.txt has")
+            for name, outcome in outcomes.items():
+                if outcome == expected.get(name, "passed"):
+                    explained += outcome != "passed" and name != "-"
+                elif name == "-":
+                    wrong.append(f"{place}: {program}: {result.ended or 'it ended well, and known.txt says it does not'}")
+                elif name in expected:
+                    wrong.append(f"{place}: {program}: {name} {outcome}, and known.txt says {expected[name]}")
+                else:
+                    wrong.append(f"{place}: {program}: {name} {outcome}")
     # What Linux runs, the sandbox runs.
-    for linux in LINUX:
-        for place in SANDBOX:
-            for program, result in results.get(linux, {}).items():
-                here = results.get(place, {}).get(program)
-                if here and not result.ended and not here.ended and here.tests.keys() != result.tests.keys():
-                    names = sorted(here.tests.keys() ^ result.tests.keys())
-                    wrong.append(f"{place}: {program}: not the tests that {linux} runs: {' '.join(names)}")
-    return wrong
+    for linux, place in itertools.product(LINUX, SANDBOX):
+        for program, result in results.get(linux, {}).items():
+            here = results.get(place, {}).get(program)
+            if here and not result.ended and not here.ended and here.tests.keys() != result.tests.keys():
+                names = " ".join(sorted(here.tests.keys() ^ result.tests.keys()))
+                wrong.append(f"{place}: {program}: not the tests that {linux} runs: {names}")
+    return wrong, explained
 
 
-def table(results: dict[str, dict[str, Result]]) -> None:
+def table(results: Results) -> None:
     """Prints what came out: passed/failed/skipped, of each program in each place."""
-    names = [program.name for program in PROGRAMS if any(program.name in r for r in results.values())]
+    names = list(next(iter(results.values())))
     width = max(map(len, names))
-    print(f"\n{'program':{width}} tests  " + "  ".join(f"{place:12}" for place in results))
+    print(f"\n{'program':{width}}  tests  " + "".join(f"{place:13}" for place in results).rstrip())
     for name in names:
-        cells = []
-        for place in results:
-            result = results[place][name]
-            cell = "/".join(str(result.count(outcome)) for outcome in ("passed", "failed", "skipped"))
-            cells.append(f"{cell + (' ended' if result.ended else ''):12}")
-        tests = max(len(results[place][name].tests) for place in results)
-        print(f"{name:{width}} {tests:5}  " + "  ".join(cells).rstrip())
-    print("(passed/failed/skipped)\n")
+        row = [r[name] for r in results.values()]
+        cells = ["/".join(str(result.count(o)) for o in ("passed", "failed", "skipped")) for result in row]
+        cells = [cell + ("*" if result.ended else "") for cell, result in zip(cells, row)]
+        line = f"{name:{width}}  {max(len(result.tests) for result in row):5}  " + "".join(f"{cell:13}" for cell in cells)
+        print(line.rstrip())
+    print("passed/failed/skipped; * the program did not end as it should\n")
 
 
 def main() -> int:
@@ -235,7 +242,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-places", default=",".join(places), help="of systrap, ptrace, linux-c and linux-rust")
     parser.add_argument("-programs", default="", help="to run; all by default")
-    parser.add_argument("-jobs", type=int, default=1, help="how many at a time")
+    parser.add_argument("-jobs", type=int, default=min(os.cpu_count(), 4), help="how many programs at a time")
     parser.add_argument("-runsc", default=str(TOP / "bin/runsc"))
     arguments = parser.parse_args()
     chosen = arguments.places.split(",")
@@ -244,30 +251,34 @@ def main() -> int:
     if set(chosen) & set(LINUX) and not os.environ.get("BINDER_ORACLE"):
         parser.error("BINDER_ORACLE names no program that runs a command on Linux's drivers; make oracle builds one")
     names = arguments.programs.split(",") if arguments.programs else [program.name for program in PROGRAMS]
+    if unknown := set(names) - {program.name for program in PROGRAMS}:
+        parser.error(f"no such program: {', '.join(unknown)}")
     programs = [program for program in PROGRAMS if program.name in names]
     known = read_known(HERE / "known.txt")
 
-    results: dict[str, dict[str, Result]] = {place: {} for place in chosen}
+    results: Results = {place: {} for place in chosen}
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        jobs = {pool.submit(run, place, program, arguments.runsc): (place, program) for program in programs for place in chosen}
+        jobs = {
+            pool.submit(run, place, program, arguments.runsc): (place, program)
+            for program, place in itertools.product(programs, chosen)
+        }
         for job in concurrent.futures.as_completed(jobs):
             place, program = jobs[job]
             result = results[place][program.name] = job.result()
             counts = ", ".join(f"{result.count(o)} {o}" for o in ("passed", "failed", "skipped") if result.count(o))
-            print(f"{place}: {program.name}: {counts or 'nothing'} in {result.seconds:.1f} s {result.ended}".rstrip(), flush=True)
+            print(f"{place}: {program.name}: {counts or 'nothing'}, {result.seconds:.1f} s {result.ended}".rstrip(), flush=True)
 
-    wrong = judge(results, known)
+    results = {place: {p.name: results[place][p.name] for p in programs} for place in chosen}
     table(results)
-    for k in known:
-        if k.seen:
-            print(f"{k.outcome} in {', '.join(sorted(k.seen))}: {k.program} {k.tests}: {k.reason}")
+    for title, name in ("not built", "left-out.txt"), ("not passed", "known.txt"):
+        print(f"{title}, as {name} explains:")
+        print("".join(f"  {line}" for line in (HERE / name).open() if line.strip() and not line.startswith("#")))
+    wrong, explained = judge(results, known)
     for line in wrong:
         print(f"FAILED {line}")
-    everything = [outcome for r in results.values() for result in r.values() for outcome in result.tests.values()]
-    passed = everything.count("passed")
-    # A test that is known not to pass counts as skipped.
-    skipped = max(0, len(everything) - passed - sum(": " in line for line in wrong))
-    print(f"\n{passed} passed, {len(wrong)} failed, {skipped} skipped")
+    passed = sum(result.count("passed") for r in results.values() for result in r.values())
+    # What is known not to pass counts as skipped.
+    print(f"\n{passed} passed, {len(wrong)} failed, {explained} skipped")
     return bool(wrong)
 
 

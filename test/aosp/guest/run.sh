@@ -38,9 +38,8 @@ ulimit -n 1024
 
 servicemanager /dev/binder >/tmp/others 2>&1 &
 manager=$!
-read -r -t 60 _ < <(exec /data/nativetest64/stand_in SurfaceFlinger stand-in 2>>/tmp/others) || {
-	echo "the services that tests expect are not there after 60 s" >>/tmp/others
-}
+coproc SERVICES { exec /data/nativetest64/stand_in SurfaceFlinger stand-in 2>>/tmp/others; }
+read -r -t 60 _ <&"${SERVICES[0]}" || echo "the services that tests expect are not there after 60 s" >>/tmp/others
 
 cd /tmp
 status=0

@@ -28,7 +28,7 @@ service)
 	expect Check '^Service stand-in: found $' service check stand-in
 	expect CheckNothing '^Service nothing: not found $' service check nothing
 	expect List 'manager: \[android.os.IServiceManager\].*stand-in: \[sentrybinder.test.IStandIn\]' service list
-	expect Call '^Result: Parcel\(0000002a' service call stand-in 1 i32 40 i32 2
+	expect Call '^Result: Parcel\(.0000002a ' service call stand-in 1 i32 40 i32 2
 	;;
 vndservice)
 	vndservicemanager /dev/vndbinder 2>/dev/null &
