@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$here/../.." && pwd)/build/clients
 root=$build/root
 stamp=$root/etc/built-by
-built_by=$(cd "$here" && find build.sh c rust "$root/etc/made-by" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+built_by=$(cd "$here" && find build.sh aidl c rust "$root/etc/made-by" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
 
 if [[ -e $stamp && $(<"$stamp") == "$built_by" ]]; then
 	exit 0
@@ -34,8 +34,8 @@ in_c() {
 in_rust() {
 	local cargo=(cargo build --quiet --release --locked)
 	if [[ -x $root/usr/bin/cargo ]]; then
-		rm -rf "$root/usr/src/rust"
-		cp -r "$here/rust" "$root/usr/src/rust"
+		rm -rf "$root/usr/src/aidl" "$root/usr/src/rust"
+		cp -r "$here/aidl" "$here/rust" "$root/usr/src/"
 		chroot "$root" "${cargo[@]}" \
 			--manifest-path /usr/src/rust/Cargo.toml --target-dir /usr/src/target 9>&-
 		cp "$root/usr/src/target/release/rsb_test" "$root/usr/local/bin/"

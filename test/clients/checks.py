@@ -419,6 +419,7 @@ def check_languages():
             Daemon("python3", HERE + "/echo_client.py", BINDER, name, "watch"),
         ]
         check("clients in C and Python watch it", [w.line() for w in watchers], ["watching"] * 2)
+        tally("rsb_test", "freeze", name, server, str(service.pid))
         service.end()
         check("both are told of its death", [w.rest() for w in watchers], ["died"] * 2)
 

@@ -1,11 +1,13 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//! Generates the interfaces of aidl/.
+//! Generates the interfaces of ../aidl/, and of aidl/ those that rsbinder alone has.
 
 fn main() {
     let generated = rsbinder_aidl::Builder::new()
+        .source("../aidl")
         .source("aidl")
+        .include_dir("../aidl")
         .include_dir("aidl")
         .output("interfaces.rs")
         .generate();

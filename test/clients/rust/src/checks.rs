@@ -1,7 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//! rsbinder's services and clients with each other, in several processes.
+//! rsbinder's clients with services of its own or of another library for AIDL, in
+//! several processes.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -13,25 +14,31 @@ use rsbinder::hub::{BnServiceCallback, IServiceCallback, DUMP_FLAG_PRIORITY_ALL}
 use rsbinder::shared_memory::SharedMemory;
 use rsbinder::stream::Receiver;
 use rsbinder::{
-    BinderResult, ExceptionCode, FromIBinder, FrozenState, FrozenStateChangeCallback, Interface,
-    ParcelFileDescriptor, ProcessState, Reconnecting, SIBinder, StatusCode, Strong, Tokio,
-    WIBinder,
+    BinderResult, ExceptionCode, FromIBinder, Interface, ParcelFileDescriptor, ProcessState,
+    Reconnecting, SIBinder, StatusCode, Strong, Tokio,
 };
 
-use crate::client::{self, noise, read_all, Listener, Mourner};
+use crate::client::{noise, read_all, Listener, Mourner};
 use crate::report::{Check, Report, HUNG, RUST};
+use crate::services::{self, find, kernel};
 use crate::test::IEcho::IEcho;
+use crate::test::IStreams::IStreams;
 use crate::test::ISuite::ISuite;
 use crate::test::Kind::Kind;
 use crate::test::Record::Record;
 use crate::{echo, suite};
 
-const NAME: &str = "test.rust.suite";
-
-pub fn run() -> ExitCode {
+/// Makes the checks with a suite in some language.
+pub fn run(language: &str) -> ExitCode {
     let mut report = Report::default();
-    let mut check = |kind, name: &str, f: &mut dyn FnMut(&Check) -> Option<()>| {
-        report.check(RUST, kind, &format!("rsbinder: {name}"), f)
+    let name = format!("test.{language}.suite");
+    let mut check = |kind, what: &str, f: &mut dyn FnMut(&Check) -> Option<()>| {
+        report.check(
+            language,
+            kind,
+            &format!("rsbinder and {language}: {what}"),
+            f,
+        )
     };
     let mut process = None;
     let mut suite = None;
@@ -40,12 +47,14 @@ pub fn run() -> ExitCode {
         "waiting for a service that is not there yet",
         &mut |c| {
             c.error(
-                rsbinder::Client::open(crate::kernel())
-                    .and_then(|_| rsbinder::hub::check_interface::<dyn ISuite>(NAME)),
+                services::open().and_then(|_| services::check::<dyn ISuite>(&name)),
                 StatusCode::NameNotFound,
             );
-            let waiting = std::thread::spawn(|| crate::find::<dyn ISuite>(NAME));
-            process = Some(Process::start(&["suite", NAME]));
+            let waiting = std::thread::spawn({
+                let name = name.clone();
+                move || find::<dyn ISuite>(&name)
+            });
+            process = Some(Process::of(language, &["suite", &name]));
             suite = c.get(waiting.join().ok()?);
             Some(())
         },
@@ -53,9 +62,14 @@ pub fn run() -> ExitCode {
     let (Some(mut process), Some(suite)) = (process, suite) else {
         return report.finish("");
     };
-    registration(&mut check);
+    let own = language == RUST;
+    if own && services::has_own_manager() {
+        registration(&mut check, &name);
+        lazy(&mut check);
+        reconnecting(&mut check);
+    }
     synchronous(&mut check, &suite);
-    objects(&mut check, &suite);
+    objects(&mut check, &suite, &name);
     callbacks(&mut check, &suite);
     threads(&mut check, &suite);
     one_way(&mut check, &suite);
@@ -63,21 +77,17 @@ pub fn run() -> ExitCode {
     files(&mut check, &suite);
     asynchronous(&mut check, &suite);
     memory(&mut check, &suite);
-    freezing(&mut check);
-    lazy(&mut check);
-    reconnecting(&mut check);
-    deaths(&mut check, suite, &mut process);
-
-    let mut echo = Process::start(&["service", "test.rust.echo"]);
-    client::calls(&mut report, "test.rust.echo", RUST);
-    echo.kill();
+    if own {
+        streams(&mut check, &name);
+    }
+    deaths(&mut check, suite, &name, language, &mut process);
     report.finish("")
 }
 
 /// Makes a check: its kind, its name, and what it does.
 type Checks<'a> = &'a mut dyn FnMut(&'static str, &str, &mut dyn FnMut(&Check) -> Option<()>);
 
-/// Another process of this program. It is killed when it is dropped.
+/// Another process. It is killed when it is dropped.
 struct Process {
     child: Child,
     lines: mpsc::Receiver<String>,
@@ -89,7 +99,19 @@ impl Process {
     }
 
     fn start_as(uid: Option<u32>, arguments: &[&str]) -> Process {
-        let mut command = Command::new(std::env::current_exe().expect("this program's path"));
+        let program = std::env::current_exe().expect("this program's path");
+        Process::spawn(Command::new(program), uid, arguments)
+    }
+
+    /// Starts the program that offers services in a language.
+    fn of(language: &str, arguments: &[&str]) -> Process {
+        match language {
+            RUST => Process::start(arguments),
+            _ => Process::spawn(Command::new(format!("{language}_test")), None, arguments),
+        }
+    }
+
+    fn spawn(mut command: Command, uid: Option<u32>, arguments: &[&str]) -> Process {
         command
             .args(arguments)
             .stdin(Stdio::null())
@@ -97,7 +119,7 @@ impl Process {
         if let Some(uid) = uid {
             command.uid(uid).gid(uid);
         }
-        let mut child = command.spawn().expect("another process of this program");
+        let mut child = command.spawn().expect("another process");
         let output = BufReader::new(child.stdout.take().expect("its output"));
         let (tell, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -130,7 +152,7 @@ impl Drop for Process {
 
 /// Prints what a service says who this process is.
 pub fn identity(name: &str) -> ExitCode {
-    match crate::find::<dyn IEcho>(name).map(|echo| echo.caller()) {
+    match find::<dyn IEcho>(name).map(|echo| echo.caller()) {
         Ok(Ok(caller)) => {
             println!(
                 "{} {}",
@@ -158,13 +180,13 @@ impl IServiceCallback for Registrations {
     }
 }
 
-fn registration(check: Checks) {
+fn registration(check: Checks, name: &str) {
     use rsbinder::hub;
 
     check("register", "services are listed and found", &mut |c| {
         let mut names = c.get(hub::try_list_services(DUMP_FLAG_PRIORITY_ALL))?;
         names.sort();
-        for name in [NAME, "test.rust.suite.async", "manager"] {
+        for name in [name, "test.rust.suite.async", "manager"] {
             c.same(names.contains(&name.to_string()), true);
         }
         c.same(hub::check_service("test.rust.none").is_none(), true);
@@ -179,7 +201,7 @@ fn registration(check: Checks) {
         "a service of another interface is refused",
         &mut |c| {
             c.error(
-                hub::check_interface::<dyn IEcho>(NAME).map(|_| ()),
+                hub::check_interface::<dyn IEcho>(name).map(|_| ()),
                 StatusCode::BadType,
             );
             Some(())
@@ -223,7 +245,7 @@ fn registration(check: Checks) {
             c.same(line.starts_with("refused"), true);
             let allowed = Process::start_as(Some(1000), &["service", "test.open.rust"]);
             c.same(allowed.line().as_deref(), Some("registered"));
-            let echo = c.get(crate::find::<dyn IEcho>("test.open.rust"))?;
+            let echo = c.get(find::<dyn IEcho>("test.open.rust"))?;
             c.want(echo.upper("by another user"), "BY ANOTHER USER".to_string());
             Some(())
         },
@@ -339,7 +361,7 @@ fn synchronous(check: Checks, suite: &Strong<dyn ISuite>) {
     });
 }
 
-fn objects(check: Checks, suite: &Strong<dyn ISuite>) {
+fn objects(check: Checks, suite: &Strong<dyn ISuite>, name: &str) {
     check(
         "object",
         "objects in objects, as long as they are kept",
@@ -417,7 +439,7 @@ fn objects(check: Checks, suite: &Strong<dyn ISuite>) {
         &mut |c| {
             let session = c.get(suite.open("a"))?;
             let other = c.get(suite.open("b"))?;
-            let again = c.get(rsbinder::hub::check_interface::<dyn ISuite>(NAME))?;
+            let again = c.get(services::check::<dyn ISuite>(name))?;
             c.same(again.as_binder() == suite.as_binder(), true);
             c.same(session.as_binder() == other.as_binder(), false);
             let weak = Strong::downgrade(&session);
@@ -747,55 +769,18 @@ fn memory(check: Checks, suite: &Strong<dyn ISuite>) {
         );
         Some(())
     });
+}
+
+fn streams(check: Checks, name: &str) {
     check("memory", "2000 records through a stream", &mut |c| {
-        let (mut records, endpoint) = c.get(Receiver::<Record>::new(&suite.as_binder()))?;
+        let streams = c.get(find::<dyn IStreams>(&format!("{name}.streams")))?;
+        let (mut records, endpoint) = c.get(Receiver::<Record>::new(&streams.as_binder()))?;
         c.same(records.uses_ring(), true);
-        c.get(suite.stream(&endpoint, 2000))?;
+        c.get(streams.stream(&endpoint, 2000))?;
         for number in 0..2000 {
             c.want(records.recv()?.map(|record| record.number), number);
         }
         c.same(records.recv().is_none(), true);
-        Some(())
-    });
-}
-
-struct Freezes(Mutex<mpsc::Sender<FrozenState>>);
-
-impl FrozenStateChangeCallback for Freezes {
-    fn on_state_changed(&self, _: &WIBinder, state: FrozenState) {
-        let _ = self.0.lock().unwrap().send(state);
-    }
-}
-
-fn freezing(check: Checks) {
-    check("freeze", "a service is frozen and thawed", &mut |c| {
-        let process = Process::start(&["suite", "test.rust.frozen"]);
-        let pid = process.child.id() as i32;
-        let suite = c.get(crate::find::<dyn ISuite>("test.rust.frozen"))?;
-        let (tell, states) = mpsc::channel();
-        let freezes = Arc::new(Freezes(Mutex::new(tell)));
-        c.get(
-            suite
-                .as_binder()
-                .add_frozen_state_change_callback_arc(&freezes),
-        )?;
-        c.want(states.recv_timeout(HUNG), FrozenState::Unfrozen);
-        let driver = ProcessState::as_self();
-        for round in 0..5 {
-            // It is busy if it has not heard yet that it is registered.
-            c.eventually(Ok(()), || {
-                Ok::<_, ()>(driver.freeze_process(pid, true, HUNG))
-            });
-            c.want(states.recv_timeout(HUNG), FrozenState::Frozen);
-            c.failure(suite.orNull(None), StatusCode::FailedTransaction);
-            c.get(suite.storm(round, 0))?;
-            let info = c.get(driver.process_freeze_info(pid))?;
-            c.same((info.sync_received, info.async_received), (true, true));
-            c.want(driver.freeze_process(pid, false, HUNG), ());
-            c.want(states.recv_timeout(HUNG), FrozenState::Unfrozen);
-            // What was sent one way has waited.
-            c.eventually(1, || suite.taken(round));
-        }
         Some(())
     });
 }
@@ -806,7 +791,7 @@ fn lazy(check: Checks) {
         "a lazy service ends when nobody uses it",
         &mut |c| {
             let mut process = Process::start(&["lazy", "test.rust.lazy"]);
-            let echo = c.get(crate::find::<dyn IEcho>("test.rust.lazy"))?;
+            let echo = c.get(find::<dyn IEcho>("test.rust.lazy"))?;
             c.want(echo.upper("lazy"), "LAZY".to_string());
             drop(echo);
             c.eventually(Some(0), || {
@@ -824,9 +809,15 @@ fn lazy(check: Checks) {
     );
 }
 
-fn deaths(check: Checks, suite: Strong<dyn ISuite>, process: &mut Process) {
+fn deaths(
+    check: Checks,
+    suite: Strong<dyn ISuite>,
+    name: &str,
+    language: &str,
+    process: &mut Process,
+) {
     check("death", "a service is told that a client died", &mut |c| {
-        let mut other = Process::start(&["listener", NAME]);
+        let mut other = Process::start(&["listener", name]);
         c.same(other.line().as_deref(), Some("listening"));
         let with = c.get(suite.listeners())?;
         c.same(other.kill(), Some(libc::SIGKILL));
@@ -837,8 +828,8 @@ fn deaths(check: Checks, suite: Strong<dyn ISuite>, process: &mut Process) {
         "death",
         "a service that ends in the middle of a call",
         &mut |c| {
-            let mut other = Process::start(&["suite", "test.rust.ends"]);
-            let ends = c.get(crate::find::<dyn ISuite>("test.rust.ends"))?;
+            let mut other = Process::of(language, &["suite", "test.ends"]);
+            let ends = c.get(find::<dyn ISuite>("test.ends"))?;
             c.failure(ends.exit(7), StatusCode::DeadObject);
             c.same(other.child.wait().ok()?.code(), Some(7));
             c.failure(ends.exit(7), StatusCode::DeadObject);
@@ -896,9 +887,9 @@ fn deaths(check: Checks, suite: Strong<dyn ISuite>, process: &mut Process) {
     );
     check("death", "a service is replaced twenty times", &mut |c| {
         for i in 0..20 {
-            let mut next = Process::start(&["service", "test.rust.next"]);
+            let mut next = Process::of(language, &["service", "test.next"]);
             c.same(next.line().as_deref(), Some("registered"));
-            let echo = c.get(crate::find::<dyn IEcho>("test.rust.next"))?;
+            let echo = c.get(find::<dyn IEcho>("test.next"))?;
             c.want(echo.add(i, 1), i + 1);
             let (mourner, deaths) = Mourner::new();
             c.get(echo.link_to_death_arc(&mourner))?;
@@ -918,9 +909,8 @@ fn reconnecting(check: Checks) {
             let name = "test.rust.again";
             let mut process = Process::start(&["service", name]);
             c.same(process.line().as_deref(), Some("registered"));
-            let echo = c.get(
-                Reconnecting::<dyn IEcho>::builder(crate::kernel().with_service(name)).build(),
-            )?;
+            let echo =
+                c.get(Reconnecting::<dyn IEcho>::builder(kernel().with_service(name)).build())?;
             for i in 1..=10 {
                 c.want(echo.with(|echo| echo.add(i, 1)), i + 1);
                 c.same(process.kill(), Some(libc::SIGKILL));
@@ -936,7 +926,7 @@ fn reconnecting(check: Checks) {
 /// Leaves a listener with a service and waits to be killed.
 pub fn listener(name: &str) -> ExitCode {
     let (listener, _heard) = Listener::new_binder();
-    match crate::find::<dyn ISuite>(name).map(|suite| suite.addListener(&listener)) {
+    match find::<dyn ISuite>(name).map(|suite| suite.addListener(&listener)) {
         Ok(Ok(())) => {
             println!("listening");
             loop {

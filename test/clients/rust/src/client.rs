@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 
 use rsbinder::{
-    BinderResult, DeathRecipient, ExceptionCode, Interface, ParcelFileDescriptor, Strong, Tokio,
-    WIBinder,
+    BinderResult, DeathRecipient, ExceptionCode, FrozenState, FrozenStateChangeCallback, Interface,
+    ParcelFileDescriptor, ProcessState, StatusCode, Strong, Tokio, WIBinder,
 };
 
-use crate::report::{Check, Report, RUST};
+use crate::report::{Check, Report, HUNG, RUST};
+use crate::services;
 use crate::test::IEcho::IEcho;
 use crate::test::IListener::{BnListener, IListener};
 
@@ -77,6 +78,54 @@ impl DeathRecipient for Mourner {
     }
 }
 
+/// Tells of a process that is frozen and thawed.
+struct Freezes(Mutex<mpsc::Sender<FrozenState>>);
+
+impl FrozenStateChangeCallback for Freezes {
+    fn on_state_changed(&self, _: &WIBinder, state: FrozenState) {
+        let _ = self.0.lock().unwrap().send(state);
+    }
+}
+
+/// Freezes and thaws the process with the service.
+pub fn freeze(name: &str, to: &str, pid: i32) -> ExitCode {
+    let mut report = Report::default();
+    report.check(
+        to,
+        "freeze",
+        &format!("{name}: it is frozen and thawed, and its client is told"),
+        |c| {
+            let echo = c.get(services::find::<dyn IEcho>(name))?;
+            let (tell, states) = mpsc::channel();
+            let freezes = Arc::new(Freezes(Mutex::new(tell)));
+            c.get(
+                echo.as_binder()
+                    .add_frozen_state_change_callback_arc(&freezes),
+            )?;
+            c.want(states.recv_timeout(HUNG), FrozenState::Unfrozen);
+            let driver = ProcessState::as_self();
+            for round in 0..5 {
+                let tag = format!("{}.{round}", std::process::id());
+                // It is busy if it has not heard yet that it is registered.
+                c.eventually(Ok(()), || {
+                    Ok::<_, ()>(driver.freeze_process(pid, true, HUNG))
+                });
+                c.want(states.recv_timeout(HUNG), FrozenState::Frozen);
+                c.failure(echo.add(1, 1), StatusCode::FailedTransaction);
+                c.get(echo.note(&format!("{tag} 1")))?;
+                let info = c.get(driver.process_freeze_info(pid))?;
+                c.same((info.sync_received, info.async_received), (true, true));
+                c.want(driver.freeze_process(pid, false, HUNG), ());
+                c.want(states.recv_timeout(HUNG), FrozenState::Unfrozen);
+                // What was sent one way has come, or will.
+                c.eventually(1, || echo.heard(&tag));
+            }
+            Some(())
+        },
+    );
+    report.finish("")
+}
+
 /// Reads a file to its end.
 pub fn read_all(file: ParcelFileDescriptor) -> std::io::Result<String> {
     let mut text = String::new();
@@ -119,7 +168,7 @@ pub fn calls(report: &mut Report, name: &str, to: &str) {
         "lookup",
         &format!("{name}: waiting for the service"),
         |c| {
-            found = Some(c.get(crate::find::<dyn IEcho>(name))?);
+            found = Some(c.get(services::find::<dyn IEcho>(name))?);
             Some(())
         },
     );

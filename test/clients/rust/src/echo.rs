@@ -11,6 +11,7 @@ use std::sync::Mutex;
 
 use rsbinder::{BinderResult, Interface, ParcelFileDescriptor, Status, StatusCode, Strong, Tokio};
 
+use crate::services;
 use crate::test::IEcho::{BnEcho, IEcho, IEchoAsyncService};
 use crate::test::IListener::IListener;
 
@@ -29,13 +30,10 @@ pub fn run(name: &str, print: bool) -> ExitCode {
         print,
         ..Default::default()
     });
-    let server = rsbinder::serve(crate::kernel())
-        .and_then(|server| server.add(name, echo.as_binder()))
-        .and_then(|server| server.spawn());
-    match server {
-        Ok(_server) => {
+    match services::serve().and_then(|()| services::add(name, echo.as_binder())) {
+        Ok(()) => {
             println!("registered");
-            // The threads that spawn started do all the work.
+            // Other threads do all the work.
             loop {
                 std::thread::park();
             }

@@ -3,9 +3,11 @@
 
 //! Services and clients on rsbinder's public interface.
 //!
-//!     rsb_test checks                     rsbinder with itself
+//!     rsb_test checks [LANGUAGE]          clients of ISuite, with rsbinder or another
 //!     rsb_test service NAME               offers IEcho
 //!     rsb_test client NAME LANGUAGE       calls an IEcho, whatever it is written in
+//!     rsb_test freeze NAME LANGUAGE PID   freezes and thaws the process with an IEcho
+//!     rsb_test suite NAME                 offers an ISuite
 //!     rsb_test soak-server NAME           offers IEcho, and says nothing
 //!     rsb_test soak-client SECONDS NAME[:LANGUAGE]...
 //!
@@ -16,12 +18,13 @@
 //!
 //! soak-client prints that line every second, and failures above it. The exit
 //! status is 1 if anything failed. BINDER_DEVICE names another device than
-//! rsbinder's default.
+//! rsbinder's default; if SERVICE_MANAGER is aosp, it is that of Android 14.
 
 mod checks;
 mod client;
 mod echo;
 mod report;
+mod services;
 mod soak;
 mod suite;
 
@@ -29,22 +32,6 @@ use std::process::ExitCode;
 
 rsbinder::include_aidl!("interfaces");
 use org::sentrybinder::test;
-
-/// Where services are offered and found.
-fn kernel() -> rsbinder::Uri {
-    let device = std::env::var_os("BINDER_DEVICE");
-    rsbinder::Uri::new(match device {
-        Some(path) => {
-            rsbinder::Endpoint::Kernel(rsbinder::entry::KernelEndpoint::default().with_driver(path))
-        }
-        None => rsbinder::Endpoint::kernel(),
-    })
-}
-
-/// Waits until there is such a service.
-fn find<T: rsbinder::FromIBinder + ?Sized>(name: &str) -> rsbinder::Result<rsbinder::Strong<T>> {
-    rsbinder::connect(kernel().with_service(name))
-}
 
 fn main() -> ExitCode {
     // rsbinder logs what fails, also where that is what is asked for.
@@ -54,16 +41,21 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["checks"] => checks::run(),
+        ["checks"] => checks::run(report::RUST),
+        ["checks", language] => checks::run(language),
         ["client", name, language] => client::run(name, language),
+        ["freeze", name, language, pid] => match pid.parse() {
+            Ok(pid) => client::freeze(name, language, pid),
+            _ => usage(),
+        },
         ["service", name] => echo::run(name, true),
         ["soak-server", name] => echo::run(name, false),
         ["soak-client", seconds, ref names @ ..] => match seconds.parse() {
             Ok(seconds) if !names.is_empty() => soak::run(seconds, names),
             _ => usage(),
         },
-        // What checks starts.
         ["suite", name] => suite::run(name),
+        // What checks starts.
         ["lazy", name] => suite::run_lazy(name),
         ["identity", name] => checks::identity(name),
         ["listener", name] => checks::listener(name),
@@ -72,6 +64,6 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: rsb_test checks | service NAME | client NAME LANGUAGE | soak-server NAME | soak-client SECONDS NAME[:LANGUAGE]...");
+    eprintln!("usage: rsb_test checks [LANGUAGE] | suite NAME | service NAME | client NAME LANGUAGE | freeze NAME LANGUAGE PID | soak-server NAME | soak-client SECONDS NAME[:LANGUAGE]...");
     ExitCode::from(2)
 }

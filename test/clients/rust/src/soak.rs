@@ -56,7 +56,7 @@ pub fn run(seconds: u64, names: &[&str]) -> ExitCode {
             }
         })
         .collect();
-    if let Err(err) = rsbinder::Client::open(crate::kernel()) {
+    if let Err(err) = crate::services::open() {
         eprintln!("soak-client: {err:?}");
         return ExitCode::FAILURE;
     }
@@ -110,7 +110,7 @@ pub fn run(seconds: u64, names: &[&str]) -> ExitCode {
 
 impl Service<'_> {
     fn look_up(&mut self, tags: &mut u32) -> BinderResult<Option<String>> {
-        let echo = rsbinder::hub::check_interface(self.name)?;
+        let echo = crate::services::check(self.name)?;
         *tags += 1;
         self.echo = Some((echo, format!("{}.{tags}", std::process::id())));
         self.notes = 0;
@@ -185,7 +185,9 @@ fn send_notes(
         // Not much oftener than needed, and more rarely if the service is busy:
         // all of these calls may be ahead of each note, which waits until the one
         // before it is done with.
-        pause = (2 * pause).max(10 * asked.elapsed()).min(Duration::from_secs(10));
+        pause = (2 * pause)
+            .max(10 * asked.elapsed())
+            .min(Duration::from_secs(10));
         std::thread::sleep(pause);
     }
 }

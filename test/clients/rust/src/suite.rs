@@ -12,23 +12,26 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use rsbinder::shared_memory::SharedMemory;
 use rsbinder::stream::{Sink, StreamEndpoint};
 use rsbinder::{
-    BinderResult, DeathRecipient, ExceptionCode, Interface, ParcelFileDescriptor, Status,
-    StatusCode, Strong, TokioRuntime, WIBinder,
+    BinderResult, DeathRecipient, ExceptionCode, Interface, ParcelFileDescriptor, ProcessState,
+    Status, StatusCode, Strong, TokioRuntime, WIBinder,
 };
 
 use crate::echo::{caller, io_status, AsyncEcho, Echo};
 use crate::report::HUNG;
+use crate::services;
 use crate::test::IEcho::BnEcho;
 use crate::test::IListener::IListener;
 use crate::test::ISession::{BnSession, ISession};
+use crate::test::IStreams::{BnStreams, IStreams};
 use crate::test::ISuite::{BnSuite, ISuite};
 use crate::test::Record::Record;
 
-/// Offers the suite, and an asynchronous IEcho under the name with ".async".
+/// Offers the suite; under the name with ".async" an asynchronous IEcho, with
+/// ".streams" an IStreams.
 pub fn run(name: &str) -> ExitCode {
     let serve = || -> rsbinder::Result<()> {
         // Before any object: what has an object needs the process's state.
-        let server = rsbinder::serve(crate::kernel())?;
+        services::serve()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .build()?;
@@ -38,11 +41,14 @@ pub fn run(name: &str) -> ExitCode {
         );
         let suite = new();
         suite.as_binder().set_extension(&echo.as_binder())?;
-        // The suite last: when it is found, the other can be found as well.
-        server
-            .add(&format!("{name}.async"), echo.as_binder())?
-            .add(name, suite.as_binder())?
-            .run()
+        // The suite last: when it is found, the others can be found as well.
+        services::add(&format!("{name}.async"), echo.as_binder())?;
+        services::add(
+            &format!("{name}.streams"),
+            BnStreams::new_binder(Streams).as_binder(),
+        )?;
+        services::add(name, suite.as_binder())?;
+        ProcessState::join_thread_pool()
     };
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,11 +62,11 @@ pub fn run(name: &str) -> ExitCode {
 /// Offers an IEcho until the service manager says that nobody uses it any more.
 pub fn run_lazy(name: &str) -> ExitCode {
     let serve = || -> Result<(), Status> {
-        let _server = rsbinder::serve(crate::kernel())?.spawn()?;
+        services::serve()?;
         let echo = BnEcho::new_binder(Echo::default());
         rsbinder::lazy_service::LazyServiceRegistrar::instance()
             .register_service(name, echo.as_binder())?;
-        Ok(rsbinder::ProcessState::join_thread_pool()?)
+        Ok(ProcessState::join_thread_pool()?)
     };
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
@@ -302,6 +308,22 @@ impl ISuite for Suite {
         Ok(sum)
     }
 
+    fn files(&self) -> BinderResult<i32> {
+        Ok(std::fs::read_dir("/proc/self/fd")
+            .map_err(io_status)?
+            .count() as i32)
+    }
+
+    fn exit(&self, status: i32) -> BinderResult<()> {
+        std::process::exit(status)
+    }
+}
+
+struct Streams;
+
+impl Interface for Streams {}
+
+impl IStreams for Streams {
     fn stream(&self, records: &StreamEndpoint<Record>, count: i32) -> BinderResult<()> {
         let mut sink = Sink::open(records)?;
         std::thread::spawn(move || {
@@ -318,16 +340,6 @@ impl ISuite for Suite {
             let _ = sink.end();
         });
         Ok(())
-    }
-
-    fn files(&self) -> BinderResult<i32> {
-        Ok(std::fs::read_dir("/proc/self/fd")
-            .map_err(io_status)?
-            .count() as i32)
-    }
-
-    fn exit(&self, status: i32) -> BinderResult<()> {
-        std::process::exit(status)
     }
 }
 

@@ -14,9 +14,9 @@ parcelable Record {
     long wide;
     float real;
     double precise;
-    String text;
+    @utf8InCpp String text;
     Kind kind = Kind.PLAIN;
     int[] numbers;
-    String[] texts;
+    @utf8InCpp String[] texts;
     @nullable Record[] nested;
 }

@@ -12,28 +12,28 @@ import org.sentrybinder.test.IListener;
  */
 interface IEcho {
     /** The text in upper case; only ASCII letters have one. */
-    String upper(String text) = 1;
+    @utf8InCpp String upper(@utf8InCpp String text) = 1;
 
     int add(int a, int b) = 2;
 
-    oneway void note(String text) = 5;
+    oneway void note(@utf8InCpp String text) = 5;
 
     /** What the listener's onEvent(text) returns, and an exclamation mark. */
-    String callBack(IListener listener, String text) = 6;
+    @utf8InCpp String callBack(IListener listener, @utf8InCpp String text) = 6;
 
     byte[] reverse(in byte[] data) = 9;
 
     /** Writes the text; returns how many bytes that were. */
-    int writeFile(in ParcelFileDescriptor file, String text) = 10;
+    int writeFile(in ParcelFileDescriptor file, @utf8InCpp String text) = 10;
 
     /** The end of a pipe from which the text can be read. */
-    ParcelFileDescriptor openFile(String text) = 11;
+    ParcelFileDescriptor openFile(@utf8InCpp String text) = 11;
 
     /** Who is calling: pid << 32 | uid. */
     long caller() = 12;
 
     /** Answers with a service-specific error. */
-    void fail(int code, String message) = 13;
+    void fail(int code, @utf8InCpp String message) = 13;
 
     /** How many notes have come. */
     int notes() = 14;
@@ -42,5 +42,5 @@ interface IEcho {
      * Of the notes "TAG 1", "TAG 2" and so on, the last number that has come;
      * -1 if one was out of order.
      */
-    int heard(String tag) = 15;
+    int heard(@utf8InCpp String tag) = 15;
 }

@@ -5,7 +5,7 @@ package org.sentrybinder.test;
 
 /** What a client passes to be called back. */
 interface IListener {
-    String onEvent(String text) = 1;
+    @utf8InCpp String onEvent(@utf8InCpp String text) = 1;
 
     oneway void onNote(int number) = 2;
 }

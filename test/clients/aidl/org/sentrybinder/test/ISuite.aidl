@@ -6,20 +6,19 @@ package org.sentrybinder.test;
 import org.sentrybinder.test.IListener;
 import org.sentrybinder.test.ISession;
 import org.sentrybinder.test.Record;
-import rsbinder.stream.StreamEndpoint;
 
-/** What an rsbinder service offers to rsbinder's clients, beyond IEcho. */
+/** What services whose interfaces are made of AIDL offer to such clients, beyond IEcho. */
 interface ISuite {
     Record echo(in Record record);
 
-    @nullable String orNull(@nullable String text);
+    @nullable @utf8InCpp String orNull(@nullable @utf8InCpp String text);
 
     byte[] repeat(in byte[] data, int times);
 
     /** Answers with this exception. */
-    void raise(int exception, String message);
+    void raise(int exception, @utf8InCpp String message);
 
-    ISession open(String name);
+    ISession open(@utf8InCpp String name);
 
     /** How many sessions live. */
     int sessions();
@@ -28,7 +27,7 @@ interface ISuite {
     int inspect(ISession session);
 
     /** Calls the peer's bounce with a depth less by one, and so on down to 0; each adds a mark to the text. */
-    String bounce(ISuite peer, int depth, String text);
+    @utf8InCpp String bounce(ISuite peer, int depth, @utf8InCpp String text);
 
     /** Keeps a listener for notifyListeners, until it dies. */
     void addListener(IListener listener);
@@ -62,9 +61,6 @@ interface ISuite {
 
     /** Adds one to each byte of shared memory; returns what they were, added up. */
     long share(in ParcelFileDescriptor memory);
-
-    /** Sends records numbered from 0 into the stream. */
-    void stream(in StreamEndpoint<Record> records, int count);
 
     /** How many files this process has open. */
     int files();

@@ -5,13 +5,13 @@ package org.sentrybinder.test;
 
 /** An object that is made for one client and lives until the client lets go of it. */
 interface ISession {
-    String name();
+    @utf8InCpp String name();
 
     /** 1, 2, 3 and so on. */
     int next();
 
     /** A session in this one. */
-    ISession open(String name);
+    ISession open(@utf8InCpp String name);
 
     /** How many sessions this one is in. */
     int depth();
