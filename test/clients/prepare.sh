@@ -16,60 +16,23 @@ readonly RUST=1.86
 # The first Debian release whose backports have libgbinder.
 readonly SUITE=trixie
 readonly BACKPORTS=(libgbinder-tools python3-gbinder libgbinder-dev)
-readonly PACKAGES=(python3-gi gcc libc6-dev pkgconf)
+# What AOSP's programs, which build.sh adds, are linked with.
+readonly ANDROID=(android-libbase android-libcutils android-liblog android-libutils)
+readonly PACKAGES=(python3-gi gcc libc6-dev pkgconf "${ANDROID[@]}")
 
 here=$(cd "$(dirname "$0")" && pwd)
-build=$(cd "$here/../.." && pwd)/build/clients
+top=$(cd "$here/../.." && pwd)
+build=$top/build/clients
 root=$build/root
 stamp=$root/etc/made-by
-made_by=$(sha256sum <"$here/prepare.sh")
+made_by=$(cat "$here/prepare.sh" "$top/tools/debian/system" | sha256sum)
+. "$top/tools/debian/system"
 
 if [[ -e $stamp && $(<"$stamp") == "$made_by" ]]; then
 	exit 0
 fi
-if [[ $(id -u) != 0 ]]; then
-	echo "prepare.sh: the clients' root file system can only be made by root" >&2
-	exit 1
-fi
-
-mkdir -p "$build"
-exec 9>"$build/lock"
-flock 9
-
-# Runs a command quietly; what it wrote is shown when it failed.
-quietly() {
-	local log
-	log=$(mktemp "$build/log.XXXXXX")
-	"$@" >"$log" 2>&1 9>&- || {
-		tail -n 40 "$log" >&2
-		echo "prepare.sh: failed: $*" >&2
-		exit 1
-	}
-	rm "$log"
-}
-
-# Answers whether $1, a version, is $2 or newer.
-newer() {
-	[[ $(printf '%s\n' "$1" "$2" | sort -V | head -n 1) == "$2" ]]
-}
-
-# Prints the mirror that this machine's apt gets Debian from, if any.
-mirror() {
-	apt-get indextargets --format '$(ORIGIN) $(LABEL) $(REPO_URI)' 2>/dev/null |
-		sed -n 's/^Debian Debian //p' | head -n 1
-}
-
-if ! command -v debootstrap >/dev/null || [[ ! -e /usr/share/debootstrap/scripts/$SUITE ]] ||
-	[[ ! -e /usr/share/keyrings/debian-archive-$SUITE-stable.gpg ]]; then
-	command -v apt-get >/dev/null || {
-		echo "prepare.sh: debootstrap is needed, and here is no apt-get to install it" >&2
-		exit 1
-	}
-	echo "Installing debootstrap..."
-	quietly apt-get update
-	DEBIAN_FRONTEND=noninteractive quietly \
-		apt-get install -y --no-install-recommends debootstrap debian-archive-keyring
-fi
+[[ $(id -u) == 0 ]] || die "only root can make the clients' system"
+lock_build
 
 # Not optimized: that would take most of the time, and nothing here waits for it.
 install=(env CARGO_PROFILE_RELEASE_OPT_LEVEL=0 cargo install --locked --version "$RSBINDER_TOOLS" rsbinder-tools
@@ -87,34 +50,27 @@ fi
 
 echo "Making a Debian root in build/clients/root..."
 new=$root.new
-rm -rf "$new"
-# Without a mirror debootstrap takes Debian's own.
-quietly debootstrap --variant=minbase "$SUITE" "$new" $(mirror)
-in_root() {
-	quietly env DEBIAN_FRONTEND=noninteractive chroot "$new" "$@"
-}
+make_system "$SUITE" "$new"
 sed "s/ $SUITE main/ $SUITE-backports main/" "$new/etc/apt/sources.list" \
 	>"$new/etc/apt/sources.list.d/backports.list"
-cp /etc/resolv.conf "$new/etc/resolv.conf"
-in_root apt-get update
-in_root apt-get install -y --no-install-recommends "${PACKAGES[@]}"
-in_root apt-get install -y --no-install-recommends -t "$SUITE-backports" "${BACKPORTS[@]}"
+in_system "$new" apt-get update
+install_in "$new" "${PACKAGES[@]}"
+install_in "$new" -t "$SUITE-backports" "${BACKPORTS[@]}"
 
 if [[ -n $builder ]]; then
 	wait "$builder" || exit 1
 	cp "$build"/cargo/bin/rsb_* "$new/usr/local/bin/"
 else
 	echo "Building rsb_hub with Debian's compiler..."
-	in_root apt-get install -y --no-install-recommends -t "$SUITE-backports" \
-		cargo ca-certificates
+	install_in "$new" -t "$SUITE-backports" cargo ca-certificates
 	# The root trusts whom this machine trusts, a proxy of its owner's included.
 	if [[ -e /etc/ssl/certs/ca-certificates.crt ]]; then
 		cp /etc/ssl/certs/ca-certificates.crt "$new/etc/ssl/certs/"
 	fi
-	in_root "${install[@]}" --root /usr/local --target-dir /usr/src/target
+	in_system "$new" "${install[@]}" --root /usr/local --target-dir /usr/src/target
 fi
 
-in_root apt-get clean
+in_system "$new" apt-get clean
 # Where the tests' own files are mounted.
 mkdir "$new/clients"
 echo "$made_by" >"$new${stamp#"$root"}"
