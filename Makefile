@@ -123,12 +123,17 @@ demo: runsc ## Show what Binder does, in a sandbox.
 
 .PHONY: clients
 clients: runsc ## Run Binder clients written by others in a sandbox.
+	@$(NEED) python3
 	@test/clients/run.sh
+	@test/clients/run.sh --manager aosp
 	@test/clients/run.sh --soak "60 8 32"
+	@test/clients/run.sh --manager aosp --soak "15 8 32"
 
+# With "MANAGER=aosp" under AOSP's service manager.
 .PHONY: soak
 soak: runsc ## Run 20 services and 100 clients for ten minutes, killing them all the time.
-	@test/clients/run.sh --soak 600
+	@$(NEED) python3
+	@test/clients/run.sh --manager $(or $(MANAGER),rsb_hub) --soak 600
 
 # "AOSP=-places systrap,linux-c" runs them there alone.
 .PHONY: aosp

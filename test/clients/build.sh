@@ -3,16 +3,22 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Compiles this directory's own programs, which use the clients' libraries as
-# their documentation says, into the root that prepare.sh made. Takes no time
-# when they are there and neither their sources nor the root have changed.
+# their documentation says, into the root that prepare.sh made, and puts there
+# what is needed of AOSP. Takes no time when all is there and neither the
+# sources nor the root nor AOSP have changed.
 
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-build=$(cd "$here/../.." && pwd)/build/clients
+top=$(cd "$here/../.." && pwd)
+build=$top/build/clients
 root=$build/root
+aosp=$top/build/aosp/root
 stamp=$root/etc/built-by
-built_by=$(cd "$here" && find build.sh aidl c rust "$root/etc/made-by" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+# What is in C++ is built with AOSP's flags, and in its root.
+"$top/test/aosp/build.sh" --program /system/bin/cpp_test "$here/cpp" "$here/aidl"
+built_by=$(cd "$here" && find build.sh aidl c rust "$root/etc/made-by" "$aosp"/etc/built-by* -type f -print0 |
+	sort -z | xargs -0 sha256sum | sha256sum)
 
 if [[ -e $stamp && $(<"$stamp") == "$built_by" ]]; then
 	exit 0
@@ -47,7 +53,14 @@ in_rust() {
 	fi
 }
 
+# From AOSP's root, with the libraries that it was linked with there.
+of_aosp() {
+	install -D -t "$root/system/lib64" "$aosp"/system/lib64/libbinder.so
+	install -D -t "$root/system/bin" "$aosp"/system/bin/{servicemanager,service,cpp_test}
+}
+
 echo "Compiling the clients..."
 in_c
 in_rust
+of_aosp
 echo "$built_by" >"$stamp"

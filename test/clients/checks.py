@@ -3,11 +3,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs real Binder clients against each other and checks what they say.
 
+    checks.py [MANAGER]
+
+MANAGER, the service manager, is rsb_hub or aosp: Android 14's own.
+
 Runs as root on a system with a binder driver and the clients: rsb_hub and
-rsb_service (rsbinder-tools), binder-list, binder-ping, binder-call
-and binder-bridge (libgbinder), libgbinder's Python module, and the programs of
-this directory: gb_test in C and rsb_test in Rust. Prints one line per check, a
-table of calls and a summary last, and exits with 1 if a check failed.
+rsb_service (rsbinder-tools), AOSP's servicemanager and service, binder-list,
+binder-ping, binder-call and binder-bridge (libgbinder), libgbinder's Python
+module, and the programs of this directory: gb_test in C, cpp_test in C++ on
+AOSP's libbinder, and rsb_test in Rust. Prints one line per check, a table of
+calls and a summary last, and exits with 1 if a check failed.
 """
 
 import json
@@ -26,7 +31,10 @@ BINDER = "/dev/binder"
 HWBINDER = "/dev/hwbinder"
 VNDBINDER = "/dev/vndbinder"
 ECHO = "test.echo"
-LANGUAGES = ("c", "python", "rust")
+LANGUAGES = ("c", "cpp", "python", "rust")
+
+# The service manager of /dev/binder: rsb_hub or aosp.
+manager = "rsb_hub"
 
 # How long anything may take before it is called hung. Nothing waits for this
 # long otherwise.
@@ -77,14 +85,16 @@ def tally(*argv, env=None):
     """Runs a client that checks by itself, and takes over what it counted."""
     global passed, failed
     status, out = run(*argv, env=env, limit=5 * HUNG)
-    *lines, last = out.splitlines() or [""]
+    lines = out.splitlines()
+    tables = [line for line in lines if line.startswith("{")]
     try:
-        counted = json.loads(last)
-    except ValueError:
+        counted = json.loads(tables[-1])
+    except (IndexError, ValueError):
         check(" ".join(argv) + " comes to its end", "status %s\n%s" % (status, out), "a table of calls")
         return
     for line in lines:
-        print(line, flush=True)
+        if line not in tables:
+            print(line, flush=True)
     passed += counted["passed"]
     failed += counted["failed"]
     count(table, counted["calls"])
@@ -205,6 +215,25 @@ def start_hub(device="binder"):
     return hub, notice
 
 
+def manager_name():
+    return {"rsb_hub": "rsb_hub", "aosp": "AOSP's servicemanager"}[manager]
+
+
+def start_manager():
+    """Starts the service manager; returns it and whether it has become that."""
+    if manager == "rsb_hub":
+        hub, notice = start_hub()
+        return hub, notice[0] == "READY=1"
+    # It tells nobody.
+    servicemanager = Daemon("servicemanager", BINDER)
+    return servicemanager, eventually(True, lambda: "manager" in services())
+
+
+def end_manager(hub):
+    """Ends the service manager; answers whether it ends as it should."""
+    return hub.end(signal.SIGTERM) == (0 if manager == "rsb_hub" else -signal.SIGTERM)
+
+
 def start_echo(name=ECHO, device=BINDER, uid=None):
     return Daemon("python3", HERE + "/echo_service.py", device, name, uid=uid)
 
@@ -226,16 +255,20 @@ def echo_client(*arguments, name=ECHO, device=BINDER, uid=None):
 def configure(protocol="aidl3", servicemanager="aidl6"):
     """Tells libgbinder what to speak on /dev/vndbinder.
 
-    On /dev/binder it is what rsb_hub speaks, that of Android 16.
+    On /dev/binder it is what the service manager speaks: rsb_hub as that of
+    Android 16, AOSP's is that of Android 14.
     """
     with open("/etc/gbinder.conf", "w") as f:
-        f.write("[General]\nApiLevel = 36\n")
+        f.write("[General]\nApiLevel = %d\n" % {"rsb_hub": 36, "aosp": 34}[manager])
         f.write("[Protocol]\n%s = %s\n" % (VNDBINDER, protocol))
         f.write("[ServiceManager]\n%s = %s\n" % (VNDBINDER, servicemanager))
 
 
-def prepare():
+def prepare(which):
     """Puts the devices and the clients' configuration where they look for it."""
+    global manager
+    manager = which
+    os.environ["SERVICE_MANAGER"] = manager
     configure()
     os.makedirs("/etc/rsbinder/hub.d", exist_ok=True)
     shutil.copy(HERE + "/hub.toml", "/etc/rsbinder/hub.d/hub.toml")
@@ -253,16 +286,24 @@ def prepare():
 
 
 def check_manager():
-    hub, notice = start_hub()
-    check("rsb_hub becomes the service manager", notice[0], "READY=1")
+    hub, ready = start_manager()
+    check("%s becomes the service manager" % manager_name(), ready, True)
     check("binder-list sees it alone", services(), ["manager"])
-    check("rsb_service list sees the same", run("rsb_service", "list"), (0, "manager\n"))
     check("binder-ping reaches it",
           run("binder-ping", "-d", BINDER, "manager"), (0, "OK\n"))
     check("binder-ping says that a service does not exist",
           run("binder-ping", "-d", BINDER, "no.such"), (1, "ERROR: no.such not found\n"))
-    check("rsb_service check says so too", run("rsb_service", "check", "no.such")[0], 1)
+    if manager == "aosp":
+        check("service list sees it alone", run("service", "list"),
+              (0, "Found 1 services:\n0\tmanager: [android.os.IServiceManager]\n"))
+        check("service check says that a service does not exist",
+              run("service", "check", "no.such"), (0, "Service no.such: not found\n"))
+        check("a second servicemanager is refused the device",
+              run("servicemanager", BINDER)[0], -signal.SIGABRT)
+        return hub
 
+    check("rsb_service list sees it alone, too", run("rsb_service", "list"), (0, "manager\n"))
+    check("rsb_service check says so too", run("rsb_service", "check", "no.such")[0], 1)
     # The process that asks is on the device too, so a refusal is the driver's.
     status, out = run("rsb_hub", "--config", "/etc/rsbinder/hub.d")
     check("a second rsb_hub is refused the device",
@@ -280,10 +321,15 @@ def check_service(hub):
     check("a Python service registers", echo.line(), "registered")
     check("it is listed", services(), ["manager", ECHO])
     check("it is listed for an ordinary user", services(uid=1000), ["manager", ECHO])
-    check("rsb_service knows the processes behind the names",
-          [line.split() for line in run("rsb_service", "info")[1].splitlines()],
-          [["manager", "pid=%d" % hub.pid], [ECHO, "pid=%d" % echo.pid]])
-    check("rsb_service check finds it", run("rsb_service", "check", ECHO)[0], 0)
+    if manager == "aosp":
+        check("service check finds it", run("service", "check", ECHO), (0, "Service %s: found\n" % ECHO))
+        check("service list asks it for its interface", run("service", "list")[1].splitlines()[-1],
+              "1\t%s: [org.sentrybinder.test.IEcho]" % ECHO)
+    else:
+        check("rsb_service knows the processes behind the names",
+              [line.split() for line in run("rsb_service", "info")[1].splitlines()],
+              [["manager", "pid=%d" % hub.pid], [ECHO, "pid=%d" % echo.pid]])
+        check("rsb_service check finds it", run("rsb_service", "check", ECHO)[0], 0)
     check("binder-ping reaches it", run("binder-ping", "-d", BINDER, ECHO), (0, "OK\n"))
     return echo
 
@@ -358,7 +404,7 @@ def check_death(echo):
     check("a client watches the service", watcher.line(), "watching")
     check("the service is killed", echo.end(), -signal.SIGKILL)
     check("the client is told", watcher.rest(), "died")
-    check("the hub is told", eventually(["manager"], services), ["manager"])
+    check("the service manager is told", eventually(["manager"], services), ["manager"])
     check("binder-ping no longer finds it",
           run("binder-ping", "-d", BINDER, ECHO), (1, "ERROR: %s not found\n" % ECHO))
     echo = start_echo()
@@ -389,6 +435,7 @@ def service_of(language, name):
     """Starts a service that implements IEcho."""
     return Daemon(*{
         "c": ("gb_test", "service", name),
+        "cpp": ("cpp_test", "service", name),
         "python": ("python3", HERE + "/echo_service.py", BINDER, name),
         "rust": ("rsb_test", "service", name),
     }[language])
@@ -398,6 +445,7 @@ def client_of(language, name, server):
     """Has a client make each of IEcho's calls."""
     tally(*{
         "c": ("gb_test", "client", name, server),
+        "cpp": ("cpp_test", "client", name, server),
         "python": ("python3", HERE + "/peer_client.py", BINDER, "client", name, server),
         "rust": ("rsb_test", "client", name, server),
     }[language])
@@ -416,16 +464,24 @@ def check_languages():
             client_of(client, name, server)
         watchers = [
             Daemon("gb_test", "watch", name),
+            Daemon("cpp_test", "watch", name),
             Daemon("python3", HERE + "/echo_client.py", BINDER, name, "watch"),
         ]
-        check("clients in C and Python watch it", [w.line() for w in watchers], ["watching"] * 2)
-        tally("rsb_test", "freeze", name, server, str(service.pid))
+        check("clients in C, C++ and Python watch it", [w.line() for w in watchers], ["watching"] * 3)
+        for freezer in "cpp_test", "rsb_test":
+            tally(freezer, "freeze", name, server, str(service.pid))
         service.end()
-        check("both are told of its death", [w.rest() for w in watchers], ["died"] * 2)
+        check("all are told of its death", [w.rest() for w in watchers], ["died"] * 3)
 
 
-def check_rust():
+def check_suites():
+    """What AIDL can express, between those whose interfaces are made of it."""
     tally("rsb_test", "checks")
+    tally("rsb_test", "checks", "cpp")
+    for server, program in ("cpp", "cpp_test"), ("rust", "rsb_test"):
+        suite = Daemon(program, "suite", "test.suite." + server)
+        tally("cpp_test", "suite-client", "test.suite." + server, server)
+        check("the service has ended as it was told", suite.process.wait(timeout=HUNG), 7)
 
 
 def check_dump():
@@ -510,11 +566,12 @@ def check_hidl():
 def check_new_manager(hub, echo):
     presence = Daemon("gb_test", "presence")
     check("a client in C knows a service manager", presence.line(), "present")
-    check("rsb_hub ends", hub.end(signal.SIGTERM), 0)
+    check("%s ends" % manager_name(), end_manager(hub), True)
     check("the client is told", presence.line(), "absent")
-    check("rsb_service finds no service manager", run("rsb_service", "list")[0], 2)
-    hub, notice = start_hub()
-    check("another rsb_hub takes its place", notice[0], "READY=1")
+    if manager == "rsb_hub":
+        check("rsb_service finds no service manager", run("rsb_service", "list")[0], 2)
+    hub, ready = start_manager()
+    check("another %s takes its place" % manager_name(), ready, True)
     check("the client is told of that", presence.line(), "present")
     presence.end()
     check("the service registers with it", echo.line(), "registered")
@@ -522,23 +579,24 @@ def check_new_manager(hub, echo):
           binder_call(3, "20", "22", "reply", "i32", "i32"), "0 42 \n")
     check("the service ends", echo.end(signal.SIGTERM), -signal.SIGTERM)
     check("the service manager is told", eventually(["manager"], services), ["manager"])
-    check("rsb_hub ends again", hub.end(signal.SIGTERM), 0)
+    check("%s ends again" % manager_name(), end_manager(hub), True)
 
 
-def main():
-    prepare()
+def main(which="rsb_hub"):
+    prepare(which)
     hub = check_manager()
     echo = check_service(hub)
     check_calls(echo)
     check_objects()
-    check_access()
+    if manager == "rsb_hub":
+        check_access()
+        check_dump()
+        check_bridge()
+        check_dialects()
+        check_hidl()
     echo = check_death(echo)
-    check_dump()
-    check_bridge()
     check_languages()
-    check_dialects()
-    check_hidl()
-    check_rust()
+    check_suites()
     check_new_manager(hub, echo)
     print()
     print_table(table)
@@ -547,4 +605,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -5,15 +5,15 @@
 # Runs checks.py, in which Binder clients talk to each other, in one sandbox
 # of bin/runsc, or soak.py for some time:
 #
-#   run.sh [--soak "SECONDS [SERVICES [CLIENTS]]"] [RUNSC-FLAG...]
+#   run.sh [--manager rsb_hub|aosp] [--soak "SECONDS [SERVICES [CLIENTS]]"] [RUNSC-FLAG...]
 #
 # or on Linux's own driver, to tell a fault of a client from one of ours:
 #
-#   run.sh [--soak ...] --oracle [c|rust]
+#   run.sh [--manager ...] [--soak ...] --oracle [c|rust]
 #
 # which needs BINDER_ORACLE to name a program that runs a command on it:
 #
-#   $BINDER_ORACLE -k c|rust -m MEMORY -t SECONDS -- COMMAND [ARG...]
+#   $BINDER_ORACLE -s -k c|rust -m MEMORY -t SECONDS -- COMMAND [ARG...]
 
 set -euo pipefail
 
@@ -21,20 +21,28 @@ set -euo pipefail
 limit=600
 # How much more memory of the host a sandbox may have after a soak, in percent.
 readonly GROWTH=5
+# A soak that takes fewer seconds is too short to tell its memory's growth.
+readonly MEASURED=60
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 root=$top/build/clients/root
 
-program=checks.py
+manager=rsb_hub
+if [[ ${1:-} == --manager ]]; then
+	manager=$2
+	shift 2
+fi
+program="checks.py $manager" seconds=0
 if [[ ${1:-} == --soak ]]; then
-	program="soak.py $2"
+	program="soak.py $manager $2"
 	# Starting and stopping is slower on Linux's driver as a program.
-	limit=$((${2%% *} + 600))
+	seconds=${2%% *}
+	limit=$((seconds + 600))
 	shift 2
 fi
 # shellcheck disable=SC2206 # These are words.
-inside=(/usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
+inside=(/usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin:/system/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 	python3 /clients/$program)
 
 if [[ ${1:-} == --on-linux ]]; then
@@ -55,9 +63,11 @@ if [[ ${1:-} == --oracle ]]; then
 		echo "run.sh: BINDER_ORACLE names no program that runs a command on Linux's driver" >&2
 		exit 1
 	}
-	same=()
-	[[ $program == checks.py ]] || same=(--soak "${program#* }")
-	exec "$BINDER_ORACLE" -k "${2:-c}" -m 3G -t "$limit" -- "$here/run.sh" "${same[@]}" --on-linux
+	same=(--manager "$manager")
+	[[ $program == checks.py* ]] || same+=(--soak "${program#"soak.py $manager "}")
+	# AOSP's service manager asks for security contexts, which Linux without a
+	# module for them refuses.
+	exec "$BINDER_ORACLE" -s -k "${2:-c}" -m 3G -t "$limit" -- "$here/run.sh" "${same[@]}" --on-linux
 fi
 
 [[ -x $top/bin/runsc ]] || {
@@ -67,7 +77,7 @@ fi
 sandbox=(timeout -k 10 "$limit" "$top/bin/runsc" --network=none --ignore-cgroups "$@"
 	do -root "$root" -cwd / -volume "$here:/clients" -- "${inside[@]}")
 
-if [[ $program == checks.py ]]; then
+if [[ $program == checks.py* ]]; then
 	# The sandbox keeps its own offset in a regular file, so that it writes
 	# over what others write: give it a pipe.
 	"${sandbox[@]}" 2>&1 | cat
@@ -127,7 +137,9 @@ exec {in}<&"${RUN[0]}" {out}>&"${RUN[1]}"
 start=
 while IFS= read -r line; do
 	printf '%s\n' "$line"
-	if [[ $line == "idle at the "* ]]; then
+	if [[ $line == "idle at the "* ]] && ((seconds < MEASURED)); then
+		echo >&"$out"
+	elif [[ $line == "idle at the "* ]]; then
 		if [[ -z $start ]]; then
 			settle "$pid" 0 10
 		else
@@ -141,6 +153,7 @@ while IFS= read -r line; do
 	fi
 done <&"$in"
 wait "$pid"
+((seconds >= MEASURED)) || exit 0
 if ((100 * total > (100 + GROWTH) * start)); then
 	echo "FAILED the sandbox's memory has grown by more than $GROWTH %" >&2
 	exit 1

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Services and clients in three languages, killed and started all the time.
+"""Services and clients in four languages, killed and started all the time.
 
-    soak.py SECONDS [SERVICES [CLIENTS]]
+    soak.py MANAGER SECONDS [SERVICES [CLIENTS]]
+
+MANAGER is rsb_hub or aosp, as for checks.py.
 
 Every client calls every service and checks every answer. What may fail is a
 call to a service that has just been killed, and nothing else: no answer is
@@ -40,7 +42,7 @@ FOREVER = 1000000
 # the service to hear its one-way calls.
 SILENT = 200
 
-# How long all of them run before the first measurement.
+# How long all of them run before the first measurement, at most.
 WARM_UP_SECONDS = 20
 
 
@@ -52,6 +54,7 @@ class Service(checks.Daemon):
         self.said = []
         super().__init__(*{
             "c": ("gb_test", "soak-server", self.name),
+            "cpp": ("cpp_test", "soak-server", self.name),
             "python": ("python3", HERE + "/echo_service.py", BINDER, self.name, "quiet"),
             "rust": ("rsb_test", "soak-server", self.name),
         }[self.language])
@@ -82,6 +85,7 @@ class Client(checks.Daemon):
         self.noise = []
         super().__init__(*{
             "c": ("gb_test", "soak-client"),
+            "cpp": ("cpp_test", "soak-client"),
             "python": ("python3", HERE + "/peer_client.py", BINDER, "soak-client"),
             "rust": ("rsb_test", "soak-client"),
         }[self.language], str(FOREVER), *peers)
@@ -250,12 +254,12 @@ def idle(when, hub):
     return active, open_files(hub.pid)
 
 
-def main(seconds, services=20, clients=100):
-    checks.prepare()
-    hub, notice = checks.start_hub()
-    check("rsb_hub becomes the service manager", notice[0], "READY=1")
+def main(manager, seconds, services=20, clients=100):
+    checks.prepare(manager)
+    hub, ready = checks.start_manager()
+    check("%s becomes the service manager" % checks.manager_name(), ready, True)
     soak = Soak(int(services), int(clients))
-    soak.run(WARM_UP_SECONDS)
+    soak.run(min(WARM_UP_SECONDS, int(seconds)))
     before = idle("start", hub)
     started = time.monotonic()
     soak.run(int(seconds))
@@ -273,7 +277,7 @@ def main(seconds, services=20, clients=100):
     check("each language called each",
           sorted({key[:2] for key in soak.table}), sorted((c, s) for c in LANGUAGES for s in LANGUAGES))
     check("the driver's counts and the service manager's files are those of the start", after, before)
-    check("rsb_hub ends", hub.end(signal.SIGTERM), 0)
+    check("%s ends" % checks.manager_name(), checks.end_manager(hub), True)
     print("%d passed, %d failed" % (checks.passed, checks.failed), flush=True)
     return 1 if checks.failed else 0
 
