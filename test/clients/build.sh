@@ -17,7 +17,7 @@ aosp=$top/build/aosp/root
 stamp=$root/etc/built-by
 # What is in C++ is built with AOSP's flags, and in its root.
 "$top/test/aosp/build.sh" --program /system/bin/cpp_test "$here/cpp" "$here/aidl"
-built_by=$(cd "$here" && find build.sh aidl c rust "$root/etc/made-by" "$aosp"/etc/built-by* -type f -print0 |
+built_by=$(cd "$here" && find build.sh aidl c rust "$root/etc/made-by" "$aosp"/etc/built-by{,-cpp_test} -type f -print0 |
 	sort -z | xargs -0 sha256sum | sha256sum)
 
 if [[ -e $stamp && $(<"$stamp") == "$built_by" ]]; then
