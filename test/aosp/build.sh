@@ -6,8 +6,8 @@
 #
 # Builds what modules.py lists of AOSP into build/aosp/root, a Debian system,
 # where Android has it: /system/bin/servicemanager, /system/bin/service,
-# /vendor/bin/vndservicemanager, /system/lib64/libbinder.so, tests in
-# /data/nativetest64/NAME/NAME... Takes ten minutes, and no time when nothing that
+# /vendor/bin/vndservicemanager, /system/bin/logd, /system/lib64/libbinder.so, tests
+# in /data/nativetest64/NAME/NAME... Takes ten minutes, and no time when nothing that
 # it depends on has changed.
 #
 # With --program builds, after that, a program of our own on libbinder and
@@ -17,7 +17,7 @@
 # it is included as <org/example/IEcho.h>. The program is compiled with the flags of
 # AOSP's own, and comes to PATH in the root. For example
 #
-#   test/aosp/build.sh --program /system/bin/echo test/clients/cpp test/clients/rust/aidl \
+#   test/aosp/build.sh --program /system/bin/echo test/clients/cpp test/clients/aidl \
 #       org/sentrybinder/test/{IEcho,IListener}.aidl
 #
 # If $SENTRYBINDER_CACHE names a directory, what is built is kept there, too, and
@@ -115,14 +115,14 @@ build_program() {
 
 id=$(digest tools/debian test/aosp/{prepare.sh,files.txt,change.sh,build.sh,modules.py,ninja.py,stubs})
 if [[ $(cat "$root/etc/built-by" 2>/dev/null) != "$id" ]]; then
-	lock_build
+	begin_build
 	build_aosp "$id"
 fi
 if [[ ${1:-} == --program ]]; then
 	shift
 	program_id=$(digest "$(realpath "$2")" ${3:+"$(realpath "$3")"} | cat - <(echo "$@") | sha256sum | cut -c -32)
 	if [[ ! -e $root$1 || $(cat "$root/etc/built-by-${1##*/}" 2>/dev/null) != "$id $program_id" ]]; then
-		lock_build
+		begin_build
 		build_program "$id" "$program_id" "$@"
 	fi
 fi

@@ -78,6 +78,7 @@ class Module:
         file_flags: for some
         includes: directories, for itself
         exports: directories, for itself and for those that use it
+        proto: a protocol buffer whose C++ is in gen/, in a directory of its name
         libs: of Debian, besides ANDROID
     """
 
@@ -89,6 +90,7 @@ class Module:
     file_flags: dict[str, str] = field(default_factory=dict)
     includes: list[str] = field(default_factory=list)
     exports: list[str] = field(default_factory=list)
+    proto: str = ""
     libs: list[str] = field(default_factory=list)
 
     @property
@@ -101,7 +103,7 @@ class Module:
 
     @property
     def shared(self) -> bool:
-        return self.out.endswith(".so")
+        return ".so" in self.out
 
 
 MODULES: list[Module] = []
@@ -214,6 +216,75 @@ module(
     uses=[libbinder],
     # libstdc++ of C++20 does not compare what cmd compares.
     flags=f"-std=gnu++17 -DXP_UNIX {DEBIAN_HEADERS}",
+)
+
+
+# The log. Debian's liblog writes to the standard error, as it does on any system
+# but Android. This one writes to logd, for programs that are run with
+# LD_LIBRARY_PATH=/system/lib64/logd.
+
+LOG = "system/logging/"
+event_tags = "-DAUDITD_LOG_TAG=1003 -DTAG_DEF_LOG_TAG=1005 -DLIBLOG_LOG_TAG=1006 -DSNET_EVENT_LOG_TAG=1397638484"
+
+
+def log_library(out: str) -> Module:
+    return module(
+        out,
+        under(
+            LOG + "liblog/",
+            "log_event_list.cpp log_event_write.cpp logger_name.cpp logger_read.cpp logger_write.cpp logprint.cpp"
+            " properties.cpp event_tag_map.cpp log_time.cpp pmsg_reader.cpp pmsg_writer.cpp logd_reader.cpp"
+            " logd_writer.cpp",
+        )
+        + ["stubs/log_security.cpp"],
+        flags=event_tags + " -DANDROID_DEBUGGABLE=0",
+        # What writes and reads; its properties would be bionic's.
+        file_flags={
+            LOG + "liblog/logger_read.cpp": "-D__ANDROID__",
+            LOG + "liblog/logger_write.cpp": "-D__ANDROID__ -include android/set_abort_message.h",
+        },
+        includes=["stubs/bionic"],
+    )
+
+
+log_library(f"{LIBRARIES}/logd/liblog.so.0")
+liblog = log_library("liblog.a")
+
+module(
+    "/system/bin/logd",
+    under(
+        LOG + "logd/",
+        # liblogd
+        "CompressionEngine.cpp LogBufferElement.cpp LogReaderList.cpp LogReaderThread.cpp LogSize.cpp"
+        " LogStatistics.cpp LogTags.cpp LogdLock.cpp PruneList.cpp SerializedFlushToState.cpp SerializedLogBuffer.cpp"
+        " SerializedLogChunk.cpp SimpleLogBuffer.cpp"
+        # logd
+        " libaudit.cpp main.cpp CommandListener.cpp LogdNativeService.cpp LogAudit.cpp LogKlog.cpp LogListener.cpp"
+        " LogPermissions.cpp LogReader.cpp TrustyLog.cpp PkgIds.cpp",
+    )
+    + under("system/core/libsysutils/src/", "FrameworkCommand.cpp FrameworkListener.cpp SocketClient.cpp SocketListener.cpp")
+    + under("system/core/", "libpackagelistparser/packagelistparser.cpp libcutils/android_get_control_file.cpp")
+    + ["stubs/sched_policy.cpp"],
+    uses=[liblog, libbinder],
+    flags=event_tags + " -include test.h",
+    # glibc's header has no names for them.
+    file_flags={LOG + "logd/main.cpp": "-DKLOG_READ=2 -DKLOG_READ_ALL=3 -DKLOG_SIZE_UNREAD=9 -DKLOG_SIZE_BUFFER=10"},
+    aidl=[
+        Aidl("liblogd_binder", LOG + "logd/binder/", ["android/os/ILogd.aidl"]),
+        Aidl("ILogcatManagerService", "stubs/aidl/", ["android/os/logcat/ILogcatManagerService.aidl"]),
+    ],
+    includes=[LOG + "logd", "stubs/bionic", "system/core/libsysutils/include", "system/core/libpackagelistparser/include"],
+    libs=["-lz", "-lzstd", "-lcap"],
+)
+
+module(
+    "/system/bin/logcat",
+    [LOG + "logcat/logcat.cpp", LOG + "logcat/process_names.cpp", "gen/logcat/logcat.pb.cc", "stubs/sched_policy.cpp"],
+    uses=[liblog],
+    flags="-include test.h -include bionic/wait_for_property.h -DM_PURGE_ALL=-104"
+    " -DANDROID_BASE_UNIQUE_FD_DISABLE_IMPLICIT_CONVERSION=1",
+    proto=LOG + "logcat/logcat.proto",
+    libs=["-Wl,-Bstatic -lprotobuf-lite -Wl,-Bdynamic"],
 )
 
 

@@ -40,6 +40,10 @@ rule aidl
   command = $aidlenv aidl/usr/lib/android-sdk/build-tools/debian/aidl --lang=$lang $flags -o $dir -h $dir $in
   description = $in
 
+rule proto
+  command = protoc --cpp_out=$dir --proto_path=$$(dirname $in) $in
+  description = $in
+
 rule archive
   command = rm -f $out && ar crs $out $in
   description = $out
@@ -105,6 +109,12 @@ class Writer:
         includes = module.includes + [path for m in everything for path in m.exports]
         includes = [source(path) for path in includes] + [f"gen/{a.name}" for m in everything for a in m.aidl]
         includes += [source(path) for path in INCLUDES]
+        if module.proto:
+            base = os.path.basename(module.proto).removesuffix(".proto")
+            made = [f"gen/{base}/{base}.pb.{end}" for end in ("cc", "h")]
+            self.edge("proto", made, [source(module.proto)], dir="gen/" + base)
+            headers.append(made[1])
+            includes.append("gen/" + base)
         flags = " ".join([module.flags, *(f"-I{path}" for path in dict.fromkeys(includes))]).strip()
 
         sources = {source(src): module.file_flags.get(src, "") for src in module.srcs}

@@ -10,10 +10,10 @@
 set -euo pipefail
 
 readonly SUITE=trixie
-# libutils depends on what it is linked with here, but for libbacktrace.
 readonly RUNTIME=(android-libbase android-libcutils android-libutils android-liblog android-libboringssl)
 readonly BUILD=(clang lld g++ ninja-build dpkg-dev android-libbase-dev android-libcutils-dev android-libutils-dev
-	android-liblog-dev android-libselinux-dev android-libboringssl-dev libgtest-dev libgmock-dev libclang-rt-19-dev)
+	android-liblog-dev android-libselinux-dev android-libboringssl-dev libgtest-dev libgmock-dev libclang-rt-19-dev
+	zlib1g-dev libzstd-dev libcap-dev protobuf-compiler libprotobuf-dev)
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -38,7 +38,7 @@ if made root && made build; then
 	exit 0
 fi
 # build.sh has it.
-[[ -n ${AOSP_LOCKED:-} ]] || lock_build
+[[ -n ${AOSP_LOCKED:-} ]] || begin_build
 
 # download DIR gets the files of files.txt, with the apt of a system, into
 # build/aosp/download, or into $SENTRYBINDER_CACHE, where they stay.
@@ -46,8 +46,8 @@ download() {
 	local sum path file from
 	files=${SENTRYBINDER_CACHE:-$build}/download
 	mkdir -p "$files" "$1/download"
-	from=$(mirror)
-	from=${from:-http://deb.debian.org/debian}
+	# Where debootstrap has got the system from.
+	from=$(sed -n '1s/^deb \([^ ]*\) .*/\1/p' "$1/etc/apt/sources.list")
 	while read -r sum path; do
 		[[ $sum != "#" && -n $sum ]] || continue
 		file=$files/${path##*/}
@@ -58,7 +58,7 @@ download() {
 			"/download/${path##*/}" "SHA256:$sum" >"$build/log" 2>&1 9>&- || {
 			tail -n 5 "$build/log" >&2
 			die "can't get ${path##*/}, which files.txt names. If Debian has a newer one instead: get this one" \
-				"from snapshot.debian.org and put it into $files, or let files.txt name the newer one."
+				"from Debian's archive of snapshots and put it into $files, or let files.txt name the newer one."
 		}
 		mv "$1/download/${path##*/}" "$file"
 	done <"$here/files.txt"

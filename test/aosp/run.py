@@ -53,7 +53,7 @@ class Program:
 
 
 # They count nothing themselves.
-TOOLS = ["service", "vndservice", "dumpsys", "cmd", "binderThroughputTest", "schd-dbg"]
+TOOLS = ["service", "vndservice", "dumpsys", "cmd", "logd", "binderThroughputTest", "schd-dbg"]
 
 PROGRAMS = [
     Program("binderDriverInterfaceTest"),

@@ -31,8 +31,7 @@ made_by=$(cat "$here/prepare.sh" "$top/tools/debian/system" | sha256sum)
 if [[ -e $stamp && $(<"$stamp") == "$made_by" ]]; then
 	exit 0
 fi
-[[ $(id -u) == 0 ]] || die "only root can make the clients' system"
-lock_build
+begin_build
 
 # Not optimized: that would take most of the time, and nothing here waits for it.
 install=(env CARGO_PROFILE_RELEASE_OPT_LEVEL=0 cargo install --locked --version "$RSBINDER_TOOLS" rsbinder-tools

@@ -47,6 +47,15 @@ cmd)
 	expect List 'Currently running services:.*manager.*stand-in' cmd -l
 	expect Command '^one two $' cmd stand-in one two
 	;;
+logd)
+	mkdir -p /dev/socket
+	logd &
+	until [[ -S /dev/socket/logdw && -S /dev/socket/logdr ]]; do sleep 0.1; done
+	coproc SERVICE { LD_LIBRARY_PATH=/system/lib64/logd exec /data/nativetest64/stand_in logging 2>&1; }
+	read -r _ <&"${SERVICE[0]}"
+	expect Logcat ' I stand_in: logging is there' logcat -s stand_in -m 1
+	expect Sizes 'main: ring buffer is 256 KiB' logcat -g
+	;;
 binderThroughputTest)
 	expect Run 'iterations per sec: [0-9]' \
 		/data/nativetest64/binderThroughputTest/binderThroughputTest -i 1000 -w 4

@@ -4,14 +4,17 @@
 // Usage: stand_in NAME...
 //
 // A service of these names, for AOSP's tests and tools to find. Waits for the
-// service manager, writes "ready", and does what it is asked: dumps "NAME here";
+// service manager, writes "ready", logs that they are there, and does what it is asked: dumps "NAME here";
 // as a shell command writes its arguments; and adds two numbers, as the
 // transaction 1.
+
+#define LOG_TAG "stand_in"
 
 #include <binder/IPCThreadState.h>
 #include <binder/IResultReceiver.h>
 #include <binder/IServiceManager.h>
 #include <binder/ProcessState.h>
+#include <log/log.h>
 
 #include <stdio.h>
 
@@ -68,6 +71,7 @@ int main(int argc, char** argv) {
     while (!ProcessState::self()->getContextObject(nullptr)) usleep(5000);
     for (int i = 1; i < argc; i++) {
         if (defaultServiceManager()->addService(String16(argv[i]), sp<StandIn>::make(argv[i])) != OK) return 1;
+        ALOGI("%s is there", argv[i]);
     }
     puts("ready");
     fflush(stdout);

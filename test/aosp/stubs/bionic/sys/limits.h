@@ -1,0 +1,11 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// bionic has it here, too, and more of it.
+
+#pragma once
+
+#include <limits.h>
+
+#define GID_MAX UINT_MAX
+#define UID_MAX UINT_MAX
