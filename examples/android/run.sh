@@ -149,6 +149,9 @@ check "An ordinary user calls it, too; service needs no interface for that." \
 	"Result: Parcel\(.*'.*H\.e\.l\.l\.'.*'o\. \.y\.o\.u\.,\..*" \
 	runsc exec -user 1000:1000 "$one" service call "$GREETER" 1 s16 you
 check "What it says of itself." "greeted: 2" runsc exec "$one" dumpsys "$GREETER"
+check "logd has what it logged." \
+	".* I greeter *: hello to world
+.* I greeter *: hello to you" runsc exec "$one" logcat -d -s greeter
 check "dumpsys lists services," "Currently running services:
   $GREETER
   manager" runsc exec "$one" dumpsys -l

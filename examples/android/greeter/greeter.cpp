@@ -4,15 +4,19 @@
 // A service that starts when somebody waits for it, and ends when it has no more
 // clients.
 
+#define LOG_TAG "greeter"
+
 #include <stdio.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
 
 #include <binder/IPCThreadState.h>
 #include <binder/LazyServiceRegistrar.h>
 #include <binder/ProcessState.h>
 #include <example/BnGreeter.h>
+#include <log/log.h>
 #include <utils/String8.h>
 
 using android::IPCThreadState;
@@ -30,6 +34,7 @@ class Greeter : public example::BnGreeter {
                            "! I am process " + std::to_string(getpid()) + ".";
         *greeting = String16(text.c_str());
         greeted_++;
+        ALOGI("hello to %s", String8(name).c_str());
         return android::binder::Status::ok();
     }
 

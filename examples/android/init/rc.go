@@ -16,6 +16,7 @@ type service struct {
 	args []string
 
 	uid        uint32
+	env        []string // beside init's own
 	disabled   bool     // starts only when somebody asks for it
 	oneshot    bool     // is not started again when it ends
 	interfaces []string // what it provides, as the service manager names it
@@ -25,6 +26,7 @@ type service struct {
 //
 //	service NAME PATH [ARGUMENT]...
 //	    user UID
+//	    setenv NAME VALUE
 //	    disabled
 //	    oneshot
 //	    interface aidl NAME
@@ -56,6 +58,8 @@ func parse(text string) ([]*service, error) {
 				return nil, fmt.Errorf("line %d: %w", i+1, err)
 			}
 			s.uid = uint32(uid)
+		case is("setenv", 2):
+			s.env = append(s.env, words[1]+"="+words[2])
 		case is("disabled", 0):
 			s.disabled = true
 		case is("oneshot", 0):

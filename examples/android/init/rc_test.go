@@ -15,6 +15,7 @@ func TestParse(t *testing.T) {
 service one /bin/one
 service two /bin/two -a b
     user 1000
+    setenv PATH /bin
     disabled
     # Another.
     oneshot
@@ -24,7 +25,7 @@ service two /bin/two -a b
 	require.NoError(t, err)
 	require.Equal(t, []*service{
 		{name: "one", args: []string{"/bin/one"}},
-		{name: "two", args: []string{"/bin/two", "-a", "b"}, uid: 1000, disabled: true, oneshot: true,
+		{name: "two", args: []string{"/bin/two", "-a", "b"}, uid: 1000, env: []string{"PATH=/bin"}, disabled: true, oneshot: true,
 			interfaces: []string{"aidl/a.IOne/default", "aidl/a.ITwo/default"}},
 	}, got)
 }
@@ -37,6 +38,7 @@ func TestParseRefuses(t *testing.T) {
 		"service one /bin/one\ndisabled now",
 		"service one /bin/one\nuser system",
 		"service one /bin/one\nuser -1",
+		"service one /bin/one\nsetenv PATH=/bin",
 		"service one /bin/one\nclass main",
 	} {
 		_, err := parse(text)

@@ -47,7 +47,7 @@ func (s *supervisor) startLocked(svc *service) error {
 		return nil
 	}
 	pid, err := syscall.ForkExec(svc.args[0], svc.args, &syscall.ProcAttr{
-		Env:   os.Environ(),
+		Env:   slices.Concat(os.Environ(), svc.env),
 		Files: []uintptr{0, 1, 2},
 		Sys:   &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: svc.uid, Gid: svc.uid}},
 	})
