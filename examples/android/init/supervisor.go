@@ -10,20 +10,31 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// restartPeriod is the least time from one start of a service to the next, as it is
+// on Android.
+const restartPeriod = 5 * time.Second
 
 // A supervisor starts services, and starts those again that end.
 type supervisor struct {
 	services []*service
 
 	mu      sync.Mutex
-	running map[*service]int // their PIDs; guarded by mu
+	running map[*service]process // guarded by mu
+}
+
+// A process is that of a service.
+type process struct {
+	pid     int
+	started time.Time
 }
 
 func newSupervisor(services []*service) *supervisor {
-	return &supervisor{services: services, running: map[*service]int{}}
+	return &supervisor{services: services, running: map[*service]process{}}
 }
 
 // startEnabled starts all services that do not wait to be asked for.
@@ -43,7 +54,7 @@ func (s *supervisor) startEnabled() error {
 // startLocked starts a service unless it is running. s.mu is held: reap must not
 // see the end of a process before the process is in s.running.
 func (s *supervisor) startLocked(svc *service) error {
-	if s.running[svc] != 0 {
+	if _, ok := s.running[svc]; ok {
 		return nil
 	}
 	pid, err := syscall.ForkExec(svc.args[0], svc.args, &syscall.ProcAttr{
@@ -54,7 +65,7 @@ func (s *supervisor) startLocked(svc *service) error {
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", svc.name, err)
 	}
-	s.running[svc] = pid
+	s.running[svc] = process{pid, time.Now()}
 	return nil
 }
 
@@ -87,26 +98,31 @@ func (s *supervisor) reap() error {
 		if err != nil {
 			return fmt.Errorf("waiting for services: %w", err)
 		}
-		if err := s.ended(pid); err != nil {
-			return err
-		}
+		s.ended(pid)
 	}
 }
 
 // ended is told of the end of a process. It starts a service again, except a
 // oneshot one.
-func (s *supervisor) ended(pid int) error {
+func (s *supervisor) ended(pid int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for svc, p := range s.running {
-		if p == pid {
-			delete(s.running, svc)
-			if svc.oneshot {
-				return nil
-			}
-			log.Printf("%s has ended; starting it again", svc.name)
-			return s.startLocked(svc)
+		if p.pid != pid {
+			continue
 		}
+		delete(s.running, svc)
+		if svc.oneshot {
+			return
+		}
+		log.Printf("%s has ended; starting it again", svc.name)
+		time.AfterFunc(restartPeriod-time.Since(p.started), func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if err := s.startLocked(svc); err != nil {
+				log.Print(err)
+			}
+		})
+		return
 	}
-	return nil
 }
