@@ -120,7 +120,9 @@ if [[ $(cat "$root/etc/built-by" 2>/dev/null) != "$id" ]]; then
 fi
 if [[ ${1:-} == --program ]]; then
 	shift
-	program_id=$(digest "$(realpath "$2")" ${3:+"$(realpath "$3")"} | cat - <(echo "$@") | sha256sum | cut -c -32)
+	# With the names that they have in any clone.
+	sources=("$(realpath --relative-to="$top" "$2")" ${3:+"$(realpath --relative-to="$top" "$3")"})
+	program_id=$({ digest "${sources[@]}" && echo "$1" "${sources[@]}" "${@:4}"; } | sha256sum | cut -c -32)
 	if [[ ! -e $root$1 || $(cat "$root/etc/built-by-${1##*/}" 2>/dev/null) != "$id $program_id" ]]; then
 		begin_build
 		build_program "$id" "$program_id" "$@"
