@@ -85,7 +85,8 @@ if ! made build; then
 	in_system "$new" apt-get clean
 	echo "Getting AOSP's source..."
 	download "$new"
-	mkdir "$new/aosp"
+	# A root from the cache has it already.
+	mkdir -p "$new/aosp"
 	cp "$files"/* "$new/aosp/"
 	in_system "$new" sh -c 'cd /aosp && dpkg-source --no-check -x *.dsc src && dpkg-deb -x aidl_*.deb aidl'
 	find "$new/aosp" -maxdepth 1 -type f -delete
