@@ -1373,7 +1373,14 @@ func TestLogReplyToNobody(t *testing.T) {
 	l, server, client := newLoggedPair(t)
 	client.write(bcTransaction{})
 	server.read().message(t)
+	threads := func() int {
+		active, _ := counters()
+		return active["thread"]
+	}
+	before := threads()
 	client.kill()
+	// Linux's worker may be late.
+	eventually(t, "the calling thread is gone", func() bool { return threads() == before-1 })
 	server.write(bcReply{payload: payload{text("hello")}})
 	server.expect(brNoop, brTransactionComplete)
 	l.expectLines("failed_transaction_log", `
