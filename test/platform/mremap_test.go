@@ -56,6 +56,7 @@ func (m mapping) madvise(advice int) error {
 	return syscallError(unix.Syscall(unix.SYS_MADVISE, m.addr, uintptr(m.size), uintptr(advice)))
 }
 
+// syscallError returns the error of a system call, given what unix.Syscall returns.
 func syscallError(_, _ uintptr, errno unix.Errno) error {
 	if errno != 0 {
 		return errno

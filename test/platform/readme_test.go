@@ -238,8 +238,7 @@ func seccomp() error {
 	}
 	allow := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}
 	program := unix.SockFprog{Len: 1, Filter: &allow}
-	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&program)))
-	return asError(errno)
+	return syscallError(unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&program))))
 }
 
 // looper watches a file of each of three kinds, of which one is ready.
@@ -323,7 +322,7 @@ func oomScoreAdj(*testing.T) error {
 // reap looks for the system call: of a descriptor that is none, it says so.
 func reap(*testing.T) error {
 	if _, _, errno := unix.Syscall(unix.SYS_PROCESS_MRELEASE, ^uintptr(0), 0, 0); errno != unix.EBADF {
-		return asError(errno)
+		return syscallError(0, 0, errno)
 	}
 	return nil
 }
@@ -356,16 +355,15 @@ func userfaultfd(*testing.T) error {
 	if errno == 0 {
 		unix.Close(int(fd))
 	}
-	return asError(errno)
+	return syscallError(0, 0, errno)
 }
 
 func mremapDontUnmap(t *testing.T) error {
-	const mayMove = unix.MREMAP_MAYMOVE
-	p, _, errno := unix.Syscall6(unix.SYS_MREMAP, uintptr(page(t)), 4096, 4096, mayMove|unix.MREMAP_DONTUNMAP, 0, 0)
-	if errno == 0 {
+	p, err := mremap(uintptr(page(t)), 4096, 4096, unix.MREMAP_MAYMOVE|unix.MREMAP_DONTUNMAP, 0)
+	if err == nil {
 		unix.Syscall(unix.SYS_MUNMAP, p, 4096, 0)
 	}
-	return asError(errno)
+	return err
 }
 
 func netlink(protocol int) func(*testing.T) error {
@@ -385,13 +383,5 @@ func bpf(*testing.T) error {
 	if errno == 0 {
 		unix.Close(int(fd))
 	}
-	return asError(errno)
-}
-
-// asError returns errno as an error, which is nil if there is none.
-func asError(errno unix.Errno) error {
-	if errno == 0 {
-		return nil
-	}
-	return errno
+	return syscallError(0, 0, errno)
 }
