@@ -4,6 +4,7 @@ go 1.26.3
 
 require (
 	github.com/bits-and-blooms/bitset v1.29.0
+	github.com/google/btree v1.1.3
 	github.com/opencontainers/runtime-spec v1.2.1
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/sys v0.49.0
@@ -11,7 +12,6 @@ require (
 )
 
 require (
-	github.com/google/btree v1.1.3 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/exp v0.0.0-20250711185948-6ae5c78190dc // indirect
 	golang.org/x/time v0.15.0 // indirect

@@ -162,6 +162,93 @@ func (a *allocator) StateLoad(ctx context.Context, stateSourceObject state.Sourc
 	stateSourceObject.AfterLoad(func() { a.afterLoad(ctx) })
 }
 
+func (q *asyncQueue) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.asyncQueue"
+}
+
+func (q *asyncQueue) StateFields() []string {
+	return []string{
+		"list",
+		"updates",
+	}
+}
+
+func (q *asyncQueue) beforeSave() {}
+
+// +checklocksignore
+func (q *asyncQueue) StateSave(stateSinkObject state.Sink) {
+	q.beforeSave()
+	stateSinkObject.Save(0, &q.list)
+	stateSinkObject.Save(1, &q.updates)
+}
+
+func (q *asyncQueue) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (q *asyncQueue) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &q.list)
+	stateSourceObject.Load(1, &q.updates)
+}
+
+func (u *updateKind) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.updateKind"
+}
+
+func (u *updateKind) StateFields() []string {
+	return []string{
+		"sender",
+		"code",
+		"flags",
+	}
+}
+
+func (u *updateKind) beforeSave() {}
+
+// +checklocksignore
+func (u *updateKind) StateSave(stateSinkObject state.Sink) {
+	u.beforeSave()
+	stateSinkObject.Save(0, &u.sender)
+	stateSinkObject.Save(1, &u.code)
+	stateSinkObject.Save(2, &u.flags)
+}
+
+func (u *updateKind) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (u *updateKind) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &u.sender)
+	stateSourceObject.Load(1, &u.code)
+	stateSourceObject.Load(2, &u.flags)
+}
+
+func (u *updateChain) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.updateChain"
+}
+
+func (u *updateChain) StateFields() []string {
+	return []string{
+		"first",
+		"last",
+	}
+}
+
+func (u *updateChain) beforeSave() {}
+
+// +checklocksignore
+func (u *updateChain) StateSave(stateSinkObject state.Sink) {
+	u.beforeSave()
+	stateSinkObject.Save(0, &u.first)
+	stateSinkObject.Save(1, &u.last)
+}
+
+func (u *updateChain) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (u *updateChain) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &u.first)
+	stateSourceObject.Load(1, &u.last)
+}
+
 func (d *containerDevice) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.containerDevice"
 }
@@ -322,6 +409,31 @@ func (d *death) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(2, &d.proc)
 	stateSourceObject.Load(3, &d.cookie)
 	stateSourceObject.Load(4, &d.state)
+}
+
+func (d *deliveredWork) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.deliveredWork"
+}
+
+func (d *deliveredWork) StateFields() []string {
+	return []string{
+		"byCookie",
+	}
+}
+
+func (d *deliveredWork) beforeSave() {}
+
+// +checklocksignore
+func (d *deliveredWork) StateSave(stateSinkObject state.Sink) {
+	d.beforeSave()
+	stateSinkObject.Save(0, &d.byCookie)
+}
+
+func (d *deliveredWork) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (d *deliveredWork) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &d.byCookie)
 }
 
 func (d *Device) StateTypeName() string {
@@ -689,6 +801,61 @@ func (w *nodeWork) StateLoad(ctx context.Context, stateSourceObject state.Source
 	stateSourceObject.Load(2, &w.node)
 }
 
+func (t *nodeTable) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.nodeTable"
+}
+
+func (t *nodeTable) StateFields() []string {
+	return []string{
+		"tree",
+	}
+}
+
+func (t *nodeTable) beforeSave() {}
+
+// +checklocksignore
+func (t *nodeTable) StateSave(stateSinkObject state.Sink) {
+	t.beforeSave()
+	treeValue := t.saveTree()
+	_ = ([]nodeEntry)(treeValue)
+	stateSinkObject.SaveValue(0, treeValue)
+}
+
+func (t *nodeTable) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (t *nodeTable) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.LoadValue(0, new([]nodeEntry), func(y any) { t.loadTree(ctx, y.([]nodeEntry)) })
+}
+
+func (n *nodeEntry) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.nodeEntry"
+}
+
+func (n *nodeEntry) StateFields() []string {
+	return []string{
+		"ptr",
+		"node",
+	}
+}
+
+func (n *nodeEntry) beforeSave() {}
+
+// +checklocksignore
+func (n *nodeEntry) StateSave(stateSinkObject state.Sink) {
+	n.beforeSave()
+	stateSinkObject.Save(0, &n.ptr)
+	stateSinkObject.Save(1, &n.node)
+}
+
+func (n *nodeEntry) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (n *nodeEntry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &n.ptr)
+	stateSourceObject.Load(1, &n.node)
+}
+
 func (s *sentFile) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.sentFile"
 }
@@ -737,6 +904,7 @@ func (p *Process) StateFields() []string {
 		"deliveredDeath",
 		"deliveredFreezes",
 		"freezer",
+		"stacked",
 		"waiting",
 		"maxThreads",
 		"requestedThreads",
@@ -766,13 +934,14 @@ func (p *Process) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(11, &p.deliveredDeath)
 	stateSinkObject.Save(12, &p.deliveredFreezes)
 	stateSinkObject.Save(13, &p.freezer)
-	stateSinkObject.Save(14, &p.waiting)
-	stateSinkObject.Save(15, &p.maxThreads)
-	stateSinkObject.Save(16, &p.requestedThreads)
-	stateSinkObject.Save(17, &p.startedThreads)
-	stateSinkObject.Save(18, &p.oneWaySpamDetection)
-	stateSinkObject.Save(19, &p.counts)
-	stateSinkObject.Save(20, &p.pollers)
+	stateSinkObject.Save(14, &p.stacked)
+	stateSinkObject.Save(15, &p.waiting)
+	stateSinkObject.Save(16, &p.maxThreads)
+	stateSinkObject.Save(17, &p.requestedThreads)
+	stateSinkObject.Save(18, &p.startedThreads)
+	stateSinkObject.Save(19, &p.oneWaySpamDetection)
+	stateSinkObject.Save(20, &p.counts)
+	stateSinkObject.Save(21, &p.pollers)
 }
 
 func (p *Process) afterLoad(context.Context) {}
@@ -793,13 +962,14 @@ func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(11, &p.deliveredDeath)
 	stateSourceObject.Load(12, &p.deliveredFreezes)
 	stateSourceObject.Load(13, &p.freezer)
-	stateSourceObject.Load(14, &p.waiting)
-	stateSourceObject.Load(15, &p.maxThreads)
-	stateSourceObject.Load(16, &p.requestedThreads)
-	stateSourceObject.Load(17, &p.startedThreads)
-	stateSourceObject.Load(18, &p.oneWaySpamDetection)
-	stateSourceObject.Load(19, &p.counts)
-	stateSourceObject.Load(20, &p.pollers)
+	stateSourceObject.Load(14, &p.stacked)
+	stateSourceObject.Load(15, &p.waiting)
+	stateSourceObject.Load(16, &p.maxThreads)
+	stateSourceObject.Load(17, &p.requestedThreads)
+	stateSourceObject.Load(18, &p.startedThreads)
+	stateSourceObject.Load(19, &p.oneWaySpamDetection)
+	stateSourceObject.Load(20, &p.counts)
+	stateSourceObject.Load(21, &p.pollers)
 }
 
 func (r *reclaimer) StateTypeName() string {
@@ -1253,6 +1423,7 @@ func (t *Transaction) StateFields() []string {
 		"onlyFor",
 		"left",
 		"toParent",
+		"nextUpdate",
 	}
 }
 
@@ -1288,6 +1459,7 @@ func (t *Transaction) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(22, &t.onlyFor)
 	stateSinkObject.Save(23, &t.left)
 	stateSinkObject.Save(24, &t.toParent)
+	stateSinkObject.Save(25, &t.nextUpdate)
 }
 
 func (t *Transaction) afterLoad(context.Context) {}
@@ -1318,6 +1490,7 @@ func (t *Transaction) StateLoad(ctx context.Context, stateSourceObject state.Sou
 	stateSourceObject.Load(22, &t.onlyFor)
 	stateSourceObject.Load(23, &t.left)
 	stateSourceObject.Load(24, &t.toParent)
+	stateSourceObject.Load(25, &t.nextUpdate)
 	stateSourceObject.LoadValue(11, new(int64), func(y any) { t.loadSent(ctx, y.(int64)) })
 }
 
@@ -1532,10 +1705,14 @@ func init() {
 	state.Register((*placement)(nil))
 	state.Register((*buffer)(nil))
 	state.Register((*allocator)(nil))
+	state.Register((*asyncQueue)(nil))
+	state.Register((*updateKind)(nil))
+	state.Register((*updateChain)(nil))
 	state.Register((*containerDevice)(nil))
 	state.Register((*Driver)(nil))
 	state.Register((*Context)(nil))
 	state.Register((*death)(nil))
+	state.Register((*deliveredWork)(nil))
 	state.Register((*Device)(nil))
 	state.Register((*deviceFD)(nil))
 	state.Register((*extendedError)(nil))
@@ -1546,6 +1723,8 @@ func init() {
 	state.Register((*hasher)(nil))
 	state.Register((*Node)(nil))
 	state.Register((*nodeWork)(nil))
+	state.Register((*nodeTable)(nil))
+	state.Register((*nodeEntry)(nil))
 	state.Register((*sentFile)(nil))
 	state.Register((*Process)(nil))
 	state.Register((*reclaimer)(nil))

@@ -60,7 +60,7 @@ func (d *death) take(context.Context, *Thread) delivery {
 		out.add(binder.BR_CLEAR_DEATH_NOTIFICATION_DONE)
 		return out
 	}
-	d.proc.deliveredDeath.pushBack(d)
+	d.proc.deliveredDeath.add(d.cookie, d)
 	out.add(binder.BR_DEAD_BINDER)
 	// The recipient may well send transactions at once; nothing else is to be
 	// in its way.
@@ -157,18 +157,15 @@ func (r *Ref) clearDeathLocked(ctx context.Context, th *Thread, cookie uint64) {
 func (p *Process) deadBinderDone(ctx context.Context, th *Thread, cookie uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for w := range p.deliveredDeath.items.All() {
-		if d := w.(*death); d.cookie == cookie {
-			d.answeredLocked(ctx, th) // +checklocksignore: d.proc is p.
-			return
-		}
+	if d, ok := p.deliveredDeath.first(cookie).(*death); ok {
+		d.answeredLocked(ctx, th) // +checklocksignore: d.proc is p.
 	}
 }
 
 // +checklocks:d.proc.mu
 func (d *death) answeredLocked(ctx context.Context, th *Thread) {
 	kept := list.BorrowOf(d).Arc()
-	dequeue(ctx, d)
+	d.proc.deliveredDeath.dequeue(ctx, d.cookie, d)
 	if d.state == deathDeadAndClear {
 		d.finishLocked(th)
 	}

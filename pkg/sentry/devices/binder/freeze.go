@@ -6,12 +6,10 @@ package binder
 import (
 	"time"
 
-	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/waiter"
 
 	"sentrybinder/pkg/abi/binder"
-	"sentrybinder/pkg/binder/list"
 )
 
 // freezer is what a Process has of being frozen: a state in which it takes no
@@ -87,17 +85,7 @@ func (t *Transaction) endLocked() {
 // outstanding, or a thread handles a call or waits for a reply.
 //
 // +checklocks:p.mu
-func (p *Process) busyLocked() bool {
-	if p.freezer.outstanding > 0 {
-		return true
-	}
-	for _, held := range p.threads {
-		if held.Get().stack.Ok() { // +checklocksignore: its proc is p.
-			return true
-		}
-	}
-	return false
-}
+func (p *Process) busyLocked() bool { return p.freezer.outstanding > 0 || p.stacked > 0 }
 
 // freeze handles BINDER_FREEZE: it freezes or thaws all that process info.PID
 // has open, of whatever device, what was opened last first. If left is not zero,
@@ -207,28 +195,4 @@ func (d *Driver) frozenInfo(info *binder.FrozenStatusInfo) error {
 		p.mu.Unlock()
 	}
 	return nil
-}
-
-// takeOutdatedLocked takes off n's list the one-way call that t, which comes for
-// n, makes outdated, if there's one: both say that they replace each other
-// (TF_UPDATE_TXN), come from the same process, and have the same code and flags.
-//
-// +checklocks:n.owner.mu
-func (n *Node) takeOutdatedLocked(t *Transaction) list.Arc[*Transaction] {
-	if t.flags&binder.TF_UPDATE_TXN == 0 {
-		return list.Arc[*Transaction]{}
-	}
-	if n.asyncTodo == nil {
-		return list.Arc[*Transaction]{}
-	}
-	for w := range n.asyncTodo.items.All() {
-		old := w.(*Transaction)
-		if old.code == t.code && old.flags == t.flags && old.buffer.sender == t.buffer.sender {
-			held := list.BorrowOf(old).Arc()
-			dequeue(context.Background(), old)
-			old.endLocked() // +checklocksignore: old.to is n.owner.
-			return held
-		}
-	}
-	return list.Arc[*Transaction]{}
 }

@@ -4,9 +4,6 @@
 package binder
 
 import (
-	"maps"
-	"slices"
-
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 
@@ -58,7 +55,7 @@ func (f *freezeNotification) take(context.Context, *Thread) delivery {
 		out.add(binder.BR_CLEAR_FREEZE_NOTIFICATION_DONE)
 		return out
 	}
-	f.proc.deliveredFreezes.pushBack(f)
+	f.proc.deliveredFreezes.add(f.cookie, f)
 	// struct binder_frozen_state_info has the same layout as what other returns
 	// have: the cookie comes first, and then the state, with padding.
 	out := delivery{ptr: f.cookie, last: true}
@@ -80,7 +77,7 @@ func (f *freezeNotification) queueLocked() {
 // deliveredLocked returns whether f waits for the process to answer.
 //
 // +checklocks:f.proc.mu
-func (f *freezeNotification) deliveredLocked() bool { return f.on == &f.proc.deliveredFreezes }
+func (f *freezeNotification) deliveredLocked() bool { return f.proc.deliveredFreezes.has(f.cookie, f) }
 
 // requestFreeze handles BC_REQUEST_FREEZE_NOTIFICATION. The process is told the
 // present state at once, unless the node is dead.
@@ -137,23 +134,26 @@ func (r *Ref) announceFrozenLocked() {
 //
 // Preconditions: No lock is held.
 func (p *Process) announceFrozen(ctx context.Context) {
-	var refs []*Ref
-	var nodes []list.Arc[*Node]
-	p.mu.Lock()
-	for _, ptr := range slices.Sorted(maps.Keys(p.nodes)) {
-		n := p.nodes[ptr]
-		nodes = append(nodes, n.useLocked()) // +checklocksignore: its owner is p.
-		refs = append(refs, n.refs.all()...) // +checklocksignore: its owner is p.
-	}
-	p.mu.Unlock()
-	for _, r := range refs {
-		// r may be gone meanwhile; then it has no request.
-		r.proc.refsMu.Lock()
-		r.announceFrozenLocked()
-		r.proc.refsMu.Unlock()
-	}
-	for _, used := range nodes {
-		unuse(ctx, used)
+	var buf [batchSize]*Node
+	var used [batchSize]list.Arc[*Node]
+	for ptr, more := uint64(0), true; more; yield() {
+		var nodes []*Node
+		p.mu.Lock()
+		nodes, more = p.nodes.next(ptr, buf[:0])
+		for i, n := range nodes {
+			used[i] = n.useLocked() // +checklocksignore: its owner is p.
+			ptr = n.ptr + 1
+		}
+		p.mu.Unlock()
+		for i, n := range nodes {
+			for _, r := range n.refsInOrder() {
+				// r may be gone meanwhile; then it has no request.
+				r.proc.refsMu.Lock()
+				r.announceFrozenLocked()
+				r.proc.refsMu.Unlock()
+			}
+			unuse(ctx, used[i])
+		}
 	}
 }
 
@@ -198,19 +198,18 @@ func (f *freezeNotification) clearLocked() {
 func (p *Process) freezeDone(ctx context.Context, cookie uint64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for w := range p.deliveredFreezes.items.All() {
-		if f := w.(*freezeNotification); f.cookie == cookie {
-			f.answeredLocked(ctx) // +checklocksignore: f.proc is p.
-			return nil
-		}
+	f, ok := p.deliveredFreezes.first(cookie).(*freezeNotification)
+	if !ok {
+		return linuxerr.EINVAL
 	}
-	return linuxerr.EINVAL
+	f.answeredLocked(ctx) // +checklocksignore: f.proc is p.
+	return nil
 }
 
 // +checklocks:f.proc.mu
 func (f *freezeNotification) answeredLocked(ctx context.Context) {
 	kept := list.BorrowOf(f).Arc()
-	dequeue(ctx, f)
+	f.proc.deliveredFreezes.dequeue(ctx, f.cookie, f)
 	if f.again {
 		f.again = false
 		f.queueLocked()

@@ -160,7 +160,7 @@ func nodeFor(p *peer, n uint64) uint64 { return 0x1000*uint64(p.pid) + 0x10*n }
 // node returns p's node at ptr, or nil.
 //
 // +checklocksignore
-func (p *peer) node(ptr uint64) *Node { return p.app.Process.nodes[ptr] }
+func (p *peer) node(ptr uint64) *Node { return p.app.Process.nodes.get(ptr) }
 
 // ref returns what p has as handle, or nil.
 //

@@ -4,7 +4,6 @@
 package binder
 
 import (
-	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/log"
 
@@ -84,6 +83,23 @@ func (t *handleTable) remove(handle uint32) {
 	}
 }
 
+// next appends to refs the Refs with the lowest handles from handle on, as many as
+// refs has room for, and returns the handle to go on from. If more is false, there
+// are no others.
+func (t *handleTable) next(handle uint32, refs []*Ref) (found []*Ref, next uint32, more bool) {
+	// One chunk at most: each entry is a step, even if it is empty.
+	end := min((handle/handlesPerChunk+1)*handlesPerChunk, t.end())
+	for ; handle < end && len(refs) < cap(refs); handle++ {
+		if r := t.get(handle); r != nil {
+			refs = append(refs, r)
+		}
+	}
+	return refs, handle, handle < t.end()
+}
+
+// end returns a number that is greater than all handles in use.
+func (t *handleTable) end() uint32 { return uint32(t.chunks.Len() * handlesPerChunk) }
+
 // unusedHandleLocked returns the lowest handle that p has free for n, which is
 // at least 1 unless n is the context manager. It unlocks p.refsMu while it
 // allocates memory.
@@ -134,16 +150,4 @@ func (p *Process) shrinkHandlesLocked() {
 	resizer := request.Alloc()
 	p.refsMu.Lock()
 	p.handles.ids.Shrink(resizer)
-}
-
-// releaseRefs gives up all references that p holds, in the order of the handles.
-func (p *Process) releaseRefs(ctx context.Context) {
-	p.refsMu.Lock()
-	defer p.refsMu.Unlock()
-	for handle := range uint32(p.handles.chunks.Len() * handlesPerChunk) {
-		if r := p.handles.get(handle); r != nil {
-			r.removeLocked(ctx) // +checklocksignore: r.proc is p.
-		}
-	}
-	p.handles = handleTable{}
 }

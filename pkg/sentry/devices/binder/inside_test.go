@@ -84,3 +84,9 @@ func (a *allocator) memory() memmap.FileRange { return a.fr }
 
 // +checklocksignore
 func (a *allocator) numBuffers() int { return len(a.buffers) }
+
+// +checklocksignore
+func (p *Process) allNodes() []*Node {
+	nodes, _ := p.nodes.next(0, make([]*Node, 0, p.nodes.len()))
+	return nodes
+}

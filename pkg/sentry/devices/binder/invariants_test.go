@@ -66,8 +66,8 @@ func (p *Process) requireSound(w *world) {
 	}
 	w.check(p.handles.ids.Len() == inUse, "each handle in use has a reference")
 
-	for ptr, n := range p.nodes {
-		w.check(n.ptr == ptr && n.owner == p, "a node knows where it is")
+	for _, n := range p.allNodes() {
+		w.check(p.nodes.get(n.ptr) == n && n.owner == p, "a node knows where it is")
 		w.check(!n.dead, "the nodes of a process that lives live")
 		n.requireSound(w)
 	}
@@ -80,10 +80,20 @@ func (p *Process) requireSound(w *world) {
 	}
 	w.check(p.waiting.Empty(), "nobody waits")
 	w.check(p.freezer.outstanding == p.countOutstanding(w), "a process knows how many transactions are outstanding")
-	for item := range p.deliveredFreezes.items.All() {
-		_, ok := item.(*freezeNotification)
-		w.check(ok, "what was told of freezing is that")
+	for cookie, l := range p.deliveredFreezes.byCookie {
+		w.check(!l.empty(), "no empty list is kept")
+		for item := range l.items.All() {
+			f, ok := item.(*freezeNotification)
+			w.check(ok && f.cookie == cookie, "what was told of freezing is found by its cookie")
+		}
 	}
+	stacked := 0
+	for _, held := range p.threads {
+		if held.Get().stack.Ok() {
+			stacked++
+		}
+	}
+	w.check(p.stacked == stacked, "a process knows how many of its threads are in a transaction")
 }
 
 // countOutstanding counts the transactions to p that have not come to their end.
@@ -100,9 +110,9 @@ func (p *Process) countOutstanding(w *world) int {
 		}
 	}
 	count(&p.todo)
-	for _, n := range p.nodes {
+	for _, n := range p.allNodes() {
 		if n.asyncTodo != nil {
-			count(n.asyncTodo)
+			count(&n.asyncTodo.list)
 		}
 	}
 	for _, held := range p.threads {
@@ -194,7 +204,7 @@ func (a *allocator) requireSound(w *world) {
 func (p *Process) requireGone(w *world) {
 	w.t.Helper()
 	require.True(w.t, p.dead)
-	require.Empty(w.t, p.nodes)
+	require.Zero(w.t, p.nodes.len())
 	require.Empty(w.t, p.threads)
 	require.True(w.t, p.todo.empty() && p.deliveredDeath.empty() && p.deliveredFreezes.empty())
 	require.Zero(w.t, p.freezer.outstanding)

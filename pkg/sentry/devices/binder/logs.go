@@ -22,7 +22,7 @@ func (d *Driver) WriteState(buf *bytes.Buffer, hashed bool) {
 	l := d.newLogWriter(buf, true, hashed)
 	if dead := d.registry.dead(); len(dead) != 0 {
 		buf.WriteString("dead nodes:\n")
-		for nodes := range slices.Chunk(dead, snapshotBatch) {
+		for nodes := range slices.Chunk(dead, batchSize) {
 			l.copyDeadNodes(nodes)
 			l.printNodes(nil)
 		}
@@ -105,20 +105,19 @@ func (l *logWriter) process(p *Process) {
 		if l.copyThread(p, id) {
 			l.printThread(p)
 		}
-		letOthers()
+		yield()
 	}
-	for ptrs := range slices.Chunk(sortedKeys(&p.mu, &p.nodes), snapshotBatch) { // +checklocksignore: it is locked there.
-		l.copyNodes(p, ptrs, l.all)
+	for ptr, more := uint64(0), true; more; yield() {
+		ptr, more = l.copyNodes(p, ptr, l.all)
 		l.printNodes(p)
-		letOthers()
 	}
 	if l.all {
 		l.eachRef(p, l.printRefs)
 	}
-	for starts := range slices.Chunk(sortedKeys(&p.alloc.mu, &p.alloc.buffers), snapshotBatch) { // +checklocksignore: it is locked there.
+	for starts := range slices.Chunk(sortedKeys(&p.alloc.mu, &p.alloc.buffers), batchSize) { // +checklocksignore: it is locked there.
 		l.copyBuffers(p, starts)
 		l.printBuffers()
-		letOthers()
+		yield()
 	}
 	l.copyTodo(p)
 	for i := range l.work {
@@ -266,7 +265,7 @@ func (p *Process) writeStats(buf *bytes.Buffer) {
 	fmt.Fprintf(buf, "proc %d\ncontext %s\n", p.pid, p.ctx.name)
 
 	p.mu.Lock()
-	threads, ready, nodes := len(p.threads), p.waiting.Len(), len(p.nodes)
+	threads, ready, nodes := len(p.threads), p.waiting.Len(), p.nodes.len()
 	requested, started, most := p.requestedThreads, p.startedThreads, p.maxThreads
 	pending := 0
 	for w := range p.todo.items.All() {

@@ -78,7 +78,7 @@ func TestLogsAfterRestore(t *testing.T) {
 
 // What there's much of is copied in pieces. The log has all of it, in order.
 func TestLogsInPieces(t *testing.T) {
-	const many = 3*snapshotBatch + 5
+	const many = 3*batchSize + 5
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
 	for i := range uint64(many) {
@@ -126,7 +126,7 @@ func TestLogOfWhatIsGone(t *testing.T) {
 	client := w.newApp()
 	l := w.driver.newLogWriter(&bytes.Buffer{}, true, false)
 	require.False(t, l.copyThread(client.app.Process, 77))
-	l.copyNodes(client.app.Process, []uint64{77}, true)
+	l.copyNodes(client.app.Process, 77, true)
 	l.copyBuffers(client.app.Process, []uint64{77})
 	require.Empty(t, l.nodes)
 	require.Empty(t, l.buffers)

@@ -46,7 +46,7 @@ type Node struct {
 	// asyncTodo has the one-way transactions that wait for another one; see
 	// asyncBusy. It is nil if there are none.
 	// +checklocks:owner.mu
-	asyncTodo *workList
+	asyncTodo *asyncQueue
 
 	// internalStrong counts the Refs that hold a strong reference, too.
 	// +checklocks:owner.mu
@@ -156,7 +156,7 @@ func (n *Node) dequeueLocked(ctx context.Context) {
 // nodeLocked returns p's node at ptr, or nil.
 //
 // +checklocks:p.mu
-func (p *Process) nodeLocked(ptr uint64) *Node { return p.nodes[ptr] }
+func (p *Process) nodeLocked(ptr uint64) *Node { return p.nodes.get(ptr) }
 
 // newNodeLocked adds a node to p as object describes it.
 //
@@ -176,7 +176,7 @@ func (p *Process) newNodeLocked(object *binder.FlatObject) *Node {
 	p.stats().created(objectNode)
 	fresh := list.NewUnique(n)
 	held := fresh.Share()
-	p.nodes[n.ptr] = held.IntoRaw()
+	p.nodes.insert(held.IntoRaw())
 	return n
 }
 
@@ -281,7 +281,7 @@ func unuse(ctx context.Context, used list.Arc[*Node]) {
 
 // +checklocks:p.mu
 func (p *Process) removeNodeLocked(ctx context.Context, n *Node) {
-	delete(p.nodes, n.ptr)
+	p.nodes.remove(n)
 	held := list.FromRaw(n)
 	held.Release(ctx)
 }
@@ -365,7 +365,7 @@ func (n *Node) nextAsyncLocked(ctx context.Context) {
 		n.asyncBusy = false
 		return
 	}
-	next, ok := n.asyncTodo.popFront()
+	next, ok := n.asyncTodo.pop()
 	if !ok {
 		n.asyncBusy, n.asyncTodo = false, nil
 		return
@@ -376,20 +376,17 @@ func (n *Node) nextAsyncLocked(ctx context.Context) {
 }
 
 // releaseLocked ends a node whose owner closes the device: its Refs stay, but
-// point at nothing. It moves the work that was waiting for n to waiting and
-// returns the Refs, whose holders have to hear of the death.
+// refer to a dead node. It returns the one-way transactions that were waiting, if
+// there are any.
 //
 // +checklocks:n.owner.mu
-func (n *Node) releaseLocked(ctx context.Context, waiting *workList) []*Ref {
+func (n *Node) releaseLocked(ctx context.Context) (waiting *asyncQueue) {
 	n.dead = true
 	n.localStrong, n.localWeak = 0, 0
 	n.dequeueLocked(ctx)
-	if n.asyncTodo != nil {
-		n.asyncTodo.moveTo(waiting)
-	}
-	refs := n.refs.all()
-	if len(refs) != 0 {
+	if !n.refs.empty() {
 		n.owner.ctx.driver.registry.addDead(n)
 	}
-	return refs
+	waiting, n.asyncTodo = n.asyncTodo, nil
+	return waiting
 }

@@ -16,15 +16,12 @@ import (
 func (p *Process) debugInfo(ptr uint64) binder.NodeDebugInfo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var next *Node
-	for at, n := range p.nodes {
-		if at > ptr && (next == nil || at < next.ptr) {
-			next = n
-		}
+	var buf [1]*Node
+	nodes, _ := p.nodes.next(ptr+1, buf[:0])
+	if len(nodes) == 0 || nodes[0].ptr <= ptr {
+		return binder.NodeDebugInfo{} // The latter if ptr is the highest address.
 	}
-	if next == nil {
-		return binder.NodeDebugInfo{}
-	}
+	next := nodes[0]
 	info := binder.NodeDebugInfo{Ptr: next.ptr, Cookie: next.cookie}
 	if next.hasStrong { // +checklocksignore: next.owner is p.
 		info.HasStrongRef = 1

@@ -4,7 +4,6 @@
 package binder
 
 import (
-	"maps"
 	"slices"
 
 	"gvisor.dev/gvisor/pkg/context"
@@ -54,7 +53,7 @@ type Process struct {
 
 	// nodes has p's own nodes by address, and a reference to each.
 	// +checklocks:mu
-	nodes map[uint64]*Node
+	nodes nodeTable
 
 	// threads has the threads that have called the driver, by thread ID.
 	// +checklocks:mu
@@ -67,15 +66,19 @@ type Process struct {
 	// deliveredDeath has the death notifications that p was told of and has
 	// not answered.
 	// +checklocks:mu
-	deliveredDeath workList
+	deliveredDeath deliveredWork
 
 	// deliveredFreezes has the freeze notifications that p was told of and has
 	// not answered.
 	// +checklocks:mu
-	deliveredFreezes workList
+	deliveredFreezes deliveredWork
 
 	// freezer is protected by mu but for idle.
 	freezer freezer
+
+	// stacked is the number of threads that handle a call or wait for a reply.
+	// +checklocks:mu
+	stacked int
 
 	// waiting has the threads that wait for todo, last come first.
 	// +checklocks:mu
@@ -109,7 +112,7 @@ func (c *Context) open(opener *kernel.ThreadGroup, pid int32, mf *pgalloc.Memory
 		ctx:     c,
 		opener:  opener,
 		pid:     pid,
-		nodes:   make(map[uint64]*Node),
+		nodes:   newNodeTable(),
 		threads: make(map[int32]list.Arc[*Thread]),
 	}
 	p.alloc.mf = mf
@@ -156,9 +159,10 @@ func (p *Process) wakeThreadLocked(th *Thread) {
 
 // thread returns the caller's Thread, which is made by its first call.
 func (p *Process) thread(task Task) *Thread {
+	id := task.ThreadID() // This takes a lock of the kernel's.
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.threadLocked(task.ThreadID())
+	return p.threadLocked(id)
 }
 
 // threadLocked returns the Thread of the task id.
@@ -177,78 +181,13 @@ func (p *Process) threadLocked(id int32) *Thread {
 // flush makes all threads that are in a read return. It is called when a
 // descriptor of the device is closed, which may be to end the loopers.
 func (p *Process) flush() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, id := range slices.Sorted(maps.Keys(p.threads)) {
-		p.threads[id].Get().makeReturnLocked() // +checklocksignore: its proc is p.
+	for ids := range slices.Chunk(sortedKeys(&p.mu, &p.threads), batchSize) { // +checklocksignore: it is locked there.
+		p.mu.Lock()
+		for _, id := range ids {
+			if th := p.threads[id].Get(); th != nil {
+				th.makeReturnLocked() // +checklocksignore: its proc is p.
+			}
+		}
+		p.mu.Unlock()
 	}
-}
-
-// releases is the context in which processes are released. Those whose last
-// descriptor was on its way to one of them wait here: an application can make a
-// chain of them that's too long for a recursion.
-type releases struct {
-	context.Context
-	waiting []*Process
-}
-
-// release ends p, after the last close, and the processes of which it held the
-// last descriptor.
-func (p *Process) release(ctx context.Context) {
-	if r, ok := ctx.(*releases); ok {
-		r.waiting = append(r.waiting, p)
-		return
-	}
-	r := &releases{Context: ctx, waiting: []*Process{p}}
-	for len(r.waiting) > 0 {
-		last := len(r.waiting) - 1
-		p := r.waiting[last]
-		r.waiting = r.waiting[:last]
-		p.releaseOne(r)
-	}
-}
-
-// releaseOne ends p. Nobody is in a call by it, but others may be about to send
-// to it, or hold its nodes. What they are told comes in Linux's order: that of
-// thread IDs, addresses and handles.
-func (p *Process) releaseOne(ctx context.Context) {
-	p.ctx.deregister(p)
-	p.ctx.driver.registry.remove(p)
-
-	p.mu.Lock()
-	p.dead = true
-	p.setFrozenLocked(false)
-	threads := p.threads
-	p.threads = nil
-	p.mu.Unlock()
-	for _, id := range slices.Sorted(maps.Keys(threads)) {
-		held := threads[id]
-		held.Get().release(ctx)
-		held.Release(ctx)
-	}
-
-	// Transactions that nobody has taken fail, their senders are told.
-	var unread workList
-	var bereaved []*Ref
-	p.mu.Lock()
-	for _, ptr := range slices.Sorted(maps.Keys(p.nodes)) {
-		n := p.nodes[ptr]
-		refs := n.releaseLocked(ctx, &unread) // +checklocksignore: its owner is p.
-		bereaved = append(bereaved, refs...)
-		held := list.FromRaw(n)
-		held.Release(ctx)
-	}
-	p.nodes = nil
-	p.todo.moveTo(&unread)
-	p.deliveredDeath.moveTo(&unread)
-	p.deliveredFreezes.moveTo(&unread)
-	p.mu.Unlock()
-
-	for _, r := range bereaved {
-		r.announceDeath()
-	}
-	p.releaseRefs(ctx)
-	unread.cancelAll(ctx, &p.mu)
-	p.alloc.releaseAll(ctx)
-	p.stats().deleted(objectProcess)
 }

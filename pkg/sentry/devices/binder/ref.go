@@ -140,6 +140,33 @@ func (s *refSet) all() []*Ref {
 	return slices.SortedFunc(maps.Values(s.many), func(a, b *Ref) int { return cmp.Compare(a.debugID, b.debugID) })
 }
 
+// refsInOrder returns the Refs to n, in the order in which they came. It takes the
+// owner's lock for a batch at a time.
+func (n *Node) refsInOrder() []*Ref {
+	mu := &n.owner.mu
+	mu.Lock()
+	if only := n.refs.only; only != nil || len(n.refs.many) == 0 {
+		mu.Unlock()
+		if only == nil {
+			return nil
+		}
+		return []*Ref{only}
+	}
+	var refs []*Ref
+	// What comes and goes between the batches may be missing or there.
+	for _, r := range n.refs.many {
+		refs = append(refs, r)
+		if len(refs)%batchSize == 0 {
+			mu.Unlock()
+			yield()
+			mu.Lock()
+		}
+	}
+	mu.Unlock()
+	slices.SortFunc(refs, func(a, b *Ref) int { return cmp.Compare(a.debugID, b.debugID) })
+	return refs
+}
+
 // node returns the node that r refers to.
 func (r *Ref) node() *Node { return r.target.Get() }
 
@@ -207,13 +234,13 @@ func (r *Ref) removeLocked(ctx context.Context) {
 	r.proc.handles.remove(r.handle)
 	if d := r.deathLocked(); d != nil {
 		r.proc.mu.Lock()
-		dequeue(ctx, d)
+		r.proc.deliveredDeath.dequeue(ctx, d.cookie, d)
 		r.proc.mu.Unlock()
 		r.notices.death.Release(ctx)
 	}
 	if f := r.freezeLocked(); f != nil {
 		r.proc.mu.Lock()
-		dequeue(ctx, f)
+		r.proc.deliveredFreezes.dequeue(ctx, f.cookie, f)
 		r.proc.mu.Unlock()
 		r.notices.freeze.Release(ctx)
 	}

@@ -4,17 +4,15 @@
 package binder
 
 import (
-	"runtime"
 	"slices"
 
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/sentry/memmap"
-	"gvisor.dev/gvisor/pkg/sync"
 )
 
 // snapshot has copies of some of a process's objects, for a log: what there's to
-// be said of them. It has no more than snapshotBatch of a kind at a time, but for
+// be said of them. It has no more than batchSize of a kind at a time, but for
 // what is queued: a list is copied as a whole.
 type snapshot struct {
 	// hasher hides the addresses of the objects themselves.
@@ -35,10 +33,6 @@ type snapshot struct {
 	// handled has the numbers of the calls that the threads handle.
 	handled map[int32]struct{}
 }
-
-// snapshotBatch is the number of objects that are copied while a lock is held.
-// Who waits for the lock, in the middle of a call, waits for no more than that.
-const snapshotBatch = 32
 
 // extent is the elements of a slice from start to end.
 type extent struct{ start, end int }
@@ -130,33 +124,6 @@ type transactionCopy struct {
 	nodeID           int32
 	placed           placement
 }
-
-// sortedKeys returns the keys of m, which mu guards, in ascending order.
-func sortedKeys[K uint64 | int32, V any](mu *sync.Mutex, m *map[K]V) []K {
-	var keys []K
-	var batch [snapshotBatch]K
-	n := 0
-	mu.Lock()
-	// m may change between the batches.
-	for k := range *m {
-		batch[n] = k
-		if n++; n == len(batch) {
-			n = 0
-			mu.Unlock()
-			keys = append(keys, batch[:]...)
-			letOthers()
-			mu.Lock()
-		}
-	}
-	mu.Unlock()
-	keys = append(keys, batch[:n]...)
-	slices.Sort(keys)
-	return keys
-}
-
-// letOthers lets others have a lock that the caller has unlocked before it locks
-// it again. Without it, who waits would mostly find the lock taken again.
-func letOthers() { runtime.Gosched() }
 
 // copyThread copies p's thread id. It returns false if there's none any more.
 func (s *snapshot) copyThread(p *Process, id int32) bool {
@@ -271,19 +238,25 @@ func (s *snapshot) copyTransaction(t *Transaction) transactionCopy {
 	return c
 }
 
-// copyNodes copies p's nodes at ptrs. If all is false, it leaves out those
-// without a one-way transaction. As in Linux, it uses each for a moment: an owner
-// whose thread has left with the news that nobody has a reference gets it again.
-func (s *snapshot) copyNodes(p *Process, ptrs []uint64, all bool) {
+// copyNodes copies p's next nodes, those with the lowest addresses from ptr on, and
+// returns the address to go on from, or false if there are no more. If all is false,
+// it leaves out those without a one-way transaction. As in Linux, it uses each for a
+// moment: an owner whose thread has left with the news that nobody has a reference
+// gets it again.
+func (s *snapshot) copyNodes(p *Process, ptr uint64, all bool) (next uint64, more bool) {
 	s.nodes, s.pids, s.work = s.nodes[:0], s.pids[:0], s.work[:0]
+	var buf [batchSize]*Node
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, ptr := range ptrs {
-		if n := p.nodeLocked(ptr); n != nil && (all || n.asyncBusy) { // +checklocksignore: n.owner is p.
+	nodes, more := p.nodes.next(ptr, buf[:0])
+	for _, n := range nodes {
+		ptr = n.ptr + 1
+		if all || n.asyncBusy { // +checklocksignore: n.owner is p.
 			s.copyNodeLocked(n)                            // +checklocksignore: n.owner is p.
 			n.decLocked(context.Background(), false, true) // +checklocksignore: n.owner is p.
 		}
 	}
+	return ptr, more
 }
 
 // copyDeadNodes copies nodes, which have no owner any more.
@@ -318,7 +291,7 @@ func (s *snapshot) copyNodeLocked(n *Node) {
 	slices.Reverse(s.pids[c.holders.start:])
 	c.async.start = len(s.work)
 	if n.asyncTodo != nil {
-		s.copyWork(n.asyncTodo)
+		s.copyWork(&n.asyncTodo.list)
 	}
 	c.async.end = len(s.work)
 	s.nodes = append(s.nodes, c)
@@ -329,7 +302,7 @@ func (s *snapshot) eachRef(p *Process, f func()) {
 	for handle, more := uint32(0), true; more; {
 		handle, more = s.copyRefs(p, handle)
 		f()
-		letOthers()
+		yield()
 	}
 }
 
@@ -339,7 +312,7 @@ func (s *snapshot) copyRefs(p *Process, first uint32) (uint32, bool) {
 	s.refs = s.refs[:0]
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
-	next := first + snapshotBatch
+	next := first + batchSize
 	for handle := first; handle < next; handle++ {
 		if r := p.handles.get(handle); r != nil {
 			s.copyRefLocked(r) // +checklocksignore: r.proc is p.

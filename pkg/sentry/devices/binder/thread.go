@@ -313,16 +313,27 @@ func (th *Thread) exit(ctx context.Context) {
 //
 // Preconditions: No lock is held.
 func (th *Thread) release(ctx context.Context) {
-	var unread workList
 	th.proc.mu.Lock()
 	th.dead = true
-	unanswered := th.unwindLocked(ctx)
-	th.todo.moveTo(&unread)
+	stack := th.swapStackLocked(list.Arc[*Transaction]{})
 	th.proc.mu.Unlock()
 
+	// The call that th was handling, if it did nothing further up, has no answer.
+	var unanswered list.Arc[*Transaction]
+	if stack.Ok() && stack.Get().handler() == th {
+		unanswered = stack.Clone()
+	}
+	th.unwind(ctx, stack)
 	if unanswered.Ok() {
 		unanswered.Get().fail(ctx, binder.BR_DEAD_REPLY)
 		unanswered.Release(ctx)
 	}
-	unread.cancelAll(ctx, &th.proc.mu)
+	cancelAll(ctx, th.popTodo)
+}
+
+// popTodo removes the first item of what th alone is to do.
+func (th *Thread) popTodo() (list.Arc[work], bool) {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	return th.todo.popFront()
 }

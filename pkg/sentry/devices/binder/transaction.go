@@ -101,6 +101,9 @@ type Transaction struct {
 	// toParent is the next transaction on the stack of toThread.
 	// +checklocks:mu
 	toParent list.Arc[*Transaction]
+
+	// nextUpdate is a link of asyncQueue's, whose user guards it.
+	nextUpdate *Transaction
 }
 
 // Destroy implements list.Counted.Destroy.
@@ -218,8 +221,7 @@ func (th *Thread) pushCallLocked(t *Transaction) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.from = th
-	t.fromParent = th.stack.Take()
-	th.stack = list.BorrowOf(t).Arc()
+	t.fromParent = th.swapStackLocked(list.BorrowOf(t).Arc())
 }
 
 // popCallLocked notes that th doesn't wait for the reply to t any more, and
@@ -236,9 +238,7 @@ func (th *Thread) popCallLocked(t *Transaction) (list.Arc[*Transaction], bool) {
 		return list.Arc[*Transaction]{}, false
 	}
 	t.from = nil
-	popped := th.stack.Take()
-	th.stack = t.fromParent.Take()
-	return popped, true
+	return th.swapStackLocked(t.fromParent.Take()), true
 }
 
 // handle makes th the thread that handles call, which it has just read.
@@ -249,37 +249,47 @@ func (th *Thread) handle(call list.Arc[*Transaction]) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.toThread, t.onlyFor = th, 0
-	t.toParent = th.stack.Take()
-	th.stack = call
+	t.toParent = th.swapStackLocked(call)
 }
 
-// unwindLocked empties the stack of th, which is leaving. It returns the call
-// that th was handling, if it did nothing further up: whoever waits for it has
-// to be told.
+// swapStackLocked makes top the innermost transaction of th and returns the one
+// that was.
 //
 // +checklocks:th.proc.mu
-func (th *Thread) unwindLocked(ctx context.Context) (unanswered list.Arc[*Transaction]) {
-	top := th.stack.Take()
-	if top.Ok() && top.Get().handler() == th {
-		unanswered = top.Clone()
+func (th *Thread) swapStackLocked(top list.Arc[*Transaction]) list.Arc[*Transaction] {
+	was := th.stack.Take()
+	if was.Ok() {
+		th.proc.stacked--
 	}
+	if top.Ok() {
+		th.proc.stacked++
+	}
+	th.stack = top
+	return was
+}
+
+// unwind ends what was the stack of th, which has left. Nobody finds it by th.
+func (th *Thread) unwind(ctx context.Context, top list.Arc[*Transaction]) {
 	for top.Ok() {
-		t := top.Get()
-		t.mu.Lock()
-		var next list.Arc[*Transaction]
-		if t.toThread == th {
-			t.toThread, t.left = nil, true
-			next = t.toParent.Take()
-			t.endLocked() // +checklocksignore: t.to is th.proc.
-		} else {
-			t.from = nil
-			next = t.fromParent.Clone()
+		th.proc.mu.Lock()
+		for n := 0; n < batchSize && top.Ok(); n++ {
+			t := top.Get()
+			t.mu.Lock()
+			var next list.Arc[*Transaction]
+			if t.toThread == th {
+				t.toThread, t.left = nil, true
+				next = t.toParent.Take()
+				t.endLocked() // +checklocksignore: t.to is th.proc.
+			} else {
+				t.from = nil
+				next = t.fromParent.Clone()
+			}
+			t.mu.Unlock()
+			top.Release(ctx)
+			top = next
 		}
-		t.mu.Unlock()
-		top.Release(ctx)
-		top = next
+		th.proc.mu.Unlock()
 	}
-	return unanswered
 }
 
 // failure says how a transaction failed: with which return, why, and in which
@@ -384,10 +394,10 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 		th.pushCallLocked(t)
 	}
 	p.mu.Unlock()
-	pending, outdated, f := t.queue(inChain)
-	if outdated.Ok() {
-		outdated.Get().abandon(task)
-		outdated.Release(task)
+	pending, superseded, f := t.queue(inChain)
+	if superseded.Ok() {
+		superseded.Get().abandon(task)
+		superseded.Release(task)
 	}
 	if f == nil {
 		if pending {
@@ -444,6 +454,20 @@ func (n *Node) target() (list.Arc[*Node], *failure) {
 	return list.BorrowOf(n).Arc(), nil
 }
 
+// mayCallLocked returns whether th is in a position to call: it has no transaction
+// to read first, and doesn't wait for a reply.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) mayCallLocked() bool {
+	for w := range th.todo.items.All() {
+		if _, ok := w.(*Transaction); ok {
+			return false
+		}
+		break
+	}
+	return !th.stack.Ok() || th.stack.Get().handler() == th
+}
+
 // checkStack checks that th is in a position to call to. It returns the thread
 // of to that waits for what th is doing, if there's one: the call goes to it.
 func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Thread, *failure) {
@@ -451,18 +475,14 @@ func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Th
 		return nil, nil
 	}
 	th.proc.mu.Lock()
-	defer th.proc.mu.Unlock()
-	for w := range th.todo.items.All() {
-		if _, ok := w.(*Transaction); ok {
-			return nil, failed(linuxerr.EPROTO)
-		}
-		break
-	}
-	if th.stack.Ok() && th.stack.Get().handler() != th {
+	if !th.mayCallLocked() {
+		th.proc.mu.Unlock()
 		return nil, failed(linuxerr.EPROTO)
 	}
+	held := th.stack.Clone()
+	th.proc.mu.Unlock()
 	// Further up, the calls are on the stacks of others.
-	for held := th.stack.Clone(); held.Ok(); {
+	for held.Ok() {
 		t := held.Get()
 		t.mu.Lock()
 		from := t.from
@@ -481,29 +501,32 @@ func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Th
 // queue gives t, a call, to its receiver: to thread th, or, if that is nil, to
 // whichever takes it. It returns whether it has to wait there, since the receiver
 // is frozen, and the call that it has replaced, if there's one.
-func (t *Transaction) queue(th *Thread) (pending bool, outdated list.Arc[*Transaction], f *failure) {
+func (t *Transaction) queue(th *Thread) (pending bool, superseded list.Arc[*Transaction], f *failure) {
 	n := t.buffer.targetNode.Get()
 	q := n.owner
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.refusesLocked(t.oneWay()) {
-		return false, outdated, frozen()
+		return false, superseded, frozen()
 	}
 	if q.dead || th != nil && th.dead { // +checklocksignore: th.proc is q.
-		return false, outdated, dead(linuxerr.ESRCH)
+		return false, superseded, dead(linuxerr.ESRCH)
 	}
 	t.beginLocked() // +checklocksignore: t.to is q.
 	if t.oneWay() {
 		pending = q.freezer.frozen
 		if n.asyncBusy {
-			if pending {
-				outdated = n.takeOutdatedLocked(t)
-			}
 			if n.asyncTodo == nil {
-				n.asyncTodo = &workList{}
+				n.asyncTodo = &asyncQueue{}
 			}
-			n.asyncTodo.pushBack(t)
-			return pending, outdated, nil
+			if pending {
+				superseded = n.asyncTodo.takeSuperseded(context.Background(), t)
+				if old := superseded.Get(); old != nil {
+					old.endLocked() // +checklocksignore: old.to is q.
+				}
+			}
+			n.asyncTodo.push(t)
+			return pending, superseded, nil
 		}
 		n.asyncBusy = true
 	}
@@ -516,7 +539,7 @@ func (t *Transaction) queue(th *Thread) (pending bool, outdated list.Arc[*Transa
 		q.todo.pushBack(t)
 	}
 	q.wakeThreadLocked(th)
-	return pending, outdated, nil
+	return pending, superseded, nil
 }
 
 // answer handles BC_REPLY.
@@ -533,11 +556,10 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 		return
 	}
 	th.lastError = noError(m.debugID)
-	held := th.stack.Take()
-	defer held.Release(task)
-	call := held.Get()
+	call := th.stack.Get()
 	call.mu.Lock()
-	th.stack = call.toParent.Take()
+	held := th.swapStackLocked(call.toParent.Take())
+	defer held.Release(task)
 	caller := call.from
 	call.toThread = nil
 	call.mu.Unlock()

@@ -6,7 +6,6 @@ package binder
 import (
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/log"
-	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/binder/list"
 )
@@ -111,31 +110,11 @@ func (l *workList) popFront() (list.Arc[work], bool) {
 
 func (l *workList) empty() bool { return l.items.Empty() }
 
-// moveTo moves everything on l to the end of m, which nobody else knows.
-func (l *workList) moveTo(m *workList) {
-	for {
-		ref, ok := l.items.PopFront()
-		if !ok {
-			return
-		}
-		ref.Get().item().on = m
-		m.items.PushBack(ref)
-	}
-}
-
-// cancelAll gives up everything on l. Nobody else knows l, but others know the
-// items, and may take them off it: mu is the lock of the lists that they can be
-// on.
+// cancelAll gives up the work that pop returns, until it returns false.
 //
 // Preconditions: No lock is held.
-func (l *workList) cancelAll(ctx context.Context, mu *sync.Mutex) {
-	for {
-		mu.Lock()
-		w, ok := l.popFront()
-		mu.Unlock()
-		if !ok {
-			return
-		}
+func cancelAll(ctx context.Context, pop func() (list.Arc[work], bool)) {
+	for w, ok := pop(); ok; w, ok = pop() {
 		w.Get().cancel(ctx)
 		w.Release(ctx)
 	}

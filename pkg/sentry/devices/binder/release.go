@@ -1,0 +1,138 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"maps"
+	"slices"
+
+	"gvisor.dev/gvisor/pkg/context"
+
+	"sentrybinder/pkg/binder/list"
+)
+
+// releases is the context in which processes are released. Those whose last
+// descriptor was on its way to one of them wait here: an application can make a
+// chain of them that's too long for a recursion.
+type releases struct {
+	context.Context
+	waiting []*Process
+}
+
+// release ends p, after the last close, and the processes of which it held the
+// last descriptor.
+func (p *Process) release(ctx context.Context) {
+	if r, ok := ctx.(*releases); ok {
+		r.waiting = append(r.waiting, p)
+		return
+	}
+	r := &releases{Context: ctx, waiting: []*Process{p}}
+	for len(r.waiting) > 0 {
+		last := len(r.waiting) - 1
+		p := r.waiting[last]
+		r.waiting = r.waiting[:last]
+		p.releaseOne(r)
+	}
+}
+
+// releaseOne ends p. Nobody is in a call by it, but others may be about to send
+// to it, or hold its nodes. What they are told comes in Linux's order: that of
+// thread IDs, addresses and handles.
+//
+// However much p owns, no lock is held for more than a batch of it.
+func (p *Process) releaseOne(ctx context.Context) {
+	p.ctx.deregister(p)
+	p.ctx.driver.registry.remove(p)
+
+	p.mu.Lock()
+	p.dead = true
+	p.setFrozenLocked(false)
+	threads := p.threads
+	p.threads = nil
+	p.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(threads)) {
+		held := threads[id]
+		held.Get().release(ctx)
+		held.Release(ctx)
+	}
+	p.releaseNodes(ctx)
+	p.releaseRefs(ctx)
+
+	// Nothing is queued for p any more. Transactions that nobody has taken fail,
+	// and their senders are told.
+	cancelAll(ctx, p.popTodo)
+	cancelAll(ctx, p.popDelivered)
+	p.alloc.releaseAll(ctx)
+	p.stats().deleted(objectProcess)
+}
+
+// releaseNodes ends p's nodes: their Refs stay, but refer to dead nodes, and their
+// holders are told.
+func (p *Process) releaseNodes(ctx context.Context) {
+	var buf [batchSize]*Node
+	var waiting [batchSize]*asyncQueue
+	for more := true; more; yield() {
+		var nodes []*Node
+		p.mu.Lock()
+		nodes, more = p.nodes.next(0, buf[:0])
+		for i, n := range nodes {
+			p.nodes.remove(n)
+			waiting[i] = n.releaseLocked(ctx) // +checklocksignore: n.owner is p.
+		}
+		p.mu.Unlock()
+		for i, n := range nodes {
+			cancelAll(ctx, func() (list.Arc[work], bool) { return p.popWaiting(waiting[i]) })
+			for _, r := range n.refsInOrder() {
+				r.announceDeath()
+			}
+			held := list.FromRaw(n)
+			held.Release(ctx)
+		}
+	}
+}
+
+// popTodo removes the first item of what any thread of p is to do.
+func (p *Process) popTodo() (list.Arc[work], bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.todo.popFront()
+}
+
+// popDelivered removes a notification that p has not answered.
+func (p *Process) popDelivered() (list.Arc[work], bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w, ok := p.deliveredDeath.pop(); ok {
+		return w, true
+	}
+	return p.deliveredFreezes.pop()
+}
+
+// popWaiting removes the first one-way transaction of q, the queue of a node of p,
+// or nil if it has none.
+func (p *Process) popWaiting(q *asyncQueue) (list.Arc[work], bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q == nil {
+		return list.Arc[work]{}, false
+	}
+	return q.pop()
+}
+
+// releaseRefs gives up all references that p holds, in the order of the handles.
+func (p *Process) releaseRefs(ctx context.Context) {
+	var buf [batchSize]*Ref
+	for next, more := uint32(0), true; more; yield() {
+		var refs []*Ref
+		p.refsMu.Lock()
+		refs, next, more = p.handles.next(next, buf[:0])
+		for _, r := range refs {
+			r.removeLocked(ctx) // +checklocksignore: r.proc is p.
+		}
+		p.refsMu.Unlock()
+	}
+	p.refsMu.Lock()
+	defer p.refsMu.Unlock()
+	p.handles = handleTable{}
+}
