@@ -272,11 +272,11 @@ func (p *Process) clone(t testing.TB, flags uintptr) *Thread {
 	return child
 }
 
-// Exec makes the process execute the test binary afresh, with the descriptors
-// that are not close-on-exec. All its threads but the main one end.
-func (p *Process) Exec(t testing.TB) {
+// Exec makes the thread execute the test binary afresh, with the descriptors that
+// are not close-on-exec. It becomes the main thread of its process; the others end.
+func (th *Thread) Exec(t testing.TB) {
 	t.Helper()
-	at := p.Scratch()
+	at := th.Scratch()
 	str := func(s string) uintptr {
 		addr := at
 		at += uintptr(copy(Bytes(at, len(s)+1), s+"\x00"))
@@ -284,7 +284,7 @@ func (p *Process) Exec(t testing.TB) {
 	}
 	path := str("/proc/self/exe")
 	var env []uintptr
-	for _, s := range agentEnviron(p.remoteCtl, p.base) {
+	for _, s := range agentEnviron(th.remoteCtl, th.base) {
 		env = append(env, str(s))
 	}
 	array := func(elems ...uintptr) uintptr {
@@ -296,7 +296,8 @@ func (p *Process) Exec(t testing.TB) {
 		}
 		return addr
 	}
-	p.Must(t, unix.SYS_EXECVE, path, array(path), array(env...))
+	th.Must(t, unix.SYS_EXECVE, path, array(path), array(env...))
+	th.tid = th.pid
 }
 
 func (th *Thread) close() {

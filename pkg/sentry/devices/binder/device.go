@@ -16,7 +16,6 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/usermem"
-	"gvisor.dev/gvisor/pkg/waiter"
 )
 
 // Device implements vfs.Device for a binder device.
@@ -111,27 +110,6 @@ func (fd *deviceFD) OnClose(context.Context) error {
 // Release implements vfs.FileDescriptionImpl.Release.
 func (fd *deviceFD) Release(ctx context.Context) {
 	fd.proc.release(ctx)
-}
-
-// Readiness implements waiter.Waitable.Readiness.
-func (fd *deviceFD) Readiness(mask waiter.EventMask) waiter.EventMask {
-	return fd.proc.readiness() & mask
-}
-
-// EventRegister implements waiter.Waitable.EventRegister.
-func (fd *deviceFD) EventRegister(e *waiter.Entry) error {
-	fd.proc.pollers.EventRegister(e)
-	return nil
-}
-
-// EventUnregister implements waiter.Waitable.EventUnregister.
-func (fd *deviceFD) EventUnregister(e *waiter.Entry) {
-	fd.proc.pollers.EventUnregister(e)
-}
-
-// Epollable implements vfs.FileDescriptionImpl.Epollable.
-func (fd *deviceFD) Epollable() bool {
-	return true
 }
 
 // Linux numbers the devices that have no number of their own among the misc

@@ -216,7 +216,7 @@ func (m *machine) step() {
 	case op < 20:
 		s.flush()
 	case op < 24:
-		_ = s.readiness()
+		_ = s.readinessFor(th.id)
 	case op < 28:
 		m.freeze(th)
 	case op < 32:

@@ -5,7 +5,6 @@ package binder
 
 import (
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
-	"gvisor.dev/gvisor/pkg/goid"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/marshal/primitive"
 	"gvisor.dev/gvisor/pkg/usermem"
@@ -21,7 +20,6 @@ import (
 // argument can't be read or written, or EFAULT then, depending on the request.
 func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
 	th := p.thread(task)
-	th.goroutine.Store(goid.Get())
 	if request == binder.BINDER_THREAD_EXIT {
 		th.exit(task)
 		return nil

@@ -199,7 +199,7 @@ func (s *stormThread) step() {
 	case 8, 9, 10, 11:
 		s.freeze()
 	default:
-		s.p.readiness()
+		s.p.readinessFor(s.ThreadID())
 	}
 }
 

@@ -6,7 +6,6 @@ package binder
 import (
 	"time"
 
-	"gvisor.dev/gvisor/pkg/atomicbitops"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/waiter"
@@ -51,10 +50,6 @@ type Thread struct {
 	// wake has a token if the thread may have something to do. Nothing hangs
 	// on the token: whoever waits looks again when it starts to.
 	wake chan struct{} `state:"nosave"`
-
-	// goroutine is the task goroutine that last made an ioctl as this thread.
-	// See Process.Readiness.
-	goroutine atomicbitops.Int64 `state:"nosave"`
 
 	// +checklocks:proc.mu
 	looper looperState

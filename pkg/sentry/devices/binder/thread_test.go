@@ -259,34 +259,34 @@ func TestThreadExit(t *testing.T) {
 	require.NotSame(t, before, th.state())
 }
 
-// TestReadiness polls, on the only goroutine that there is.
+// TestReadiness polls with one thread of each process.
 func TestReadiness(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
-	ready := func(p *app) bool { return p.readiness()&waiter.ReadableEvents != 0 }
+	ready := func(th *thread) bool { return th.app.readinessFor(th.id)&waiter.ReadableEvents != 0 }
 
-	require.True(t, ready(w.open(testMapping)), "the read of a thread that is unknown")
-	require.False(t, ready(manager.app))
+	require.True(t, ready(w.open(testMapping).newBareThread()), "the read of a thread that is unknown")
+	require.False(t, ready(manager))
 	client.write(client.call(0, 0, parcel("")))
-	require.True(t, ready(manager.app), "work of the process")
-	require.False(t, ready(client.app), "that it was sent is not worth to wake up for")
+	require.True(t, ready(manager), "work of the process")
+	require.False(t, ready(client), "that it was sent is not worth to wake up for")
 	manager.takeCall()
-	require.False(t, ready(manager.app))
+	require.False(t, ready(manager))
 
 	manager.flush()
-	require.True(t, ready(manager.app), "a read returns at once")
+	require.True(t, ready(manager), "a read returns at once")
 	require.Empty(t, manager.read())
 	manager.write(manager.reply(parcel("")))
-	require.True(t, ready(client.app), "work of the thread")
+	require.True(t, ready(client), "work of the thread")
 	client.expectReply()
-	require.False(t, ready(client.app))
+	require.False(t, ready(client))
 
 	// A thread that has business of its own takes nothing else.
 	client.write(client.call(0, 0, parcel("")))
 	manager.expect(binder.BR_TRANSACTION_COMPLETE)
 	manager.takeCall()
 	client.app.newThread().write(client.call(0, 0, parcel("")))
-	require.False(t, ready(manager.app))
+	require.False(t, ready(manager))
 }
 
 // TestPollersAreWoken counts what those who poll hear.
@@ -305,11 +305,13 @@ func TestPollersAreWoken(t *testing.T) {
 	require.NoError(t, a.mapAt(testMapAddr, testMapping))
 	th := a.newThread()
 	require.NoError(t, th.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
-	require.Zero(t, fd.Readiness(waiter.ReadableEvents))
+	require.Zero(t, p.readinessFor(th.id))
 	client := w.newApp()
 	client.write(client.call(0, 0, parcel("")))
 	require.Equal(t, 1, woken, "work of the process")
-	require.NotZero(t, fd.Readiness(waiter.ReadableEvents))
+	require.NotZero(t, p.readinessFor(th.id))
+	require.NotZero(t, fd.Readiness(waiter.ReadableEvents), "nobody knows who asks")
+	require.NotZero(t, fd.ReadinessFor(newContext(), waiter.ReadableEvents), "no task asks")
 	require.Zero(t, fd.Readiness(waiter.WritableEvents))
 	th.takeCall()
 	th.write(th.reply(parcel("")))
