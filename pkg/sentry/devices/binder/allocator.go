@@ -15,6 +15,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/binder/list"
+	"sentrybinder/pkg/sentry/devices/binder/account"
 )
 
 // maxMappingSize is the most of a mapping that the driver uses, in bytes. A
@@ -67,6 +68,9 @@ type buffer struct {
 	// clearOnFree is true if the contents are zeroed when the buffer is freed.
 	// It is set by the sender before the buffer is delivered.
 	clearOnFree bool
+
+	// payer is the account that the buffer is charged to, with its fileArrays.
+	payer *account.Account
 
 	// targetNode is the node that the transaction was sent to, on which the
 	// buffer holds a strong local reference. A reply has none. It is set by the
@@ -304,6 +308,13 @@ func bufferSize(dataSize, offsetsSize, extraSize uint64) (uint64, bool) {
 // its transaction.
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
+// credit ends the charge of b.
+func (b *buffer) credit() {
+	if b.payer != nil {
+		b.payer.Credit(bufferPrice + int64(len(b.fileArrays))*fileArrayPrice)
+	}
+}
+
 // recycle gives b, which was deallocated, to the next calls.
 func recycle(b *buffer) {
 	*b = buffer{}
@@ -390,6 +401,7 @@ func (a *allocator) releaseAll(ctx context.Context) {
 	for _, b := range a.buffers {
 		if b.allowUserFree || b.abandoned {
 			b.targetNode.Release(ctx)
+			b.credit()
 		}
 	}
 	a.buffers = nil

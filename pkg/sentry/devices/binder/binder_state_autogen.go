@@ -57,6 +57,7 @@ func (b *buffer) StateFields() []string {
 		"sender",
 		"spamSuspect",
 		"clearOnFree",
+		"payer",
 		"targetNode",
 		"fileArrays",
 		"allowUserFree",
@@ -76,10 +77,11 @@ func (b *buffer) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(4, &b.sender)
 	stateSinkObject.Save(5, &b.spamSuspect)
 	stateSinkObject.Save(6, &b.clearOnFree)
-	stateSinkObject.Save(7, &b.targetNode)
-	stateSinkObject.Save(8, &b.fileArrays)
-	stateSinkObject.Save(9, &b.allowUserFree)
-	stateSinkObject.Save(10, &b.abandoned)
+	stateSinkObject.Save(7, &b.payer)
+	stateSinkObject.Save(8, &b.targetNode)
+	stateSinkObject.Save(9, &b.fileArrays)
+	stateSinkObject.Save(10, &b.allowUserFree)
+	stateSinkObject.Save(11, &b.abandoned)
 }
 
 func (b *buffer) afterLoad(context.Context) {}
@@ -93,10 +95,11 @@ func (b *buffer) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(4, &b.sender)
 	stateSourceObject.Load(5, &b.spamSuspect)
 	stateSourceObject.Load(6, &b.clearOnFree)
-	stateSourceObject.Load(7, &b.targetNode)
-	stateSourceObject.Load(8, &b.fileArrays)
-	stateSourceObject.Load(9, &b.allowUserFree)
-	stateSourceObject.Load(10, &b.abandoned)
+	stateSourceObject.Load(7, &b.payer)
+	stateSourceObject.Load(8, &b.targetNode)
+	stateSourceObject.Load(9, &b.fileArrays)
+	stateSourceObject.Load(10, &b.allowUserFree)
+	stateSourceObject.Load(11, &b.abandoned)
 }
 
 func (a *allocator) StateTypeName() string {
@@ -290,6 +293,7 @@ func (d *Driver) StateTypeName() string {
 func (d *Driver) StateFields() []string {
 	return []string{
 		"reclaim",
+		"account",
 		"stats",
 		"lastID",
 		"registry",
@@ -305,12 +309,13 @@ func (d *Driver) beforeSave() {}
 func (d *Driver) StateSave(stateSinkObject state.Sink) {
 	d.beforeSave()
 	stateSinkObject.Save(0, &d.reclaim)
-	stateSinkObject.Save(1, &d.stats)
-	stateSinkObject.Save(2, &d.lastID)
-	stateSinkObject.Save(3, &d.registry)
-	stateSinkObject.Save(4, &d.hasher)
-	stateSinkObject.Save(5, &d.log)
-	stateSinkObject.Save(6, &d.failedLog)
+	stateSinkObject.Save(1, &d.account)
+	stateSinkObject.Save(2, &d.stats)
+	stateSinkObject.Save(3, &d.lastID)
+	stateSinkObject.Save(4, &d.registry)
+	stateSinkObject.Save(5, &d.hasher)
+	stateSinkObject.Save(6, &d.log)
+	stateSinkObject.Save(7, &d.failedLog)
 }
 
 func (d *Driver) afterLoad(context.Context) {}
@@ -318,12 +323,13 @@ func (d *Driver) afterLoad(context.Context) {}
 // +checklocksignore
 func (d *Driver) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &d.reclaim)
-	stateSourceObject.Load(1, &d.stats)
-	stateSourceObject.Load(2, &d.lastID)
-	stateSourceObject.Load(3, &d.registry)
-	stateSourceObject.Load(4, &d.hasher)
-	stateSourceObject.Load(5, &d.log)
-	stateSourceObject.Load(6, &d.failedLog)
+	stateSourceObject.Load(1, &d.account)
+	stateSourceObject.Load(2, &d.stats)
+	stateSourceObject.Load(3, &d.lastID)
+	stateSourceObject.Load(4, &d.registry)
+	stateSourceObject.Load(5, &d.hasher)
+	stateSourceObject.Load(6, &d.log)
+	stateSourceObject.Load(7, &d.failedLog)
 }
 
 func (c *Context) StateTypeName() string {
@@ -891,6 +897,8 @@ func (p *Process) StateTypeName() string {
 func (p *Process) StateFields() []string {
 	return []string{
 		"ctx",
+		"account",
+		"holders",
 		"opener",
 		"pid",
 		"defaultNice",
@@ -921,27 +929,29 @@ func (p *Process) beforeSave() {}
 func (p *Process) StateSave(stateSinkObject state.Sink) {
 	p.beforeSave()
 	stateSinkObject.Save(0, &p.ctx)
-	stateSinkObject.Save(1, &p.opener)
-	stateSinkObject.Save(2, &p.pid)
-	stateSinkObject.Save(3, &p.defaultNice)
-	stateSinkObject.Save(4, &p.index)
-	stateSinkObject.Save(5, &p.alloc)
-	stateSinkObject.Save(6, &p.handles)
-	stateSinkObject.Save(7, &p.dead)
-	stateSinkObject.Save(8, &p.nodes)
-	stateSinkObject.Save(9, &p.threads)
-	stateSinkObject.Save(10, &p.todo)
-	stateSinkObject.Save(11, &p.deliveredDeath)
-	stateSinkObject.Save(12, &p.deliveredFreezes)
-	stateSinkObject.Save(13, &p.freezer)
-	stateSinkObject.Save(14, &p.stacked)
-	stateSinkObject.Save(15, &p.waiting)
-	stateSinkObject.Save(16, &p.maxThreads)
-	stateSinkObject.Save(17, &p.requestedThreads)
-	stateSinkObject.Save(18, &p.startedThreads)
-	stateSinkObject.Save(19, &p.oneWaySpamDetection)
-	stateSinkObject.Save(20, &p.counts)
-	stateSinkObject.Save(21, &p.pollers)
+	stateSinkObject.Save(1, &p.account)
+	stateSinkObject.Save(2, &p.holders)
+	stateSinkObject.Save(3, &p.opener)
+	stateSinkObject.Save(4, &p.pid)
+	stateSinkObject.Save(5, &p.defaultNice)
+	stateSinkObject.Save(6, &p.index)
+	stateSinkObject.Save(7, &p.alloc)
+	stateSinkObject.Save(8, &p.handles)
+	stateSinkObject.Save(9, &p.dead)
+	stateSinkObject.Save(10, &p.nodes)
+	stateSinkObject.Save(11, &p.threads)
+	stateSinkObject.Save(12, &p.todo)
+	stateSinkObject.Save(13, &p.deliveredDeath)
+	stateSinkObject.Save(14, &p.deliveredFreezes)
+	stateSinkObject.Save(15, &p.freezer)
+	stateSinkObject.Save(16, &p.stacked)
+	stateSinkObject.Save(17, &p.waiting)
+	stateSinkObject.Save(18, &p.maxThreads)
+	stateSinkObject.Save(19, &p.requestedThreads)
+	stateSinkObject.Save(20, &p.startedThreads)
+	stateSinkObject.Save(21, &p.oneWaySpamDetection)
+	stateSinkObject.Save(22, &p.counts)
+	stateSinkObject.Save(23, &p.pollers)
 }
 
 func (p *Process) afterLoad(context.Context) {}
@@ -949,27 +959,29 @@ func (p *Process) afterLoad(context.Context) {}
 // +checklocksignore
 func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &p.ctx)
-	stateSourceObject.Load(1, &p.opener)
-	stateSourceObject.Load(2, &p.pid)
-	stateSourceObject.Load(3, &p.defaultNice)
-	stateSourceObject.Load(4, &p.index)
-	stateSourceObject.Load(5, &p.alloc)
-	stateSourceObject.Load(6, &p.handles)
-	stateSourceObject.Load(7, &p.dead)
-	stateSourceObject.Load(8, &p.nodes)
-	stateSourceObject.Load(9, &p.threads)
-	stateSourceObject.Load(10, &p.todo)
-	stateSourceObject.Load(11, &p.deliveredDeath)
-	stateSourceObject.Load(12, &p.deliveredFreezes)
-	stateSourceObject.Load(13, &p.freezer)
-	stateSourceObject.Load(14, &p.stacked)
-	stateSourceObject.Load(15, &p.waiting)
-	stateSourceObject.Load(16, &p.maxThreads)
-	stateSourceObject.Load(17, &p.requestedThreads)
-	stateSourceObject.Load(18, &p.startedThreads)
-	stateSourceObject.Load(19, &p.oneWaySpamDetection)
-	stateSourceObject.Load(20, &p.counts)
-	stateSourceObject.Load(21, &p.pollers)
+	stateSourceObject.Load(1, &p.account)
+	stateSourceObject.Load(2, &p.holders)
+	stateSourceObject.Load(3, &p.opener)
+	stateSourceObject.Load(4, &p.pid)
+	stateSourceObject.Load(5, &p.defaultNice)
+	stateSourceObject.Load(6, &p.index)
+	stateSourceObject.Load(7, &p.alloc)
+	stateSourceObject.Load(8, &p.handles)
+	stateSourceObject.Load(9, &p.dead)
+	stateSourceObject.Load(10, &p.nodes)
+	stateSourceObject.Load(11, &p.threads)
+	stateSourceObject.Load(12, &p.todo)
+	stateSourceObject.Load(13, &p.deliveredDeath)
+	stateSourceObject.Load(14, &p.deliveredFreezes)
+	stateSourceObject.Load(15, &p.freezer)
+	stateSourceObject.Load(16, &p.stacked)
+	stateSourceObject.Load(17, &p.waiting)
+	stateSourceObject.Load(18, &p.maxThreads)
+	stateSourceObject.Load(19, &p.requestedThreads)
+	stateSourceObject.Load(20, &p.startedThreads)
+	stateSourceObject.Load(21, &p.oneWaySpamDetection)
+	stateSourceObject.Load(22, &p.counts)
+	stateSourceObject.Load(23, &p.pollers)
 }
 
 func (r *reclaimer) StateTypeName() string {

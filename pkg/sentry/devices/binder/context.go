@@ -4,6 +4,7 @@
 package binder
 
 import (
+	"math"
 	"sync/atomic"
 
 	"gvisor.dev/gvisor/pkg/atomicbitops"
@@ -15,6 +16,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/binder/kvvec"
 	"sentrybinder/pkg/binder/list"
+	"sentrybinder/pkg/sentry/devices/binder/account"
 )
 
 // Driver is what all binder devices of a sandbox share: counters, a table of the
@@ -24,6 +26,9 @@ import (
 // +stateify savable
 type Driver struct {
 	reclaim *reclaimer
+
+	// account is what processes are charged to.
+	account *account.Account
 
 	stats    stats
 	lastID   atomicbitops.Int32
@@ -37,7 +42,7 @@ type Driver struct {
 
 // NewDriver returns a Driver without devices. clock is the kernel's Timekeeper.
 func NewDriver(clock tcpip.Clock) *Driver {
-	d := &Driver{reclaim: &reclaimer{clock: clock}}
+	d := &Driver{reclaim: &reclaimer{clock: clock}, account: account.New(math.MaxInt64)}
 	d.registry.init()
 	d.hasher.init()
 	return d
@@ -120,7 +125,7 @@ func (c *Context) isManager(n *Node) bool { return c.manager.Load() == n }
 // setManager makes p's node, as object describes it, the context manager.
 //
 // Errors: EBUSY if there's one, EPERM if there was one and it was another
-// user's.
+// user's, ENOMEM if p's account has no room for the node.
 func (c *Context) setManager(p *Process, caller auth.KUID, object *binder.FlatObject) error {
 	// p.mu comes before c.mu.
 	p.mu.Lock()
@@ -133,12 +138,14 @@ func (c *Context) setManager(p *Process, caller auth.KUID, object *binder.FlatOb
 	if c.managerUIDSet && c.managerUID != caller {
 		return linuxerr.EPERM
 	}
-	c.managerUID, c.managerUIDSet = caller, true
-
 	n := p.nodeLocked(object.Binder)
 	if n == nil {
-		n = p.newNodeLocked(object)
+		var err error
+		if n, err = p.newNodeLocked(object); err != nil {
+			return err
+		}
 	}
+	c.managerUID, c.managerUIDSet = caller, true
 	n.becomeManagerLocked() // +checklocksignore: n.owner is p.
 	c.manager.Store(n)
 	return nil

@@ -46,7 +46,10 @@ type death struct {
 }
 
 // Destroy implements list.Counted.Destroy.
-func (d *death) Destroy(context.Context) { d.proc.stats().deleted(objectDeath) }
+func (d *death) Destroy(context.Context) {
+	d.proc.stats().deleted(objectDeath)
+	d.proc.account.Credit(noticePrice)
+}
 
 // cancel implements work.cancel.
 func (d *death) cancel(context.Context) {}
@@ -70,18 +73,24 @@ func (d *death) take(context.Context, *Thread) delivery {
 
 // requestDeath handles BC_REQUEST_DEATH_NOTIFICATION. A request for a handle
 // that has one, or for one that is unknown, is ignored, as in Linux.
-func (p *Process) requestDeath(handle uint32, cookie uint64) {
+//
+// Errors: ENOMEM if p's account has no room for it.
+func (p *Process) requestDeath(handle uint32, cookie uint64) error {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	if r := p.refLocked(handle, false); r != nil {
-		r.requestDeathLocked(cookie) // +checklocksignore: r.proc is p.
+		return r.requestDeathLocked(cookie) // +checklocksignore: r.proc is p.
 	}
+	return nil
 }
 
 // +checklocks:r.proc.refsMu
-func (r *Ref) requestDeathLocked(cookie uint64) {
+func (r *Ref) requestDeathLocked(cookie uint64) error {
 	if r.deathLocked() != nil {
-		return
+		return nil
+	}
+	if err := r.proc.account.Charge(noticePrice); err != nil {
+		return err
 	}
 	r.proc.stats().created(objectDeath)
 	fresh := list.NewUnique(&death{proc: r.proc, cookie: cookie})
@@ -96,6 +105,7 @@ func (r *Ref) requestDeathLocked(cookie uint64) {
 	if dead {
 		r.announceDeathLocked()
 	}
+	return nil
 }
 
 // announceDeathLocked queues BR_DEAD_BINDER for r's process, if it has asked

@@ -38,15 +38,19 @@ func (d *Device) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.Dentry, opt
 		return nil, linuxerr.EINVAL
 	}
 	creds := auth.CredentialsFromContext(ctx)
-	fd := &deviceFD{}
+	p, err := d.ctx.open(t.ThreadGroup(), int32(t.TGIDInRoot()), pgalloc.MemoryFileFromContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	p.defaultNice = t.Niceness()
+	fd := &deviceFD{proc: p}
 	if err := fd.vfsfd.Init(fd, opts.Flags, creds, mnt, vfsd, &vfs.FileDescriptionOptions{
 		UseDentryMetadata: true,
 		SpecialFile:       true,
 	}); err != nil {
+		p.release(ctx)
 		return nil, err
 	}
-	fd.proc = d.ctx.open(t.ThreadGroup(), int32(t.TGIDInRoot()), pgalloc.MemoryFileFromContext(ctx))
-	fd.proc.defaultNice = t.Niceness()
 	return &fd.vfsfd, nil
 }
 

@@ -117,6 +117,7 @@ func (w *world) requireEmpty() {
 	for _, c := range w.driver.ObjectCounts() {
 		require.Zero(w.t, c.Active, "objects of kind %s that are left", c.Name)
 	}
+	require.Zero(w.t, w.driver.account.Used(), "bytes that are left")
 	require.Equal(w.t, "binder state:\n", stateOf(w.driver))
 	require.Zero(w.t, w.ctx.numProcs())
 	require.Nil(w.t, w.ctx.managerNow())
@@ -179,7 +180,7 @@ func (w *world) open(size uint64) *app {
 // before.
 func (w *world) openAs(pid int32, size uint64) *app {
 	a := &app{
-		Process:  w.ctx.open(nil, pid, testMemory()),
+		Process:  w.ctx.mustOpen(pid),
 		w:        w,
 		euid:     auth.KUID(1000 + w.lastID),
 		mem:      newAppIO(appMemory),
@@ -214,7 +215,7 @@ func (w *world) give(owner, to *thread, ptr uint64) uint32 {
 	o := nodeObject(ptr)
 	o.Flags = binder.FLAT_BINDER_FLAG_ACCEPTS_FDS
 	p.mu.Lock()
-	n := p.newNodeLocked(&o)
+	n := p.mustAddNode(&o)
 	p.mu.Unlock()
 	handle, err := to.acquireNode(owner, n, true, state)
 	require.NoError(w.t, err)
@@ -313,7 +314,7 @@ func (w *world) newDeviceFile() (*vfs.FileDescription, *Process) {
 	ctx := newContext()
 	vd := testVFS().NewAnonVirtualDentry("[binder]")
 	defer vd.DecRef(ctx)
-	fd := &deviceFD{proc: w.ctx.open(nil, w.lastID, testMemory())}
+	fd := &deviceFD{proc: w.ctx.mustOpen(w.lastID)}
 	require.NoError(w.t, fd.vfsfd.Init(fd, linux.O_RDWR, auth.CredentialsFromContext(ctx), vd.Mount(), vd.Dentry(), &vfs.FileDescriptionOptions{
 		UseDentryMetadata: true,
 		SpecialFile:       true,

@@ -41,7 +41,10 @@ type freezeNotification struct {
 }
 
 // Destroy implements list.Counted.Destroy.
-func (f *freezeNotification) Destroy(context.Context) { f.proc.stats().deleted(objectFreeze) }
+func (f *freezeNotification) Destroy(context.Context) {
+	f.proc.stats().deleted(objectFreeze)
+	f.proc.account.Credit(noticePrice)
+}
 
 // cancel implements work.cancel.
 func (f *freezeNotification) cancel(context.Context) {}
@@ -82,13 +85,17 @@ func (f *freezeNotification) deliveredLocked() bool { return f.proc.deliveredFre
 // requestFreeze handles BC_REQUEST_FREEZE_NOTIFICATION. The process is told the
 // present state at once, unless the node is dead.
 //
-// Errors: EINVAL if there's no such handle, or if it has a request.
+// Errors: EINVAL if there's no such handle, or if it has a request. ENOMEM if p's
+// account has no room for it.
 func (p *Process) requestFreeze(handle uint32, cookie uint64) error {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	r := p.refLocked(handle, false)
 	if r == nil || r.freezeLocked() != nil { // +checklocksignore: r.proc is p.
 		return linuxerr.EINVAL
+	}
+	if err := p.account.Charge(noticePrice); err != nil {
+		return err
 	}
 	p.stats().created(objectFreeze)
 	fresh := list.NewUnique(&freezeNotification{proc: p, cookie: cookie})

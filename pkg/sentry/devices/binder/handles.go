@@ -70,17 +70,28 @@ func (t *handleTable) insert(id idpool.Unused, ref *Ref) {
 	chunk.used++
 }
 
-// remove frees handle, which is in use.
-func (t *handleTable) remove(handle uint32) {
+// price returns what the table needs in order to take handle, in bytes.
+func (t *handleTable) price(handle uint32) int64 {
+	if i := int(handle / handlesPerChunk); i < t.chunks.Len() && t.chunks.At(i) != nil {
+		return 0
+	}
+	return handleChunkPrice
+}
+
+// remove frees handle, which is in use. It returns the price of what the table
+// needed for it alone.
+func (t *handleTable) remove(handle uint32) (price int64) {
 	i := int(handle / handlesPerChunk)
 	chunk := t.chunks.At(i)
 	chunk.refs[handle%handlesPerChunk] = nil
 	if chunk.used--; chunk.used == 0 {
 		t.chunks.Set(i, nil)
+		price = handleChunkPrice
 	}
 	if err := t.ids.Release(int(handle)); err != nil {
 		log.Warningf("binder: handle %d was in the table and not in use: %v", handle, err)
 	}
+	return price
 }
 
 // next appends to refs the Refs with the lowest handles from handle on, as many as

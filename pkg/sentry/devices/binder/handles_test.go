@@ -24,7 +24,7 @@ func (th *thread) newNodes(n int) []*Node {
 	nodes := make([]*Node, n)
 	for i := range nodes {
 		o := nodeObject(uint64(i+1) * 0x1000)
-		nodes[i] = p.newNodeLocked(&o)
+		nodes[i] = p.mustAddNode(&o)
 		nodes[i].keep()
 	}
 	return nodes

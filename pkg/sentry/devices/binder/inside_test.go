@@ -6,6 +6,7 @@ package binder
 import (
 	"gvisor.dev/gvisor/pkg/sentry/memmap"
 
+	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/binder/idpool"
 	"sentrybinder/pkg/binder/kvvec"
 )
@@ -89,4 +90,22 @@ func (a *allocator) numBuffers() int { return len(a.buffers) }
 func (p *Process) allNodes() []*Node {
 	nodes, _ := p.nodes.next(0, make([]*Node, 0, p.nodes.len()))
 	return nodes
+}
+
+// mustOpen is open for tests in which it succeeds.
+func (c *Context) mustOpen(pid int32) *Process {
+	p, err := c.open(nil, pid, testMemory())
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// +checklocksignore
+func (p *Process) mustAddNode(object *binder.FlatObject) *Node {
+	n, err := p.newNodeLocked(object)
+	if err != nil {
+		panic(err)
+	}
+	return n
 }

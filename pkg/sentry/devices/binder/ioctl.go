@@ -17,14 +17,18 @@ import (
 // no file description.
 //
 // Errors: those of Linux's driver; EINVAL if request is unknown, or if its
-// argument can't be read or written, or EFAULT then, depending on the request.
+// argument can't be read or written, or EFAULT then, depending on the request;
+// ENOMEM if the process's account has no room for what the call needs.
 func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
-	th := p.thread(task)
+	th, err := p.thread(task)
+	if err != nil {
+		return err
+	}
 	if request == binder.BINDER_THREAD_EXIT {
 		th.exit(task)
 		return nil
 	}
-	err := th.ioctl(task, uio, request, arg, nonBlocking)
+	err = th.ioctl(task, uio, request, arg, nonBlocking)
 	th.scratch = scratch{}
 	th.proc.mu.Lock()
 	th.needReturn = false

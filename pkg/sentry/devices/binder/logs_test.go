@@ -261,9 +261,9 @@ func TestLoggedProcesses(t *testing.T) {
 		}
 		return pids
 	}
-	first := inOne.open(nil, 5, testMemory())
-	second := everywhere.open(nil, 5, testMemory())
-	third := everywhere.open(nil, 3, testMemory())
+	first := inOne.mustOpen(5)
+	second := everywhere.mustOpen(5)
+	third := everywhere.mustOpen(3)
 	require.Equal(t, []int32{3, 5}, pids("one"))
 	require.Equal(t, []int32{3}, pids("two"))
 	require.Equal(t, []*Process{second, first}, d.registry.withID(5))
@@ -271,12 +271,12 @@ func TestLoggedProcesses(t *testing.T) {
 	require.False(t, ok)
 	first.release(newContext())
 	require.Equal(t, []int32{3}, pids("one"))
-	fourth := inOne.open(nil, 5, testMemory())
+	fourth := inOne.mustOpen(5)
 	require.Equal(t, []int32{3}, pids("one"), "there was one already")
 	second.release(newContext())
 	fourth.release(newContext())
 	require.Empty(t, d.registry.withID(5))
-	fifth := inOne.open(nil, 5, testMemory())
+	fifth := inOne.mustOpen(5)
 	require.Equal(t, []int32{5, 3}, pids("one"))
 	third.release(newContext())
 	fifth.release(newContext())

@@ -23,7 +23,7 @@ func heldReferences(t testing.TB, n int) *world {
 	for i := range n {
 		o := nodeObject(uint64(i+1) * 64)
 		p.mu.Lock()
-		node := p.newNodeLocked(&o)
+		node := p.mustAddNode(&o)
 		p.mu.Unlock()
 		_, err := holder.acquireNode(owner, node, true, state)
 		require.NoError(t, err)

@@ -93,7 +93,11 @@ type Node struct {
 }
 
 // Destroy implements list.Counted.Destroy.
-func (n *Node) Destroy(context.Context) { n.owner.stats().deleted(objectNode) }
+func (n *Node) Destroy(context.Context) {
+	n.owner.stats().deleted(objectNode)
+	n.owner.account.Credit(nodePrice)
+	n.owner.drop()
+}
 
 // nodeWork is work that tells the owner of a node how the references stand. The
 // list that it is on holds the only reference to it.
@@ -160,10 +164,16 @@ func (p *Process) nodeLocked(ptr uint64) *Node { return p.nodes.get(ptr) }
 
 // newNodeLocked adds a node to p as object describes it.
 //
+// Errors: ENOMEM if p's account has no room for it.
+//
 // Preconditions: p has no node at object.Binder.
 //
 // +checklocks:p.mu
-func (p *Process) newNodeLocked(object *binder.FlatObject) *Node {
+func (p *Process) newNodeLocked(object *binder.FlatObject) (*Node, error) {
+	if err := p.account.Charge(nodePrice); err != nil {
+		return nil, err
+	}
+	p.hold()
 	n := &Node{
 		owner:       p,
 		debugID:     p.ctx.driver.nextID(),
@@ -177,7 +187,7 @@ func (p *Process) newNodeLocked(object *binder.FlatObject) *Node {
 	fresh := list.NewUnique(n)
 	held := fresh.Share()
 	p.nodes.insert(held.IntoRaw())
-	return n
+	return n, nil
 }
 
 // becomeManagerLocked makes n what a context manager is: it holds references to

@@ -46,6 +46,7 @@ func (t *Transaction) dropFiles(ctx context.Context) {
 	for _, f := range t.files {
 		f.file.DecRef(ctx)
 	}
+	t.fromProc.account.Credit(int64(len(t.files)) * filePrice)
 	t.files = nil
 }
 
@@ -81,7 +82,7 @@ type composer struct {
 // reference to target and the strong local one that goes with it. The buffer of
 // the result is pinned.
 func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, target list.Arc[*Node], call *Transaction) (list.Arc[*Transaction], *failure) {
-	t := transactions.Get().(*Transaction)
+	t := transactions.Get()
 	t.debugID = m.debugID
 	t.code = m.Code
 	t.flags = m.Flags
@@ -106,11 +107,20 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 	} else {
 		c.filesAllowed = call.flags&binder.TF_ACCEPT_FDS != 0
 	}
-	var err error = linuxerr.EINVAL
-	if extra >= m.buffersSize {
+	payer := th.proc.account
+	err := payer.Charge(transactionPrice + bufferPrice)
+	charged := err == nil
+	switch {
+	case !charged:
+	case extra < m.buffersSize:
+		err = linuxerr.EINVAL
+	default:
 		t.buffer, err = to.alloc.allocate(t.debugID, m.DataSize, m.OffsetsSize, extra, task.ProcessID(th.proc), t.oneWay())
 	}
 	if err != nil {
+		if charged {
+			payer.Credit(transactionPrice + bufferPrice)
+		}
 		if n := target.Get(); n != nil {
 			n.dec(task, true, false)
 			target.Release(task)
@@ -120,6 +130,8 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 		}
 		return list.Arc[*Transaction]{}, failed(err)
 	}
+	th.proc.hold()
+	t.buffer.payer = payer
 	t.buffer.clearOnFree = m.Flags&binder.TF_CLEAR_BUF != 0
 	t.buffer.targetNode = target
 	t.placed = t.buffer.placement
@@ -316,7 +328,7 @@ func (c *composer) translate(raw []byte, offset uint64) error {
 // in bytes from the start of the buffer.
 //
 // Errors: EPERM if the receiver doesn't accept files, EBADF if the sender has no
-// such file.
+// such file, ENOMEM if its account has no room for it.
 func (c *composer) takeFile(fd uint32, at uint64) error {
 	if !c.filesAllowed {
 		return linuxerr.EPERM
@@ -324,6 +336,10 @@ func (c *composer) takeFile(fd uint32, at uint64) error {
 	file := c.task.GetFile(int32(fd))
 	if file == nil {
 		return linuxerr.EBADF
+	}
+	if err := c.th.proc.account.Charge(filePrice); err != nil {
+		file.DecRef(c.task)
+		return err
 	}
 	c.t.files = append(c.t.files, sentFile{file, at})
 	return nil
@@ -335,11 +351,16 @@ func (c *composer) translateBinder(o *binder.FlatObject) error {
 	strong := o.Type == binder.BINDER_TYPE_BINDER
 	p.mu.Lock()
 	n := p.nodeLocked(o.Binder)
-	if n == nil {
-		n = p.newNodeLocked(o)
-	} else if n.cookie != o.Cookie {
+	var err error
+	switch {
+	case n == nil:
+		n, err = p.newNodeLocked(o)
+	case n.cookie != o.Cookie:
+		err = linuxerr.EINVAL
+	}
+	if err != nil {
 		p.mu.Unlock()
-		return linuxerr.EINVAL
+		return err
 	}
 	used := n.useLocked() // +checklocksignore: n.owner is p.
 	p.mu.Unlock()
@@ -416,6 +437,7 @@ func (p *Process) discardBuffer(ctx context.Context, b *buffer, end uint64) {
 		p.releaseObject(ctx, b, offset)
 	}
 	p.alloc.deallocate(b)
+	b.credit()
 	recycle(b)
 }
 

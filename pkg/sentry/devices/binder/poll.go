@@ -41,11 +41,14 @@ func (fd *deviceFD) Epollable() bool { return true }
 // readinessFor returns what poll(2) reports to the thread with the given ID:
 // whether its read would return at once. That holds if there is work for this
 // thread, if it is idle and there is work for any thread, and if it has never
-// called the driver.
+// called the driver. It is an error that p's account has no room for the Thread.
 func (p *Process) readinessFor(threadID int32) waiter.EventMask {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	th := p.threadLocked(threadID)
+	th, err := p.threadLocked(threadID)
+	if err != nil {
+		return waiter.EventErr
+	}
 	th.looper |= looperPolled // +checklocksignore: th.proc is p.
 	if th.readyLocked() {     // +checklocksignore: th.proc is p.
 		return waiter.ReadableEvents

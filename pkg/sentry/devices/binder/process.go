@@ -6,6 +6,7 @@ package binder
 import (
 	"slices"
 
+	"gvisor.dev/gvisor/pkg/atomicbitops"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
@@ -13,6 +14,7 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 
 	"sentrybinder/pkg/binder/list"
+	"sentrybinder/pkg/sentry/devices/binder/account"
 )
 
 // Process is an open binder device: everything that an application has in the
@@ -22,6 +24,11 @@ import (
 // +stateify savable
 type Process struct {
 	ctx *Context
+
+	// account is what p's objects are charged to. holders counts p's own use of
+	// it, from open to release, and that of what outlives p: see hold.
+	account *account.Account
+	holders atomicbitops.Int32
 
 	// opener is the thread group that opened the device, and pid its ID in the
 	// root PID namespace. opener is nil in tests without a kernel.
@@ -107,9 +114,17 @@ type Process struct {
 }
 
 // open adds a process to c. mf is where its mapping will lie.
-func (c *Context) open(opener *kernel.ThreadGroup, pid int32, mf *pgalloc.MemoryFile) *Process {
+//
+// Errors: ENOMEM if the account has no room for it.
+func (c *Context) open(opener *kernel.ThreadGroup, pid int32, mf *pgalloc.MemoryFile) (*Process, error) {
+	a := c.driver.account
+	if err := a.Charge(processPrice); err != nil {
+		return nil, err
+	}
 	p := &Process{
 		ctx:     c,
+		account: a,
+		holders: atomicbitops.FromInt32(1),
 		opener:  opener,
 		pid:     pid,
 		nodes:   newNodeTable(),
@@ -120,7 +135,18 @@ func (c *Context) open(opener *kernel.ThreadGroup, pid int32, mf *pgalloc.Memory
 	p.stats().created(objectProcess)
 	c.register(p)
 	c.driver.registry.add(p)
-	return p
+	return p, nil
+}
+
+// hold keeps p charged to its account until drop is called as well: whoever calls
+// it has a pointer to p that an application can make last.
+func (p *Process) hold() { p.holders.Add(1) }
+
+// drop ends what hold, or open, has begun.
+func (p *Process) drop() {
+	if p.holders.Add(-1) == 0 {
+		p.account.Credit(processPrice)
+	}
 }
 
 func (p *Process) stats() *stats { return &p.ctx.driver.stats }
@@ -158,7 +184,9 @@ func (p *Process) wakeThreadLocked(th *Thread) {
 }
 
 // thread returns the caller's Thread, which is made by its first call.
-func (p *Process) thread(task Task) *Thread {
+//
+// Errors: ENOMEM if p's account has no room for it.
+func (p *Process) thread(task Task) (*Thread, error) {
 	id := task.ThreadID() // This takes a lock of the kernel's.
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -167,15 +195,20 @@ func (p *Process) thread(task Task) *Thread {
 
 // threadLocked returns the Thread of the task id.
 //
+// Errors: ENOMEM, as thread.
+//
 // +checklocks:p.mu
-func (p *Process) threadLocked(id int32) *Thread {
+func (p *Process) threadLocked(id int32) (*Thread, error) {
 	if th := p.threads[id].Get(); th != nil {
-		return th
+		return th, nil
 	}
-	th := newThread(p, id)
+	th, err := newThread(p, id)
+	if err != nil {
+		return nil, err
+	}
 	fresh := list.NewUnique(th)
 	p.threads[id] = fresh.Share()
-	return th
+	return th, nil
 }
 
 // flush makes all threads that are in a read return. It is called when a

@@ -138,6 +138,9 @@ func (th *Thread) readAll(w *returnWriter, procWork, nonBlocking bool) (again bo
 		}
 		for _, br := range d.commands[:d.n] {
 			size := binder.CommandSize(br)
+			if d.failure != nil {
+				size = 0 // BR_ERROR has a parameter by its number, but none here, as in Linux.
+			}
 			if size == binder.SizeOfPtrCookie {
 				hostarch.ByteOrder.PutUint64(w.params(), d.ptr)
 				hostarch.ByteOrder.PutUint64(w.params()[8:], d.cookie)

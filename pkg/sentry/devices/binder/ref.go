@@ -231,7 +231,7 @@ func (r *Ref) removeIfUnusedLocked(ctx context.Context) {
 //
 // +checklocks:r.proc.refsMu
 func (r *Ref) removeLocked(ctx context.Context) {
-	r.proc.handles.remove(r.handle)
+	r.proc.account.Credit(r.proc.handles.remove(r.handle))
 	if d := r.deathLocked(); d != nil {
 		r.proc.mu.Lock()
 		r.proc.deliveredDeath.dequeue(ctx, d.cookie, d)
@@ -258,6 +258,7 @@ func (r *Ref) removeLocked(ctx context.Context) {
 	n.owner.mu.Unlock()
 	r.target.Release(ctx)
 	r.proc.stats().deleted(objectRef)
+	r.proc.account.Credit(refPrice)
 }
 
 // refLocked returns p's Ref for handle, or nil. A Ref without a strong
@@ -317,7 +318,8 @@ func (p *Process) changeRef(ctx context.Context, handle uint32, increment, stron
 // acquireNode acquires n for p and returns the handle, a new one if p had none.
 // See Node.incLocked for th.
 //
-// Errors: EINVAL as from Node.incLocked, ENOMEM if p has used up its handles.
+// Errors: EINVAL as from Node.incLocked, ENOMEM if p has used up its handles, or if
+// its account has no room for a Ref.
 func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thread) (uint32, error) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
@@ -336,8 +338,9 @@ func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thr
 		if other := n.refOf(p); other != nil {
 			r.target.Release(ctx)
 			r = other
-		} else {
-			p.insertRefLocked(r, id)
+		} else if err := p.insertRefLocked(r, id); err != nil {
+			r.target.Release(ctx)
+			return 0, err
 		}
 	}
 	if err := r.incLocked(ctx, strong, th); err != nil { // +checklocksignore: r.proc is p.
@@ -357,8 +360,13 @@ func (n *Node) refOf(p *Process) *Ref {
 // insertRefLocked gives r the handle id and puts it into p's table and its node's
 // set.
 //
+// Errors: ENOMEM if p's account has no room for it.
+//
 // +checklocks:p.refsMu
-func (p *Process) insertRefLocked(r *Ref, id idpool.Unused) {
+func (p *Process) insertRefLocked(r *Ref, id idpool.Unused) error {
+	if err := p.account.Charge(refPrice + p.handles.price(uint32(id.ID()))); err != nil {
+		return err
+	}
 	p.stats().created(objectRef)
 	r.handle = uint32(id.ID())
 	p.handles.insert(id, r)
@@ -370,4 +378,5 @@ func (p *Process) insertRefLocked(r *Ref, id idpool.Unused) {
 		n.owner.ctx.driver.registry.addDead(n)
 	}
 	n.owner.mu.Unlock()
+	return nil
 }

@@ -65,6 +65,7 @@ func (p *Process) releaseOne(ctx context.Context) {
 	cancelAll(ctx, p.popDelivered)
 	p.alloc.releaseAll(ctx)
 	p.stats().deleted(objectProcess)
+	p.drop()
 }
 
 // releaseNodes ends p's nodes: their Refs stay, but refer to dead nodes, and their

@@ -49,6 +49,8 @@ func TestChainOfCloses(t *testing.T) {
 			require.NoError(t, err)
 			p.alloc.unpin()
 			p.stats().created(objectTransaction)
+			require.NoError(t, p.account.Charge(transactionPrice+filePrice))
+			p.hold()
 			unread := list.NewUnique(&Transaction{
 				fromProc: p, to: p, buffer: b, flags: binder.TF_ONE_WAY, files: []sentFile{{file: last}},
 			})

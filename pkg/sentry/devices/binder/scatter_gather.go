@@ -151,8 +151,8 @@ func (c *composer) translatePointer(o *binder.BufferObject, offset uint64) error
 
 // translateFileArray takes the files that o stands for.
 //
-// Errors: EINVAL if the array is malformed or can't be read, and those of
-// takeFile.
+// Errors: EINVAL if the array is malformed or can't be read, ENOMEM if the sender's
+// account has no room for it, and those of takeFile.
 func (c *composer) translateFileArray(o *binder.FDArrayObject) error {
 	const size = 4
 	parent, err := c.gather.parent(o.Parent, o.ParentOffset)
@@ -173,6 +173,9 @@ func (c *composer) translateFileArray(o *binder.FDArrayObject) error {
 		return linuxerr.EINVAL
 	}
 	c.gather.fixups = append(c.gather.fixups, fixup{start: start, size: o.NumFDs * size})
+	if err := c.th.proc.account.Charge(fileArrayPrice); err != nil {
+		return err
+	}
 	c.t.buffer.fileArrays = append(c.t.buffer.fileArrays, fileArray{start, o.NumFDs})
 
 	var raw [maxFilesAtOnce * size]byte

@@ -259,7 +259,7 @@ func TestStorm(t *testing.T) {
 		all.Go(func() {
 			for life := range *stormLives {
 				pid := int32(1 + place + places*life)
-				p := ctx.open(nil, pid, testMemory())
+				p := ctx.mustOpen(pid)
 				ar, _ := hostarch.Addr(testMapAddr).ToRange(4 * hostarch.PageSize)
 				if err := p.AddMapping(newContext(), nil, ar, 0, false); err != nil {
 					t.Error(err)

@@ -95,7 +95,13 @@ type Thread struct {
 	scratch scratch `state:"nosave"`
 }
 
-func newThread(p *Process, id int32) *Thread {
+// newThread returns a Thread of p.
+//
+// Errors: ENOMEM if p's account has no room for it.
+func newThread(p *Process, id int32) (*Thread, error) {
+	if err := p.account.Charge(threadPrice); err != nil {
+		return nil, err
+	}
 	p.stats().created(objectThread)
 	return &Thread{
 		proc:        p,
@@ -105,11 +111,14 @@ func newThread(p *Process, id int32) *Thread {
 		lastError:   noError(0),
 		returnError: newThreadError(),
 		replyError:  newThreadError(),
-	}
+	}, nil
 }
 
 // Destroy implements list.Counted.Destroy.
-func (th *Thread) Destroy(context.Context) { th.proc.stats().deleted(objectThread) }
+func (th *Thread) Destroy(context.Context) {
+	th.proc.stats().deleted(objectThread)
+	th.proc.account.Credit(threadPrice)
+}
 
 // threadError is work that tells a thread of a failure.
 //

@@ -14,6 +14,7 @@ import (
 
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/binder/list"
+	"sentrybinder/pkg/binder/pool"
 )
 
 // Transaction is a message on its way: a call or a reply. A synchronous call
@@ -114,14 +115,15 @@ func (t *Transaction) Destroy(ctx context.Context) {
 	fromParent.Release(ctx)
 	toParent.Release(ctx)
 	t.fromProc.stats().deleted(objectTransaction)
-	*t = Transaction{} // +checklocksignore: nobody else has t.
+	t.fromProc.account.Credit(transactionPrice)
+	t.fromProc.drop()
 	transactions.Put(t)
 }
 
 // transactions has those that were destroyed, for use by the next calls. Nobody
 // has a pointer to one: whoever has an Arc, or the lock of a list or of a stack
 // that it is on, uses it no longer than that.
-var transactions = sync.Pool{New: func() any { return new(Transaction) }}
+var transactions pool.Pool[Transaction]
 
 // takeBuffer returns t's buffer, which doesn't belong to t any more.
 func (t *Transaction) takeBuffer() *buffer {
@@ -374,7 +376,12 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	}
 	m.log.to(n.owner, inChain)
 
-	done := newCompletion(p)
+	done, err := newCompletion(p)
+	if err != nil {
+		n.dec(task, true, false)
+		target.Release(task)
+		return failed(err)
+	}
 	defer done.Release(task)
 	held, f := th.compose(task, uio, m, n.owner, target, nil)
 	if f != nil {
@@ -589,7 +596,10 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 }
 
 func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transaction, caller *Thread) *failure {
-	done := newCompletion(th.proc)
+	done, err := newCompletion(th.proc)
+	if err != nil {
+		return failed(err)
+	}
 	defer done.Release(task)
 	held, f := th.compose(task, uio, m, caller.proc, list.Arc[*Node]{}, call)
 	if f != nil {
@@ -652,22 +662,28 @@ type completion struct {
 	spamSuspect bool
 }
 
-func newCompletion(p *Process) list.Arc[*completion] {
+// newCompletion returns a completion for a thread of p.
+//
+// Errors: ENOMEM if p's account has no room for it.
+func newCompletion(p *Process) (list.Arc[*completion], error) {
+	if err := p.account.Charge(completionPrice); err != nil {
+		return list.Arc[*completion]{}, err
+	}
 	p.stats().created(objectTransactionComplete)
-	c := completions.Get().(*completion)
+	c := completions.Get()
 	c.proc = p
 	fresh := list.NewUnique(c)
-	return fresh.Share()
+	return fresh.Share(), nil
 }
 
 // completions has those that were destroyed, for use by the next calls. As for
 // transactions, nobody has a pointer to one.
-var completions = sync.Pool{New: func() any { return new(completion) }}
+var completions pool.Pool[completion]
 
 // Destroy implements list.Counted.Destroy.
 func (c *completion) Destroy(context.Context) {
 	c.proc.stats().deleted(objectTransactionComplete)
-	*c = completion{}
+	c.proc.account.Credit(completionPrice)
 	completions.Put(c)
 }
 

@@ -101,7 +101,8 @@ func knownCommand(cmd uint32) bool {
 // no effect, or the failure is for the thread to read.
 //
 // Errors: EINVAL if the command is one about freeze notifications that makes no
-// sense; it isn't consumed then.
+// sense, ENOMEM if it is a request for them that the process's account has no room
+// for; it isn't consumed then.
 func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) error {
 	p := th.proc
 	switch cmd {
@@ -150,7 +151,11 @@ func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) 
 		var hc binder.HandleCookie
 		hc.UnmarshalBytes(params)
 		if cmd == binder.BC_REQUEST_DEATH_NOTIFICATION {
-			p.requestDeath(hc.Handle, hc.Cookie)
+			if err := p.requestDeath(hc.Handle, hc.Cookie); err != nil {
+				p.mu.Lock()
+				th.failLocked(binder.BR_ERROR) // +checklocksignore: th.proc is p.
+				p.mu.Unlock()
+			}
 		} else {
 			p.clearDeath(task, th, hc.Handle, hc.Cookie)
 		}

@@ -1,0 +1,43 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+// Prices are what the objects of an application take of the sentry's memory, in
+// bytes, with what refers to them in tables and on lists. They are charged to the
+// account of the process that makes the object: see package account.
+//
+// The maker of a transaction is its sender: it pays for the buffer in the receiver's
+// mapping as well, until the receiver frees that, so that nobody can use up the
+// account of another.
+const (
+	// processPrice is that of an open device.
+	processPrice = 3 << 10
+
+	// threadPrice is that of a Thread, with its two errors.
+	threadPrice = 1536
+
+	// nodePrice is that of a Node, with the work by which it is queued.
+	nodePrice = 208
+
+	// refPrice is that of a Ref, and handleChunkPrice that of a piece of the table
+	// of handles.
+	refPrice         = 96
+	handleChunkPrice = 4 << 10
+
+	// noticePrice is that of a request for notifications of deaths or freezes.
+	noticePrice = 352
+
+	// transactionPrice is that of a Transaction, completionPrice that of what its
+	// sender is told, and bufferPrice that of a buffer, without its contents.
+	transactionPrice = 384
+	completionPrice  = 96
+	bufferPrice      = 448
+
+	// fileArrayPrice is that of an array of descriptors in a buffer.
+	fileArrayPrice = 32
+
+	// filePrice is that of a file in flight: a file that no descriptor leads to,
+	// of any type, takes what an open one does.
+	filePrice = 4 << 10
+)
