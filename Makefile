@@ -76,7 +76,7 @@ FAULT_SEEDS ?= 2000
 play: prerequisites
 	@tools/build/gvisor
 	@CGO_ENABLED=0 $(GO) build -trimpath -o build/differential ./test/differential
-	@CGO_ENABLED=0 $(GO) build -modfile=build/go.mod -buildvcs=false -trimpath -tags differential \
+	@CGO_ENABLED=0 $(GO) build -modfile=build/go.mod -buildvcs=false -trimpath \
 		-cover -covermode=atomic -coverpkg=sentrybinder/pkg/sentry/devices/binder,command-line-arguments \
 		-o build/sandbox test/differential/sandbox/main.go
 

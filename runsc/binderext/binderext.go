@@ -49,7 +49,10 @@ var devNames = []string{
 
 // Extension implements gVisor's interface for extensions that provide devices
 // and file systems.
-type Extension struct{}
+type Extension struct {
+	// Scheduler is the driver's, or nil for its own.
+	Scheduler binder.Scheduler
+}
 
 // Name implements extension.Extension.Name.
 func (Extension) Name() string {
@@ -67,7 +70,7 @@ func (Extension) ValidateSpec(spec *specs.Spec) error {
 }
 
 // Register implements extension.Extension.Register.
-func (Extension) Register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, spec *specs.Spec) error {
+func (e Extension) Register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, spec *specs.Spec) error {
 	names, err := devices(spec)
 	if err != nil {
 		return err
@@ -86,6 +89,9 @@ func (Extension) Register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, sp
 		return err
 	}
 	driver := binder.NewDriver(kernel.KernelFromContext(ctx).Timekeeper())
+	if e.Scheduler != nil {
+		driver.SetScheduler(e.Scheduler)
+	}
 	if err := driver.RegisterDevices(vfsObj, names, secctx); err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func (f *fault) build(dir string) (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(dir, "sandbox")
-	cmd := exec.Command("go", "build", "-modfile=build/go.mod", "-buildvcs=false", "-trimpath", "-tags=differential", "-ldflags=-s -w",
+	cmd := exec.Command("go", "build", "-modfile=build/go.mod", "-buildvcs=false", "-trimpath", "-ldflags=-s -w",
 		"-overlay="+config, "-o", binary, "test/differential/sandbox/main.go")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -27,8 +27,8 @@
 //
 // In the sandbox, whose threads nobody schedules, the sentry's gate tells: a
 // thread that the driver puts to sleep reports there, and one that the driver
-// wakes goes on when the controller lets it. It's a file in the driver that only
-// the sandboxes of this test are built with. See gate.
+// wakes goes on when the controller lets it. It's a scheduler of the driver's that
+// only the sandboxes of this test have. See package gate.
 //
 // In both, a thread that is woken starts to run when the one that woke it has
 // finished or sleeps, and of several that are woken by the same call one runs

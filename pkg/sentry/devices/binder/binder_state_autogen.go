@@ -318,8 +318,6 @@ func (d *Driver) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(7, &d.failedLog)
 }
 
-func (d *Driver) afterLoad(context.Context) {}
-
 // +checklocksignore
 func (d *Driver) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &d.reclaim)
@@ -330,6 +328,7 @@ func (d *Driver) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(5, &d.hasher)
 	stateSourceObject.Load(6, &d.log)
 	stateSourceObject.Load(7, &d.failedLog)
+	stateSourceObject.AfterLoad(func() { d.afterLoad(ctx) })
 }
 
 func (c *Context) StateTypeName() string {

@@ -25,7 +25,8 @@ import (
 //
 // +stateify savable
 type Driver struct {
-	reclaim *reclaimer
+	reclaim   *reclaimer
+	scheduler Scheduler `state:"nosave"`
 
 	// account is what processes are charged to.
 	account *account.Account
@@ -42,7 +43,7 @@ type Driver struct {
 
 // NewDriver returns a Driver without devices. clock is the kernel's Timekeeper.
 func NewDriver(clock tcpip.Clock) *Driver {
-	d := &Driver{reclaim: &reclaimer{clock: clock}, account: account.New(math.MaxInt64)}
+	d := &Driver{reclaim: &reclaimer{clock: clock}, scheduler: goScheduler{}, account: account.New(math.MaxInt64)}
 	d.registry.init()
 	d.hasher.init()
 	return d

@@ -31,6 +31,9 @@ func init() {
 }
 
 // afterLoad is invoked by stateify.
+func (d *Driver) afterLoad(context.Context) { d.scheduler = goScheduler{} }
+
+// afterLoad is invoked by stateify.
 func (th *Thread) afterLoad(context.Context) {
 	th.wake = make(chan struct{}, 1)
 }

@@ -1,9 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build differential
-
-package binder
+package gate
 
 import (
 	"bytes"
@@ -21,7 +19,7 @@ import (
 // counters, the error is ENOTTY.
 const coverageRequest = 0x6702
 
-func gateCoverage(caller *kernel.Task, uio usermem.IO, at hostarch.Addr) (uintptr, error) {
+func copyOutCoverage(caller *kernel.Task, uio usermem.IO, at hostarch.Addr) (uintptr, error) {
 	var all []byte
 	var b bytes.Buffer
 	if err := coverage.WriteMeta(&b); err != nil {
