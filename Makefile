@@ -112,6 +112,13 @@ bench: runsc ## Run all benchmarks, each beside its peers; tables and plots in b
 record: ## Show the results of the last make bench in the README.
 	@build/bench/suite -record
 
+COMMANDS ?= 1000000000
+
+# "COMMANDS=" says how many.
+.PHONY: storm
+storm: prerequisites ## Attack the driver with 10^9 hostile commands, in one process.
+	@$(GO) test -count=1 -v -timeout=0 -run='^TestHostile$$' ./pkg/sentry/devices/binder -commands=$(COMMANDS) $(STORM)
+
 # Takes half an hour. "MUTATE=-max=40" takes a sample.
 .PHONY: mutate
 mutate: ## Test the building blocks' tests: do they notice small mistakes?

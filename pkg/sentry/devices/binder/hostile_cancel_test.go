@@ -1,0 +1,201 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sync"
+	"gvisor.dev/gvisor/pkg/tcpip/faketime"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// Work is taken off a list that somebody else is about to give up. What is on a
+// list that was moved aside is still known to others, and so is the lock that
+// guards it; see workList.cancelAll.
+
+// cancelWorld is a device and the processes that use it.
+type cancelWorld struct {
+	t       *testing.T
+	storm   *hostileStorm
+	context *Context
+}
+
+func newCancelWorld(t *testing.T) *cancelWorld {
+	clock := faketime.NewManualClock()
+	s := &hostileStorm{driver: NewDriver(clock), clock: clock, mf: testMemory()}
+	w := &cancelWorld{t: t, storm: s, context: s.driver.NewContext("binder", testLabel)}
+	t.Cleanup(func() {
+		require.Equal(t, "binder state:\n", stateOf(s.driver))
+		for _, c := range s.driver.ObjectCounts() {
+			require.Zero(t, c.Active, "objects of kind %s that are left", c.Name)
+		}
+	})
+	return w
+}
+
+// open returns a thread of a new process.
+func (w *cancelWorld) open() *hostileThread {
+	p := w.context.open(nil, w.storm.lastPID.Add(1), w.storm.mf)
+	ar, _ := hostarch.Addr(testMapAddr).ToRange(64 << 10)
+	require.NoError(w.t, p.AddMapping(newContext(), nil, ar, 0, false))
+	return w.thread(p)
+}
+
+// thread returns another thread of p.
+func (w *cancelWorld) thread(p *Process) *hostileThread {
+	s := newHostileThread(&hostileApp{storm: w.storm, pid: p.pid}, 0)
+	s.calm, s.proc = true, p
+	return s
+}
+
+// exchangeAll writes commands and reads, and returns what it has read.
+func (s *hostileThread) exchangeAll(t *testing.T, commands ...[]byte) []ret {
+	var all []byte
+	for _, c := range commands {
+		all = append(all, c...)
+	}
+	n := copy(s.Bytes[hostileWrite:hostileWriteEnd], all)
+	require.Len(t, all, n)
+	wr := binder.WriteRead{WriteSize: uint64(n), WriteBuffer: hostileWrite, ReadBuffer: hostileRead, ReadSize: hostileWrite - hostileRead}
+	wr.MarshalUnsafe(s.Bytes[hostileArg:])
+	_ = s.proc.ioctl(s, s, binder.BINDER_WRITE_READ, hostileArg, true)
+	wr.UnmarshalUnsafe(s.Bytes[hostileArg:])
+	require.Equal(t, wr.WriteSize, wr.WriteConsumed)
+	return parseReturns(t, s.Bytes[hostileRead:][:wr.ReadConsumed])
+}
+
+// oneWay returns a one-way call with n new nodes in it.
+func (s *hostileThread) oneWay(handle uint32, n int) []byte {
+	var parts []any
+	for i := range n {
+		parts = append(parts, nodeObject(uint64(8*(i+1))))
+	}
+	contents := parcel(parts...)
+	offsets := must(binary.Append(nil, binary.LittleEndian, contents.offsets))
+	size := copy(s.Bytes[hostileContents:], contents.data)
+	copy(s.Bytes[hostileContents+size:], offsets)
+	return cmd(binder.BC_TRANSACTION, binder.TransactionData{
+		Target:      uint64(handle),
+		Flags:       binder.TF_ONE_WAY,
+		DataSize:    uint64(size),
+		OffsetsSize: uint64(len(offsets)),
+		Buffer:      hostileContents,
+		Offsets:     hostileContents + uint64(size),
+	})
+}
+
+// receive returns the address of the buffer of a call.
+func (s *hostileThread) receive(t *testing.T) uint64 {
+	t.Helper()
+	for _, r := range s.exchangeAll(t) {
+		if r.br == binder.BR_TRANSACTION {
+			var td binder.TransactionData
+			td.UnmarshalUnsafe(r.params)
+			return td.Buffer
+		}
+	}
+	t.Fatal("no call came")
+	return 0
+}
+
+// cancelRounds is how often these tests try to have things happen at once.
+func cancelRounds() int {
+	if testing.Short() {
+		return 50
+	}
+	return 300
+}
+
+// CVE-2020-0423: a thread that has been told of nothing yet leaves, with news of its
+// nodes on its list, while the last references to the nodes go: whoever drops them
+// takes the news off the list.
+func TestCVE_2020_0423(t *testing.T) {
+	const nodes = 48
+	w := newCancelWorld(t)
+	owner, client := w.open(), w.open()
+	require.NoError(t, client.ioctl(client.proc, binder.BINDER_VERSION, hostileArg))
+	require.NoError(t, client.ioctl(client.proc, binder.BINDER_SET_CONTEXT_MGR, 0))
+	for range cancelRounds() {
+		th := w.thread(owner.proc)
+		// There's no room to read the news.
+		th.exchangeBlind(t, th.oneWay(0, nodes))
+		addr := client.receive(t)
+		atOnce(
+			func() { _ = th.ioctl(th.proc, binder.BINDER_THREAD_EXIT, 0) },
+			func() { client.exchangeAll(t, cmd(binder.BC_FREE_BUFFER, addr)) },
+		)
+	}
+	owner.proc.release(owner)
+	client.proc.release(client)
+}
+
+// exchangeBlind writes commands and reads nothing.
+func (s *hostileThread) exchangeBlind(t *testing.T, commands []byte) {
+	n := copy(s.Bytes[hostileWrite:hostileWriteEnd], commands)
+	wr := s.writeRead(s.proc, binder.WriteRead{WriteSize: uint64(n), WriteBuffer: hostileWrite})
+	require.EqualValues(t, n, wr.WriteConsumed)
+}
+
+// CVE-2025-68260: a process dies, and those who have asked to be told of it are
+// told, while they give up their references, and with them what they have asked for,
+// read, and die.
+func TestCVE_2025_68260(t *testing.T) {
+	const nodes = 48
+	w := newCancelWorld(t)
+	for round := range cancelRounds() {
+		owner, client := w.open(), w.open()
+		require.NoError(t, client.ioctl(client.proc, binder.BINDER_VERSION, hostileArg))
+		require.NoError(t, client.ioctl(client.proc, binder.BINDER_SET_CONTEXT_MGR, 0))
+		owner.exchangeBlind(t, owner.oneWay(0, nodes))
+		addr := client.receive(t)
+		var requests, releases [][]byte
+		for h := range uint32(nodes) {
+			requests = append(requests, cmd(binder.BC_INCREFS, h+1), cmd(binder.BC_REQUEST_DEATH_NOTIFICATION, h+1, uint64(h)))
+			releases = append(releases, cmd(binder.BC_DECREFS, h+1))
+		}
+		client.exchangeAll(t, append(requests, cmd(binder.BC_FREE_BUFFER, addr))...)
+		reader, leaver := w.thread(client.proc), w.thread(client.proc)
+		actions := []func(){
+			func() { owner.proc.release(owner) },
+			func() { client.exchangeAll(t, releases...) },
+			func() {
+				for range 8 {
+					reader.exchangeAll(t)
+				}
+			},
+			func() {
+				leaver.exchangeAll(t)
+				_ = leaver.ioctl(leaver.proc, binder.BINDER_THREAD_EXIT, 0)
+			},
+		}
+		if round%2 == 0 {
+			// The client doesn't give anything up, but ends.
+			actions = []func(){actions[0], func() { client.proc.release(client) }}
+		}
+		atOnce(actions...)
+		if round%2 != 0 {
+			client.proc.release(client)
+		}
+	}
+}
+
+// atOnce runs functions at the same time.
+func atOnce(functions ...func()) {
+	start := make(chan struct{})
+	var all sync.WaitGroup
+	for _, f := range functions {
+		all.Go(func() {
+			<-start
+			f()
+		})
+	}
+	close(start)
+	all.Wait()
+}
