@@ -42,7 +42,7 @@ func newCancelWorld(t *testing.T) *cancelWorld {
 
 // open returns a thread of a new process.
 func (w *cancelWorld) open() *hostileThread {
-	p := w.context.open(nil, w.storm.lastPID.Add(1), w.storm.mf)
+	p := must(w.context.open(nil, w.storm.lastPID.Add(1), w.storm.mf))
 	ar, _ := hostarch.Addr(testMapAddr).ToRange(64 << 10)
 	require.NoError(w.t, p.AddMapping(newContext(), nil, ar, 0, false))
 	return w.thread(p)

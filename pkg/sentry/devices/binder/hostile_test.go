@@ -105,7 +105,7 @@ func (s *hostileStorm) openDevice(c *Context, pid int32, size uint64, orphan boo
 	vd := testVFS().NewAnonVirtualDentry("[binder]")
 	defer vd.DecRef(ctx)
 	fd := &hostileFile{orphan: orphan, mapped: size}
-	fd.proc = c.open(nil, pid, s.mf)
+	fd.proc = must(c.open(nil, pid, s.mf))
 	if err := fd.vfsfd.Init(fd, linux.O_RDWR, auth.CredentialsFromContext(ctx), vd.Mount(), vd.Dentry(), &vfs.FileDescriptionOptions{
 		UseDentryMetadata: true,
 		SpecialFile:       true,

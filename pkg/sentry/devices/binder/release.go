@@ -122,6 +122,8 @@ func (p *Process) popWaiting(q *asyncQueue) (list.Arc[work], bool) {
 }
 
 // releaseRefs gives up all references that p holds, in the order of the handles.
+// Whoever is about to send to p may make others meanwhile, and gives them up when
+// it finds that p is dead.
 func (p *Process) releaseRefs(ctx context.Context) {
 	var buf [batchSize]*Ref
 	for next, more := uint32(0), true; more; yield() {
@@ -135,5 +137,7 @@ func (p *Process) releaseRefs(ctx context.Context) {
 	}
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
-	p.handles = handleTable{}
+	if p.handles.ids.Len() == 0 {
+		p.handles = handleTable{}
+	}
 }
