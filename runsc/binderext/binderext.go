@@ -88,7 +88,8 @@ func (e Extension) Register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, 
 	}); err != nil {
 		return err
 	}
-	driver := binder.NewDriver(kernel.KernelFromContext(ctx).Timekeeper())
+	k := kernel.KernelFromContext(ctx)
+	driver := binder.NewDriver(k.Timekeeper(), k)
 	if e.Scheduler != nil {
 		driver.SetScheduler(e.Scheduler)
 	}

@@ -294,6 +294,7 @@ func (d *Driver) StateFields() []string {
 	return []string{
 		"reclaim",
 		"account",
+		"flights",
 		"stats",
 		"lastID",
 		"registry",
@@ -310,24 +311,26 @@ func (d *Driver) StateSave(stateSinkObject state.Sink) {
 	d.beforeSave()
 	stateSinkObject.Save(0, &d.reclaim)
 	stateSinkObject.Save(1, &d.account)
-	stateSinkObject.Save(2, &d.stats)
-	stateSinkObject.Save(3, &d.lastID)
-	stateSinkObject.Save(4, &d.registry)
-	stateSinkObject.Save(5, &d.hasher)
-	stateSinkObject.Save(6, &d.log)
-	stateSinkObject.Save(7, &d.failedLog)
+	stateSinkObject.Save(2, &d.flights)
+	stateSinkObject.Save(3, &d.stats)
+	stateSinkObject.Save(4, &d.lastID)
+	stateSinkObject.Save(5, &d.registry)
+	stateSinkObject.Save(6, &d.hasher)
+	stateSinkObject.Save(7, &d.log)
+	stateSinkObject.Save(8, &d.failedLog)
 }
 
 // +checklocksignore
 func (d *Driver) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &d.reclaim)
 	stateSourceObject.Load(1, &d.account)
-	stateSourceObject.Load(2, &d.stats)
-	stateSourceObject.Load(3, &d.lastID)
-	stateSourceObject.Load(4, &d.registry)
-	stateSourceObject.Load(5, &d.hasher)
-	stateSourceObject.Load(6, &d.log)
-	stateSourceObject.Load(7, &d.failedLog)
+	stateSourceObject.Load(2, &d.flights)
+	stateSourceObject.Load(3, &d.stats)
+	stateSourceObject.Load(4, &d.lastID)
+	stateSourceObject.Load(5, &d.registry)
+	stateSourceObject.Load(6, &d.hasher)
+	stateSourceObject.Load(7, &d.log)
+	stateSourceObject.Load(8, &d.failedLog)
 	stateSourceObject.AfterLoad(func() { d.afterLoad(ctx) })
 }
 
@@ -532,6 +535,40 @@ func (e *extendedError) StateLoad(ctx context.Context, stateSourceObject state.S
 	stateSourceObject.Load(0, &e.id)
 	stateSourceObject.Load(1, &e.command)
 	stateSourceObject.Load(2, &e.param)
+}
+
+func (f *flights) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.flights"
+}
+
+func (f *flights) StateFields() []string {
+	return []string{
+		"clock",
+		"supervisor",
+		"queued",
+		"changes",
+	}
+}
+
+func (f *flights) beforeSave() {}
+
+// +checklocksignore
+func (f *flights) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
+	stateSinkObject.Save(0, &f.clock)
+	stateSinkObject.Save(1, &f.supervisor)
+	stateSinkObject.Save(2, &f.queued)
+	stateSinkObject.Save(3, &f.changes)
+}
+
+func (f *flights) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (f *flights) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.clock)
+	stateSourceObject.Load(1, &f.supervisor)
+	stateSourceObject.Load(2, &f.queued)
+	stateSourceObject.Load(3, &f.changes)
 }
 
 func (f *freezer) StateTypeName() string {
@@ -898,6 +935,8 @@ func (p *Process) StateFields() []string {
 		"ctx",
 		"account",
 		"holders",
+		"released",
+		"flightChange",
 		"opener",
 		"pid",
 		"defaultNice",
@@ -930,27 +969,29 @@ func (p *Process) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(0, &p.ctx)
 	stateSinkObject.Save(1, &p.account)
 	stateSinkObject.Save(2, &p.holders)
-	stateSinkObject.Save(3, &p.opener)
-	stateSinkObject.Save(4, &p.pid)
-	stateSinkObject.Save(5, &p.defaultNice)
-	stateSinkObject.Save(6, &p.index)
-	stateSinkObject.Save(7, &p.alloc)
-	stateSinkObject.Save(8, &p.handles)
-	stateSinkObject.Save(9, &p.dead)
-	stateSinkObject.Save(10, &p.nodes)
-	stateSinkObject.Save(11, &p.threads)
-	stateSinkObject.Save(12, &p.todo)
-	stateSinkObject.Save(13, &p.deliveredDeath)
-	stateSinkObject.Save(14, &p.deliveredFreezes)
-	stateSinkObject.Save(15, &p.freezer)
-	stateSinkObject.Save(16, &p.stacked)
-	stateSinkObject.Save(17, &p.waiting)
-	stateSinkObject.Save(18, &p.maxThreads)
-	stateSinkObject.Save(19, &p.requestedThreads)
-	stateSinkObject.Save(20, &p.startedThreads)
-	stateSinkObject.Save(21, &p.oneWaySpamDetection)
-	stateSinkObject.Save(22, &p.counts)
-	stateSinkObject.Save(23, &p.pollers)
+	stateSinkObject.Save(3, &p.released)
+	stateSinkObject.Save(4, &p.flightChange)
+	stateSinkObject.Save(5, &p.opener)
+	stateSinkObject.Save(6, &p.pid)
+	stateSinkObject.Save(7, &p.defaultNice)
+	stateSinkObject.Save(8, &p.index)
+	stateSinkObject.Save(9, &p.alloc)
+	stateSinkObject.Save(10, &p.handles)
+	stateSinkObject.Save(11, &p.dead)
+	stateSinkObject.Save(12, &p.nodes)
+	stateSinkObject.Save(13, &p.threads)
+	stateSinkObject.Save(14, &p.todo)
+	stateSinkObject.Save(15, &p.deliveredDeath)
+	stateSinkObject.Save(16, &p.deliveredFreezes)
+	stateSinkObject.Save(17, &p.freezer)
+	stateSinkObject.Save(18, &p.stacked)
+	stateSinkObject.Save(19, &p.waiting)
+	stateSinkObject.Save(20, &p.maxThreads)
+	stateSinkObject.Save(21, &p.requestedThreads)
+	stateSinkObject.Save(22, &p.startedThreads)
+	stateSinkObject.Save(23, &p.oneWaySpamDetection)
+	stateSinkObject.Save(24, &p.counts)
+	stateSinkObject.Save(25, &p.pollers)
 }
 
 func (p *Process) afterLoad(context.Context) {}
@@ -960,27 +1001,29 @@ func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(0, &p.ctx)
 	stateSourceObject.Load(1, &p.account)
 	stateSourceObject.Load(2, &p.holders)
-	stateSourceObject.Load(3, &p.opener)
-	stateSourceObject.Load(4, &p.pid)
-	stateSourceObject.Load(5, &p.defaultNice)
-	stateSourceObject.Load(6, &p.index)
-	stateSourceObject.Load(7, &p.alloc)
-	stateSourceObject.Load(8, &p.handles)
-	stateSourceObject.Load(9, &p.dead)
-	stateSourceObject.Load(10, &p.nodes)
-	stateSourceObject.Load(11, &p.threads)
-	stateSourceObject.Load(12, &p.todo)
-	stateSourceObject.Load(13, &p.deliveredDeath)
-	stateSourceObject.Load(14, &p.deliveredFreezes)
-	stateSourceObject.Load(15, &p.freezer)
-	stateSourceObject.Load(16, &p.stacked)
-	stateSourceObject.Load(17, &p.waiting)
-	stateSourceObject.Load(18, &p.maxThreads)
-	stateSourceObject.Load(19, &p.requestedThreads)
-	stateSourceObject.Load(20, &p.startedThreads)
-	stateSourceObject.Load(21, &p.oneWaySpamDetection)
-	stateSourceObject.Load(22, &p.counts)
-	stateSourceObject.Load(23, &p.pollers)
+	stateSourceObject.Load(3, &p.released)
+	stateSourceObject.Load(4, &p.flightChange)
+	stateSourceObject.Load(5, &p.opener)
+	stateSourceObject.Load(6, &p.pid)
+	stateSourceObject.Load(7, &p.defaultNice)
+	stateSourceObject.Load(8, &p.index)
+	stateSourceObject.Load(9, &p.alloc)
+	stateSourceObject.Load(10, &p.handles)
+	stateSourceObject.Load(11, &p.dead)
+	stateSourceObject.Load(12, &p.nodes)
+	stateSourceObject.Load(13, &p.threads)
+	stateSourceObject.Load(14, &p.todo)
+	stateSourceObject.Load(15, &p.deliveredDeath)
+	stateSourceObject.Load(16, &p.deliveredFreezes)
+	stateSourceObject.Load(17, &p.freezer)
+	stateSourceObject.Load(18, &p.stacked)
+	stateSourceObject.Load(19, &p.waiting)
+	stateSourceObject.Load(20, &p.maxThreads)
+	stateSourceObject.Load(21, &p.requestedThreads)
+	stateSourceObject.Load(22, &p.startedThreads)
+	stateSourceObject.Load(23, &p.oneWaySpamDetection)
+	stateSourceObject.Load(24, &p.counts)
+	stateSourceObject.Load(25, &p.pollers)
 }
 
 func (r *reclaimer) StateTypeName() string {
@@ -1427,6 +1470,8 @@ func (t *Transaction) StateFields() []string {
 		"placed",
 		"secctxSize",
 		"files",
+		"hasDevices",
+		"inFlight",
 		"outstanding",
 		"from",
 		"fromParent",
@@ -1463,14 +1508,16 @@ func (t *Transaction) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(15, &t.placed)
 	stateSinkObject.Save(16, &t.secctxSize)
 	stateSinkObject.Save(17, &t.files)
-	stateSinkObject.Save(18, &t.outstanding)
-	stateSinkObject.Save(19, &t.from)
-	stateSinkObject.Save(20, &t.fromParent)
-	stateSinkObject.Save(21, &t.toThread)
-	stateSinkObject.Save(22, &t.onlyFor)
-	stateSinkObject.Save(23, &t.left)
-	stateSinkObject.Save(24, &t.toParent)
-	stateSinkObject.Save(25, &t.nextUpdate)
+	stateSinkObject.Save(18, &t.hasDevices)
+	stateSinkObject.Save(19, &t.inFlight)
+	stateSinkObject.Save(20, &t.outstanding)
+	stateSinkObject.Save(21, &t.from)
+	stateSinkObject.Save(22, &t.fromParent)
+	stateSinkObject.Save(23, &t.toThread)
+	stateSinkObject.Save(24, &t.onlyFor)
+	stateSinkObject.Save(25, &t.left)
+	stateSinkObject.Save(26, &t.toParent)
+	stateSinkObject.Save(27, &t.nextUpdate)
 }
 
 func (t *Transaction) afterLoad(context.Context) {}
@@ -1494,14 +1541,16 @@ func (t *Transaction) StateLoad(ctx context.Context, stateSourceObject state.Sou
 	stateSourceObject.Load(15, &t.placed)
 	stateSourceObject.Load(16, &t.secctxSize)
 	stateSourceObject.Load(17, &t.files)
-	stateSourceObject.Load(18, &t.outstanding)
-	stateSourceObject.Load(19, &t.from)
-	stateSourceObject.Load(20, &t.fromParent)
-	stateSourceObject.Load(21, &t.toThread)
-	stateSourceObject.Load(22, &t.onlyFor)
-	stateSourceObject.Load(23, &t.left)
-	stateSourceObject.Load(24, &t.toParent)
-	stateSourceObject.Load(25, &t.nextUpdate)
+	stateSourceObject.Load(18, &t.hasDevices)
+	stateSourceObject.Load(19, &t.inFlight)
+	stateSourceObject.Load(20, &t.outstanding)
+	stateSourceObject.Load(21, &t.from)
+	stateSourceObject.Load(22, &t.fromParent)
+	stateSourceObject.Load(23, &t.toThread)
+	stateSourceObject.Load(24, &t.onlyFor)
+	stateSourceObject.Load(25, &t.left)
+	stateSourceObject.Load(26, &t.toParent)
+	stateSourceObject.Load(27, &t.nextUpdate)
 	stateSourceObject.LoadValue(11, new(int64), func(y any) { t.loadSent(ctx, y.(int64)) })
 }
 
@@ -1727,6 +1776,7 @@ func init() {
 	state.Register((*Device)(nil))
 	state.Register((*deviceFD)(nil))
 	state.Register((*extendedError)(nil))
+	state.Register((*flights)(nil))
 	state.Register((*freezer)(nil))
 	state.Register((*freezeNotification)(nil))
 	state.Register((*handleChunk)(nil))

@@ -31,6 +31,9 @@ type Driver struct {
 	// account is what processes are charged to.
 	account *account.Account
 
+	// flights has the devices that are in transactions.
+	flights flights
+
 	stats    stats
 	lastID   atomicbitops.Int32
 	registry registry
@@ -41,9 +44,11 @@ type Driver struct {
 	failedLog transactionLog
 }
 
-// NewDriver returns a Driver without devices. clock is the kernel's Timekeeper.
-func NewDriver(clock tcpip.Clock) *Driver {
+// NewDriver returns a Driver without devices. clock is the kernel's Timekeeper, and
+// supervisor the kernel, or nil in tests without one.
+func NewDriver(clock tcpip.Clock, supervisor Supervisor) *Driver {
 	d := &Driver{reclaim: &reclaimer{clock: clock}, scheduler: goScheduler{}, account: account.New(math.MaxInt64)}
+	d.flights.clock, d.flights.supervisor = clock, supervisor
 	d.registry.init()
 	d.hasher.init()
 	return d

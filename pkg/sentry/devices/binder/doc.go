@@ -44,6 +44,20 @@
 // be a binder device itself, so that dropping it may end a Process: files are
 // dropped without any lock held, and list.Counted.Destroy never drops any.
 //
+// Devices that only transactions lead to may be in flight in a circle. flights.go
+// finds such circles and ends their processes.
+//
+// # Limits
+//
+// Whatever an application makes the driver keep is charged to the account of the
+// container that makes it (package account), and credited when it goes: see
+// prices.go. What cannot be charged is refused as without memory, and leaves
+// nothing behind.
+//
+// However much an application owns, no lock is held for more than batchSize of its
+// objects: walks of a process's nodes, references, threads and work resume where
+// they were after the lock was free for others.
+//
 // # Locks
 //
 // There's no lock that all processes of a context take for each transaction. The
@@ -62,6 +76,7 @@
 //	    reclaimer.mu          the processes that have memory to spare; a leaf
 //	containerDevice.mu        the contexts behind a device of /dev; a leaf
 //	registry.mu               the processes of all contexts; a leaf
+flights.mu                the devices in transactions; a leaf
 //	logSlot.mu                one of the last transactions; a leaf
 //
 // Nobody holds two locks of the same kind, whatever the processes: so Ref (in

@@ -86,7 +86,7 @@ const testLabel = "u:r:test:s0"
 // applications have ended.
 func newWorld(t testing.TB) *world {
 	clock := faketime.NewManualClock()
-	d := NewDriver(clock)
+	d := NewDriver(clock, nil)
 	w := &world{t: t, clock: clock, driver: d, ctx: d.NewContext("binder", testLabel), deaf: make(map[*Process]bool)}
 	t.Cleanup(func() {
 		w.closeAll()

@@ -59,10 +59,14 @@ func (p *Process) refusesLocked(oneWay bool) bool {
 	}
 }
 
-// beginLocked counts t as outstanding.
+// beginLocked counts t, which is about to be queued, as outstanding.
 //
 // +checklocks:t.to.mu
 func (t *Transaction) beginLocked() {
+	if t.hasDevices {
+		t.inFlight = true
+		t.to.ctx.driver.flights.departed(t)
+	}
 	t.outstanding = true
 	t.to.freezer.outstanding++
 }

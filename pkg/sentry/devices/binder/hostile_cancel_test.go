@@ -29,7 +29,7 @@ type cancelWorld struct {
 
 func newCancelWorld(t *testing.T) *cancelWorld {
 	clock := faketime.NewManualClock()
-	s := &hostileStorm{driver: NewDriver(clock), clock: clock, mf: testMemory()}
+	s := &hostileStorm{driver: NewDriver(clock, nil), clock: clock, mf: testMemory()}
 	w := &cancelWorld{t: t, storm: s, context: s.driver.NewContext("binder", testLabel)}
 	t.Cleanup(func() {
 		require.Equal(t, "binder state:\n", stateOf(s.driver))

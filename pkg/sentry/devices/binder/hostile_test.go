@@ -343,7 +343,7 @@ func TestHostile(t *testing.T) {
 	testVFS()
 	clock := faketime.NewManualClock()
 	s := &hostileStorm{
-		driver: NewDriver(clock),
+		driver: NewDriver(clock, nil),
 		clock:  clock,
 		mf:     newMemory(pgalloc.DelayedEvictionEnabled),
 		seed:   seed,

@@ -109,3 +109,9 @@ func (p *Process) mustAddNode(object *binder.FlatObject) *Node {
 	}
 	return n
 }
+
+// +checklocksignore
+func (f *flights) numQueued() int { return len(f.queued) }
+
+// +checklocksignore
+func (f *flights) forgetTimer() { f.ticking = false }

@@ -249,7 +249,7 @@ func TestHasher(t *testing.T) {
 // A process ID is listed as long as its first process is there, in the instance
 // of that one's device.
 func TestLoggedProcesses(t *testing.T) {
-	d := NewDriver(faketime.NewManualClock())
+	d := NewDriver(faketime.NewManualClock(), nil)
 	everywhere, inOne := d.NewContext("a", ""), d.NewContext("b", "")
 	inOne.ListIn("one")
 	pids := func(instance any) (pids []int32) {

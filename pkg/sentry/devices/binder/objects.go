@@ -43,6 +43,10 @@ type sentFile struct {
 //
 // Preconditions: No lock is held; a file may be a binder device.
 func (t *Transaction) dropFiles(ctx context.Context) {
+	if t.inFlight {
+		t.inFlight = false
+		t.to.ctx.driver.flights.arrived(t)
+	}
 	for _, f := range t.files {
 		f.file.DecRef(ctx)
 	}
@@ -342,6 +346,7 @@ func (c *composer) takeFile(fd uint32, at uint64) error {
 		return err
 	}
 	c.t.files = append(c.t.files, sentFile{file, at})
+	c.t.hasDevices = c.t.hasDevices || processOf(file) != nil
 	return nil
 }
 

@@ -30,6 +30,11 @@ type Process struct {
 	account *account.Account
 	holders atomicbitops.Int32
 
+	// released is 1 once p was released, after the last close or because nobody
+	// could reach its file any more. See flights, also for flightChange.
+	released     atomicbitops.Uint32
+	flightChange atomicbitops.Uint64
+
 	// opener is the thread group that opened the device, and pid its ID in the
 	// root PID namespace. opener is nil in tests without a kernel.
 	opener *kernel.ThreadGroup
@@ -135,6 +140,7 @@ func (c *Context) open(opener *kernel.ThreadGroup, pid int32, mf *pgalloc.Memory
 	p.stats().created(objectProcess)
 	c.register(p)
 	c.driver.registry.add(p)
+	c.driver.flights.start()
 	return p, nil
 }
 

@@ -21,8 +21,11 @@ type releases struct {
 }
 
 // release ends p, after the last close, and the processes of which it held the
-// last descriptor.
+// last descriptor. It does nothing if p was released before.
 func (p *Process) release(ctx context.Context) {
+	if !p.released.CompareAndSwap(0, 1) {
+		return
+	}
 	if r, ok := ctx.(*releases); ok {
 		r.waiting = append(r.waiting, p)
 		return

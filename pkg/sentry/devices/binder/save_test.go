@@ -35,16 +35,16 @@ func (w *world) restore() *world {
 	}
 
 	// The tests' clock can't be saved, as the kernel's can.
-	w.driver.reclaim.clock = nil
+	w.driver.reclaim.clock, w.driver.flights.clock = nil, nil
 	var image bytes.Buffer
 	_, err := state.Save(newContext(), &image, &w.ctx)
 	require.NoError(w.t, err)
-	w.driver.reclaim.clock = w.clock
+	w.driver.reclaim.clock, w.driver.flights.clock = w.clock, w.clock
 	restored := &world{t: w.t, clock: faketime.NewManualClock(), lastID: w.lastID, deaf: make(map[*Process]bool)}
 	_, err = state.Load(newContext(), &image, &restored.ctx)
 	require.NoError(w.t, err)
 	restored.driver = restored.ctx.driver
-	restored.driver.reclaim.clock = restored.clock
+	restored.driver.reclaim.clock, restored.driver.flights.clock = restored.clock, restored.clock
 	byPID := make(map[int32]*Process)
 	for i := range restored.ctx.numProcs() {
 		p := restored.ctx.procAt(i)

@@ -249,7 +249,7 @@ func (s *stormThread) answer(b []byte) {
 // Nothing is left at the end.
 func TestStorm(t *testing.T) {
 	const places, threads, steps = 6, 3, 150
-	driver := NewDriver(tcpip.NewStdClock())
+	driver := NewDriver(tcpip.NewStdClock(), nil)
 	ctx := driver.NewContext("binder", testLabel)
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)

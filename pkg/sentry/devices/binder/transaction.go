@@ -70,6 +70,11 @@ type Transaction struct {
 	// the transaction: the sender, then the reader, then nobody.
 	files []sentFile
 
+	// hasDevices is true if there are Binder devices among files, and inFlight if
+	// flights knows of it.
+	hasDevices bool
+	inFlight   bool
+
 	// outstanding is true if t counts as outstanding for the receiver.
 	// +checklocks:to.mu
 	outstanding bool

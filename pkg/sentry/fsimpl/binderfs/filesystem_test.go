@@ -67,7 +67,7 @@ func (c *taskContext) Value(key any) any {
 func newVFS(t testing.TB, ctx context.Context) *vfs.VirtualFilesystem {
 	v := &vfs.VirtualFilesystem{}
 	require.NoError(t, v.Init(ctx))
-	require.NoError(t, Register(v, binder.NewDriver(nil), "label"))
+	require.NoError(t, Register(v, binder.NewDriver(nil, nil), "label"))
 	return v
 }
 
