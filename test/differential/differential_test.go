@@ -313,9 +313,27 @@ func TestFewRules(t *testing.T) {
 	}
 }
 
+// The tests that are to find faults are there.
+func TestNamedTests(t *testing.T) {
+	for _, f := range namedFaults {
+		dir := filepath.Join("../..", f.dir())
+		files, err := filepath.Glob(dir + "/*_test.go")
+		require.NoError(t, err)
+		found := slices.ContainsFunc(files, func(file string) bool {
+			source, err := os.ReadFile(file)
+			return err == nil && strings.Contains(string(source), "\nfunc "+f.test+"(")
+		})
+		assert.True(t, found, "%s in %s", f.test, dir)
+	}
+}
+
 // Each fault can still be planted, and only in one place.
 func TestFaultsFit(t *testing.T) {
-	for _, f := range faults {
+	all := slices.Clone(faults)
+	for _, f := range namedFaults {
+		all = append(all, f.fault)
+	}
+	for _, f := range all {
 		source, err := os.ReadFile(filepath.Join("../..", driverDir, f.file))
 		require.NoError(t, err)
 		assert.Equal(t, 1, strings.Count(string(source), f.old), "%s: in %s", f.name, f.file)

@@ -52,6 +52,7 @@ var (
 	anew      = flag.Bool("corpus", false, "make the corpus anew, of the seeds' programs; -runsc must be built with -cover")
 	everyTest = flag.Bool("tests", false, "in place of all that, tell how much of the driver's code all its tests reach; -runsc must be built with -cover")
 	plant     = flag.Bool("faults", false, "plant faults in the driver, and see whether the seeds' programs find them")
+	named     = flag.Bool("named", false, "with -faults, plant only those that a certain test is to find")
 	only      = flag.String("only", "", "plant only faults with this in their name")
 	saved     = flag.String("traces", "", "directory to keep the batches' traces in")
 )

@@ -79,8 +79,8 @@ func plantFaults(first, last uint64, linux, here place) error {
 	return nil
 }
 
-// build builds the sandbox with the fault.
-func (f *fault) build(dir string) (string, error) {
+// overlay returns a file in dir that tells the go command of the fault.
+func (f *fault) overlay(dir string) (string, error) {
 	path := filepath.Join(driverDir, f.file)
 	source, err := os.ReadFile(path)
 	if err != nil {
@@ -100,7 +100,13 @@ func (f *fault) build(dir string) (string, error) {
 	}
 	overlay, _ := json.Marshal(map[string]map[string]string{"Replace": {abs(path): abs(faulty)}})
 	config := filepath.Join(dir, "overlay.json")
-	if err := errors.Join(err, os.WriteFile(config, overlay, 0o644)); err != nil {
+	return config, errors.Join(err, os.WriteFile(config, overlay, 0o644))
+}
+
+// build builds the sandbox with the fault.
+func (f *fault) build(dir string) (string, error) {
+	config, err := f.overlay(dir)
+	if err != nil {
 		return "", err
 	}
 	binary := filepath.Join(dir, "sandbox")

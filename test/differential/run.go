@@ -130,10 +130,12 @@ func toolMain() error {
 		return corpusMain(here, first, last)
 	case *everyTest:
 		return coverageMain(here, first, last)
+	case *plant && *named:
+		return plantNamed(here)
 	case err != nil:
 		return err
 	case *plant:
-		return plantFaults(first, last, linux, here)
+		return errors.Join(plantNamed(here), plantFaults(first, last, linux, here))
 	}
 	dir, err := os.MkdirTemp("build", "coverage")
 	if err != nil {

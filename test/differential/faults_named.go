@@ -1,0 +1,184 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A namedFault is a fault that a certain test is to find: random programs would need
+// luck for it, or it takes several threads. Those below are of the classes of the
+// vulnerabilities that were reported of other implementations of Binder.
+type namedFault struct {
+	fault
+
+	// test is the name of the test.
+	test string
+
+	// unit is true if the test is one of the driver's own, for the race
+	// detector; if not it's one of test/syscalls.
+	unit bool
+}
+
+var namedFaults = []namedFault{
+	{fault{"a buffer is freed before its receiver knows of it", "allocator.go",
+		"	if !b.allowUserFree {\n", "	if false {\n"},
+		"TestCVE_2019_2025", false},
+	{fault{"a thread that has left is still known", "thread.go",
+		"	delete(p.threads, th.id)\n", ""},
+		"TestCVE_2019_2215", false},
+	{fault{"an object that was not looked at is a parent", "scatter_gather.go",
+		"		if g.open[i].index != index {\n", "		if g.open[i].index > index {\n"},
+		"TestCVE_2020_0041", false},
+	{fault{"work is given up without the lock", "work.go",
+		"		w, ok := l.popFront()\n", "		mu.Unlock()\n		w, ok := l.popFront()\n		mu.Lock()\n"},
+		"TestCVE_2020_0423", true},
+	{fault{"a reference that was refused stays", "ref.go",
+		"		r.removeIfUnusedLocked(ctx) // +checklocksignore: r.proc is p.\n", ""},
+		"TestCVE_2022_20421", true},
+	{fault{"the references of a buffer stay", "objects.go",
+		"		_ = p.changeRef(ctx, uint32(o.Binder), false, o.Type == binder.BINDER_TYPE_HANDLE)\n", ""},
+		"TestCVE_2022_20421", false},
+	{fault{"objects are cleaned that were not translated", "objects.go",
+		"		to.discardBuffer(task, t.takeBuffer(), c.translated)\n", "		to.discardBuffer(task, t.takeBuffer(), m.OffsetsSize)\n"},
+		"TestCVE_2023_20938", false},
+	{fault{"no objects to clean are all objects", "objects.go",
+		"		to.discardBuffer(task, t.takeBuffer(), c.translated)\n",
+		"		to.discardBuffer(task, t.takeBuffer(), min(c.translated-1, m.OffsetsSize-1)+1)\n"},
+		"TestCVE_2023_21255", false},
+	{fault{"a thread's own work does not wake those who poll", "thread.go",
+		"		th.proc.pollers.Notify(waiter.ReadableEvents)\n", ""},
+		"TestCVE_2024_26606", false},
+	{fault{"offsets need not be aligned", "objects.go",
+		"	if n < binder.SizeOfObjectHeader || offset%4 != 0 {\n", "	if n < binder.SizeOfObjectHeader {\n"},
+		"TestCVE_2024_26926", false},
+	{fault{"the data before an object has no end", "objects.go",
+		"(offset < c.copied || offset > b.dataSize) {", "offset < c.copied {"},
+		"TestCVE_2024_46740", false},
+	{fault{"a notification is withdrawn without the lock", "ref.go",
+		"		dequeue(ctx, d)\n", "		r.proc.mu.Unlock()\n		dequeue(ctx, d)\n		r.proc.mu.Lock()\n"},
+		"TestCVE_2025_68260", true},
+	{fault{"an empty array is a pointer", "scatter_gather.go",
+		"	if o.NumFDs == 0 {\n",
+		"	c.gather.fixups = append(c.gather.fixups, fixup{parent.start + o.ParentOffset, 8, 0, true})\n	if o.NumFDs == 0 {\n"},
+		"TestCVE_2026_23194", false},
+	{fault{"a thread that is no looper waits for itself", "death.go",
+		"	th.proc.todo.pushBack(w)\n", "	th.proc.mu.Lock()\n	th.proc.todo.pushBack(w)\n"},
+		"TestCVE_2026_23400", false},
+	{fault{"whatever is in the mapping's place receives", "allocator.go",
+		"	a.mapped = false\n", ""},
+		"TestCVE_2026_43434", false},
+	{fault{"large transactions are no spam", "spam.go",
+		" || share.bytes > a.size/suspectFraction", ""},
+		"TestCVE_2026_43435", false},
+	{fault{"the security context is space for buffers", "objects.go",
+		"	c.gather.end = c.gather.next + c.m.buffersSize\n", "	c.gather.end = c.gather.next + b.extraSize\n"},
+		"TestCVE_2026_68458", false},
+	{fault{"a call that is replaced keeps its files open", "transaction.go",
+		"		outdated.Get().abandon(task)\n", "		outdated.Get().files = nil\n		outdated.Get().abandon(task)\n"},
+		"TestUpdateClosesFiles", false},
+}
+
+// dir returns the directory of the test.
+func (f *namedFault) dir() string {
+	if f.unit {
+		return driverDir
+	}
+	return "test/syscalls"
+}
+
+// plantNamed plants one named fault after the other and runs its test, after a run
+// without any fault.
+func plantNamed(here place) error {
+	dir, err := os.MkdirTemp("build", "faults")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	// It must be found from another directory.
+	if dir, err = filepath.Abs(dir); err != nil {
+		return err
+	}
+	syscalls := filepath.Join(dir, "syscalls.test")
+	if err := goBuild("0", "test", "-c", "-trimpath", "-o", syscalls, "./test/syscalls"); err != nil {
+		return err
+	}
+	run := func(f *namedFault, sandbox, unit string) error {
+		command := append([]string{sandbox}, here.command[1:]...)
+		command = append(command, syscalls, "-must-run")
+		if f.unit {
+			command = []string{unit}
+		}
+		command = append(command, "-test.run=^"+f.test+"$", "-test.timeout=2m")
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err == nil && strings.Contains(string(out), "no tests to run") {
+			return errors.New("there is no such test")
+		}
+		return err
+	}
+	unit := filepath.Join(dir, "unit.test")
+	buildUnit := func(args ...string) error {
+		args = append([]string{"test", "-c", "-race", "-o", unit}, args...)
+		return goBuild("1", append(args, "./"+driverDir)...)
+	}
+	if err := buildUnit(); err != nil {
+		return err
+	}
+	sandbox, err := filepath.Abs(here.command[0])
+	if err != nil {
+		return err
+	}
+	chosen := slices.DeleteFunc(slices.Clone(namedFaults), func(f namedFault) bool { return !strings.Contains(f.name, *only) })
+	for i := range chosen {
+		if err := run(&chosen[i], sandbox, unit); err != nil {
+			return fmt.Errorf("%s fails without a fault: %w", chosen[i].test, err)
+		}
+	}
+	missed := 0
+	for i := range chosen {
+		f := &chosen[i]
+		if f.unit {
+			var config string
+			if config, err = f.overlay(dir); err == nil {
+				err = buildUnit("-overlay=" + config)
+			}
+		} else {
+			sandbox, err = f.build(dir)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+		start := time.Now()
+		verdict := "found by " + f.test
+		if run(f, sandbox, unit) == nil {
+			verdict = "NOT FOUND by " + f.test
+			missed++
+		}
+		fmt.Printf("%-60s %s, in %v\n", f.name, verdict, time.Since(start).Round(time.Second))
+	}
+	if missed > 0 {
+		return fmt.Errorf("%d of %d faults are not found by the tests that should", missed, len(chosen))
+	}
+	fmt.Printf("%d faults found by the tests that should\n", len(chosen))
+	return nil
+}
+
+// goBuild runs the go command, with cgo or without.
+func goBuild(cgo string, args ...string) error {
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
