@@ -38,8 +38,8 @@ var namedFaults = []namedFault{
 	{fault{"an object that was not looked at is a parent", "scatter_gather.go",
 		"		if g.open[i].index != index {\n", "		if g.open[i].index > index {\n"},
 		"TestCVE_2020_0041", false},
-	{fault{"work is given up without the lock", "work.go",
-		"		w, ok := l.popFront()\n", "		mu.Unlock()\n		w, ok := l.popFront()\n		mu.Lock()\n"},
+	{fault{"work is given up without the lock", "release.go",
+		"	defer p.mu.Unlock()\n	return p.todo.popFront()\n", "	p.mu.Unlock()\n	return p.todo.popFront()\n"},
 		"TestCVE_2020_0423", true},
 	{fault{"a reference that was refused stays", "ref.go",
 		"		r.removeIfUnusedLocked(ctx) // +checklocksignore: r.proc is p.\n", ""},
@@ -64,7 +64,7 @@ var namedFaults = []namedFault{
 		"(offset < c.copied || offset > b.dataSize) {", "offset < c.copied {"},
 		"TestCVE_2024_46740", false},
 	{fault{"a notification is withdrawn without the lock", "ref.go",
-		"		dequeue(ctx, d)\n", "		r.proc.mu.Unlock()\n		dequeue(ctx, d)\n		r.proc.mu.Lock()\n"},
+		"		r.proc.deliveredDeath.dequeue(ctx, d.cookie, d)\n", "		r.proc.mu.Unlock()\n		r.proc.deliveredDeath.dequeue(ctx, d.cookie, d)\n		r.proc.mu.Lock()\n"},
 		"TestCVE_2025_68260", true},
 	{fault{"an empty array is a pointer", "scatter_gather.go",
 		"	if o.NumFDs == 0 {\n",
@@ -83,7 +83,7 @@ var namedFaults = []namedFault{
 		"	c.gather.end = c.gather.next + c.m.buffersSize\n", "	c.gather.end = c.gather.next + b.extraSize\n"},
 		"TestCVE_2026_68458", false},
 	{fault{"a call that is replaced keeps its files open", "transaction.go",
-		"		outdated.Get().abandon(task)\n", "		outdated.Get().files = nil\n		outdated.Get().abandon(task)\n"},
+		"		superseded.Get().abandon(task)\n", "		superseded.Get().files = nil\n		superseded.Get().abandon(task)\n"},
 		"TestUpdateClosesFiles", false},
 }
 

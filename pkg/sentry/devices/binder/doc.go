@@ -76,7 +76,7 @@
 //	    reclaimer.mu          the processes that have memory to spare; a leaf
 //	containerDevice.mu        the contexts behind a device of /dev; a leaf
 //	registry.mu               the processes of all contexts; a leaf
-flights.mu                the devices in transactions; a leaf
+//	flights.mu                the devices in transactions; a leaf
 //	logSlot.mu                one of the last transactions; a leaf
 //
 // Nobody holds two locks of the same kind, whatever the processes: so Ref (in

@@ -54,6 +54,6 @@ func TestExtendedErrors(t *testing.T) {
 
 // TestExtendedErrorOfSentry: whatever fails in the sentry itself has an errno.
 func TestExtendedErrorOfSentry(t *testing.T) {
-	e := extendedErrorOf(1, failed(io.ErrUnexpectedEOF))
+	e := extendedErrorOf(1, failedContents.by(io.ErrUnexpectedEOF))
 	require.EqualValues(t, -linuxerr.ENOMEM.Errno(), e.param)
 }

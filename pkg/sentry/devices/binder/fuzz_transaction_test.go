@@ -302,7 +302,7 @@ func (x *exchange) checkErrno(got int32, l *letter) {
 }
 
 // errnoOf returns the number of err.
-func errnoOf(err error) int32 { return -extendedErrorOf(0, failed(err)).param }
+func errnoOf(err error) int32 { return -extendedErrorOf(0, failedContents.by(err)).param }
 
 // readUntil reads until br comes, and returns it.
 func (p *peer) readUntil(brs ...uint32) ret {

@@ -130,9 +130,9 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 			target.Release(task)
 		}
 		if linuxerr.Equals(linuxerr.ESRCH, err) {
-			return list.Arc[*Transaction]{}, dead(err)
+			return list.Arc[*Transaction]{}, deadUnmapped
 		}
-		return list.Arc[*Transaction]{}, failed(err)
+		return list.Arc[*Transaction]{}, failedNoBuffer.by(err)
 	}
 	th.proc.hold()
 	t.buffer.payer = payer
@@ -146,7 +146,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 		to.discardBuffer(task, t.takeBuffer(), c.translated)
 		to.alloc.unpin()
 		fresh.Release(task)
-		return list.Arc[*Transaction]{}, failed(err)
+		return list.Arc[*Transaction]{}, failedContents.by(err)
 	}
 	return fresh.Share(), nil
 }

@@ -4,10 +4,7 @@
 package binder
 
 import (
-	"runtime"
-
 	"gvisor.dev/gvisor/pkg/context"
-	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sync"
 	"gvisor.dev/gvisor/pkg/usermem"
@@ -299,26 +296,6 @@ func (th *Thread) unwind(ctx context.Context, top list.Arc[*Transaction]) {
 	}
 }
 
-// failure says how a transaction failed: with which return, why, and in which
-// line of the source.
-type failure struct {
-	br   uint32
-	err  error
-	line int
-}
-
-func failed(err error) *failure { return newFailure(binder.BR_FAILED_REPLY, err) }
-
-func dead(err error) *failure { return newFailure(binder.BR_DEAD_REPLY, err) }
-
-func frozen() *failure { return newFailure(binder.BR_FROZEN_REPLY, nil) }
-
-// newFailure returns the failure of what its caller's caller has tried.
-func newFailure(br uint32, err error) *failure {
-	_, _, line, _ := runtime.Caller(2)
-	return &failure{br, err, line}
-}
-
 // message is what an application asks to be sent.
 type message struct {
 	binder.TransactionData
@@ -370,7 +347,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	oneWay := m.Flags&binder.TF_ONE_WAY != 0
 	var inChain *Thread
 	if n.owner == p {
-		f = failed(linuxerr.EINVAL)
+		f = failedOwnNode
 	} else {
 		inChain, f = th.checkStack(task, n.owner, oneWay)
 	}
@@ -385,7 +362,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	if err != nil {
 		n.dec(task, true, false)
 		target.Release(task)
-		return failed(err)
+		return failedNoMemory.by(err)
 	}
 	defer done.Release(task)
 	held, f := th.compose(task, uio, m, n.owner, target, nil)
@@ -437,16 +414,16 @@ func (p *Process) target(handle uint32) (list.Arc[*Node], *failure) {
 		defer p.refsMu.Unlock()
 		r := p.refLocked(handle, true)
 		if r == nil {
-			return list.Arc[*Node]{}, failed(linuxerr.EINVAL)
+			return list.Arc[*Node]{}, failedUnknownHandle
 		}
 		return r.node().target()
 	}
 	manager := p.ctx.manager.Load()
 	if manager == nil {
-		return list.Arc[*Node]{}, dead(linuxerr.EINVAL)
+		return list.Arc[*Node]{}, deadNoManager
 	}
 	if manager.owner.pid == p.pid {
-		return list.Arc[*Node]{}, failed(linuxerr.EINVAL)
+		return list.Arc[*Node]{}, failedOwnManager
 	}
 	return manager.target()
 }
@@ -460,24 +437,27 @@ func (n *Node) target() (list.Arc[*Node], *failure) {
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
 	if n.dead {
-		return list.Arc[*Node]{}, dead(linuxerr.EINVAL)
+		return list.Arc[*Node]{}, deadOwner
 	}
 	n.localStrong++
 	return list.BorrowOf(n).Arc(), nil
 }
 
-// mayCallLocked returns whether th is in a position to call: it has no transaction
-// to read first, and doesn't wait for a reply.
+// mayCallLocked returns why th is in no position to call, or nil: it has a
+// transaction to read first, or waits for a reply.
 //
 // +checklocks:th.proc.mu
-func (th *Thread) mayCallLocked() bool {
+func (th *Thread) mayCallLocked() *failure {
 	for w := range th.todo.items.All() {
 		if _, ok := w.(*Transaction); ok {
-			return false
+			return failedUnreadCall
 		}
 		break
 	}
-	return !th.stack.Ok() || th.stack.Get().handler() == th
+	if th.stack.Ok() && th.stack.Get().handler() != th {
+		return failedInCall
+	}
+	return nil
 }
 
 // checkStack checks that th is in a position to call to. It returns the thread
@@ -487,9 +467,9 @@ func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Th
 		return nil, nil
 	}
 	th.proc.mu.Lock()
-	if !th.mayCallLocked() {
+	if f := th.mayCallLocked(); f != nil {
 		th.proc.mu.Unlock()
-		return nil, failed(linuxerr.EPROTO)
+		return nil, f
 	}
 	held := th.stack.Clone()
 	th.proc.mu.Unlock()
@@ -519,10 +499,10 @@ func (t *Transaction) queue(th *Thread) (pending bool, superseded list.Arc[*Tran
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.refusesLocked(t.oneWay()) {
-		return false, superseded, frozen()
+		return false, superseded, frozenReceiver
 	}
 	if q.dead || th != nil && th.dead { // +checklocksignore: th.proc is q.
-		return false, superseded, dead(linuxerr.ESRCH)
+		return false, superseded, deadReceiver
 	}
 	t.beginLocked() // +checklocksignore: t.to is q.
 	if t.oneWay() {
@@ -560,7 +540,7 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 	th.begin(task, m, logReply)
 	p.mu.Lock()
 	if !th.stack.Ok() || th.stack.Get().handler() != th {
-		f := failed(linuxerr.EPROTO)
+		f := failedNoCall
 		th.lastError = extendedErrorOf(m.debugID, f)
 		th.failLocked(f.br)
 		p.mu.Unlock()
@@ -580,7 +560,7 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 
 	var f *failure
 	if caller == nil {
-		f = dead(nil)
+		f = deadCaller
 	} else {
 		m.log.to(caller.proc, caller)
 		f = th.tryAnswer(task, uio, m, call, caller)
@@ -603,7 +583,7 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transaction, caller *Thread) *failure {
 	done, err := newCompletion(th.proc)
 	if err != nil {
-		return failed(err)
+		return failedNoMemory.by(err)
 	}
 	defer done.Release(task)
 	held, f := th.compose(task, uio, m, caller.proc, list.Arc[*Node]{}, call)
@@ -637,7 +617,7 @@ func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transac
 	dequeue(task, done.Get())
 	th.proc.mu.Unlock()
 	t.abandon(task)
-	return dead(linuxerr.ESRCH)
+	return deadCallerOfReply
 }
 
 // abandon drops the contents of t, which nobody has read and which is not queued.

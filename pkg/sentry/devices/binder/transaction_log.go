@@ -52,8 +52,8 @@ type logEntry struct {
 
 	dataSize, offsetsSize uint64
 
-	// error says how the transaction failed, and line where: a line of the
-	// driver's source.
+	// error says how the transaction failed, and line where: a line of
+	// failure.go.
 	error extendedError
 	line  int
 }
