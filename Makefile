@@ -108,6 +108,12 @@ bench: runsc ## Run all benchmarks, each beside its peers; tables and plots in b
 	@build/bench/suite $(SUITE) $(BENCH)
 	@build/bench/plot build/bench/results.json build/bench
 
+# Takes 40 minutes. "HOSTILE=-short" shows whether it works.
+.PHONY: hostile
+hostile: runsc ## Measure calls beside processes that attack, in this container and from another.
+	@tools/build/bench
+	@build/bench/suite -turns 3 $(HOSTILE) hostile
+
 .PHONY: record
 record: ## Show the results of the last make bench in the README.
 	@build/bench/suite -record

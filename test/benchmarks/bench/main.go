@@ -35,6 +35,13 @@ var (
 	numbers  = flag.String("numbers", "1,2,4,8,16", "pairs, clients, files or handles at once")
 	count    = flag.Int("count", 100_000, "nodes, notifications or processes")
 
+	attackName = flag.String("attack", "", "attack that a call is measured beside; the attacks are below")
+	calls      = flag.Int("calls", 20_000, "calls to measure alone, and as many beside an attack")
+	repeats    = flag.Int("repeats", 3, "how often to measure alone and beside an attack, in turn")
+	limit      = flag.Duration("limit", 4*time.Second, "time after which enough calls have been measured beside an attack")
+	elsewhere  = flag.String("elsewhere", "", "directory shared with the container in which a neighbour attacks; attack from this one if empty")
+	boardPath  = flag.String("board", "", "file of a board (internal)")
+
 	role   = flag.String("role", "", "what another process of the benchmark does (internal)")
 	with   = flag.String("with", "", "peer that the role is about (internal)")
 	n      = flag.Int("n", 0, "number that the role is about (internal)")
@@ -54,6 +61,7 @@ var benchmarks = map[string]func(){
 	"notifications": notifications,
 	"memory":        memory,
 	"logs":          logs,
+	"hostile":       hostile,
 }
 
 // roles are what the processes do that a benchmark starts.
@@ -73,6 +81,14 @@ var roles = map[string]func(){
 	"fds/socket":     fdsSocket,
 	"logs/crowd":     crowd,
 	"logs/reader":    reader,
+
+	"hostile/service":   service,
+	"hostile/asker":     asker,
+	"hostile/attacker":  attacker,
+	"hostile/owner":     nodeOwner,
+	"hostile/holder":    holder,
+	"hostile/crowd":     offeringCrowd,
+	"hostile/neighbour": neighbour,
 }
 
 func main() {

@@ -52,6 +52,14 @@ func (p *process) stop() {
 	p.output.Close()
 }
 
+// finish waits for the process to end, and ends it if that takes too long.
+func (p *process) finish(limit time.Duration) {
+	end := time.AfterFunc(limit, func() { p.cmd.Process.Kill() })
+	p.cmd.Wait()
+	end.Stop()
+	p.output.Close()
+}
+
 // result reads what the process says.
 func (p *process) result(v any) { peer.Check(json.NewDecoder(p.output).Decode(v)) }
 

@@ -44,13 +44,23 @@ func (p *Process) Thread() *Process {
 }
 
 func (p *Process) ioctl(request uintptr, arg unsafe.Pointer) {
-	// An interrupted call goes on where it was; its argument says how far it got.
-	errno := unix.EINTR
-	for errno == unix.EINTR {
-		_, _, errno = unix.RawSyscall(unix.SYS_IOCTL, uintptr(p.fd), request, uintptr(arg))
-	}
+	p.check(p.Try(request, arg))
+}
+
+func (p *Process) check(errno unix.Errno) {
 	if errno != 0 {
 		Fail("%s: %v", p.device, errno)
+	}
+}
+
+// Try makes an ioctl that may fail.
+func (p *Process) Try(request uintptr, arg unsafe.Pointer) unix.Errno {
+	// An interrupted call goes on where it was; its argument says how far it got.
+	for {
+		_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(p.fd), request, uintptr(arg))
+		if errno != unix.EINTR {
+			return errno
+		}
 	}
 }
 
@@ -124,11 +134,62 @@ func (p *Process) Exchange(commands []byte, want uint32, f func(br uint32, param
 	}
 }
 
+// Attempt carries out commands that end with a call, and returns its answer. It is
+// false if the driver refuses the call, as it does when it has no memory for it.
+func (p *Process) Attempt(commands []byte, f func(br uint32, params []byte)) (binder.TransactionData, bool) {
+	for {
+		in, errno := p.tryExchange(commands)
+		if errno != 0 {
+			return binder.TransactionData{}, false
+		}
+		for len(in) != 0 {
+			br, params := binary.NativeEndian.Uint32(in), in[4:]
+			switch br {
+			case binder.BR_REPLY:
+				var tr binder.TransactionData
+				tr.UnmarshalUnsafe(params)
+				return tr, true
+			case binder.BR_FAILED_REPLY, binder.BR_DEAD_REPLY:
+				return binder.TransactionData{}, false
+			case binder.BR_NOOP, binder.BR_TRANSACTION_COMPLETE:
+			default:
+				f(br, params)
+			}
+			in = params[binder.CommandSize(br):]
+		}
+		commands = nil
+	}
+}
+
+// Poll carries out commands, calls f for each return that there is, and returns
+// their number. If there's none it doesn't wait, provided that the device must not
+// block; nor if the driver refuses the commands.
+func (p *Process) Poll(commands []byte, f func(br uint32)) (returns int) {
+	in, _ := p.tryExchange(commands)
+	for len(in) != 0 {
+		br := binary.NativeEndian.Uint32(in)
+		if br != binder.BR_NOOP {
+			f(br)
+			returns++
+		}
+		in = in[4+binder.CommandSize(br):]
+	}
+	return returns
+}
+
+// Unblock has reads of the device fail that would block.
+func (p *Process) Unblock() { Check(unix.SetNonblock(p.fd, true)) }
+
 // Send carries out commands that end with a one-way transaction, and is false if
 // there's no room for that.
 func (p *Process) Send(commands []byte) bool {
 	for {
-		for in := p.exchange(commands); len(in) != 0; {
+		in, errno := p.tryExchange(commands)
+		if errno == unix.ENOMEM {
+			return false
+		}
+		p.check(errno)
+		for len(in) != 0 {
 			switch br := binary.NativeEndian.Uint32(in); br {
 			case binder.BR_TRANSACTION_COMPLETE:
 				return true
@@ -170,14 +231,20 @@ func (p *Process) Write(commands []byte) {
 
 // exchange carries out commands and returns what there is to read.
 func (p *Process) exchange(commands []byte) []byte {
+	in, errno := p.tryExchange(commands)
+	p.check(errno)
+	return in
+}
+
+func (p *Process) tryExchange(commands []byte) ([]byte, unix.Errno) {
 	p.wr = binder.WriteRead{
 		WriteSize:   uint64(len(commands)),
 		WriteBuffer: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(commands)))),
 		ReadSize:    uint64(len(p.read)),
 		ReadBuffer:  uint64(uintptr(unsafe.Pointer(&p.read))),
 	}
-	p.ioctl(binder.BINDER_WRITE_READ, unsafe.Pointer(&p.wr))
-	return p.read[:p.wr.ReadConsumed]
+	errno := p.Try(binder.BINDER_WRITE_READ, unsafe.Pointer(&p.wr))
+	return p.read[:p.wr.ReadConsumed], errno
 }
 
 // Data returns the contents of tr, which p has received.

@@ -28,6 +28,12 @@ type benchmark struct {
 
 	Rows []*row
 
+	// Attacks are what calls are measured beside, instead of rows.
+	Attacks []*attackRow `json:",omitempty"`
+
+	// attack makes the runs of these, of which each makes some.
+	attack func() ([]*attackRow, error)
+
 	// once makes one run in all places in turn.
 	once func(add func(place, []result)) error
 }
@@ -59,6 +65,14 @@ const beyondEmpty = "beyond an empty call"
 
 // runAll makes all runs and returns how many failed.
 func (b *benchmark) runAll() (failed int) {
+	if b.attack != nil {
+		var err error
+		if b.Attacks, err = b.attack(); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", b.Name, err)
+			failed++
+		}
+		return failed
+	}
 	for range *runs {
 		err := b.once(func(p place, results []result) {
 			for _, r := range results {

@@ -111,6 +111,10 @@ var benchmarks = []*benchmark{
 		once:    programs("logs", job{systrap, []string{"-numbers=1000", count(100_000), "-time=2s"}}),
 	},
 	{
+		Name: "hostile", Title: "A call of 128 bytes between two processes, alone and beside one that attacks", Unit: "µs",
+		attack: hostile,
+	},
+	{
 		Name: "memory", Title: "What one of each takes of the sentry's heap, and of the host's memory for applications", Unit: "bytes",
 		once: memory,
 	},

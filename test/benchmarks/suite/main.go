@@ -5,7 +5,7 @@
 // of each. make bench runs it in the repository's root, where it expects in build/
 // what make has built.
 //
-//	suite [-runs 5] [-time 200ms] [-short] [-out build/bench] [BENCHMARK]...
+//	suite [-runs 5] [-time 200ms] [-short] [-runsc bin/runsc] [-out build/bench] [BENCHMARK]...
 //
 // In the directory -out it writes the tables to report.md and all results, with a
 // description of the machine, to results.json. With -record it keeps those of the
@@ -28,6 +28,10 @@ var (
 	span  = flag.Duration("time", 150*time.Millisecond, "time that each figure is measured for, in each run")
 	short = flag.Bool("short", false, "make a hundredth of the nodes and processes: a test of the benchmarks themselves")
 	keep  = flag.Bool("record", false, "measure nothing, but show the last results in the README")
+	runsc = flag.String("runsc", "bin/runsc", "runsc in whose sandboxes to measure")
+	turns = flag.Int("turns", 1, "turns of hostile, in each of which calls are made alone and beside an attack")
+	only  = flag.String("attacks", "", "attacks of hostile, by letters, to measure beside; all if empty")
+	at    = flag.String("places", "", "places of hostile, separated by semicolons; all if empty")
 	out   = flag.String("out", "build/bench", "directory to write to")
 )
 
@@ -65,7 +69,7 @@ func suite(names []string) error {
 		begin := time.Now()
 		failed += b.runAll()
 		fmt.Fprintf(os.Stderr, "%s: %.0f s\n", b.Name, time.Since(begin).Seconds())
-		if len(b.Rows) != 0 {
+		if len(b.Rows)+len(b.Attacks) != 0 {
 			r.Benchmarks = append(r.Benchmarks, b)
 		}
 	}

@@ -45,7 +45,7 @@ func (p place) command(args ...string) *exec.Cmd {
 	}
 	switch p := place(name); p {
 	case systrap, ptrace:
-		before = append(before, "bin/runsc", "--network=none", "--ignore-cgroups", "--platform="+name, "do")
+		before = append(before, *runsc, "--network=none", "--ignore-cgroups", "--platform="+name, "do")
 	case oracleC, oracleR:
 		if oracle == "" {
 			return nil

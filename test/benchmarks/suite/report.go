@@ -101,6 +101,17 @@ func (r *report) marks() []mark {
 			add(t.name+": of the stock runsc's", b.ratio(systrap, runscs[1], 0), t.limit, false)
 		}
 	}
+	if b := r.benchmark("hostile"); b != nil {
+		for _, p := range hostilePlaces {
+			p99, max := b.worst(p)
+			limits := [2]float64{2, 10}
+			if !p.ours() {
+				limits = [2]float64{}
+			}
+			add(fmt.Sprintf("call beside the worst attack: p99 of that alone, %s", p), p99, limits[0], false)
+			add(fmt.Sprintf("call beside the worst attack: maximum of that alone, %s", p), max, limits[1], false)
+		}
+	}
 	if b := r.benchmark("memory"); b != nil {
 		if row := b.find(systrap, "node and reference", 0); row != nil {
 			add("bytes of heap for a node and a reference to it", row.Median, 200, false)
@@ -208,6 +219,10 @@ const rowsInTable = 10
 
 func (b *benchmark) markdown(s *strings.Builder) {
 	fmt.Fprintf(s, "\n## %s\n\n%s.\n\n", b.Name, b.Title)
+	if len(b.Attacks) != 0 {
+		s.WriteString(attacksTable(b.Attacks))
+		return
+	}
 	x, rule := "", ""
 	if b.X != "" {
 		x, rule = " "+b.X+" |", " ---: |"

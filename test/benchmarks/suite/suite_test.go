@@ -176,3 +176,44 @@ func TestNumber(t *testing.T) {
 		require.Equal(t, text, number(x))
 	}
 }
+
+// attackedTurn is a turn with 99th percentiles of these, and maxima ten times that.
+func attackedTurn(alone, spin, acting float64, rounds, objects uint64) turn {
+	of := func(x float64) called { return called{Calls: 10, P50: x / 2, P99: x, Max: 10 * x} }
+	return turn{Alone: of(alone), Spin: of(spin), Acting: of(acting), Rounds: rounds, Objects: objects}
+}
+
+func TestAttackRow(t *testing.T) {
+	r := &attackRow{Place: systrap, Attack: "open and close devices", Does: "opens", Turns: []turn{
+		attackedTurn(1, 2, 4, 7, 1000), attackedTurn(10, 15, 30, 5, 1000), attackedTurn(3, 3, 9, 9, 900),
+	}}
+	r.summarize()
+	require.Equal(t, called{Calls: 30, P50: 1.5, P99: 3, Max: 30}, r.Alone)
+	require.Equal(t, called{Calls: 30, P50: 4.5, P99: 9, Max: 90}, r.Acting)
+	require.Zero(t, r.Making, "nothing was measured of it")
+	require.Equal(t, uint64(5), r.Rounds)
+	require.Equal(t, uint64(900), r.Objects)
+	require.Equal(t, ratios{3, 3}, r.OfAlone, "ratios are of calls in the same turn")
+	require.Equal(t, ratios{2, 2}, r.OfSpin)
+
+	elsewhere := &attackRow{Place: oracleCOneCPU, Turns: []turn{attackedTurn(1, 1, 100, 1, 1)}}
+	elsewhere.summarize()
+	b := &benchmark{Name: "hostile", Title: "A call", Attacks: []*attackRow{r, elsewhere}}
+	p99, most := b.worst(systrap)
+	require.Equal(t, []float64{3, 3}, []float64{p99, most})
+	report := &report{Benchmarks: []*benchmark{b}}
+	report.Marks = report.marks()
+	require.Equal(t, []mark{
+		{What: "call beside the worst attack: p99 of that alone, systrap", Figure: 3, Limit: 2},
+		{What: "call beside the worst attack: maximum of that alone, systrap", Figure: 3, Limit: 10},
+		{What: "call beside the worst attack: p99 of that alone, Linux's C driver, one CPU", Figure: 100},
+		{What: "call beside the worst attack: maximum of that alone, Linux's C driver, one CPU", Figure: 100},
+	}, report.Marks)
+	require.Contains(t, report.markdown(), "| systrap | open and close devices | 900 | 5 opens | 30 | 3.00 | 30.0 | 3.00 | 30.0 |  |  | 4.50 | 9.00 | 90.0 | 3.00 | 2.00 | 3.00 | 2.00 |\n")
+}
+
+// An attack that has done nothing says nothing: its run has failed.
+func TestIdleAttack(t *testing.T) {
+	require.Error(t, checkTurns([]turn{attackedTurn(1, 1, 1, 1, 0), attackedTurn(1, 1, 1, 0, 0)}))
+	require.NoError(t, checkTurns([]turn{attackedTurn(1, 1, 1, 1, 0)}))
+}

@@ -1,0 +1,481 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/benchmarks/peer"
+)
+
+// attack is something that a process does to others.
+type attack struct {
+	name string
+
+	// exits is whether a round of it is the end of a process, which needs many
+	// objects each time.
+	exits bool
+
+	// threads is how many it attacks with, if more than one.
+	threads int
+
+	run func(*aggressor)
+}
+
+var attacks = []attack{
+	{name: "spin", run: func(a *aggressor) { a.spin(1) }},
+	{name: "spin on 4 threads", run: func(a *aggressor) { a.spin(4) }},
+	{name: "exit with nodes", exits: true, run: (*aggressor).exitWithNodes},
+	{name: "exit with references", exits: true, run: func(a *aggressor) { a.exitWithReferences("hostile/service") }},
+	{name: "exit with references to the service's nodes", exits: true, run: func(a *aggressor) { a.exitWithReferences("") }},
+	{name: "node debug information on 4 threads", threads: 4, run: (*aggressor).debugInfo},
+	{name: "threads that come and go, on 4 threads", threads: 4, run: (*aggressor).comeAndGo},
+	{name: "read all logs", run: (*aggressor).logs},
+	{name: "freeze and thaw", run: (*aggressor).freeze},
+	{name: "open and close devices", run: (*aggressor).devices},
+	{name: "fragment a mapping", run: (*aggressor).fragment},
+	{name: "death notifications", run: func(a *aggressor) { a.deaths("hostile/service") }},
+	{name: "death notifications of the service's nodes", run: func(a *aggressor) { a.deaths("") }},
+}
+
+// control returns the name of what takes as much of the processors as the attack, and
+// does nothing to the driver.
+func (a *attack) control() string {
+	if a.threads == 4 {
+		return "spin on 4 threads"
+	}
+	return "spin"
+}
+
+func findAttack(name string) attack {
+	i := slices.IndexFunc(attacks, func(a attack) bool { return a.name == name })
+	if i < 0 {
+		var names []string
+		for _, a := range attacks {
+			names = append(names, a.name)
+		}
+		peer.Fail("no attack %q; there are: %s", name, strings.Join(names, "; "))
+	}
+	return attacks[i]
+}
+
+// aggressor is a process that attacks.
+type aggressor struct {
+	*board
+	*endpoint
+}
+
+// attacker is its role.
+func attacker() {
+	a := &aggressor{openBoard(*boardPath), open()}
+	a.phase.Store(making)
+	ready()
+	findAttack(*attackName).run(a)
+}
+
+// act has that many threads call a function again and again, until it is enough. f
+// makes it for a thread.
+func (a *aggressor) act(threads int, f func(thread int) func() (rounds int)) {
+	a.objects.Store(a.made.Load())
+	done := make(chan bool)
+	for thread := range threads {
+		go func() {
+			runtime.LockOSThread()
+			round := f(thread)
+			a.phase.Store(acting)
+			for !a.stop.Load() {
+				a.rounds.Add(uint64(round()))
+			}
+			done <- true
+		}()
+	}
+	for range threads {
+		<-done
+	}
+}
+
+// need ends the program if there's nothing to attack with.
+func (a *aggressor) need(objects int) {
+	if objects == 0 && !a.stop.Load() {
+		peer.Fail("%s: nothing to attack with", *attackName)
+	}
+}
+
+// spin does nothing but that: what others lose to it they lose to the scheduler.
+func (a *aggressor) spin(threads int) {
+	a.act(threads, func(int) func() int {
+		return func() int {
+			for range 1_000_000 {
+				_ = a.stop.Load()
+			}
+			return 1
+		}
+	})
+}
+
+// many is the number of objects for attacks that don't need all of -count.
+func many() int { return *count / 10 }
+
+// offerAll sends nodes to the manager, which keeps them, and adds to objects how
+// many. It stops if one is refused.
+func (a *aggressor) offerAll(e *endpoint, count int) {
+	var o objects
+	for first := 0; first < count && !a.stop.Load(); first += objectsInCall {
+		o.data, o.offsets = o.data[:0], o.offsets[:0]
+		for i := first; i < min(first+objectsInCall, count); i++ {
+			o.add(node(i))
+		}
+		if _, ok := e.try(0, serviceKeep, o.data, o.offsets); !ok {
+			break
+		}
+		a.made.Add(uint64(len(o.offsets)))
+	}
+	e.flush()
+}
+
+// collect gets references to that many nodes of a service, and keeps them. It stops
+// if one is refused.
+func (a *aggressor) collect(e *endpoint, from uint32, count int) []uint32 {
+	handles := make([]uint32, 0, count)
+	var commands []byte
+	for len(handles) < count && !a.stop.Load() {
+		answer, ok := e.try(from, serviceMake, nil, nil)
+		if !ok {
+			break
+		}
+		commands = commands[:0]
+		for data := e.Data(answer); len(data) != 0; data = data[binder.SizeOfFlatObject:] {
+			var object binder.FlatObject
+			object.UnmarshalBytes(data)
+			commands = peer.HandleCommand(commands, binder.BC_ACQUIRE, uint32(object.Binder))
+			handles = append(handles, uint32(object.Binder))
+		}
+		// Before the answer goes, and its references with it.
+		e.out = append(commands, e.out...)
+		e.flush()
+		a.made.Add(objectsInCall)
+	}
+	return handles
+}
+
+// lastKept returns a handle for what the manager has kept last.
+func (e *endpoint) lastKept() uint32 {
+	answer := e.call(0, serviceLast, nil, nil)
+	handle := uint32(objectsOf(e.Data(answer))[0].Binder)
+	e.out = append(peer.HandleCommand(nil, binder.BC_ACQUIRE, handle), e.out...)
+	e.flush()
+	return handle
+}
+
+// third starts a third process, a service in that role, and returns a handle for
+// it. Without a role it's the manager.
+func (a *aggressor) third(role string) (*process, uint32) {
+	if role == "" {
+		return nil, 0
+	}
+	p := start(role, nil, "-with=manager", "-n=0")
+	return p, a.lastKept()
+}
+
+// end ends a third process, if there's one.
+func (p *process) end() {
+	if p != nil {
+		p.stop()
+	}
+}
+
+// ending is how long after the end of a process it still counts as ending: Linux
+// releases what it had some time later.
+const ending = 50 * time.Millisecond
+
+// exits has one process after the other end, as next makes them.
+func (a *aggressor) exits(next func() *process) {
+	for !a.stop.Load() {
+		p := next()
+		if a.stop.Load() {
+			p.stop()
+			return
+		}
+		a.objects.Store(a.made.Swap(0))
+		a.phase.Store(acting)
+		p.stop()
+		pause(ending)
+		a.rounds.Add(1)
+		a.phase.Store(making)
+	}
+}
+
+// exitWithNodes ends processes whose nodes the manager keeps.
+func (a *aggressor) exitWithNodes() {
+	kept := 0
+	a.exits(func() *process {
+		a.dropAll(0, kept+1)
+		return start("hostile/owner", nil)
+	})
+}
+
+// nodeOwner is the role of a process with nodes that the manager keeps.
+func nodeOwner() {
+	a := &aggressor{openBoard(*boardPath), open()}
+	a.offerAll(a.endpoint, *count)
+	ready()
+	rest()
+}
+
+// exitWithReferences ends processes with references to nodes of a third one.
+func (a *aggressor) exitWithReferences(role string) {
+	p, _ := a.third(role)
+	defer p.end()
+	from := ""
+	if p != nil {
+		from = "last"
+	}
+	a.exits(func() *process { return start("hostile/holder", nil, "-with="+from) })
+}
+
+// holder is the role of a process with references to nodes of the manager, or of
+// the service that the manager has kept last.
+func holder() {
+	a := &aggressor{openBoard(*boardPath), open()}
+	var from uint32
+	if *with != "" {
+		from = a.lastKept()
+	}
+	a.handle(binder.BC_ACQUIRE, 0)
+	a.collect(a.endpoint, from, *count)
+	ready()
+	rest()
+}
+
+// debugInfo asks for a process's nodes, one after the other, as often as there are.
+func (a *aggressor) debugInfo() {
+	a.offerAll(a.endpoint, many())
+	a.act(4, func(int) func() int {
+		th := a.thread()
+		info := make([]byte, binder.SizeOfNodeDebugInfo)
+		return func() int {
+			// The next node after the one of which it has the pointer; after the last, 0.
+			if errno := th.Try(binder.BINDER_GET_NODE_DEBUG_INFO, unsafe.Pointer(&info[0])); errno != 0 {
+				peer.Fail("BINDER_GET_NODE_DEBUG_INFO: %v", errno)
+			}
+			return 1
+		}
+	})
+}
+
+// leftBehind is how many threads a process leaves behind before it opens the device
+// anew.
+const leftBehind = 5_000
+
+// comeAndGo has threads come and go, each of which the driver gets to know. Every
+// second one says goodbye.
+func (a *aggressor) comeAndGo() {
+	a.act(4, func(thread int) func() int {
+		e := a.endpoint
+		if thread != 0 {
+			e = open()
+		}
+		left, done := 0, make(chan bool)
+		return func() int {
+			go func() {
+				runtime.LockOSThread() // and never unlocked: the thread ends
+				th := e.thread()
+				var version, nothing int32
+				th.Try(binder.BINDER_VERSION, unsafe.Pointer(&version)) // it may get no memory
+				if left%2 == 0 {
+					th.Try(binder.BINDER_THREAD_EXIT, unsafe.Pointer(&nothing))
+				}
+				done <- true
+			}()
+			<-done
+			if left++; left == 2*leftBehind {
+				e.Close()
+				e, left = open(), 0
+			}
+			return 1
+		}
+	})
+}
+
+// logs reads all logs, again and again, which have a crowd to tell of.
+func (a *aggressor) logs() {
+	dir, err := os.MkdirTemp("", "binderfs")
+	peer.Check(err)
+	peer.Check(unix.Mount("binder", dir, "binder", 0, "stats=global"))
+	defer os.Remove(dir)
+	defer unix.Unmount(dir, unix.MNT_DETACH)
+	others := start("hostile/crowd", nil)
+	defer others.stop()
+	buffer := make([]byte, 64<<10)
+	a.act(1, func(int) func() int {
+		return func() (rounds int) {
+			logs, err := filepath.Glob(dir + "/binder_logs/*")
+			peer.Check(err)
+			procs, err := filepath.Glob(dir + "/binder_logs/proc/*")
+			peer.Check(err)
+			for _, log := range slices.Concat(logs, procs) {
+				if a.stop.Load() {
+					return rounds
+				}
+				fd, err := unix.Open(log, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+				if err != nil {
+					continue // a process that has gone
+				}
+				for n := 1; n > 0; {
+					n, _ = unix.Read(fd, buffer)
+				}
+				unix.Close(fd)
+				rounds++
+			}
+			return rounds
+		}
+	})
+}
+
+// inCrowd is the number of processes in a crowd.
+const inCrowd = 100
+
+// offeringCrowd is the role of many processes whose nodes the manager keeps.
+func offeringCrowd() {
+	a := &aggressor{openBoard(*boardPath), open()}
+	for range inCrowd {
+		a.offerAll(open(), many()/inCrowd)
+	}
+	ready()
+	rest()
+}
+
+// freeze freezes and thaws a process of whose nodes each has somebody who wants to
+// be told.
+func (a *aggressor) freeze() {
+	p, handle := a.third("hostile/service")
+	defer p.end()
+	e := a.endpoint
+	for i, h := range a.collect(e, handle, many()) {
+		e.out = appendHandleCookie(e.out, binder.BC_REQUEST_FREEZE_NOTIFICATION, h, uint64(i))
+		if len(e.out) > 8<<10 {
+			e.flush()
+		}
+	}
+	e.flush()
+	a.act(1, func(int) func() int {
+		th := a.thread()
+		set := func(enable uint32) bool {
+			info := binder.FreezeInfo{PID: uint32(p.cmd.Process.Pid), Enable: enable, TimeoutMS: 1000}
+			return th.Try(binder.BINDER_FREEZE, unsafe.Pointer(&info)) == 0
+		}
+		return func() int {
+			frozen := set(1)
+			if set(0) && frozen {
+				return 1
+			}
+			return 0
+		}
+	})
+}
+
+// devices has many devices open, and closes and opens them.
+func (a *aggressor) devices() {
+	limit := unix.Rlimit{Cur: uint64(many()) + 100, Max: uint64(many()) + 100}
+	peer.Check(unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
+	var fds []int
+	for len(fds) < many() && !a.stop.Load() {
+		fd, err := unix.Open(*device, unix.O_RDWR|unix.O_CLOEXEC, 0)
+		if err != nil {
+			break
+		}
+		fds = append(fds, fd)
+	}
+	a.made.Store(uint64(len(fds)))
+	a.need(len(fds))
+	random := rand.New(rand.NewPCG(1, 2))
+	a.act(1, func(int) func() int {
+		return func() int {
+			fd := &fds[random.IntN(len(fds))]
+			if *fd >= 0 {
+				unix.Close(*fd)
+			}
+			var err error
+			if *fd, err = unix.Open(*device, unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
+				*fd = -1
+				return 0
+			}
+			return 1
+		}
+	})
+}
+
+// fragment fills a third process's mapping with small buffers of all sizes, of
+// which that frees every second when there's no more room.
+func (a *aggressor) fragment() {
+	p, handle := a.third("hostile/service")
+	defer p.end()
+	// A node has one one-way transaction at a time.
+	handles := a.collect(a.endpoint, handle, many()/10)
+	a.need(len(handles))
+	random := rand.New(rand.NewPCG(1, 2))
+	data := make([]byte, 256)
+	a.act(1, func(int) func() int {
+		e, i := a.thread(), 0
+		return func() int {
+			i++
+			send := peer.TransactionTo(e.Commands(), binder.BC_TRANSACTION, handles[i%len(handles)], serviceHold, binder.TF_ONE_WAY, data[:random.IntN(len(data))], nil)
+			if e.Send(send) {
+				return 1
+			}
+			e.try(handle, serviceFree, nil, nil)
+			return 0
+		}
+	})
+}
+
+// deaths registers notifications of the death of all of many nodes, and drops them.
+func (a *aggressor) deaths(role string) {
+	p, handle := a.third(role)
+	defer p.end()
+	e := a.endpoint
+	handles := a.collect(e, handle, many())
+	a.need(len(handles))
+	a.act(1, func(int) func() int {
+		e := a.thread()
+		e.Unblock()
+		commands, dropped := peer.Command(nil, binder.BC_ENTER_LOOPER), 0
+		count := func(br uint32) {
+			if br == binder.BR_CLEAR_DEATH_NOTIFICATION_DONE {
+				dropped++
+			}
+		}
+		e.Poll(commands, count)
+		each := func(cmd uint32) {
+			for batch := range slices.Chunk(handles, objectsInCall) {
+				if a.stop.Load() {
+					return
+				}
+				commands = commands[:0]
+				for _, h := range batch {
+					commands = appendHandleCookie(commands, cmd, h, uint64(h))
+				}
+				for e.Poll(commands, count) != 0 {
+					commands = commands[:0]
+				}
+			}
+		}
+		return func() int {
+			dropped = 0
+			each(binder.BC_REQUEST_DEATH_NOTIFICATION)
+			each(binder.BC_CLEAR_DEATH_NOTIFICATION)
+			return dropped
+		}
+	})
+}

@@ -1,0 +1,239 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/test/benchmarks/peer"
+)
+
+// outcome is what one turn says: of calls alone, and then beside others.
+type outcome struct {
+	Attack string
+
+	// Alone is without an attacker, Spin beside as many threads that only use the
+	// processors, Making while the attacker makes what it attacks with, and Acting while
+	// it attacks.
+	Alone, Spin, Making, Acting calledFor
+
+	// Rounds is how often the attacker did what Attack does, meanwhile, with so many
+	// Objects.
+	Rounds, Objects uint64
+}
+
+// calledFor is how long calls took, in microseconds.
+type calledFor struct {
+	Calls         int
+	P50, P99, Max float64
+}
+
+// settle is how long after an attack the next turn begins, so that nothing of the
+// one is measured in the other.
+const settle = 500 * time.Millisecond
+
+// hostile measures calls of 128 bytes between two processes that do no harm, while
+// somebody else does: alone, beside a process that does nothing but spin, and beside the
+// attack, in turn. The service knows an
+// object of the attacker's, as services do: a thread of its own looks after it from
+// time to time, and somebody asks for it.
+func hostile() {
+	a := findAttack(*attackName)
+	var from origin
+	var b *board
+	if *elsewhere == "" {
+		var path string
+		b, path = newBoard()
+		from = &sameContainer{board: path}
+	} else {
+		from = otherContainer(*elsewhere)
+		b = openBoard(filepath.Join(*elsewhere, "board"))
+	}
+	server := start("hostile/service", nil, "-n=1")
+	defer server.stop()
+	client := open()
+	client.offer(0, 1) // so that there's always something to ask for
+	bystander := start("hostile/asker", nil)
+	defer bystander.stop()
+
+	v := &victim{endpoint: client, data: make([]byte, callBytes)}
+	v.measure(*calls/10, nil, nil) // caches, and what grows only once
+	beside := func(a attack) ([phases]calledFor, outcome) {
+		b.reset()
+		from.attack(a.name)
+		all := v.measure(0, b, &a)
+		o := outcome{Attack: a.name, Rounds: b.rounds.Load(), Objects: b.objects.Load()}
+		b.stop.Store(true)
+		from.end()
+		client.dropAll(0, 1)
+		time.Sleep(settle)
+		return all, o
+	}
+	for range *repeats {
+		alone := v.measure(*calls, nil, nil)
+		spun, _ := beside(findAttack(a.control()))
+		attacked, o := beside(a)
+		o.Alone, o.Spin, o.Making, o.Acting = alone[idle], spun[acting], attacked[making], attacked[acting]
+		peer.Check(json.NewEncoder(os.Stdout).Encode(o))
+	}
+}
+
+// callBytes is the size of a call, and of its answer.
+const callBytes = 128
+
+// victim is the client of those who do no harm.
+type victim struct {
+	*endpoint
+	data    []byte
+	samples [phases][]uint64
+}
+
+// measure makes calls: so many, or, if there's a board, until it has been as many
+// beside the attack, and as many rounds as the attack needs, or until the limit.
+func (v *victim) measure(enough int, b *board, a *attack) [phases]calledFor {
+	for i := range v.samples {
+		v.samples[i] = v.samples[i][:0]
+	}
+	tick := startTicks()
+	var until time.Time
+	begin, now := time.Now(), idle
+	for n := 0; ; n++ {
+		before := ticks()
+		v.call(0, serviceEcho, v.data, nil)
+		took := ticks() - before
+		// A call that is in part of a phase belongs to the later one, unless an attack
+		// has ended during it.
+		of := now
+		if b != nil {
+			now = b.phase.Load()
+			of = max(of, now)
+		}
+		v.samples[of] = append(v.samples[of], took)
+		if b == nil {
+			if n == enough {
+				break
+			}
+			continue
+		}
+		if n%16 != 0 {
+			continue
+		}
+		if until.IsZero() && now == acting {
+			until = time.Now().Add(*limit)
+		}
+		rounds := b.rounds.Load()
+		switch {
+		case a.exits && rounds >= exitsInTurn, !a.exits && rounds > 0 && len(v.samples[acting]) >= *calls:
+		case !a.exits && !until.IsZero() && time.Now().After(until):
+		case time.Since(begin) > patience:
+			fmt.Fprintf(os.Stderr, "%s: gave up after %v, %d rounds and %d calls beside them\n",
+				a.name, patience, rounds, len(v.samples[acting]))
+		default:
+			continue
+		}
+		break
+	}
+	unit := tick()
+	var all [phases]calledFor
+	for i, samples := range v.samples {
+		if len(samples) != 0 {
+			t := timingOf(samples, unit)
+			all[i] = calledFor{Calls: len(samples), P50: t.P50, P99: t.P99, Max: t.Max}
+		}
+	}
+	return all
+}
+
+const (
+	// exitsInTurn is how many ends of a process a turn has at least.
+	exitsInTurn = 2
+
+	// patience is how long an attacker has to make what it attacks with, and to attack.
+	patience = 100 * time.Second
+)
+
+// origin is where an attacker is.
+type origin interface {
+	attack(name string)
+	// end waits for the attacker to have ended, after it was asked to.
+	end()
+}
+
+// sameContainer has the attacker in this container.
+type sameContainer struct {
+	board string
+	*process
+}
+
+func (s *sameContainer) attack(name string) {
+	s.process = start("hostile/attacker", nil, "-attack="+name, "-board="+s.board)
+}
+
+func (s *sameContainer) end() { s.finish(patience) }
+
+// otherContainer returns the origin of a neighbour's attacks.
+func otherContainer(dir string) origin {
+	n := &neighbourhood{}
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(dir, "answers")); err == nil {
+			break
+		} else if time.Now().After(deadline) {
+			peer.Fail("no neighbour: %v", err)
+		}
+	}
+	n.requests, n.answers = openFIFO(dir, "requests"), bufio.NewScanner(openFIFO(dir, "answers"))
+	return n
+}
+
+// neighbourhood asks for attacks, a line each. What comes back is an empty line each.
+type neighbourhood struct {
+	requests *os.File
+	answers  *bufio.Scanner
+}
+
+func openFIFO(dir, name string) *os.File {
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR, 0)
+	peer.Check(err)
+	return f
+}
+
+func (n *neighbourhood) attack(name string) { n.ask(name) }
+func (n *neighbourhood) end()               { n.ask("") }
+
+func (n *neighbourhood) ask(line string) {
+	_, err := fmt.Fprintln(n.requests, line)
+	peer.Check(err)
+	if !n.answers.Scan() {
+		peer.Fail("the neighbour has gone: %v", n.answers.Err())
+	}
+}
+
+// neighbour is the role of what another container runs, and what starts attackers
+// there. They have a service of their own to use, which is as new for each.
+func neighbour() {
+	board := filepath.Join(*elsewhere, "board")
+	peer.Check(os.WriteFile(board, make([]byte, boardSize), 0o600))
+	for _, name := range []string{"requests", "answers"} {
+		peer.Check(unix.Mkfifo(filepath.Join(*elsewhere, name), 0o600))
+	}
+	requests, answers := bufio.NewScanner(openFIFO(*elsewhere, "requests")), openFIFO(*elsewhere, "answers")
+	for requests.Scan() {
+		name := requests.Text()
+		server := start("hostile/service", nil)
+		here := &sameContainer{board: board}
+		here.attack(name)
+		fmt.Fprintln(answers)
+		requests.Scan()
+		here.end()
+		server.stop()
+		fmt.Fprintln(answers)
+	}
+}

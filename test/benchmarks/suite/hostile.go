@@ -1,0 +1,259 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// An attackKind is what a call is measured beside.
+type attackKind struct {
+	letter string
+
+	// name is the program's name for it.
+	name string
+
+	// does is what is counted of it.
+	does string
+
+	// others is whether it can only be done to who shares a device.
+	others bool
+}
+
+var attackKinds = []attackKind{
+	{letter: "a", name: "exit with nodes", does: "exits"},
+	{letter: "b", name: "exit with references", does: "exits"},
+	{letter: "b", name: "exit with references to the service's nodes", does: "exits", others: true},
+	{letter: "c", name: "node debug information on 4 threads", does: "nodes"},
+	{letter: "d", name: "threads that come and go, on 4 threads", does: "threads"},
+	{letter: "e", name: "read all logs", does: "logs"},
+	{letter: "f", name: "freeze and thaw", does: "freezes"},
+	{letter: "g", name: "open and close devices", does: "opens"},
+	{letter: "h", name: "fragment a mapping", does: "buffers"},
+	{letter: "i", name: "death notifications", does: "dropped"},
+	{letter: "i", name: "death notifications of the service's nodes", does: "dropped", others: true},
+}
+
+// Where an attacker is in another container than those who are attacked.
+const (
+	pod       place = "systrap, two containers"
+	podOneCPU place = pod + oneCPU
+)
+
+var hostilePlaces = []place{systrap, systrapOneCPU, pod, podOneCPU, oracleCOneCPU, oracleROneCPU}
+
+// ours is whether the place has this driver.
+func (p place) ours() bool { return strings.HasPrefix(string(p), string(systrap)) }
+
+// attackRow is what all turns of an attack in a place say.
+type attackRow struct {
+	Place  place
+	Attack string
+	Does   string
+	Turns  []turn
+
+	// The medians of the turns' figures: of calls alone, beside as many threads that
+	// only use the processors, while the attacker makes what it attacks with, and during
+	// the attack.
+	Alone, Spin, Making, Acting called
+
+	// Least rounds and objects of a turn.
+	Rounds, Objects uint64
+
+	// OfAlone and OfSpin are the medians of the turns' ratios of Acting to these.
+	OfAlone, OfSpin ratios
+}
+
+type ratios struct{ P99, Max float64 }
+
+// turn is what the program says of calls alone and then beside an attack.
+type turn struct {
+	Attack                      string
+	Alone, Spin, Making, Acting called
+	Rounds, Objects             uint64
+}
+
+// called is how long calls took, in microseconds.
+type called struct {
+	Calls         int
+	P50, P99, Max float64
+}
+
+// accountLimit is the memory that each container may have the driver keep: more than
+// any attack needs.
+const accountLimit = "dev.sentrybinder.memory"
+
+const accountBytes = "4294967296"
+
+// hostile measures all attacks in all places: each in a sandbox of its own, in which
+// calls are made alone and beside the attack in turn.
+func hostile() ([]*attackRow, error) {
+	var rows []*attackRow
+	var errs []error
+	for _, p := range hostilePlaces {
+		if *at != "" && !slices.Contains(strings.Split(*at, ";"), string(p)) {
+			continue
+		}
+		for _, k := range attackKinds {
+			if k.others && (p == pod || p == podOneCPU) || *only != "" && !strings.Contains(*only, k.letter) {
+				continue
+			}
+			begin := time.Now()
+			turns, err := p.attack(k.name)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %s: %w", p, k.name, err))
+			}
+			if len(turns) == 0 {
+				continue
+			}
+			row := &attackRow{Place: p, Attack: k.name, Does: k.does, Turns: turns}
+			row.summarize()
+			rows = append(rows, row)
+			fmt.Fprintf(os.Stderr, "%s: %s: p99 %.2f, maximum %.2f of those alone; %.0f s\n", p, k.name, row.OfAlone.P99, row.OfAlone.Max, time.Since(begin).Seconds())
+		}
+	}
+	return rows, errors.Join(errs...)
+}
+
+// attack runs the program beside one attack.
+func (p place) attack(name string) ([]turn, error) {
+	args := []string{"-attack=" + name, fmt.Sprint("-repeats=", *turns), count(1_000_000)}
+	if *short {
+		args = append(args, "-count=10000", "-calls=2000", "-limit=2s", "-repeats=1")
+	}
+	var stdout, stderr bytes.Buffer
+	err := p.runHostile(args, &stdout, &stderr)
+	var turns []turn
+	for decoder := json.NewDecoder(&stdout); ; {
+		var one turn
+		if decodeErr := decoder.Decode(&one); errors.Is(decodeErr, io.EOF) {
+			break
+		} else if decodeErr != nil {
+			return turns, errors.Join(err, decodeErr)
+		}
+		turns = append(turns, one)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))
+	} else if err = checkTurns(turns); err != nil {
+		return turns, err
+	} else if stderr.Len() != 0 {
+		fmt.Fprintf(os.Stderr, "%s: %s: %s", p, name, stderr.String())
+	}
+	return turns, err
+}
+
+// checkTurns returns an error if the attacker has done nothing in one of turns.
+func checkTurns(turns []turn) error {
+	for i, t := range turns {
+		if t.Rounds == 0 || t.Acting.Calls == 0 {
+			return fmt.Errorf("turn %d: %d rounds, %d calls during the attack", i, t.Rounds, t.Acting.Calls)
+		}
+	}
+	return nil
+}
+
+func (p place) runHostile(args []string, stdout, stderr *bytes.Buffer) error {
+	program := append([]string{"build/bench/bench"}, append(args, "hostile")...)
+	var cmd *exec.Cmd
+	switch p {
+	case pod, podOneCPU:
+		return runInPod(p == podOneCPU, program, stdout, stderr)
+	case oracleCOneCPU, oracleROneCPU:
+		if cmd = p.command(program...); cmd == nil {
+			return nil
+		}
+		// A million of everything needs more memory and time than a test.
+		i := slices.Index(cmd.Args, "--")
+		cmd.Args = slices.Insert(cmd.Args, slices.Index(cmd.Args[i:], "--")+i, "-m", "4G", "-t", "600")
+	default:
+		cmd = p.command(append([]string{"--annotation", accountLimit + "=" + accountBytes}, program...)...)
+	}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	return cmd.Run()
+}
+
+// summarize sets what the row says of its turns.
+func (r *attackRow) summarize() {
+	of := func(part func(turn) called) called {
+		var all called
+		for what, to := range map[*float64]func(called) float64{
+			&all.P50: func(c called) float64 { return c.P50 },
+			&all.P99: func(c called) float64 { return c.P99 },
+			&all.Max: func(c called) float64 { return c.Max },
+		} {
+			var figures []float64
+			for _, t := range r.Turns {
+				if c := part(t); c.Calls != 0 {
+					figures = append(figures, to(c))
+				}
+			}
+			if len(figures) != 0 {
+				*what = median(figures)
+			}
+		}
+		for _, t := range r.Turns {
+			all.Calls += part(t).Calls
+		}
+		return all
+	}
+	r.Alone = of(func(t turn) called { return t.Alone })
+	r.Spin = of(func(t turn) called { return t.Spin })
+	r.Making = of(func(t turn) called { return t.Making })
+	r.Acting = of(func(t turn) called { return t.Acting })
+	r.Rounds, r.Objects = r.Turns[0].Rounds, r.Turns[0].Objects
+	for _, t := range r.Turns {
+		r.Rounds, r.Objects = min(r.Rounds, t.Rounds), min(r.Objects, t.Objects)
+	}
+	ratiosTo := func(part func(turn) called) ratios {
+		var acting, other [2][]float64
+		for _, t := range r.Turns {
+			acting[0], acting[1] = append(acting[0], t.Acting.P99), append(acting[1], t.Acting.Max)
+			other[0], other[1] = append(other[0], part(t).P99), append(other[1], part(t).Max)
+		}
+		return ratios{medianRatio(acting[0], other[0]), medianRatio(acting[1], other[1])}
+	}
+	r.OfAlone = ratiosTo(func(t turn) called { return t.Alone })
+	r.OfSpin = ratiosTo(func(t turn) called { return t.Spin })
+}
+
+// worst returns the highest ratios of an attack in a place, or 0.
+func (b *benchmark) worst(p place) (p99, most float64) {
+	for _, r := range b.Attacks {
+		if r.Place == p {
+			p99, most = max(p99, r.OfAlone.P99), max(most, r.OfAlone.Max)
+		}
+	}
+	return p99, most
+}
+
+// attacksTable returns a table of attacks, in microseconds.
+func attacksTable(rows []*attackRow) string {
+	var s strings.Builder
+	s.WriteString("Figures are medians of turns: of calls alone, beside as many threads as the attacker's that only spin, " +
+		"while the attacker makes what it attacks with, and while it attacks; ratios are medians of those of a turn. " +
+		"Of what it did, and with how many objects, each is the least of a turn; calls are those of all turns during the attack.\n\n")
+	s.WriteString("| where | attack | with | did | calls | alone: p99 | max | spin: p99 | max | making: p99 | max | attack: p50 | p99 | max | p99: of alone | of spin | max: of alone | of spin |\n")
+	s.WriteString("| --- | --- | ---: | --- |" + strings.Repeat(" ---: |", 14) + "\n")
+	for _, r := range rows {
+		fmt.Fprintf(&s, "| %s | %s | %s | %d %s | %d |", r.Place, r.Attack, number(float64(r.Objects)), r.Rounds, r.Does, r.Acting.Calls)
+		for _, x := range []float64{
+			r.Alone.P99, r.Alone.Max, r.Spin.P99, r.Spin.Max, r.Making.P99, r.Making.Max, r.Acting.P50, r.Acting.P99, r.Acting.Max,
+			r.OfAlone.P99, r.OfSpin.P99, r.OfAlone.Max, r.OfSpin.Max,
+		} {
+			fmt.Fprintf(&s, " %s |", number(x))
+		}
+		s.WriteString("\n")
+	}
+	return s.String()
+}
