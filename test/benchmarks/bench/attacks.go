@@ -319,26 +319,29 @@ func (a *aggressor) logs() {
 	defer others.stop()
 	buffer := make([]byte, 64<<10)
 	a.act(1, func(int) func() int {
-		return func() (rounds int) {
-			logs, err := filepath.Glob(dir + "/binder_logs/*")
-			peer.Check(err)
-			procs, err := filepath.Glob(dir + "/binder_logs/proc/*")
-			peer.Check(err)
-			for _, log := range slices.Concat(logs, procs) {
-				if a.stop.Load() {
-					return rounds
-				}
-				fd, err := unix.Open(log, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-				if err != nil {
-					continue // a process that has gone
-				}
-				for n := 1; n > 0; {
-					n, _ = unix.Read(fd, buffer)
-				}
-				unix.Close(fd)
-				rounds++
+		var left []string
+		return func() int {
+			if len(left) == 0 {
+				logs, err := filepath.Glob(dir + "/binder_logs/*")
+				peer.Check(err)
+				procs, err := filepath.Glob(dir + "/binder_logs/proc/*")
+				peer.Check(err)
+				left = slices.Concat(logs, procs)
 			}
-			return rounds
+			log := left[0]
+			left = left[1:]
+			fd, err := unix.Open(log, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+			if err != nil {
+				return 0 // a process that has gone
+			}
+			defer unix.Close(fd)
+			for n := 1; n > 0; {
+				n, err = unix.Read(fd, buffer)
+			}
+			if err != nil {
+				return 0 // the directory of processes
+			}
+			return 1
 		}
 	})
 }
