@@ -77,7 +77,7 @@ play: prerequisites
 	@tools/build/gvisor
 	@CGO_ENABLED=0 $(GO) build -trimpath -o build/differential ./test/differential
 	@CGO_ENABLED=0 $(GO) build -modfile=build/go.mod -buildvcs=false -trimpath \
-		-cover -covermode=atomic -coverpkg=sentrybinder/pkg/sentry/devices/binder,command-line-arguments \
+		-cover -covermode=atomic -coverpkg=sentrybinder/pkg/sentry/devices/binder/...,command-line-arguments \
 		-o build/sandbox test/differential/sandbox/main.go
 
 .PHONY: differential

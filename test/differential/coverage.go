@@ -172,7 +172,7 @@ func coverageMain(here place, first, last uint64) error {
 		return cmd.Run()
 	}
 	profile, conformance := filepath.Join(dir, "unit"), absolute(filepath.Join(dir, "syscalls.test"))
-	if err := run("go", "test", "-coverprofile="+profile, "./"+driverDir); err != nil {
+	if err := run("go", "test", "-coverprofile="+profile, "./"+driverDir+"/..."); err != nil {
 		return err
 	}
 	all := make(blocks)

@@ -41,7 +41,7 @@ type updateChain struct {
 
 // updateKind returns t's, or false if it supersedes nothing.
 func (t *Transaction) updateKind() (updateKind, bool) {
-	return updateKind{t.buffer.sender, t.code, t.flags}, t.flags&binder.TF_UPDATE_TXN != 0
+	return updateKind{t.buffer.Sender(), t.code, t.flags}, t.flags&binder.TF_UPDATE_TXN != 0
 }
 
 // push adds t to the end.

@@ -7,164 +7,6 @@ import (
 	"gvisor.dev/gvisor/pkg/state"
 )
 
-func (p *placement) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.placement"
-}
-
-func (p *placement) StateFields() []string {
-	return []string{
-		"debugID",
-		"start",
-		"dataSize",
-		"offsetsSize",
-		"extraSize",
-	}
-}
-
-func (p *placement) beforeSave() {}
-
-// +checklocksignore
-func (p *placement) StateSave(stateSinkObject state.Sink) {
-	p.beforeSave()
-	stateSinkObject.Save(0, &p.debugID)
-	stateSinkObject.Save(1, &p.start)
-	stateSinkObject.Save(2, &p.dataSize)
-	stateSinkObject.Save(3, &p.offsetsSize)
-	stateSinkObject.Save(4, &p.extraSize)
-}
-
-func (p *placement) afterLoad(context.Context) {}
-
-// +checklocksignore
-func (p *placement) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &p.debugID)
-	stateSourceObject.Load(1, &p.start)
-	stateSourceObject.Load(2, &p.dataSize)
-	stateSourceObject.Load(3, &p.offsetsSize)
-	stateSourceObject.Load(4, &p.extraSize)
-}
-
-func (b *buffer) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.buffer"
-}
-
-func (b *buffer) StateFields() []string {
-	return []string{
-		"placement",
-		"size",
-		"addr",
-		"async",
-		"sender",
-		"spamSuspect",
-		"clearOnFree",
-		"payer",
-		"targetNode",
-		"fileArrays",
-		"allowUserFree",
-		"abandoned",
-	}
-}
-
-func (b *buffer) beforeSave() {}
-
-// +checklocksignore
-func (b *buffer) StateSave(stateSinkObject state.Sink) {
-	b.beforeSave()
-	stateSinkObject.Save(0, &b.placement)
-	stateSinkObject.Save(1, &b.size)
-	stateSinkObject.Save(2, &b.addr)
-	stateSinkObject.Save(3, &b.async)
-	stateSinkObject.Save(4, &b.sender)
-	stateSinkObject.Save(5, &b.spamSuspect)
-	stateSinkObject.Save(6, &b.clearOnFree)
-	stateSinkObject.Save(7, &b.payer)
-	stateSinkObject.Save(8, &b.targetNode)
-	stateSinkObject.Save(9, &b.fileArrays)
-	stateSinkObject.Save(10, &b.allowUserFree)
-	stateSinkObject.Save(11, &b.abandoned)
-}
-
-func (b *buffer) afterLoad(context.Context) {}
-
-// +checklocksignore
-func (b *buffer) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &b.placement)
-	stateSourceObject.Load(1, &b.size)
-	stateSourceObject.Load(2, &b.addr)
-	stateSourceObject.Load(3, &b.async)
-	stateSourceObject.Load(4, &b.sender)
-	stateSourceObject.Load(5, &b.spamSuspect)
-	stateSourceObject.Load(6, &b.clearOnFree)
-	stateSourceObject.Load(7, &b.payer)
-	stateSourceObject.Load(8, &b.targetNode)
-	stateSourceObject.Load(9, &b.fileArrays)
-	stateSourceObject.Load(10, &b.allowUserFree)
-	stateSourceObject.Load(11, &b.abandoned)
-}
-
-func (a *allocator) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.allocator"
-}
-
-func (a *allocator) StateFields() []string {
-	return []string{
-		"space",
-		"reclaim",
-		"fr",
-		"size",
-		"start",
-		"mapped",
-		"released",
-		"pins",
-		"buffers",
-		"freeAsync",
-		"asyncShares",
-		"spamReported",
-		"present",
-		"high",
-	}
-}
-
-func (a *allocator) beforeSave() {}
-
-// +checklocksignore
-func (a *allocator) StateSave(stateSinkObject state.Sink) {
-	a.beforeSave()
-	stateSinkObject.Save(0, &a.space)
-	stateSinkObject.Save(1, &a.reclaim)
-	stateSinkObject.Save(2, &a.fr)
-	stateSinkObject.Save(3, &a.size)
-	stateSinkObject.Save(4, &a.start)
-	stateSinkObject.Save(5, &a.mapped)
-	stateSinkObject.Save(6, &a.released)
-	stateSinkObject.Save(7, &a.pins)
-	stateSinkObject.Save(8, &a.buffers)
-	stateSinkObject.Save(9, &a.freeAsync)
-	stateSinkObject.Save(10, &a.asyncShares)
-	stateSinkObject.Save(11, &a.spamReported)
-	stateSinkObject.Save(12, &a.present)
-	stateSinkObject.Save(13, &a.high)
-}
-
-// +checklocksignore
-func (a *allocator) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &a.space)
-	stateSourceObject.Load(1, &a.reclaim)
-	stateSourceObject.Load(2, &a.fr)
-	stateSourceObject.Load(3, &a.size)
-	stateSourceObject.Load(4, &a.start)
-	stateSourceObject.Load(5, &a.mapped)
-	stateSourceObject.Load(6, &a.released)
-	stateSourceObject.Load(7, &a.pins)
-	stateSourceObject.Load(8, &a.buffers)
-	stateSourceObject.Load(9, &a.freeAsync)
-	stateSourceObject.Load(10, &a.asyncShares)
-	stateSourceObject.Load(11, &a.spamReported)
-	stateSourceObject.Load(12, &a.present)
-	stateSourceObject.Load(13, &a.high)
-	stateSourceObject.AfterLoad(func() { a.afterLoad(ctx) })
-}
-
 func (q *asyncQueue) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.asyncQueue"
 }
@@ -252,6 +94,37 @@ func (u *updateChain) StateLoad(ctx context.Context, stateSourceObject state.Sou
 	stateSourceObject.Load(1, &u.last)
 }
 
+func (c *cargo) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.cargo"
+}
+
+func (c *cargo) StateFields() []string {
+	return []string{
+		"target",
+		"fileArrays",
+		"payer",
+	}
+}
+
+func (c *cargo) beforeSave() {}
+
+// +checklocksignore
+func (c *cargo) StateSave(stateSinkObject state.Sink) {
+	c.beforeSave()
+	stateSinkObject.Save(0, &c.target)
+	stateSinkObject.Save(1, &c.fileArrays)
+	stateSinkObject.Save(2, &c.payer)
+}
+
+func (c *cargo) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (c *cargo) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &c.target)
+	stateSourceObject.Load(1, &c.fileArrays)
+	stateSourceObject.Load(2, &c.payer)
+}
+
 func (d *containerDevice) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.containerDevice"
 }
@@ -292,7 +165,7 @@ func (d *Driver) StateTypeName() string {
 
 func (d *Driver) StateFields() []string {
 	return []string{
-		"reclaim",
+		"reclaimer",
 		"account",
 		"flights",
 		"stats",
@@ -309,7 +182,7 @@ func (d *Driver) beforeSave() {}
 // +checklocksignore
 func (d *Driver) StateSave(stateSinkObject state.Sink) {
 	d.beforeSave()
-	stateSinkObject.Save(0, &d.reclaim)
+	stateSinkObject.Save(0, &d.reclaimer)
 	stateSinkObject.Save(1, &d.account)
 	stateSinkObject.Save(2, &d.flights)
 	stateSinkObject.Save(3, &d.stats)
@@ -322,7 +195,7 @@ func (d *Driver) StateSave(stateSinkObject state.Sink) {
 
 // +checklocksignore
 func (d *Driver) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &d.reclaim)
+	stateSourceObject.Load(0, &d.reclaimer)
 	stateSourceObject.Load(1, &d.account)
 	stateSourceObject.Load(2, &d.flights)
 	stateSourceObject.Load(3, &d.stats)
@@ -1026,31 +899,6 @@ func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(25, &p.pollers)
 }
 
-func (r *reclaimer) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.reclaimer"
-}
-
-func (r *reclaimer) StateFields() []string {
-	return []string{
-		"clock",
-	}
-}
-
-func (r *reclaimer) beforeSave() {}
-
-// +checklocksignore
-func (r *reclaimer) StateSave(stateSinkObject state.Sink) {
-	r.beforeSave()
-	stateSinkObject.Save(0, &r.clock)
-}
-
-func (r *reclaimer) afterLoad(context.Context) {}
-
-// +checklocksignore
-func (r *reclaimer) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &r.clock)
-}
-
 func (r *Ref) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.Ref"
 }
@@ -1241,34 +1089,6 @@ func (f *fileArray) afterLoad(context.Context) {}
 func (f *fileArray) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &f.start)
 	stateSourceObject.Load(1, &f.n)
-}
-
-func (a *asyncShare) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.asyncShare"
-}
-
-func (a *asyncShare) StateFields() []string {
-	return []string{
-		"buffers",
-		"bytes",
-	}
-}
-
-func (a *asyncShare) beforeSave() {}
-
-// +checklocksignore
-func (a *asyncShare) StateSave(stateSinkObject state.Sink) {
-	a.beforeSave()
-	stateSinkObject.Save(0, &a.buffers)
-	stateSinkObject.Save(1, &a.bytes)
-}
-
-func (a *asyncShare) afterLoad(context.Context) {}
-
-// +checklocksignore
-func (a *asyncShare) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &a.buffers)
-	stateSourceObject.Load(1, &a.bytes)
 }
 
 func (o *objectCounter) StateTypeName() string {
@@ -1762,12 +1582,10 @@ func (l *workList) StateLoad(ctx context.Context, stateSourceObject state.Source
 }
 
 func init() {
-	state.Register((*placement)(nil))
-	state.Register((*buffer)(nil))
-	state.Register((*allocator)(nil))
 	state.Register((*asyncQueue)(nil))
 	state.Register((*updateKind)(nil))
 	state.Register((*updateChain)(nil))
+	state.Register((*cargo)(nil))
 	state.Register((*containerDevice)(nil))
 	state.Register((*Driver)(nil))
 	state.Register((*Context)(nil))
@@ -1788,14 +1606,12 @@ func init() {
 	state.Register((*nodeEntry)(nil))
 	state.Register((*sentFile)(nil))
 	state.Register((*Process)(nil))
-	state.Register((*reclaimer)(nil))
 	state.Register((*Ref)(nil))
 	state.Register((*notices)(nil))
 	state.Register((*refSet)(nil))
 	state.Register((*registry)(nil))
 	state.Register((*pidEntry)(nil))
 	state.Register((*fileArray)(nil))
-	state.Register((*asyncShare)(nil))
 	state.Register((*objectCounter)(nil))
 	state.Register((*stats)(nil))
 	state.Register((*commandCounts)(nil))

@@ -17,6 +17,7 @@ import (
 	"sentrybinder/pkg/binder/kvvec"
 	"sentrybinder/pkg/binder/list"
 	"sentrybinder/pkg/sentry/devices/binder/account"
+	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
 // Driver is what all binder devices of a sandbox share: counters, a table of the
@@ -25,7 +26,7 @@ import (
 //
 // +stateify savable
 type Driver struct {
-	reclaim   *reclaimer
+	reclaimer *alloc.Reclaimer
 	scheduler Scheduler `state:"nosave"`
 
 	// account is what processes are charged to.
@@ -47,7 +48,7 @@ type Driver struct {
 // NewDriver returns a Driver without devices. clock is the kernel's Timekeeper, and
 // supervisor the kernel, or nil in tests without one.
 func NewDriver(clock tcpip.Clock, supervisor Supervisor) *Driver {
-	d := &Driver{reclaim: &reclaimer{clock: clock}, scheduler: goScheduler{}, account: account.New(math.MaxInt64)}
+	d := &Driver{reclaimer: alloc.NewReclaimer(clock), scheduler: goScheduler{}, account: account.New(math.MaxInt64)}
 	d.flights.clock, d.flights.supervisor = clock, supervisor
 	d.registry.init()
 	d.hasher.init()

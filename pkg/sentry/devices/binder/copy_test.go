@@ -16,6 +16,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
 // pair is two processes that exchange calls and replies without anything that a
@@ -32,7 +33,7 @@ func newPair(t testing.TB, size int) *pair { return newPairIn(newWorld(t), size)
 // newPairIn is newPair in w.
 func newPairIn(w *world, size int) *pair {
 	open := func() *thread {
-		a := w.open(maxMappingSize)
+		a := w.open(alloc.MaxSize)
 		a.mem = newAppIO(size + appMemory)
 		return a.newThread()
 	}
@@ -107,7 +108,7 @@ func TestOneCopy(t *testing.T) {
 
 		// All calls have come, and all buffers are free.
 		for _, th := range []*thread{p.client, p.server} {
-			require.Zero(t, th.alloc.numBuffers())
+			require.Zero(t, th.alloc.Usage().Buffers)
 			require.Empty(t, th.stack())
 		}
 		sent := p.client.w.driver.ObjectCounts()[objectTransaction]
@@ -151,7 +152,7 @@ func TestAllocationsPerCall(t *testing.T) {
 				p.answerCall()
 			}))
 			for _, th := range []*thread{p.client, p.server} {
-				require.Zero(t, th.alloc.numBuffers())
+				require.Zero(t, th.alloc.Usage().Buffers)
 				require.Empty(t, th.stack())
 			}
 		})

@@ -95,7 +95,7 @@ func (fd *deviceFD) ConfigureMMap(ctx context.Context, opts *memmap.MMapOpts) er
 	if opts.Perms.Write {
 		return linuxerr.EPERM
 	}
-	if fd.proc.alloc.everMapped() {
+	if fd.proc.alloc.EverMapped() {
 		return linuxerr.EBUSY
 	}
 	opts.MaxPerms.Write = false

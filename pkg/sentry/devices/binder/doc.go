@@ -24,8 +24,8 @@
 // vfs and mm see, ioctl.go takes a request apart, write.go carries out commands,
 // read.go hands out returns. They work on Context (a device), Process (an open
 // of it), Thread, Node and Ref (an object, and a process's handle for it),
-// Transaction, buffer and allocator (the mapping), and death and
-// freezeNotification. freeze.go has the states of a Process that is frozen.
+// Transaction, and death and freezeNotification. The mapping's buffers and their
+// memory are package alloc's, which knows nothing of what they carry: see cargo. freeze.go has the states of a Process that is frozen.
 // objects.go translates what a transaction carries, scatter_gather.go what is
 // beyond its data. logs.go writes what binder_logs shows: of copies, which
 // snapshot.go makes, a few objects at a time. Nothing below device.go needs a
@@ -70,10 +70,8 @@
 //	    Transaction.mu        how a call is linked to its threads
 //	    Process.pollers       (waiter.Queue, and what is notified by it; freezer.idle
 //	                          is another)
-//	allocator.spaceMu         where the mapping is; above mm.activeMu
-//	  allocator.mu            the buffers of a process. Translate takes it
-//	                          below mm.activeMu
-//	    reclaimer.mu          the processes that have memory to spare; a leaf
+//	alloc's locks             the buffers of a process. None of the others is held when
+//	                          its methods are called, nor the other way round
 //	containerDevice.mu        the contexts behind a device of /dev; a leaf
 //	registry.mu               the processes of all contexts; a leaf
 //	flights.mu                the devices in transactions; a leaf
@@ -89,15 +87,6 @@
 // No lock is held while memory of an application is accessed, which may fault,
 // nor while a file is dropped. The buffer that a sender fills is pinned instead:
 // its memory outlives the process that it belongs to.
-//
-// # Memory
-//
-// The memory of a mapping is uncommitted until a buffer is placed there. Once no
-// buffer has been on a page for about a second, the reclaimer makes it evictable,
-// and the sentry's MemoryFile has allocator.Evict decommit it: at once, or under
-// memory pressure, as it was told to. Nothing of this is done when a buffer is
-// freed but for a note, and the reclaimer's timer only runs as long as there are
-// such notes. It's the kernel's, and so stops for a checkpoint.
 //
 // # Waiting
 //

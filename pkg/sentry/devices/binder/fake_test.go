@@ -23,7 +23,6 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/sync"
-	"gvisor.dev/gvisor/pkg/tcpip/faketime"
 	"gvisor.dev/gvisor/pkg/usermem"
 
 	"sentrybinder/pkg/abi/binder"
@@ -68,7 +67,7 @@ func newContext() context.Context {
 // make it sleep is a call of thread.onBlock.
 type world struct {
 	t      testing.TB
-	clock  *faketime.ManualClock
+	clock  *testClock
 	driver *Driver
 	ctx    *Context
 	apps   []*app
@@ -85,7 +84,7 @@ const testLabel = "u:r:test:s0"
 // newWorld returns a world that must be empty once the test is done and its
 // applications have ended.
 func newWorld(t testing.TB) *world {
-	clock := faketime.NewManualClock()
+	clock := newTestClock()
 	d := NewDriver(clock, nil)
 	w := &world{t: t, clock: clock, driver: d, ctx: d.NewContext("binder", testLabel), deaf: make(map[*Process]bool)}
 	t.Cleanup(func() {

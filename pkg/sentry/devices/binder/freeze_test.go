@@ -232,7 +232,7 @@ func TestUpdateWithFiles(t *testing.T) {
 	require.EqualValues(t, 2, file.ReadRefs())
 	update("last")
 	require.EqualValues(t, 1, file.ReadRefs())
-	require.Equal(t, 2, server.alloc.numBuffers())
+	require.Equal(t, 2, server.alloc.Usage().Buffers)
 	for _, want := range []string{"first", "last"} {
 		got := server.expectTransaction(binder.BR_TRANSACTION)
 		require.Equal(t, want, string(got.data))

@@ -21,6 +21,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
 // FuzzTransaction sends transactions that are made of the input: with objects of
@@ -482,7 +483,7 @@ func (x *exchange) write(l *letter) {
 	}
 	l.dataAddr, l.dataSize = from.put(l.data), uint64(len(l.data))
 	l.offsetsAddr = from.put(must(binary.Append(nil, binary.LittleEndian, l.offsets)))
-	l.offsetsSize = uint64(len(l.offsets)) * offsetSize
+	l.offsetsSize = uint64(len(l.offsets)) * alloc.OffsetSize
 	l.extra = need
 	switch x.byte() {
 	case 0xff:

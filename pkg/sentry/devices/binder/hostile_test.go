@@ -225,7 +225,7 @@ func (s *hostileStorm) run() *hostileDelays {
 	}
 	every(20*time.Millisecond, func() { logsOf(s.driver) })
 	every(5*time.Millisecond, func() {
-		s.clock.Advance(idlePeriod)
+		s.clock.Advance(flightPeriod)
 		s.mf.StartEvictions()
 	})
 	delays := newHostileDelays(s)

@@ -4,8 +4,6 @@
 package binder
 
 import (
-	"gvisor.dev/gvisor/pkg/sentry/memmap"
-
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/binder/idpool"
 	"sentrybinder/pkg/binder/kvvec"
@@ -79,12 +77,6 @@ func (th *Thread) interrupt() { th.processTodo = true }
 
 // +checklocksignore
 func (th *Thread) looperNow() looperState { return th.looper }
-
-// +checklocksignore
-func (a *allocator) memory() memmap.FileRange { return a.fr }
-
-// +checklocksignore
-func (a *allocator) numBuffers() int { return len(a.buffers) }
 
 // +checklocksignore
 func (p *Process) allNodes() []*Node {

@@ -4,11 +4,12 @@
 package binder
 
 import (
-	"math"
-
 	"github.com/stretchr/testify/require"
 
 	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sentry/memmap"
+
+	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
 // check fails if ok is false. It's what the functions below have for require,
@@ -34,7 +35,7 @@ func (w *world) requireSound() {
 		w.check(p.index == i, "a process knows its index")
 		w.check(!p.dead, "the context has no dead process")
 		p.requireSound(w)
-		p.alloc.requireSound(w)
+		p.requireMappingSound(w)
 	}
 }
 
@@ -174,28 +175,23 @@ func (th *Thread) requireStackSound(w *world) {
 	}
 }
 
-// +checklocksignore
-func (a *allocator) requireSound(w *world) {
+// requireMappingSound checks that p sees all of its buffers.
+func (p *Process) requireMappingSound(w *world) {
 	w.t.Helper()
-	w.check(a.pins == 0, "nobody copies")
-	async := uint64(0)
-	for start, b := range a.buffers {
-		w.check(b.start == start, "a buffer knows where it is")
-		if b.async {
-			async += b.size
-		}
+	n := 0
+	for at, more := uint64(0), true; more; {
+		at, more = p.alloc.Walk(at, func(b alloc.Info) {
+			n++
+			first := b.Start / hostarch.PageSize * hostarch.PageSize
+			end := (b.ExtraStart() + b.ExtraSize + b.Start + hostarch.PageSize - 1) / hostarch.PageSize * hostarch.PageSize
+			mr := memmap.MappableRange{Start: first, End: max(end, first+hostarch.PageSize)}
+			_, err := p.alloc.Translate(mr, mr)
+			w.check(err == nil, "the application sees all of its buffers")
+		})
 	}
-	w.check(a.size/2 == async+a.freeAsync, "what one-way calls have is counted")
-	w.check(a.candidate || a.recent.IsEmpty(), "somebody will look at the pages that were freed")
-	w.check(!a.candidate || a.reclaim.isTicking(), "the reclaimer knows who has pages to spare")
-	for _, b := range a.buffers {
-		for page, end := pageRange(b.start, b.size); page < end; page++ {
-			w.check(a.presentLocked(page), "the application sees all of its buffers")
-		}
-	}
-	if a.size != 0 {
-		requireTiled(w.t, a.size, a.buffers, &a.free)
-	}
+	u := p.alloc.Usage()
+	w.check(n == u.Buffers, "a walk comes to all buffers")
+	w.check(u.Used+u.Idle <= int(u.HighWater), "pages up to the high-water mark were used")
 }
 
 // requireGone checks that p, which was closed, has given everything back.
@@ -210,19 +206,18 @@ func (p *Process) requireGone(w *world) {
 	require.Zero(w.t, p.freezer.outstanding)
 	require.Empty(w.t, p.ctx.driver.registry.withID(p.pid))
 	require.Zero(w.t, p.handles.ids.Len())
-	require.Empty(w.t, p.alloc.buffers)
-	require.Zero(w.t, p.alloc.pins)
-	require.Zero(w.t, p.alloc.fr.Length())
+	require.Zero(w.t, p.alloc.Usage().Buffers)
+	page := memmap.MappableRange{End: hostarch.PageSize}
+	_, err := p.alloc.Translate(page, page)
+	require.Error(w.t, err)
 }
 
 // foreignWord returns the address in a's mapping of a tagged word for another
 // app, or false if there's none.
-//
-// +checklocksignore
 func (a *app) foreignWord() (uint64, bool) {
-	end := min(a.alloc.size, math.MaxUint32)
+	end := uint64(a.alloc.Usage().HighWater) * hostarch.PageSize
 	for at := uint64(0); at < end; at += hostarch.PageSize {
-		b, err := a.peek(testMapAddr+at, min(hostarch.PageSize, end-at))
+		b, err := a.peek(testMapAddr+at, hostarch.PageSize)
 		if err != nil {
 			continue // Nothing was placed there yet.
 		}

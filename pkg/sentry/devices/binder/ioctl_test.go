@@ -136,7 +136,7 @@ func TestReadErrors(t *testing.T) {
 	require.Equal(t, linuxerr.EFAULT, out.err)
 	other.expect(binder.BR_INCREFS, binder.BR_ACQUIRE, binder.BR_TRANSACTION_COMPLETE, binder.BR_FAILED_REPLY)
 	// Its buffer stays, and so does what it holds.
-	require.Equal(t, 2, manager.alloc.numBuffers())
+	require.Equal(t, 2, manager.alloc.Usage().Buffers)
 	require.NotNil(t, client.nodeAt(0x10))
 	w.requireSound()
 }

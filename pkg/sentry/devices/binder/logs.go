@@ -114,11 +114,7 @@ func (l *logWriter) process(p *Process) {
 	if l.all {
 		l.eachRef(p, l.printRefs)
 	}
-	for starts := range slices.Chunk(sortedKeys(&p.alloc.mu, &p.alloc.buffers), batchSize) { // +checklocksignore: it is locked there.
-		l.copyBuffers(p, starts)
-		l.printBuffers()
-		yield()
-	}
+	l.eachBuffer(p, l.printBuffers)
 	l.copyTodo(p)
 	for i := range l.work {
 		l.printWork("  ", "pending transaction", &l.work[i], p)
@@ -186,11 +182,11 @@ func (l *logWriter) printBuffers() {
 	for i := range l.buffers {
 		b := &l.buffers[i]
 		state := "active"
-		if _, handled := l.handled[b.debugID]; b.delivered && !handled {
+		if _, handled := l.handled[b.DebugID]; b.Delivered && !handled {
 			state = "delivered"
 		}
 		fmt.Fprintf(l.buf, "  buffer %d: %x size %d:%d:%d %s\n",
-			b.debugID, b.start, b.dataSize, b.offsetsSize, b.extraSize, state)
+			b.DebugID, b.Start, b.DataSize, b.OffsetsSize, b.ExtraSize, state)
 	}
 }
 
@@ -241,13 +237,13 @@ func (l *logWriter) printTransaction(title string, t *transactionCopy, p *Proces
 		bit(t.oneWay), bit(t.reply), max(l.now-t.sent, 0)/1e6)
 	switch b := &t.placed; {
 	case t.to != p:
-	case !p.alloc.holds(b):
+	case !p.alloc.Holds(b):
 		l.buf.WriteString(" buffer free")
 	default:
 		if t.nodeID != 0 {
 			fmt.Fprintf(l.buf, " node %d", t.nodeID)
 		}
-		fmt.Fprintf(l.buf, " size %d:%d offset %x", b.dataSize, b.offsetsSize, b.start)
+		fmt.Fprintf(l.buf, " size %d:%d offset %x", b.DataSize, b.OffsetsSize, b.Start)
 	}
 	l.buf.WriteByte('\n')
 }
@@ -286,10 +282,10 @@ func (p *Process) writeStats(buf *bytes.Buffer) {
 		}
 	})
 
-	space := p.alloc.usage()
+	space := p.alloc.Usage()
 	fmt.Fprintf(buf, "  threads: %d\n  requested threads: %d+%d/%d\n  ready threads %d\n", threads, requested, started, most, ready)
-	fmt.Fprintf(buf, "  free async space %d\n  nodes: %d\n  refs: %d s %d w %d\n", space.freeAsync, nodes, refs, strong, weak)
-	fmt.Fprintf(buf, "  buffers: %d\n  pages: %d:%d:%d\n  pages high watermark: %d\n", space.buffers, space.used, space.idle, space.absent, space.high)
+	fmt.Fprintf(buf, "  free async space %d\n  nodes: %d\n  refs: %d s %d w %d\n", space.FreeAsync, nodes, refs, strong, weak)
+	fmt.Fprintf(buf, "  buffers: %d\n  pages: %d:%d:%d\n  pages high watermark: %d\n", space.Buffers, space.Used, space.Idle, space.Absent, space.HighWater)
 	fmt.Fprintf(buf, "  pending transactions: %d\n", pending)
 	p.counts.print(buf, "  ")
 }

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/tcpip/faketime"
 
 	"sentrybinder/pkg/abi/binder"
@@ -127,9 +126,7 @@ func TestLogOfWhatIsGone(t *testing.T) {
 	l := w.driver.newLogWriter(&bytes.Buffer{}, true, false)
 	require.False(t, l.copyThread(client.app.Process, 77))
 	l.copyNodes(client.app.Process, 77, true)
-	l.copyBuffers(client.app.Process, []uint64{77})
 	require.Empty(t, l.nodes)
-	require.Empty(t, l.buffers)
 	p := client.app.Process
 	client.app.close()
 	l.process(p)
@@ -200,32 +197,6 @@ func TestTransactionLogMeanwhile(t *testing.T) {
 	client.state().end(&m, failedContents.by(nil))
 	require.NotContains(t, logsOf(w.driver), "incomplete")
 	_ = manager
-}
-
-// Pages count as used, idle or absent, and the highest is remembered.
-func TestSpaceUsage(t *testing.T) {
-	a := &allocator{mf: testMemory(), reclaim: &reclaimer{clock: faketime.NewManualClock()}}
-	require.Equal(t, spaceUsage{}, a.usage())
-	ar, _ := hostarch.Addr(testMapAddr).ToRange(16 * hostarch.PageSize)
-	require.NoError(t, a.setMapped(nil, ar))
-	require.Equal(t, spaceUsage{freeAsync: 8 * hostarch.PageSize, absent: 16}, a.usage())
-	first, err := a.allocate(1, 100, 0, 0, 0, false)
-	require.NoError(t, err)
-	second, err := a.allocate(2, 3*hostarch.PageSize, 0, 0, 7, true)
-	require.NoError(t, err)
-	require.Equal(t, spaceUsage{freeAsync: 5 * hostarch.PageSize, buffers: 2, used: 4, absent: 12, high: 4}, a.usage())
-	require.True(t, a.holds(&first.placement))
-	a.unpin()
-	a.unpin()
-	a.deallocate(second)
-	require.False(t, a.holds(&second.placement))
-	require.Equal(t, spaceUsage{freeAsync: 8 * hostarch.PageSize, buffers: 1, used: 1, idle: 3, absent: 12, high: 4}, a.usage())
-	a.deallocate(first)
-	a.giveBackAll()
-	require.Equal(t, spaceUsage{freeAsync: 8 * hostarch.PageSize, absent: 16, high: 4}, a.usage())
-	a.setUnmapped()
-	require.Equal(t, spaceUsage{freeAsync: 8 * hostarch.PageSize, high: 4}, a.usage())
-	a.releaseAll(newContext())
 }
 
 // Equal values have equal hashes, of 32 bits, and zero has none.

@@ -15,9 +15,9 @@ import (
 
 // AddMapping implements memmap.Mappable.AddMapping.
 //
-// Errors: see allocator.setMapped.
+// Errors: see alloc.Space.Map.
 func (p *Process) AddMapping(ctx context.Context, ms memmap.MappingSpace, ar hostarch.AddrRange, offset uint64, writable bool) error {
-	return p.alloc.setMapped(ms, ar)
+	return p.alloc.Map(ms, ar)
 }
 
 // DontFork implements memmap.DontForkMappable.DontFork: a child inherits no
@@ -27,7 +27,7 @@ func (p *Process) DontFork() bool { return true }
 
 // RemoveMapping implements memmap.Mappable.RemoveMapping.
 func (p *Process) RemoveMapping(ctx context.Context, ms memmap.MappingSpace, ar hostarch.AddrRange, offset uint64, writable bool) {
-	p.alloc.setUnmapped()
+	p.alloc.Unmap()
 }
 
 // CopyMapping implements memmap.Mappable.CopyMapping. The mapping can be moved,
@@ -39,13 +39,13 @@ func (p *Process) CopyMapping(ctx context.Context, ms memmap.MappingSpace, srcAR
 
 // Translate implements memmap.Mappable.Translate.
 func (p *Process) Translate(ctx context.Context, required, optional memmap.MappableRange, at hostarch.AccessType) ([]memmap.Translation, error) {
-	return p.alloc.translate(required, optional)
+	return p.alloc.Translate(required, optional)
 }
 
 // InvalidateUnsavable implements memmap.Mappable.InvalidateUnsavable. It's called
 // before a checkpoint, which then has no memory in it that no buffer uses, and
-// none that the reclaimer has to see to.
+// none that the Reclaimer must see to.
 func (p *Process) InvalidateUnsavable(context.Context) error {
-	p.alloc.giveBackAll()
+	p.alloc.ReclaimAll()
 	return nil
 }

@@ -4,8 +4,6 @@
 package binder
 
 import (
-	"iter"
-
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/gohacks"
@@ -16,14 +14,11 @@ import (
 
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/binder/list"
+	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
 // ioOpts is for access to the memory of the calling task.
 var ioOpts = usermem.IOOpts{}
-
-// offsetSize is the size of an element of the offsets of a transaction, in
-// bytes.
-const offsetSize = 8
 
 // maxObjectSize is the size of the largest object, in bytes.
 const maxObjectSize = binder.SizeOfBufferObject
@@ -63,6 +58,13 @@ type composer struct {
 	m    *message
 	t    *Transaction
 
+	// reservation is the buffer, and cargo what it carries, until there's t.buffer.
+	reservation alloc.Reservation
+	cargo       *cargo
+
+	// pin keeps the buffer's memory from then on, until t was queued.
+	pin alloc.Pin
+
 	// filesAllowed is true if the receiver takes files.
 	filesAllowed bool
 
@@ -84,8 +86,13 @@ type composer struct {
 // compose returns a transaction from th to process to with the contents that m
 // describes: a call to node target, or the reply to call. It takes over the
 // reference to target and the strong local one that goes with it. The buffer of
-// the result is pinned.
+// the result is pinned by th.scratch.compose.pin, which the caller releases.
 func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, target list.Arc[*Node], call *Transaction) (list.Arc[*Transaction], *failure) {
+	payer := th.proc.account
+	if err := payer.Charge(transactionPrice + bufferPrice); err != nil {
+		releaseTarget(task, target)
+		return list.Arc[*Transaction]{}, failedNoMemory.by(err)
+	}
 	t := transactions.Get()
 	t.debugID = m.debugID
 	t.code = m.Code
@@ -100,7 +107,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 	t.nodeID = m.log.node
 	t.onlyFor = m.log.toTID // +checklocksignore: nobody else has t.
 	c := &th.scratch.compose
-	*c = composer{task: task, uio: uio, th: th, m: m, t: t}
+	*c = composer{task: task, uio: uio, th: th, m: m, t: t, cargo: newCargo(target, payer)}
 	extra := m.buffersSize
 	if n := target.Get(); n != nil {
 		c.filesAllowed = n.acceptsFDs
@@ -111,43 +118,39 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 	} else {
 		c.filesAllowed = call.flags&binder.TF_ACCEPT_FDS != 0
 	}
-	payer := th.proc.account
-	err := payer.Charge(transactionPrice + bufferPrice)
-	charged := err == nil
-	switch {
-	case !charged:
-	case extra < m.buffersSize:
-		err = linuxerr.EINVAL
-	default:
-		t.buffer, err = to.alloc.allocate(t.debugID, m.DataSize, m.OffsetsSize, extra, task.ProcessID(th.proc), t.oneWay())
+	var err error = linuxerr.EINVAL
+	if extra >= m.buffersSize {
+		c.reservation, err = to.alloc.Reserve(&alloc.Request{
+			DebugID:     t.debugID,
+			DataSize:    m.DataSize,
+			OffsetsSize: m.OffsetsSize,
+			ExtraSize:   extra,
+			Sender:      task.ProcessID(th.proc),
+			Async:       t.oneWay(),
+			ClearOnFree: m.Flags&binder.TF_CLEAR_BUF != 0,
+		}, c.cargo)
 	}
 	if err != nil {
-		if charged {
-			payer.Credit(transactionPrice + bufferPrice)
-		}
-		if n := target.Get(); n != nil {
-			n.dec(task, true, false)
-			target.Release(task)
-		}
+		payer.Credit(transactionPrice)
+		releaseTarget(task, c.cargo.target.Take())
+		c.cargo.Destroy(task)
 		if linuxerr.Equals(linuxerr.ESRCH, err) {
 			return list.Arc[*Transaction]{}, deadUnmapped
 		}
 		return list.Arc[*Transaction]{}, failedNoBuffer.by(err)
 	}
 	th.proc.hold()
-	t.buffer.payer = payer
-	t.buffer.clearOnFree = m.Flags&binder.TF_CLEAR_BUF != 0
-	t.buffer.targetNode = target
-	t.placed = t.buffer.placement
+	t.placed = c.reservation.Placement()
 	m.composed = true
 	fresh := list.NewUnique(t)
 	if err := c.fill(); err != nil {
 		t.dropFiles(task)
-		to.discardBuffer(task, t.takeBuffer(), c.translated)
-		to.alloc.unpin()
+		b := c.reservation.Abort()
+		to.discardBuffer(task, &b, c.translated)
 		fresh.Release(task)
 		return list.Arc[*Transaction]{}, failedContents.by(err)
 	}
+	t.buffer, c.pin = c.reservation.Commit()
 	return fresh.Share(), nil
 }
 
@@ -157,27 +160,27 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 // malformed or refers to what the sender doesn't have, EPERM if the receiver
 // doesn't accept files, EBADF if the sender has no such file.
 func (c *composer) fill() error {
-	b := c.t.buffer
-	if err := c.copyIn(b.offsetsStart(), c.m.Offsets, b.offsetsSize); err != nil {
+	b := &c.t.placed
+	if err := c.copyIn(b.OffsetsStart(), c.m.Offsets, b.OffsetsSize); err != nil {
 		return err
 	}
-	if b.offsetsSize%offsetSize != 0 || c.m.buffersSize%8 != 0 {
+	if b.OffsetsSize%alloc.OffsetSize != 0 || c.m.buffersSize%8 != 0 {
 		return linuxerr.EINVAL
 	}
-	c.gather.next = b.extraStart()
+	c.gather.next = b.ExtraStart()
 	c.gather.end = c.gather.next + c.m.buffersSize
 	// The offsets are read back from the buffer: the sender may change its own
 	// memory at any time, the receiver can't change the buffer.
-	for offset, err := range c.t.to.alloc.offsets(b, b.offsetsSize) {
+	for offset, err := range c.reservation.Offsets(b.OffsetsSize) {
 		if err == nil {
 			err = c.translateAt(offset)
 		}
 		if err != nil {
 			return err
 		}
-		c.translated += offsetSize
+		c.translated += alloc.OffsetSize
 	}
-	if err := c.copyIn(c.copied, c.m.Buffer+c.copied, b.dataSize-c.copied); err != nil {
+	if err := c.copyIn(c.copied, c.m.Buffer+c.copied, b.DataSize-c.copied); err != nil {
 		return err
 	}
 	if err := c.copyBlocks(); err != nil {
@@ -186,35 +189,13 @@ func (c *composer) fill() error {
 	if c.t.secctxSize == 0 {
 		return nil
 	}
-	return c.t.to.alloc.write(b, c.t.secctxStart(), append([]byte(c.t.to.ctx.secctx), 0))
-}
-
-// offsets yields the offsets of the objects in b, of which it reads the first size
-// bytes, or an error if they can't be read.
-//
-// Preconditions: Those of blocks.
-func (a *allocator) offsets(b *buffer, size uint64) iter.Seq2[uint64, error] {
-	return func(yield func(uint64, error) bool) {
-		var batch [32 * offsetSize]byte
-		for at := uint64(0); at < size; at += uint64(len(batch)) {
-			n := min(size-at, uint64(len(batch)))
-			if err := a.read(b, b.offsetsStart()+at, batch[:n]); err != nil {
-				yield(0, err)
-				return
-			}
-			for i := uint64(0); i < n; i += offsetSize {
-				if !yield(hostarch.ByteOrder.Uint64(batch[i:]), nil) {
-					return
-				}
-			}
-		}
-	}
+	return c.reservation.Write(c.t.secctxStart(), append([]byte(c.t.to.ctx.secctx), 0))
 }
 
 // secctxStart returns where the security context lies, in bytes from the start
 // of the buffer: at the end of the extra space.
 func (t *Transaction) secctxStart() uint64 {
-	return t.buffer.extraStart() + (t.buffer.extraSize+7)&^7 - (t.secctxSize+7)&^7
+	return t.placed.ExtraStart() + (t.placed.ExtraSize+7)&^7 - (t.secctxSize+7)&^7
 }
 
 // copyIn copies n bytes at address addr of the sender to offset in the buffer.
@@ -226,7 +207,7 @@ func (c *composer) copyIn(offset, addr, n uint64) error {
 	if !ok {
 		return linuxerr.EFAULT
 	}
-	dst, err := c.t.to.alloc.blocks(c.t.buffer, offset, n)
+	dst, err := c.reservation.Blocks(offset, n)
 	if err != nil {
 		return err
 	}
@@ -240,15 +221,15 @@ func (c *composer) copyIn(offset, addr, n uint64) error {
 // translateAt copies the data before offset and translates the object that is
 // there. Objects must come in order and not overlap.
 func (c *composer) translateAt(offset uint64) error {
-	b := c.t.buffer
-	if offset != c.copied && (offset < c.copied || offset > b.dataSize) {
+	b := &c.t.placed
+	if offset != c.copied && (offset < c.copied || offset > b.DataSize) {
 		return linuxerr.EFAULT
 	}
 	if err := c.copyIn(c.copied, c.m.Buffer+c.copied, offset-c.copied); err != nil {
 		return err
 	}
 	var raw [maxObjectSize]byte
-	n := min(b.dataSize-offset, uint64(len(raw)))
+	n := min(b.DataSize-offset, uint64(len(raw)))
 	if n < binder.SizeOfObjectHeader || offset%4 != 0 {
 		return linuxerr.EINVAL
 	}
@@ -263,7 +244,7 @@ func (c *composer) translateAt(offset uint64) error {
 		return err
 	}
 	c.copied = offset + size
-	return c.t.to.alloc.write(b, offset, raw[:size])
+	return c.reservation.Write(offset, raw[:size])
 }
 
 // objectType returns the type of the object that starts raw.
@@ -413,47 +394,46 @@ func (c *composer) translateHandle(o *binder.FlatObject) error {
 	return nil
 }
 
-// freeBuffer frees a buffer of p whose transaction was queued: the next one-way
+// freeBuffer frees b, a buffer of p whose transaction was queued: the next one-way
 // transaction to the same node can go.
 //
 // Preconditions: No lock is held.
-func (p *Process) freeBuffer(ctx context.Context, b *buffer) {
-	if n := b.targetNode.Get(); n != nil && b.async {
+func (p *Process) freeBuffer(ctx context.Context, b *alloc.Claimed) {
+	if n := targetOf(b.Cargo()); n != nil && b.Async() {
 		n.owner.mu.Lock()
 		n.nextAsyncLocked(ctx)
 		n.owner.mu.Unlock()
 	}
-	p.discardBuffer(ctx, b, b.offsetsSize)
+	placed := b.Placement()
+	p.discardBuffer(ctx, b, placed.OffsetsSize)
 }
 
-// discardBuffer frees a buffer of p, and the references that it holds: on its
+// discardBuffer frees b, a buffer of p, and the references that it holds: on its
 // target, and by the objects at the first end bytes of offsets.
 //
 // Preconditions: No lock is held.
-func (p *Process) discardBuffer(ctx context.Context, b *buffer, end uint64) {
-	if n := b.targetNode.Get(); n != nil {
+func (p *Process) discardBuffer(ctx context.Context, b *alloc.Claimed, end uint64) {
+	if n := targetOf(b.Cargo()); n != nil {
 		n.dec(ctx, true, false)
-		b.targetNode.Release(ctx)
 	}
-	for offset, err := range p.alloc.offsets(b, end) {
+	for offset, err := range b.Offsets(end) {
 		if err != nil {
 			break
 		}
 		p.releaseObject(ctx, b, offset)
 	}
-	p.alloc.deallocate(b)
-	b.credit()
-	recycle(b)
+	b.Free(ctx)
 }
 
 // releaseObject drops the reference that the object at offset in b holds.
-func (p *Process) releaseObject(ctx context.Context, b *buffer, offset uint64) {
+func (p *Process) releaseObject(ctx context.Context, b *alloc.Claimed, offset uint64) {
 	var raw [maxObjectSize]byte
-	if offset > b.dataSize {
+	dataSize := b.Placement().DataSize
+	if offset > dataSize {
 		return
 	}
-	n := min(b.dataSize-offset, uint64(len(raw)))
-	if n < binder.SizeOfObjectHeader || p.alloc.read(b, offset, raw[:n]) != nil || objectSize(raw[:]) > n {
+	n := min(dataSize-offset, uint64(len(raw)))
+	if n < binder.SizeOfObjectHeader || b.Read(offset, raw[:n]) != nil || objectSize(raw[:]) > n {
 		return
 	}
 	var o binder.FlatObject

@@ -19,7 +19,7 @@ func setNice(task Task, nice int) {
 // for. A one-way call has no caller who waits, but makes the task no less urgent
 // than the node.
 func (t *Transaction) inherit(task Task) {
-	least := int(t.buffer.targetNode.Get().minPriority)
+	least := int(t.targetNode().minPriority)
 	t.savedNice = task.Niceness()
 	switch {
 	case t.oneWay():

@@ -15,6 +15,7 @@ import (
 
 	"sentrybinder/pkg/binder/list"
 	"sentrybinder/pkg/sentry/devices/binder/account"
+	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
 // Process is an open binder device: everything that an application has in the
@@ -48,7 +49,7 @@ type Process struct {
 	index int
 
 	// alloc has the buffers that p receives transactions in.
-	alloc allocator
+	alloc alloc.Space
 
 	refsMu sync.Mutex `state:"nosave"`
 
@@ -135,8 +136,7 @@ func (c *Context) open(opener *kernel.ThreadGroup, pid int32, mf *pgalloc.Memory
 		nodes:   newNodeTable(),
 		threads: make(map[int32]list.Arc[*Thread]),
 	}
-	p.alloc.mf = mf
-	p.alloc.reclaim = c.driver.reclaim
+	p.alloc.Init(mf, c.driver.reclaimer)
 	p.stats().created(objectProcess)
 	c.register(p)
 	c.driver.registry.add(p)

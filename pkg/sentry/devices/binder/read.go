@@ -206,29 +206,28 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 	}
 	if err := t.installFiles(w.task); err != nil {
 		defer held.Release(w.task)
-		b := t.buffer
+		b := t.buffer.Recall()
 		t.cancelWith(w.task, binder.BR_FAILED_REPLY)
-		p.freeBuffer(w.task, b)
+		p.freeBuffer(w.task, &b)
 		if t.reply {
 			return true, w.put(binder.BR_FAILED_REPLY, 0)
 		}
 		return false, nil
 	}
-	b := t.buffer
-	addr := uint64(b.addr)
+	addr := uint64(t.buffer.Addr())
 	out := binder.TransactionDataSecctx{
 		TransactionData: binder.TransactionData{
 			Code:        t.code,
 			Flags:       t.flags,
 			SenderEUID:  uint32(w.task.UIDOf(t.senderEUID)),
-			DataSize:    b.dataSize,
-			OffsetsSize: b.offsetsSize,
+			DataSize:    t.placed.DataSize,
+			OffsetsSize: t.placed.OffsetsSize,
 			Buffer:      addr,
-			Offsets:     addr + b.offsetsStart(),
+			Offsets:     addr + t.placed.OffsetsStart(),
 		},
 	}
 	br := uint32(binder.BR_REPLY)
-	if n := b.targetNode.Get(); n != nil {
+	if n := t.targetNode(); n != nil {
 		br = binder.BR_TRANSACTION
 		out.TransactionData.Target, out.TransactionData.Cookie = n.ptr, n.cookie
 	}
@@ -245,7 +244,7 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 		held.Release(w.task)
 		return false, err
 	}
-	p.alloc.handOver(t.takeBuffer())
+	t.buffer.Deliver(w.task)
 	if t.reply || t.oneWay() {
 		held.Release(w.task)
 	} else {
@@ -273,7 +272,7 @@ func (t *Transaction) installFiles(task Task) error {
 	for i, f := range t.files {
 		var raw [4]byte
 		hostarch.ByteOrder.PutUint32(raw[:], uint32(fds[i]))
-		if err := t.to.alloc.write(t.buffer, f.offset, raw[:]); err != nil {
+		if err := t.buffer.Write(f.offset, raw[:]); err != nil {
 			return err
 		}
 	}

@@ -66,7 +66,7 @@ func (p *Process) releaseOne(ctx context.Context) {
 	// and their senders are told.
 	cancelAll(ctx, p.popTodo)
 	cancelAll(ctx, p.popDelivered)
-	p.alloc.releaseAll(ctx)
+	p.alloc.Release(ctx)
 	p.stats().deleted(objectProcess)
 	p.drop()
 }

@@ -13,6 +13,7 @@ import (
 
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/binder/list"
+	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
 // TestCloseWithBuffers closes a device whose owner has buffers: received and not
@@ -45,15 +46,17 @@ func TestChainOfCloses(t *testing.T) {
 		if last != nil {
 			ar, _ := hostarch.Addr(testMapAddr).ToRange(hostarch.PageSize)
 			require.NoError(t, p.AddMapping(newContext(), nil, ar, 0, false))
-			b, err := p.alloc.allocate(1, 0, 0, 0, 1, true)
+			r, err := p.alloc.Reserve(&alloc.Request{DebugID: 1, Async: true}, newCargo(list.Arc[*Node]{}, p.account))
 			require.NoError(t, err)
-			p.alloc.unpin()
 			p.stats().created(objectTransaction)
-			require.NoError(t, p.account.Charge(transactionPrice+filePrice))
+			require.NoError(t, p.account.Charge(transactionPrice+bufferPrice+filePrice))
 			p.hold()
 			unread := list.NewUnique(&Transaction{
-				fromProc: p, to: p, buffer: b, flags: binder.TF_ONE_WAY, files: []sentFile{{file: last}},
+				fromProc: p, to: p, flags: binder.TF_ONE_WAY, files: []sentFile{{file: last}},
 			})
+			var pin alloc.Pin
+			unread.Get().buffer, pin = r.Commit()
+			pin.Release()
 			p.mu.Lock()
 			p.todo.pushBack(unread.Get())
 			p.mu.Unlock()

@@ -5,12 +5,8 @@ package binder
 
 import (
 	"context"
-	"slices"
 
-	"gvisor.dev/gvisor/pkg/bitmap"
 	"gvisor.dev/gvisor/pkg/gohacks"
-	"gvisor.dev/gvisor/pkg/hostarch"
-	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 
 	"sentrybinder/pkg/binder/kvvec"
 	"sentrybinder/pkg/binder/list"
@@ -53,30 +49,3 @@ func (t *Transaction) saveSent() int64 { return gohacks.Nanotime() - t.sent }
 
 // loadSent is invoked by stateify.
 func (t *Transaction) loadSent(_ context.Context, age int64) { t.sent = gohacks.Nanotime() - age }
-
-// afterLoad is invoked by stateify.
-func (a *allocator) afterLoad(ctx context.Context) {
-	a.mf = pgalloc.MemoryFileFromContext(ctx)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.size == 0 {
-		return
-	}
-	a.recent = bitmap.New(uint32(a.size / hostarch.PageSize))
-	// The free space is what the buffers leave.
-	a.free.init()
-	starts := make([]uint64, 0, len(a.buffers)+1)
-	for start := range a.buffers {
-		starts = append(starts, start)
-	}
-	slices.Sort(starts)
-	var end uint64
-	for _, start := range append(starts, a.size) {
-		if start > end {
-			a.free.insert(span{end, start - end}, 0)
-		}
-		if b := a.buffers[start]; b != nil {
-			end = start + b.size
-		}
-	}
-}

@@ -5,16 +5,17 @@ package binder
 
 import (
 	"bytes"
+	gocontext "context"
+	"errors"
 	"fmt"
-	"slices"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
+	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
-	"gvisor.dev/gvisor/pkg/hostarch"
-	"gvisor.dev/gvisor/pkg/safemem"
-	"gvisor.dev/gvisor/pkg/sentry/memmap"
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 	"gvisor.dev/gvisor/pkg/sentry/usage"
 	"gvisor.dev/gvisor/pkg/state"
@@ -34,21 +35,17 @@ func (w *world) restore() *world {
 		require.NoError(w.t, a.InvalidateUnsavable(newContext()))
 	}
 
-	// The tests' clock can't be saved, as the kernel's can.
-	w.driver.reclaim.clock, w.driver.flights.clock = nil, nil
 	var image bytes.Buffer
 	_, err := state.Save(newContext(), &image, &w.ctx)
 	require.NoError(w.t, err)
-	w.driver.reclaim.clock, w.driver.flights.clock = w.clock, w.clock
-	restored := &world{t: w.t, clock: faketime.NewManualClock(), lastID: w.lastID, deaf: make(map[*Process]bool)}
-	_, err = state.Load(newContext(), &image, &restored.ctx)
+	restored := &world{t: w.t, lastID: w.lastID, deaf: make(map[*Process]bool)}
+	memory := context.WithValue(newContext(), pgalloc.CtxMemoryFile, copyMemory(w.t, testMemory()))
+	_, err = state.Load(memory, &image, &restored.ctx)
 	require.NoError(w.t, err)
 	restored.driver = restored.ctx.driver
-	restored.driver.reclaim.clock, restored.driver.flights.clock = restored.clock, restored.clock
 	byPID := make(map[int32]*Process)
 	for i := range restored.ctx.numProcs() {
 		p := restored.ctx.procAt(i)
-		p.alloc.move(w.t)
 		byPID[p.pid] = p
 	}
 	for _, a := range w.apps {
@@ -65,28 +62,39 @@ func (w *world) restore() *world {
 	return restored
 }
 
-// move copies what there is of a's memory, which it shares with another allocator,
-// to a place of its own.
-//
-// +checklocksignore
-func (a *allocator) move(t testing.TB) {
-	if a.fr.Length() == 0 {
-		return
-	}
-	fr, err := a.mf.Allocate(a.size, pgalloc.AllocOpts{Kind: usage.Anonymous})
+// copyMemory returns a MemoryFile with the contents of mf.
+func copyMemory(t testing.TB, mf *pgalloc.MemoryFile) *pgalloc.MemoryFile {
+	twin := newMemory(pgalloc.DelayedEvictionDefault)
+	t.Cleanup(twin.Destroy)
+	fr, err := twin.Allocate(mf.TotalSize(), pgalloc.AllocOpts{Kind: usage.Anonymous, Mode: pgalloc.AllocateUncommitted})
 	require.NoError(t, err)
-	old := a.fr
-	forRuns(a.wholeLocked(), a.presentLocked, func(mr memmap.MappableRange) {
-		blocks := func(at uint64) safemem.BlockSeq {
-			bs, err := a.mf.MapInternal(memmap.FileRange{Start: at + mr.Start, End: at + mr.End}, hostarch.ReadWrite)
-			require.NoError(t, err)
-			return bs
+	require.Zero(t, fr.Start)
+	from := mf.File()
+	for end := int64(0); ; {
+		start, err := from.Seek(end, unix.SEEK_DATA)
+		if errors.Is(err, unix.ENXIO) {
+			return twin
 		}
-		_, err := safemem.CopySeq(blocks(fr.Start), blocks(old.Start))
 		require.NoError(t, err)
-	})
-	a.fr = fr
+		end, err = from.Seek(start, unix.SEEK_HOLE)
+		require.NoError(t, err)
+		_, err = io.Copy(io.NewOffsetWriter(twin.File(), start), io.NewSectionReader(from, start, end-start))
+		require.NoError(t, err)
+	}
 }
+
+// testClock is a ManualClock that can be saved, as the kernel's can. One that was
+// restored starts anew.
+//
+// +stateify savable
+type testClock struct {
+	*faketime.ManualClock `state:"nosave"`
+}
+
+func newTestClock() *testClock { return &testClock{faketime.NewManualClock()} }
+
+// afterLoad is invoked by stateify.
+func (c *testClock) afterLoad(gocontext.Context) { c.ManualClock = faketime.NewManualClock() }
 
 // scene is processes in the middle of everything.
 type scene struct {
@@ -254,27 +262,4 @@ func TestRestoreFiles(t *testing.T) {
 	require.EqualValues(t, 3, got.file(0))
 	require.NotSame(t, client.files[3], th.files[3])
 	server.takeCall()
-}
-
-// TestRestoreFreeSpace saves mappings with holes: the free space is worked out
-// anew.
-func TestRestoreFreeSpace(t *testing.T) {
-	for _, kept := range [][]int{{}, {0}, {1, 3}, {0, 2, 4}, {0, 1, 2, 3, 4}} {
-		w := newWorld(t)
-		a := w.open(5 * hostarch.PageSize)
-		var all []*buffer
-		for range 5 {
-			b := mustAllocate(t, &a.alloc, hostarch.PageSize)
-			a.alloc.handOver(b)
-			all = append(all, b)
-		}
-		for i, b := range all {
-			if !slices.Contains(kept, i) {
-				a.alloc.deallocate(b)
-			}
-		}
-		loaded := w.restore()
-		loaded.requireSound()
-		require.Equal(t, len(kept), loaded.apps[0].alloc.numBuffers())
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"gvisor.dev/gvisor/pkg/hostarch"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
 // Scatter-gather: BINDER_TYPE_PTR describes a block of the sender's memory, which
@@ -121,7 +122,7 @@ func (c *composer) translatePointer(o *binder.BufferObject, offset uint64) error
 	if err != nil {
 		return err
 	}
-	o.Buffer = uint64(c.t.buffer.addr) + bl.start
+	o.Buffer = uint64(c.reservation.Addr()) + bl.start
 	if o.Flags&binder.BINDER_BUFFER_FLAG_HAS_PARENT == 0 {
 		g.open = g.open[:0]
 	} else {
@@ -144,7 +145,7 @@ func (c *composer) translatePointer(o *binder.BufferObject, offset uint64) error
 	// Linux takes an object at the very start of the data for none at all when
 	// it looks for a parent.
 	if offset != 0 {
-		g.open = append(g.open, openBlock{block: bl, index: c.translated / offsetSize})
+		g.open = append(g.open, openBlock{block: bl, index: c.translated / alloc.OffsetSize})
 	}
 	return nil
 }
@@ -176,7 +177,7 @@ func (c *composer) translateFileArray(o *binder.FDArrayObject) error {
 	if err := c.th.proc.account.Charge(fileArrayPrice); err != nil {
 		return err
 	}
-	c.t.buffer.fileArrays = append(c.t.buffer.fileArrays, fileArray{start, o.NumFDs})
+	c.cargo.fileArrays = append(c.cargo.fileArrays, fileArray{start, o.NumFDs})
 
 	var raw [maxFilesAtOnce * size]byte
 	for done := uint64(0); done < o.NumFDs*size; {
@@ -225,7 +226,7 @@ func (c *composer) copyBlocks() error {
 			if f.hasPointer {
 				var raw [8]byte
 				hostarch.ByteOrder.PutUint64(raw[:], f.pointer)
-				if err := c.t.to.alloc.write(c.t.buffer, f.start, raw[:]); err != nil {
+				if err := c.reservation.Write(f.start, raw[:]); err != nil {
 					return err
 				}
 			}
@@ -243,16 +244,17 @@ func (c *composer) copyBlocks() error {
 // it.
 //
 // Preconditions: No lock is held.
-func (th *Thread) closeFiles(task Task, b *buffer) {
-	if len(b.fileArrays) == 0 {
+func (th *Thread) closeFiles(task Task, b *alloc.Claimed) {
+	c, ok := b.Cargo().(*cargo)
+	if !ok || len(c.fileArrays) == 0 {
 		return
 	}
 	const size = 4
 	var raw [maxFilesAtOnce * size]byte
-	for _, array := range b.fileArrays {
+	for _, array := range c.fileArrays {
 		for done := uint64(0); done < array.n*size; {
 			n := min(array.n*size-done, uint64(len(raw)))
-			if th.proc.alloc.read(b, array.start+done, raw[:n]) != nil {
+			if b.Read(array.start+done, raw[:n]) != nil {
 				break
 			}
 			for i := uint64(0); i < n; i += size {

@@ -7,8 +7,7 @@ import (
 	"slices"
 
 	"gvisor.dev/gvisor/pkg/context"
-	"gvisor.dev/gvisor/pkg/hostarch"
-	"gvisor.dev/gvisor/pkg/sentry/memmap"
+	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
 // snapshot has copies of some of a process's objects, for a log: what there's to
@@ -21,7 +20,7 @@ type snapshot struct {
 	thread  threadCopy
 	nodes   []nodeCopy
 	refs    []refCopy
-	buffers []bufferCopy
+	buffers []alloc.Info
 
 	// work has the stack and the todo list of thread, what waits for nodes, or
 	// the todo list of the process.
@@ -66,12 +65,6 @@ type refCopy struct {
 	node         *Node
 	strong, weak int32
 	death        uint64
-}
-
-// bufferCopy is what a log shows of a buffer.
-type bufferCopy struct {
-	placement
-	delivered bool
 }
 
 // workKind is the kind of a workCopy.
@@ -122,7 +115,7 @@ type transactionCopy struct {
 	sent             int64
 	to               *Process
 	nodeID           int32
-	placed           placement
+	placed           alloc.Placement
 }
 
 // copyThread copies p's thread id. It returns false if there's none any more.
@@ -333,15 +326,13 @@ func (s *snapshot) copyRefLocked(r *Ref) {
 	})
 }
 
-// copyBuffers copies p's buffers at starts.
-func (s *snapshot) copyBuffers(p *Process, starts []uint64) {
-	s.buffers = s.buffers[:0]
-	p.alloc.mu.Lock()
-	defer p.alloc.mu.Unlock()
-	for _, start := range starts {
-		if b := p.alloc.buffers[start]; b != nil {
-			s.buffers = append(s.buffers, bufferCopy{b.placement, b.allowUserFree || b.abandoned})
-		}
+// eachBuffer copies p's buffers, by address, and calls f for each batch.
+func (s *snapshot) eachBuffer(p *Process, f func()) {
+	for at, more := uint64(0), true; more; {
+		s.buffers = s.buffers[:0]
+		at, more = p.alloc.Walk(at, func(b alloc.Info) { s.buffers = append(s.buffers, b) })
+		f()
+		yield()
 	}
 }
 
@@ -366,44 +357,4 @@ func (n *Node) isDead() bool {
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
 	return n.dead
-}
-
-// holds returns whether the buffer at b is still allocated.
-func (a *allocator) holds(b *placement) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	there := a.buffers[b.start]
-	return there != nil && there.debugID == b.debugID
-}
-
-// spaceUsage says how much of its mapping a process uses. Pages are used if a
-// buffer is on them, idle if the application sees them nevertheless, and else
-// absent.
-type spaceUsage struct {
-	freeAsync          uint64
-	buffers            int
-	used, idle, absent int
-
-	// high is the number of pages up to the last that a buffer ever was on.
-	high uint32
-}
-
-func (a *allocator) usage() spaceUsage {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	u := spaceUsage{freeAsync: a.freeAsync, buffers: len(a.buffers), high: a.high}
-	if !a.mapped {
-		return u
-	}
-	a.free.wholePages(func(mr memmap.MappableRange) {
-		for page, end := pageRange(mr.Start, mr.Length()); page < end; page++ {
-			if a.presentLocked(page) { // +checklocksignore: a.mu is held.
-				u.idle++
-			}
-		}
-	})
-	present := int(a.present.GetNumOnes())
-	u.used = present - u.idle
-	u.absent = int(a.size/hostarch.PageSize) - present
-	return u
 }

@@ -12,6 +12,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/binder/list"
 	"sentrybinder/pkg/binder/pool"
+	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
 // Transaction is a message on its way: a call or a reply. A synchronous call
@@ -53,11 +54,11 @@ type Transaction struct {
 	nodeID int32
 
 	// buffer, in the mapping of to, has the contents. As files, it belongs to
-	// whoever has the transaction, until the reader hands it over to the
+	// whoever has the transaction, until the reader delivers it to the
 	// application, which may free it at any time. placed is what logs show of it
 	// even then.
-	buffer *buffer
-	placed placement
+	buffer alloc.Buffer
+	placed alloc.Placement
 
 	// secctxSize is the length of the sender's security context at the end of
 	// buffer, in bytes with its NUL, or zero if the receiver asked for none.
@@ -127,13 +128,6 @@ func (t *Transaction) Destroy(ctx context.Context) {
 // that it is on, uses it no longer than that.
 var transactions pool.Pool[Transaction]
 
-// takeBuffer returns t's buffer, which doesn't belong to t any more.
-func (t *Transaction) takeBuffer() *buffer {
-	b := t.buffer
-	t.buffer = nil
-	return b
-}
-
 // oneWay returns whether nobody waits for a reply to t.
 func (t *Transaction) oneWay() bool { return !t.reply && t.flags&binder.TF_ONE_WAY != 0 }
 
@@ -171,7 +165,7 @@ func (t *Transaction) cancel(ctx context.Context) { t.cancelWith(ctx, binder.BR_
 // Preconditions: No lock is held.
 func (t *Transaction) cancelWith(ctx context.Context, br uint32) {
 	t.dropFiles(ctx)
-	t.to.alloc.abandon(t.takeBuffer())
+	t.buffer.Abandon(ctx)
 	t.to.mu.Lock()
 	t.endLocked()
 	t.to.mu.Unlock()
@@ -352,16 +346,14 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 		inChain, f = th.checkStack(task, n.owner, oneWay)
 	}
 	if f != nil {
-		n.dec(task, true, false)
-		target.Release(task)
+		releaseTarget(task, target)
 		return f
 	}
 	m.log.to(n.owner, inChain)
 
 	done, err := newCompletion(p)
 	if err != nil {
-		n.dec(task, true, false)
-		target.Release(task)
+		releaseTarget(task, target)
 		return failedNoMemory.by(err)
 	}
 	defer done.Release(task)
@@ -371,9 +363,9 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	}
 	defer held.Release(task)
 	t := held.Get()
-	defer t.to.alloc.unpin()
+	defer th.scratch.compose.pin.Release()
 
-	done.Get().spamSuspect = t.buffer.spamSuspect
+	done.Get().spamSuspect = t.buffer.SpamSuspect()
 	p.mu.Lock()
 	th.lastError = noError(m.debugID)
 	if oneWay {
@@ -460,6 +452,14 @@ func (th *Thread) mayCallLocked() *failure {
 	return nil
 }
 
+// releaseTarget ends what target has begun. A reply has no target.
+func releaseTarget(ctx context.Context, target list.Arc[*Node]) {
+	if n := target.Get(); n != nil {
+		n.dec(ctx, true, false)
+		target.Release(ctx)
+	}
+}
+
 // checkStack checks that th is in a position to call to. It returns the thread
 // of to that waits for what th is doing, if there's one: the call goes to it.
 func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Thread, *failure) {
@@ -494,7 +494,7 @@ func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Th
 // whichever takes it. It returns whether it has to wait there, since the receiver
 // is frozen, and the call that it has replaced, if there's one.
 func (t *Transaction) queue(th *Thread) (pending bool, superseded list.Arc[*Transaction], f *failure) {
-	n := t.buffer.targetNode.Get()
+	n := t.targetNode()
 	q := n.owner
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -592,7 +592,7 @@ func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transac
 	}
 	defer held.Release(task)
 	t := held.Get()
-	defer t.to.alloc.unpin()
+	defer th.scratch.compose.pin.Release()
 
 	th.proc.mu.Lock()
 	th.queueLocked(done.Get())
@@ -622,11 +622,12 @@ func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transac
 
 // abandon drops the contents of t, which nobody has read and which is not queued.
 //
-// Preconditions: t.buffer or another one in the mapping of t.to is pinned.
+// Preconditions: The memory of t.to's mapping is pinned, so that t's references are
+// still found there if t.to ends.
 func (t *Transaction) abandon(ctx context.Context) {
 	t.dropFiles(ctx)
-	b := t.takeBuffer()
-	t.to.discardBuffer(ctx, b, b.offsetsSize)
+	b := t.buffer.Recall()
+	t.to.discardBuffer(ctx, &b, t.placed.OffsetsSize)
 }
 
 // completion is work that tells a thread that its transaction was queued.

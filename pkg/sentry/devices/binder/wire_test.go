@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
 // cmd returns a command with its parameters.
@@ -94,7 +95,7 @@ func (th *thread) message(code uint32, target uint64, what, flags uint32, p payl
 		Code:        what,
 		Flags:       flags,
 		DataSize:    uint64(len(p.data)),
-		OffsetsSize: uint64(len(p.offsets)) * offsetSize,
+		OffsetsSize: uint64(len(p.offsets)) * alloc.OffsetSize,
 		Buffer:      th.put(p.data),
 		Offsets:     th.put(must(binary.Append(nil, binary.LittleEndian, p.offsets))),
 	})

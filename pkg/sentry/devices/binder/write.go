@@ -122,9 +122,9 @@ func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) 
 
 	case binder.BC_FREE_BUFFER:
 		addr := hostarch.Addr(hostarch.ByteOrder.Uint64(params))
-		if b, err := p.alloc.takeBack(addr); err == nil {
-			th.closeFiles(task, b)
-			p.freeBuffer(task, b)
+		if b, err := p.alloc.Claim(addr); err == nil {
+			th.closeFiles(task, &b)
+			p.freeBuffer(task, &b)
 		}
 
 	case binder.BC_TRANSACTION, binder.BC_REPLY, binder.BC_TRANSACTION_SG, binder.BC_REPLY_SG:

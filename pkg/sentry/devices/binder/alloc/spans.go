@@ -1,25 +1,30 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package binder
+package alloc
 
 import (
-	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/sentry/memmap"
 )
 
-// span is a free range of a process's mapping, in bytes from its start.
+// span is a range of a process's mapping, in bytes from its start.
 type span struct {
 	start, size uint64
 }
 
 func (s span) end() uint64 { return s.start + s.size }
 
+// intersect returns what of s is in mr.
+func (s span) intersect(mr memmap.MappableRange) span {
+	start := max(s.start, mr.Start)
+	return span{start, max(start, min(s.end(), mr.End)) - start}
+}
+
 // freeSpans is the free space of a process's mapping: disjoint spans, of which
 // no two touch. It finds the best fit for a size in logarithmic time, so that
 // an application that holds many small buffers slows nobody who sends to it.
 //
-// It is not saved, since it is what the allocated buffers leave over.
+// It is not saved, since it is the space not covered by buffers.
 type freeSpans struct {
 	bySize  holeTree
 	byStart map[uint64]*hole
@@ -48,13 +53,13 @@ func (f *freeSpans) allocate(size uint64) (start uint64, lastSender int32, ok bo
 		f.insert(rest, 0)
 	}
 	f.bySize.remove(best)
-	f.recycle(best)
+	f.keep(best)
 	return start, lastSender, true
 }
 
-// release gives s back, where lastSender's was, and joins it with the free spans at
-// its ends.
-func (f *freeSpans) release(s span, lastSender int32) {
+// release frees s, last used by lastSender, and joins it with the free spans at its
+// ends. It returns what that makes.
+func (f *freeSpans) release(s span, lastSender int32) span {
 	if next := f.byStart[s.end()]; next != nil {
 		s.size += next.size
 		f.remove(next)
@@ -65,18 +70,7 @@ func (f *freeSpans) release(s span, lastSender int32) {
 		f.remove(previous)
 	}
 	f.insert(s, lastSender)
-}
-
-// wholePages calls fn for each run of pages that are free as a whole. fn must not
-// change f.
-func (f *freeSpans) wholePages(fn func(memmap.MappableRange)) {
-	f.bySize.root.each(hostarch.PageSize, func(h *hole) {
-		first := (h.start + hostarch.PageSize - 1) / hostarch.PageSize
-		end := h.end() / hostarch.PageSize
-		if first < end {
-			fn(memmap.MappableRange{Start: first * hostarch.PageSize, End: end * hostarch.PageSize})
-		}
-	})
+	return s
 }
 
 // insert adds s, which touches no other span.
@@ -95,7 +89,7 @@ func (f *freeSpans) insert(s span, lastSender int32) {
 func (f *freeSpans) remove(h *hole) {
 	f.forget(h)
 	f.bySize.remove(h)
-	f.recycle(h)
+	f.keep(h)
 }
 
 // forget makes h be found by its size only.
@@ -104,8 +98,8 @@ func (f *freeSpans) forget(h *hole) {
 	delete(f.byEnd, h.end())
 }
 
-// recycle keeps h, which was removed, for the next insertion.
-func (f *freeSpans) recycle(h *hole) {
+// keep keeps h, which was removed, for the next insertion.
+func (f *freeSpans) keep(h *hole) {
 	h.parent = f.unused
 	f.unused = h
 }
@@ -115,10 +109,4 @@ func (f *freeSpans) recycle(h *hole) {
 func align8(n uint64) (uint64, bool) {
 	aligned := (n + 7) &^ 7
 	return aligned, aligned >= n
-}
-
-// pageRange returns the indices of the first page that [start, start+size)
-// touches and of the first one after it.
-func pageRange(start, size uint64) (first, end uint32) {
-	return uint32(start / hostarch.PageSize), uint32((start + size + hostarch.PageSize - 1) / hostarch.PageSize)
 }

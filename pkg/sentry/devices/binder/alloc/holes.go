@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package binder
+package alloc
 
 // hole is a free range of a process's mapping, in a holeTree.
 type hole struct {
@@ -110,8 +110,8 @@ func (t *holeTree) remove(h *hole) {
 	}
 }
 
-// repair makes up for a black hole that is missing on all paths through h, which
-// may be nil, below parent.
+// repair rebalances after the removal of a black node, which is missing on all paths
+// through h, which may be nil, below parent.
 func (t *holeTree) repair(h, parent *hole) {
 	for parent != nil && !h.isRed() {
 		leftward := h == parent.left
@@ -167,19 +167,6 @@ func (t *holeTree) replace(h, by *hole) {
 	if by != nil {
 		by.parent = h.parent
 	}
-}
-
-// each calls fn for each hole below h that has at least size bytes, in the order of
-// their sizes.
-func (h *hole) each(size uint64, fn func(*hole)) {
-	if h == nil {
-		return
-	}
-	if h.size >= size {
-		h.left.each(size, fn)
-		fn(h)
-	}
-	h.right.each(size, fn)
 }
 
 func (h *hole) isRed() bool { return h != nil && h.red }

@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package binder
+package alloc
 
 import (
 	"cmp"
@@ -11,8 +11,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"gvisor.dev/gvisor/pkg/hostarch"
 )
 
 // spans returns all of f, by start, and checks that what finds them is sound.
@@ -30,6 +28,19 @@ func (f *freeSpans) spans(t testing.TB) []span {
 	f.bySize.root.requireBalanced(t, nil)
 	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.start, b.start) })
 	return all
+}
+
+// each calls fn for each hole below h that has at least size bytes, in the order of
+// their sizes.
+func (h *hole) each(size uint64, fn func(*hole)) {
+	if h == nil {
+		return
+	}
+	if h.size >= size {
+		h.left.each(size, fn)
+		fn(h)
+	}
+	h.right.each(size, fn)
 }
 
 // requireBalanced checks what makes the tree below h a red-black tree, and returns
@@ -51,8 +62,7 @@ func (h *hole) requireBalanced(t testing.TB, parent *hole) int {
 
 // requireTiled checks that buffers and free, without any two free spans that
 // touch, are [0, size).
-func requireTiled(t testing.TB, size uint64, buffers map[uint64]*buffer, free *freeSpans) {
-	t.Helper()
+func requireTiled(t testing.TB, size uint64, buffers map[uint64]*record, free *freeSpans) {
 	t.Helper()
 	spans := free.spans(t)
 	wasFree, n := false, 0
@@ -146,7 +156,7 @@ func TestSpansModel(t *testing.T) {
 	f.insert(span{0, size}, 0)
 	m := newSpanModel(size)
 
-	used := make(map[uint64]*buffer)
+	used := make(map[uint64]*record)
 	var starts []uint64
 	for range 2000 {
 		if rnd.IntN(100) < 55 {
@@ -157,7 +167,7 @@ func TestSpansModel(t *testing.T) {
 			if ok {
 				sender := rnd.Int32N(3)
 				require.Equal(t, m.take(t, span{start, n}, sender), lastSender)
-				used[start] = &buffer{placement: placement{start: start}, size: n, sender: sender}
+				used[start] = &record{Placement: Placement{Start: start}, size: n, sender: sender}
 				starts = append(starts, start)
 			}
 		} else if len(starts) > 0 {
@@ -165,9 +175,11 @@ func TestSpansModel(t *testing.T) {
 			start := starts[i]
 			starts = slices.Delete(starts, i, i+1)
 			s := span{start, used[start].size}
-			f.release(s, used[start].sender)
+			got := f.release(s, used[start].sender)
 			delete(used, start)
 			m.set(s, true)
+			require.Contains(t, m.holes(), got)
+			require.True(t, got.start <= s.start && s.end() <= got.end())
 		}
 		requireTiled(t, size, used, &f)
 	}
@@ -208,23 +220,5 @@ func TestAlign8(t *testing.T) {
 		got, ok := align8(tc.n)
 		require.Equal(t, tc.ok, ok, "%#x", tc.n)
 		require.Equal(t, tc.want, got, "%#x", tc.n)
-	}
-}
-
-func TestPageRange(t *testing.T) {
-	const page = hostarch.PageSize
-	for _, tc := range []struct {
-		start, size uint64
-		first, end  uint32
-	}{
-		{0, 1, 0, 1},
-		{0, page, 0, 1},
-		{0, page + 1, 0, 2},
-		{page - 8, 8, 0, 1},
-		{page - 8, 16, 0, 2},
-		{3 * page, 2 * page, 3, 5},
-	} {
-		first, end := pageRange(tc.start, tc.size)
-		require.Equal(t, [2]uint32{tc.first, tc.end}, [2]uint32{first, end}, "%+v", tc)
 	}
 }

@@ -1,0 +1,268 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package alloc
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/memutil"
+	"gvisor.dev/gvisor/pkg/safemem"
+	"gvisor.dev/gvisor/pkg/sentry/memmap"
+	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
+	"gvisor.dev/gvisor/pkg/sync"
+	"gvisor.dev/gvisor/pkg/tcpip/faketime"
+)
+
+const (
+	mib         = 1 << 20
+	testSize    = 64 << 10
+	testMapAddr = 0x7f0000000000
+)
+
+// testMemory returns the MemoryFile of all tests that don't need one of their own.
+var testMemory = sync.OnceValue(func() *pgalloc.MemoryFile { return newMemory(pgalloc.DelayedEvictionDefault) })
+
+// newMemory returns a MemoryFile.
+func newMemory(eviction pgalloc.DelayedEvictionType) *pgalloc.MemoryFile {
+	fd, err := memutil.CreateMemFD("binder-test", 0)
+	if err != nil {
+		panic(err)
+	}
+	mf, err := pgalloc.NewMemoryFile(os.NewFile(uintptr(fd), "binder-test"), pgalloc.MemoryFileOpts{
+		DelayedEviction:         eviction,
+		DisableIMAWorkAround:    true,
+		DisableMemoryAccounting: true,
+	})
+	if err != nil {
+		panic(err)
+	}
+	return mf
+}
+
+// newContext returns what the tests have in place of the context of a task.
+func newContext() context.Context {
+	return context.WithValue(context.Background(), pgalloc.CtxMemoryFile, testMemory())
+}
+
+// testAddressSpace is an address space that notes what it loses.
+type testAddressSpace struct {
+	lost []hostarch.AddrRange
+	run  func()
+}
+
+// Invalidate implements memmap.MappingSpace.Invalidate.
+func (s *testAddressSpace) Invalidate(ar hostarch.AddrRange, _ memmap.InvalidateOpts) {
+	s.lost = append(s.lost, ar)
+	if f := s.run; f != nil {
+		s.run = nil
+		f()
+	}
+}
+
+// fixture is a Space and what is around it.
+type fixture struct {
+	*Space
+	t     testing.TB
+	as    *testAddressSpace
+	clock *faketime.ManualClock
+}
+
+// newFixture returns a Space with a mapping of size bytes.
+func newFixture(t testing.TB, size uint64) *fixture { return newFixtureIn(t, testMemory(), size) }
+
+// newFixtureIn is newFixture with memory of mf's.
+func newFixtureIn(t testing.TB, mf *pgalloc.MemoryFile, size uint64) *fixture {
+	clock := faketime.NewManualClock()
+	f := &fixture{&Space{}, t, &testAddressSpace{}, clock}
+	f.Init(mf, NewReclaimer(clock))
+	require.NoError(t, f.Map(f.as, rangeOf(size)))
+	t.Cleanup(func() { f.Release(newContext()) })
+	return f
+}
+
+// rangeOf returns where a mapping of size bytes is.
+func rangeOf(size uint64) hostarch.AddrRange {
+	return hostarch.AddrRange{Start: testMapAddr, End: testMapAddr + hostarch.Addr(size)}
+}
+
+// send returns a buffer on its way, with size bytes.
+func (f *fixture) send(size uint64) *Buffer {
+	f.t.Helper()
+	b, err := f.trySend(Request{DataSize: size})
+	require.NoError(f.t, err)
+	return b
+}
+
+func (f *fixture) trySend(req Request) (*Buffer, error) {
+	r, err := f.Reserve(&req, nil)
+	if err != nil {
+		return nil, err
+	}
+	var b Buffer
+	var pin Pin
+	b, pin = r.Commit()
+	pin.Release()
+	return &b, nil
+}
+
+// recall frees b.
+func (f *fixture) recall(b *Buffer) {
+	c := b.Recall()
+	c.Free(newContext())
+}
+
+// fill writes c all over b.
+func (f *fixture) fill(b *Buffer, c byte) {
+	f.t.Helper()
+	require.NoError(f.t, b.Write(0, bytes.Repeat([]byte{c}, int(b.rec.size))))
+}
+
+// sendFilled returns a buffer full of c.
+func (f *fixture) sendFilled(size uint64, c byte) *Buffer {
+	f.t.Helper()
+	b := f.send(size)
+	f.fill(b, c)
+	return b
+}
+
+// read returns what is in b.
+func (f *fixture) read(b *Buffer) []byte {
+	f.t.Helper()
+	f.mu.Lock()
+	c := contents{b.described, f.inner.pin(b.rec)}
+	f.mu.Unlock()
+	defer f.unpin()
+	got := make([]byte, b.rec.size)
+	require.NoError(f.t, c.Read(0, got))
+	return got
+}
+
+// requireFilled checks that fill has written c.
+func (f *fixture) requireFilled(b *Buffer, c byte) {
+	f.t.Helper()
+	got := f.read(b)
+	require.True(f.t, bytes.Equal(bytes.Repeat([]byte{c}, len(got)), got), "%d bytes of %q at %#x", len(got), c, b.rec.Start)
+}
+
+// +checklocksignore
+func (s *Space) memory() memmap.FileRange { return s.inner.fr }
+
+// resident returns how many of f's pages take memory of the host's.
+func (f *fixture) resident() int {
+	f.t.Helper()
+	fr := f.memory()
+	if fr.Length() == 0 {
+		return 0
+	}
+	bs, err := f.mf.MapInternal(fr, hostarch.Read)
+	require.NoError(f.t, err)
+	n := 0
+	for ; !bs.IsEmpty(); bs = bs.Tail() {
+		n += residentPages(f.t, bs.Head())
+	}
+	return n
+}
+
+// residentPages returns how many pages of b take memory.
+func residentPages(t testing.TB, b safemem.Block) int {
+	t.Helper()
+	vec := make([]byte, b.Len()/hostarch.PageSize)
+	_, _, errno := unix.Syscall(unix.SYS_MINCORE, b.Addr(), uintptr(b.Len()), uintptr(unsafe.Pointer(unsafe.SliceData(vec))))
+	require.Zero(t, errno)
+	n := 0
+	for _, v := range vec {
+		n += int(v & 1)
+	}
+	return n
+}
+
+// evict has f's MemoryFile take back what's evictable.
+func (f *fixture) evict() {
+	f.mf.StartEvictions()
+	f.mf.WaitForEvictions()
+}
+
+// pass lets an idlePeriod pass.
+func (f *fixture) pass() {
+	f.clock.Advance(idlePeriod)
+	f.evict()
+}
+
+// isTicking returns whether r looks for idle memory.
+func (r *Reclaimer) isTicking() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.inner.ticking
+}
+
+// check fails if ok is false. It's what requireSound has for require, which takes too
+// long for what a fuzzer does after each step.
+func check(t testing.TB, ok bool, what string) {
+	if !ok {
+		t.Helper()
+		t.Fatalf("this does not hold: %s", what)
+	}
+}
+
+// requireSound checks what holds of a Space that is in use whenever no method is
+// running.
+//
+// +checklocksignore
+func (s *Space) requireSound(t testing.TB) {
+	t.Helper()
+	in := &s.inner
+	async := uint64(0)
+	shares := make(map[int32]asyncShare)
+	var used pageSet
+	for start, rec := range in.buffers {
+		check(t, rec.Start == start && rec.space == s, "a buffer knows where it is")
+		if rec.async {
+			async += rec.size
+			share := shares[rec.sender]
+			shares[rec.sender] = asyncShare{share.buffers + 1, share.bytes + rec.size}
+		}
+		for page := rec.Start / hostarch.PageSize; page*hostarch.PageSize < rec.Start+rec.size; page++ {
+			used.add(pageRange{uint32(page), uint32(page + 1)})
+		}
+	}
+	check(t, in.size/2 == async+in.freeAsync, "what one-way transactions occupy is counted")
+	check(t, len(shares) == len(in.asyncShares), "senders that have nothing are forgotten")
+	for sender, share := range shares {
+		check(t, in.asyncShares[sender] == share, "what each sender occupies is counted")
+	}
+	p := in.pages
+	check(t, p.used == used, "the pages that buffers are on are known")
+	hidden := used.without(&p.present)
+	check(t, hidden.empty(), "the application sees all of its buffers")
+	check(t, p.leaving.empty(), "no memory is leaving")
+	check(t, in.candidate || p.recent.empty(), "somebody will look at the pages that were freed")
+	check(t, !in.candidate || s.reclaimer.isTicking(), "the Reclaimer knows who has pages to spare")
+	requireTiled(t, in.size, in.buffers, &in.free)
+}
+
+// cargoes counts the ends of cargo.
+type cargoes struct {
+	ended []int
+}
+
+// testCargo is the cargo with a number.
+type testCargo struct {
+	*cargoes
+	n int
+}
+
+// Destroy implements Cargo.Destroy.
+func (c testCargo) Destroy(context.Context) { c.ended = append(c.ended, c.n) }
+
+// sorted returns the numbers of the cargoes that have ended.
+func (c *cargoes) sorted() []int { return slices.Sorted(slices.Values(c.ended)) }

@@ -1,0 +1,138 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package alloc
+
+import (
+	"runtime"
+
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sentry/memmap"
+)
+
+// pin keeps the memory, and returns that of rec, which is empty if the space has none
+// any more.
+func (in *inner) pin(rec *record) memmap.FileRange {
+	in.pins++
+	if in.fr.Length() == 0 {
+		return memmap.FileRange{}
+	}
+	start := in.fr.Start + rec.Start
+	return memmap.FileRange{Start: start, End: start + rec.size}
+}
+
+// unpin ends what pin has begun. The caller drops the result, without the lock.
+func (in *inner) unpin() memmap.FileRange {
+	in.pins--
+	return in.takeUnusedMemory()
+}
+
+// takeUnusedMemory returns the memory if nobody needs it any more, and otherwise an
+// empty range.
+func (in *inner) takeUnusedMemory() memmap.FileRange {
+	if !in.released || in.pins != 0 {
+		return memmap.FileRange{}
+	}
+	fr := in.fr
+	in.fr = memmap.FileRange{}
+	return fr
+}
+
+// drop gives fr back to the MemoryFile if it isn't empty.
+func (s *Space) drop(fr memmap.FileRange) {
+	if fr.Length() != 0 {
+		s.mf.DecRef(fr)
+	}
+}
+
+func (s *Space) unpin() {
+	s.mu.Lock()
+	memory := s.inner.unpin()
+	s.mu.Unlock()
+	s.drop(memory)
+}
+
+// Release ends the buffers that the application has or that were abandoned. The others
+// end with their tokens, and the memory with the last pin.
+func (s *Space) Release(ctx context.Context) {
+	s.mu.Lock()
+	s.inner.released = true
+	s.mu.Unlock()
+	s.mf.MarkAllUnevictable(s)
+
+	var ended [maxSteps]*record
+	for at, n, more := uint64(0), 0, true; more; {
+		s.mu.Lock()
+		n, at, more = s.inner.endSome(at, ended[:])
+		s.mu.Unlock()
+		for _, rec := range ended[:n] {
+			rec.end(ctx)
+		}
+		runtime.Gosched()
+	}
+
+	s.mu.Lock()
+	in := &s.inner
+	in.buffers, in.asyncShares, in.pages, in.free = nil, nil, nil, freeSpans{}
+	memory := in.takeUnusedMemory()
+	s.mu.Unlock()
+	s.drop(memory)
+}
+
+// endSome removes buffers that nobody decides about, at the next places from offset at
+// of the mapping on, as many as ended has elements. It returns how many it has put
+// there, and where to go on, or false if that's the end.
+//
+// +checklocksignore: its caller has the lock of the Space, which is the records'.
+func (in *inner) endSome(at uint64, ended []*record) (n int, next uint64, more bool) {
+	for range ended {
+		if at >= in.size {
+			return n, at, false
+		}
+		rec, end := in.step(at)
+		if rec != nil && (rec.fate == delivered || rec.fate == abandoned) {
+			in.remove(rec)
+			ended[n] = rec
+			n++
+		}
+		at = end
+	}
+	return n, at, true
+}
+
+// Translate implements memmap.Mappable.Translate for offsets into the mapping.
+func (s *Space) Translate(required, optional memmap.MappableRange) ([]memmap.Translation, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in := &s.inner
+	// The mapping may be longer than what is used of it, by more pages than
+	// an index can tell.
+	if required.Start >= in.size || in.pages == nil || in.fr.Length() == 0 {
+		return nil, &memmap.BusError{Err: linuxerr.EFAULT}
+	}
+	present := &in.pages.present
+	all := span{0, in.size}
+	wanted := touchedPages(all.intersect(required))
+	got := pageRange{wanted.first, min(wanted.end, present.nextAbsent(wanted.first))}
+	if got.first == got.end {
+		return nil, &memmap.BusError{Err: linuxerr.EFAULT}
+	}
+	var err error
+	if required.End > got.mappable().End {
+		err = &memmap.BusError{Err: linuxerr.EFAULT}
+	} else {
+		// All that's required is there; add what is there around it.
+		around := touchedPages(all.intersect(optional))
+		got.end = max(got.end, min(around.end, present.nextAbsent(got.first)))
+		got.first = min(got.first, max(around.first, present.runStart(got.first)))
+	}
+	source := got.mappable()
+	return []memmap.Translation{{
+		Source: source,
+		File:   s.mf,
+		Offset: in.fr.Start + source.Start,
+		Perms:  hostarch.Read,
+	}}, err
+}

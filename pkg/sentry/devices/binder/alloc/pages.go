@@ -1,0 +1,181 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package alloc
+
+import (
+	"iter"
+	"math/bits"
+
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sentry/memmap"
+)
+
+// maxPages is the number of pages that buffers can be placed on.
+const maxPages = MaxSize / hostarch.PageSize
+
+// pageRange is the pages of a mapping from first up to end.
+type pageRange struct {
+	first, end uint32
+}
+
+// touchedPages returns the pages on which some of s is.
+func touchedPages(s span) pageRange {
+	return pageRange{uint32(s.start / hostarch.PageSize), uint32((s.end() + hostarch.PageSize - 1) / hostarch.PageSize)}
+}
+
+// wholePages returns the pages that are in s as a whole.
+func wholePages(s span) pageRange {
+	first := uint32((s.start + hostarch.PageSize - 1) / hostarch.PageSize)
+	return pageRange{first, max(first, uint32(s.end()/hostarch.PageSize))}
+}
+
+func (r pageRange) intersect(other pageRange) pageRange {
+	first := max(r.first, other.first)
+	return pageRange{first, max(first, min(r.end, other.end))}
+}
+
+// mappable returns r in bytes.
+func (r pageRange) mappable() memmap.MappableRange {
+	return memmap.MappableRange{Start: uint64(r.first) * hostarch.PageSize, End: uint64(r.end) * hostarch.PageSize}
+}
+
+// mask has a bit for each page of r among the 64 pages from 64*word on.
+func (r pageRange) mask(word uint32) uint64 {
+	r = r.intersect(pageRange{64 * word, 64 * (word + 1)})
+	n := r.end - r.first
+	if n == 0 {
+		return 0
+	}
+	return ^uint64(0) >> (64 - n) << (r.first % 64)
+}
+
+// pageSet is a set of pages of a mapping. None of its methods takes longer than to
+// look at its few words.
+//
+// +stateify savable
+type pageSet struct {
+	words [maxPages / 64]uint64
+}
+
+func (s *pageSet) add(r pageRange) {
+	for w := r.first / 64; w*64 < r.end; w++ {
+		s.words[w] |= r.mask(w)
+	}
+}
+
+func (s *pageSet) remove(r pageRange) {
+	for w := r.first / 64; w*64 < r.end; w++ {
+		s.words[w] &^= r.mask(w)
+	}
+}
+
+func (s *pageSet) has(page uint32) bool { return s.words[page/64]>>(page%64)&1 != 0 }
+
+// hasAny returns whether s has any page of r.
+func (s *pageSet) hasAny(r pageRange) bool {
+	for w := r.first / 64; w*64 < r.end; w++ {
+		if s.words[w]&r.mask(w) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *pageSet) empty() bool { return *s == pageSet{} }
+
+func (s *pageSet) len() int {
+	n := 0
+	for _, w := range s.words {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+// without returns the pages of s that other doesn't have.
+func (s pageSet) without(other *pageSet) pageSet {
+	for w := range s.words {
+		s.words[w] &^= other.words[w]
+	}
+	return s
+}
+
+// with returns the pages that s or other has.
+func (s pageSet) with(other *pageSet) pageSet {
+	for w := range s.words {
+		s.words[w] |= other.words[w]
+	}
+	return s
+}
+
+// within returns the pages of s that are in r.
+func (s pageSet) within(r pageRange) pageSet {
+	for w := range s.words {
+		s.words[w] &= r.mask(uint32(w))
+	}
+	return s
+}
+
+// next returns the first page from page on that s has, or maxPages.
+func (s *pageSet) next(page uint32) uint32 { return s.find(page, 0) }
+
+// nextAbsent returns the first page from page on that s hasn't, or maxPages.
+func (s *pageSet) nextAbsent(page uint32) uint32 { return s.find(page, ^uint64(0)) }
+
+// find returns the first page from page on that s, with its bits flipped where flip
+// has ones, has, or maxPages.
+func (s *pageSet) find(page uint32, flip uint64) uint32 {
+	if page >= maxPages {
+		return maxPages
+	}
+	w := page / 64
+	word := (s.words[w] ^ flip) >> (page % 64) << (page % 64)
+	for word == 0 {
+		if w++; w == uint32(len(s.words)) {
+			return maxPages
+		}
+		word = s.words[w] ^ flip
+	}
+	return 64*w + uint32(bits.TrailingZeros64(word))
+}
+
+// runStart returns where the run of pages in s that ends with page, which s has,
+// starts.
+func (s *pageSet) runStart(page uint32) uint32 {
+	w := page / 64
+	absent := ^s.words[w] << (63 - page%64) >> (63 - page%64)
+	for absent == 0 {
+		if w == 0 {
+			return 0
+		}
+		w--
+		absent = ^s.words[w]
+	}
+	return 64*w + 64 - uint32(bits.LeadingZeros64(absent))
+}
+
+// runs yields each longest run of pages in s.
+func (s *pageSet) runs() iter.Seq[pageRange] {
+	return func(yield func(pageRange) bool) {
+		for first := s.next(0); first < maxPages; {
+			end := s.nextAbsent(first)
+			if !yield(pageRange{first, end}) {
+				return
+			}
+			first = s.next(end)
+		}
+	}
+}
+
+// firstRuns returns the first n runs of s.
+func (s *pageSet) firstRuns(n int) pageSet {
+	var first pageSet
+	for run := range s.runs() {
+		if n == 0 {
+			break
+		}
+		n--
+		first.add(run)
+	}
+	return first
+}
