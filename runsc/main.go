@@ -31,6 +31,6 @@ func main() {
 			os.Setenv(sidecarDirEnv, filepath.Join(filepath.Dir(exe), "sentrybinder-bin"))
 		}
 	}
-	extension.Register(binderext.Extension{})
+	extension.Register(new(binderext.Extension))
 	maincli.Main()
 }

@@ -3,15 +3,16 @@
 
 // Package binderext makes the Binder driver an extension of runsc.
 //
-// It's configured by annotations in the OCI spec of a sandbox's root container:
-// DevicesAnnotation and SecurityContextAnnotation. An invalid value keeps the
-// sandbox from starting.
+// It's configured by annotations: DevicesAnnotation in the OCI spec of a sandbox's
+// root container, and SecurityContextAnnotation in that of each container. An
+// invalid value keeps the container from starting.
 package binderext
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"unicode"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -52,16 +53,18 @@ var devNames = []string{
 type Extension struct {
 	// Scheduler is the driver's, or nil for its own.
 	Scheduler binder.Scheduler
+	// driver is the sandbox's, in the process that is the sandbox.
+	driver atomic.Pointer[binder.Driver]
 }
 
 // Name implements extension.Extension.Name.
-func (Extension) Name() string {
+func (*Extension) Name() string {
 	return "binder"
 }
 
-// ValidateSpec reports an invalid annotation before the sandbox is started, to
-// whoever starts it.
-func (Extension) ValidateSpec(spec *specs.Spec) error {
+// ValidateSpec reports an invalid annotation before the container is created, to
+// whoever creates it.
+func (*Extension) ValidateSpec(spec *specs.Spec) error {
 	if _, err := devices(spec); err != nil {
 		return err
 	}
@@ -70,12 +73,8 @@ func (Extension) ValidateSpec(spec *specs.Spec) error {
 }
 
 // Register implements extension.Extension.Register.
-func (e Extension) Register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, spec *specs.Spec) error {
+func (e *Extension) Register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, spec *specs.Spec) error {
 	names, err := devices(spec)
-	if err != nil {
-		return err
-	}
-	secctx, err := securityContext(spec)
 	if err != nil {
 		return err
 	}
@@ -89,19 +88,53 @@ func (e Extension) Register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, 
 		return err
 	}
 	k := kernel.KernelFromContext(ctx)
-	driver := binder.NewDriver(k.Timekeeper(), k)
+	driver := binder.NewDriver(k.Timekeeper(), k, names...)
 	if e.Scheduler != nil {
 		driver.SetScheduler(e.Scheduler)
 	}
-	if err := driver.RegisterDevices(vfsObj, names, secctx); err != nil {
+	if err := driver.RegisterDevices(vfsObj); err != nil {
 		return err
 	}
-	return binderfs.Register(vfsObj, driver, secctx)
+	e.driver.Store(driver)
+	k.AddStateToCheckpoint(driverKey, driver)
+	return binderfs.Register(vfsObj, driver)
+}
+
+// driverKey is what a kernel keeps the driver by, for its restored copy to be
+// found.
+const driverKey = "dev.sentrybinder.driver"
+
+// StartContainer implements the optional interface of package extension that tells
+// of containers.
+func (e *Extension) StartContainer(_ context.Context, id, name string, spec *specs.Spec) error {
+	secctx, err := securityContext(spec)
+	if err == nil {
+		e.driver.Load().StartContainer(binder.ContainerInfo{ID: id, Name: name, SecurityContext: secctx})
+	}
+	return err
+}
+
+// StopContainer implements the same interface.
+func (e *Extension) StopContainer(_ context.Context, id string) {
+	e.driver.Load().StopContainer(id)
+}
+
+// RestoreContainers implements the same interface.
+func (e *Extension) RestoreContainers(ctx context.Context, ids map[string]string) error {
+	k := kernel.KernelFromContext(ctx)
+	driver, ok := k.PopCheckpointState(driverKey).(*binder.Driver)
+	if !ok {
+		return fmt.Errorf("the checkpoint has no Binder driver")
+	}
+	k.AddStateToCheckpoint(driverKey, driver)
+	driver.RestoreContainers(ids)
+	e.driver.Store(driver)
+	return nil
 }
 
 // MountOptions implements the optional interface of package extension by which a
 // container's config can mount a file system.
-func (Extension) MountOptions(fsType string) ([]string, bool) {
+func (*Extension) MountOptions(fsType string) ([]string, bool) {
 	return binderfs.MountOptions, fsType == binderfs.Name
 }
 

@@ -10,19 +10,21 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// SecurityContextAnnotation is the OCI annotation whose value is every caller's
-// security context, as a node that asks for it gets it with each transaction: a
-// string of 1 to 4095 bytes. Without the annotation it is DefaultSecurityContext.
+// SecurityContextAnnotation is the OCI annotation whose value is the security
+// context of a container's processes, as a node that asks for it gets it with each
+// transaction: a string of 1 to 4095 bytes. Without the annotation it is
+// DefaultSecurityContext.
 const SecurityContextAnnotation = "dev.sentrybinder.security-context"
 
-// DefaultSecurityContext is what Linux has with SELinux and no policy.
-const DefaultSecurityContext = "kernel"
+// DefaultSecurityContext is that of what Android's policy has no context for, which
+// may do nothing.
+const DefaultSecurityContext = "u:object_r:unlabeled:s0"
 
 // maxSecurityContextLen is the length in bytes of the longest security context.
 // It fits in a page with the NUL that ends it, as what Linux shows of one does.
 const maxSecurityContextLen = 4095
 
-// securityContext returns the security context that spec gives to all callers.
+// securityContext returns the security context of the container's processes.
 func securityContext(spec *specs.Spec) (string, error) {
 	value, ok := spec.Annotations[SecurityContextAnnotation]
 	if !ok {

@@ -20,15 +20,15 @@ func TestSecurityContext(t *testing.T) {
 		got, err := securityContext(spec(value))
 		require.NoError(t, err)
 		require.Equal(t, value, got)
-		require.NoError(t, Extension{}.ValidateSpec(spec(value)))
+		require.NoError(t, new(Extension).ValidateSpec(spec(value)))
 	}
 	got, err := securityContext(&specs.Spec{})
 	require.NoError(t, err)
-	require.Equal(t, "kernel", got)
+	require.Equal(t, "u:object_r:unlabeled:s0", got)
 
 	for _, value := range []string{"", longest + "x", "a\x00b"} {
 		_, err := securityContext(spec(value))
 		require.ErrorContains(t, err, SecurityContextAnnotation)
-		require.Error(t, Extension{}.ValidateSpec(spec(value)))
+		require.Error(t, new(Extension).ValidateSpec(spec(value)))
 	}
 }

@@ -27,7 +27,7 @@ func main() {
 		}
 	}
 	g := &gate.Gate{}
-	extension.Register(binderext.Extension{Scheduler: g})
+	extension.Register(&binderext.Extension{Scheduler: g})
 	extension.Register(g)
 	maincli.Main()
 }

@@ -20,7 +20,7 @@ import (
 // succeeds. A try that fails must leave nothing behind.
 func (w *world) withoutRoom(try func() (ok bool)) (failures int) {
 	w.t.Helper()
-	account := w.driver.account
+	account := w.tenant.account
 	defer account.SetLimit(math.MaxInt64)
 	for room := int64(0); ; room += 32 {
 		used, before := account.Used(), w.active()
@@ -51,7 +51,7 @@ func (th *thread) expectNoMemory(want ...uint32) {
 func TestNoRoomToOpen(t *testing.T) {
 	w := newWorld(t)
 	require.NotZero(t, w.withoutRoom(func() bool {
-		p, err := w.ctx.open(nil, 77, testMemory())
+		p, err := w.ctx.open(w.tenant, nil, pidOf(77), testMemory())
 		if err != nil {
 			require.Equal(t, linuxerr.ENOMEM, err)
 			return false
@@ -81,7 +81,7 @@ func TestNoRoomToOpen(t *testing.T) {
 func TestNoRoomForManager(t *testing.T) {
 	w := newWorld(t)
 	first, second := w.newApp(), w.newApp()
-	account := w.driver.account
+	account := w.tenant.account
 	account.SetLimit(account.Used())
 	require.Equal(t, linuxerr.ENOMEM, first.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
 	account.SetLimit(math.MaxInt64)
@@ -103,7 +103,7 @@ func TestNoRoomForCall(t *testing.T) {
 			ptr += 0x100
 			client.write(client.call(handle, flags, parcel(
 				nodeObject(ptr), handleObject(handle), fileObject(3), nodeObject(ptr+0x10), fileObject(3))))
-			if w.driver.account.Used() == 0 || client.returned(binder.BR_FAILED_REPLY) {
+			if w.tenant.account.Used() == 0 || client.returned(binder.BR_FAILED_REPLY) {
 				e := client.extendedError()
 				require.EqualValues(t, -linuxerr.ENOMEM.Errno(), e.Param)
 				require.EqualValues(t, 1, file.ReadRefs())
@@ -134,7 +134,7 @@ func (th *thread) returned(br uint32) (found bool) {
 func TestNoRoomForReply(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
-	account := w.driver.account
+	account := w.tenant.account
 	client.write(client.call(0, 0, parcel("")))
 	manager.takeCall()
 	account.SetLimit(account.Used())
@@ -178,13 +178,13 @@ func TestDeadProcessStaysCharged(t *testing.T) {
 	w := newWorld(t)
 	server, client := w.newApp(), w.newApp()
 	require.NotZero(t, w.give(server, client, 0x10))
-	base := w.driver.account.Used()
+	base := w.tenant.account.Used()
 	other := w.newApp()
 	handle := w.give(other, client, 0x10)
 	other.app.close()
-	require.GreaterOrEqual(t, w.driver.account.Used()-base, int64(processPrice+nodePrice+refPrice))
+	require.GreaterOrEqual(t, w.tenant.account.Used()-base, int64(processPrice+nodePrice+refPrice))
 	client.write(cmd(binder.BC_RELEASE, handle))
-	require.Equal(t, base, w.driver.account.Used())
+	require.Equal(t, base, w.tenant.account.Used())
 }
 
 // prices has what makes n objects of a kind, and what they are charged with.
@@ -195,7 +195,7 @@ var prices = []struct {
 	{"open devices", func(w *world, n int) {
 		ar, _ := hostarch.Addr(testMapAddr).ToRange(testMapping)
 		for i := range n {
-			p := w.ctx.mustOpen(int32(i))
+			p := w.ctx.mustOpen(w.tenant, int32(i))
 			require.NoError(w.t, p.AddMapping(newContext(), nil, ar, 0, false))
 			w.apps = append(w.apps, &app{Process: p, w: w})
 		}
@@ -245,10 +245,10 @@ func TestPrices(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			const n = 1000
 			w := newWorld(t)
-			heap, used := heapInUse(), w.driver.account.Used()
+			heap, used := heapInUse(), w.tenant.account.Used()
 			tc.make(w, n)
 			took := float64(heapInUse()-heap) / n
-			charged := float64(w.driver.account.Used()-used) / n
+			charged := float64(w.tenant.account.Used()-used) / n
 			t.Logf("one takes %.0f bytes and is charged with %.0f", took, charged)
 			require.LessOrEqual(t, took, charged)
 			require.LessOrEqual(t, charged, 4*took)

@@ -14,9 +14,9 @@ import (
 // bounds how long a call waits for the lock, whatever an application owns.
 const batchSize = 32
 
-// yield lets others take a lock that the caller has unlocked before the caller
+// yieldToWaiters lets others take a lock that the caller has unlocked before the caller
 // locks it again. Without it, a waiter would mostly find the lock taken.
-func yield() { runtime.Gosched() }
+func yieldToWaiters() { runtime.Gosched() }
 
 // sortedKeys returns the keys of m, which mu guards, in ascending order.
 func sortedKeys[K uint64 | int32, V any](mu *sync.Mutex, m *map[K]V) []K {
@@ -31,7 +31,7 @@ func sortedKeys[K uint64 | int32, V any](mu *sync.Mutex, m *map[K]V) []K {
 			n = 0
 			mu.Unlock()
 			keys = append(keys, batch[:]...)
-			yield()
+			yieldToWaiters()
 			mu.Lock()
 		}
 	}

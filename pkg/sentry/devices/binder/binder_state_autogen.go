@@ -133,8 +133,6 @@ func (d *containerDevice) StateFields() []string {
 	return []string{
 		"driver",
 		"name",
-		"secctx",
-		"devices",
 	}
 }
 
@@ -145,8 +143,6 @@ func (d *containerDevice) StateSave(stateSinkObject state.Sink) {
 	d.beforeSave()
 	stateSinkObject.Save(0, &d.driver)
 	stateSinkObject.Save(1, &d.name)
-	stateSinkObject.Save(2, &d.secctx)
-	stateSinkObject.Save(3, &d.devices)
 }
 
 func (d *containerDevice) afterLoad(context.Context) {}
@@ -155,8 +151,6 @@ func (d *containerDevice) afterLoad(context.Context) {}
 func (d *containerDevice) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &d.driver)
 	stateSourceObject.Load(1, &d.name)
-	stateSourceObject.Load(2, &d.secctx)
-	stateSourceObject.Load(3, &d.devices)
 }
 
 func (d *Driver) StateTypeName() string {
@@ -166,14 +160,10 @@ func (d *Driver) StateTypeName() string {
 func (d *Driver) StateFields() []string {
 	return []string{
 		"reclaimer",
-		"account",
 		"flights",
-		"stats",
-		"lastID",
-		"registry",
-		"hasher",
-		"log",
-		"failedLog",
+		"lastOrdinal",
+		"names",
+		"tenants",
 	}
 }
 
@@ -183,27 +173,19 @@ func (d *Driver) beforeSave() {}
 func (d *Driver) StateSave(stateSinkObject state.Sink) {
 	d.beforeSave()
 	stateSinkObject.Save(0, &d.reclaimer)
-	stateSinkObject.Save(1, &d.account)
-	stateSinkObject.Save(2, &d.flights)
-	stateSinkObject.Save(3, &d.stats)
-	stateSinkObject.Save(4, &d.lastID)
-	stateSinkObject.Save(5, &d.registry)
-	stateSinkObject.Save(6, &d.hasher)
-	stateSinkObject.Save(7, &d.log)
-	stateSinkObject.Save(8, &d.failedLog)
+	stateSinkObject.Save(1, &d.flights)
+	stateSinkObject.Save(2, &d.lastOrdinal)
+	stateSinkObject.Save(3, &d.names)
+	stateSinkObject.Save(4, &d.tenants)
 }
 
 // +checklocksignore
 func (d *Driver) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &d.reclaimer)
-	stateSourceObject.Load(1, &d.account)
-	stateSourceObject.Load(2, &d.flights)
-	stateSourceObject.Load(3, &d.stats)
-	stateSourceObject.Load(4, &d.lastID)
-	stateSourceObject.Load(5, &d.registry)
-	stateSourceObject.Load(6, &d.hasher)
-	stateSourceObject.Load(7, &d.log)
-	stateSourceObject.Load(8, &d.failedLog)
+	stateSourceObject.Load(1, &d.flights)
+	stateSourceObject.Load(2, &d.lastOrdinal)
+	stateSourceObject.Load(3, &d.names)
+	stateSourceObject.Load(4, &d.tenants)
 	stateSourceObject.AfterLoad(func() { d.afterLoad(ctx) })
 }
 
@@ -213,14 +195,11 @@ func (c *Context) StateTypeName() string {
 
 func (c *Context) StateFields() []string {
 	return []string{
-		"driver",
+		"domain",
 		"name",
-		"secctx",
-		"instance",
 		"manager",
 		"managerUID",
 		"managerUIDSet",
-		"procs",
 	}
 }
 
@@ -231,28 +210,22 @@ func (c *Context) StateSave(stateSinkObject state.Sink) {
 	c.beforeSave()
 	managerValue := c.saveManager()
 	_ = (*Node)(managerValue)
-	stateSinkObject.SaveValue(4, managerValue)
-	stateSinkObject.Save(0, &c.driver)
+	stateSinkObject.SaveValue(2, managerValue)
+	stateSinkObject.Save(0, &c.domain)
 	stateSinkObject.Save(1, &c.name)
-	stateSinkObject.Save(2, &c.secctx)
-	stateSinkObject.Save(3, &c.instance)
-	stateSinkObject.Save(5, &c.managerUID)
-	stateSinkObject.Save(6, &c.managerUIDSet)
-	stateSinkObject.Save(7, &c.procs)
+	stateSinkObject.Save(3, &c.managerUID)
+	stateSinkObject.Save(4, &c.managerUIDSet)
 }
 
 func (c *Context) afterLoad(context.Context) {}
 
 // +checklocksignore
 func (c *Context) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &c.driver)
+	stateSourceObject.Load(0, &c.domain)
 	stateSourceObject.Load(1, &c.name)
-	stateSourceObject.Load(2, &c.secctx)
-	stateSourceObject.Load(3, &c.instance)
-	stateSourceObject.Load(5, &c.managerUID)
-	stateSourceObject.Load(6, &c.managerUIDSet)
-	stateSourceObject.Load(7, &c.procs)
-	stateSourceObject.LoadValue(4, new(*Node), func(y any) { c.loadManager(ctx, y.(*Node)) })
+	stateSourceObject.Load(3, &c.managerUID)
+	stateSourceObject.Load(4, &c.managerUIDSet)
+	stateSourceObject.LoadValue(2, new(*Node), func(y any) { c.loadManager(ctx, y.(*Node)) })
 }
 
 func (d *death) StateTypeName() string {
@@ -377,6 +350,80 @@ func (fd *deviceFD) StateLoad(ctx context.Context, stateSourceObject state.Sourc
 	stateSourceObject.Load(2, &fd.DentryMetadataFileDescriptionImpl)
 	stateSourceObject.Load(3, &fd.NoLockFD)
 	stateSourceObject.Load(4, &fd.proc)
+}
+
+func (d *Domain) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.Domain"
+}
+
+func (d *Domain) StateFields() []string {
+	return []string{
+		"driver",
+		"stats",
+		"lastID",
+		"hasher",
+		"procs",
+		"dead",
+		"closed",
+		"log",
+		"failedLog",
+	}
+}
+
+func (d *Domain) beforeSave() {}
+
+// +checklocksignore
+func (d *Domain) StateSave(stateSinkObject state.Sink) {
+	d.beforeSave()
+	stateSinkObject.Save(0, &d.driver)
+	stateSinkObject.Save(1, &d.stats)
+	stateSinkObject.Save(2, &d.lastID)
+	stateSinkObject.Save(3, &d.hasher)
+	stateSinkObject.Save(4, &d.procs)
+	stateSinkObject.Save(5, &d.dead)
+	stateSinkObject.Save(6, &d.closed)
+	stateSinkObject.Save(7, &d.log)
+	stateSinkObject.Save(8, &d.failedLog)
+}
+
+func (d *Domain) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (d *Domain) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &d.driver)
+	stateSourceObject.Load(1, &d.stats)
+	stateSourceObject.Load(2, &d.lastID)
+	stateSourceObject.Load(3, &d.hasher)
+	stateSourceObject.Load(4, &d.procs)
+	stateSourceObject.Load(5, &d.dead)
+	stateSourceObject.Load(6, &d.closed)
+	stateSourceObject.Load(7, &d.log)
+	stateSourceObject.Load(8, &d.failedLog)
+}
+
+func (c *closedCounts) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.closedCounts"
+}
+
+func (c *closedCounts) StateFields() []string {
+	return []string{
+		"counts",
+	}
+}
+
+func (c *closedCounts) beforeSave() {}
+
+// +checklocksignore
+func (c *closedCounts) StateSave(stateSinkObject state.Sink) {
+	c.beforeSave()
+	stateSinkObject.Save(0, &c.counts)
+}
+
+func (c *closedCounts) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (c *closedCounts) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &c.counts)
 }
 
 func (e *extendedError) StateTypeName() string {
@@ -799,6 +846,37 @@ func (s *sentFile) StateLoad(ctx context.Context, stateSourceObject state.Source
 	stateSourceObject.Load(1, &s.offset)
 }
 
+func (id *identity) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.identity"
+}
+
+func (id *identity) StateFields() []string {
+	return []string{
+		"ns",
+		"pid",
+		"root",
+	}
+}
+
+func (id *identity) beforeSave() {}
+
+// +checklocksignore
+func (id *identity) StateSave(stateSinkObject state.Sink) {
+	id.beforeSave()
+	stateSinkObject.Save(0, &id.ns)
+	stateSinkObject.Save(1, &id.pid)
+	stateSinkObject.Save(2, &id.root)
+}
+
+func (id *identity) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (id *identity) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &id.ns)
+	stateSourceObject.Load(1, &id.pid)
+	stateSourceObject.Load(2, &id.root)
+}
+
 func (p *Process) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.Process"
 }
@@ -812,8 +890,11 @@ func (p *Process) StateFields() []string {
 		"flightChange",
 		"opener",
 		"pid",
+		"id",
+		"tenant",
+		"ordinal",
+		"first",
 		"defaultNice",
-		"index",
 		"alloc",
 		"handles",
 		"dead",
@@ -846,25 +927,28 @@ func (p *Process) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(4, &p.flightChange)
 	stateSinkObject.Save(5, &p.opener)
 	stateSinkObject.Save(6, &p.pid)
-	stateSinkObject.Save(7, &p.defaultNice)
-	stateSinkObject.Save(8, &p.index)
-	stateSinkObject.Save(9, &p.alloc)
-	stateSinkObject.Save(10, &p.handles)
-	stateSinkObject.Save(11, &p.dead)
-	stateSinkObject.Save(12, &p.nodes)
-	stateSinkObject.Save(13, &p.threads)
-	stateSinkObject.Save(14, &p.todo)
-	stateSinkObject.Save(15, &p.deliveredDeath)
-	stateSinkObject.Save(16, &p.deliveredFreezes)
-	stateSinkObject.Save(17, &p.freezer)
-	stateSinkObject.Save(18, &p.stacked)
-	stateSinkObject.Save(19, &p.waiting)
-	stateSinkObject.Save(20, &p.maxThreads)
-	stateSinkObject.Save(21, &p.requestedThreads)
-	stateSinkObject.Save(22, &p.startedThreads)
-	stateSinkObject.Save(23, &p.oneWaySpamDetection)
-	stateSinkObject.Save(24, &p.counts)
-	stateSinkObject.Save(25, &p.pollers)
+	stateSinkObject.Save(7, &p.id)
+	stateSinkObject.Save(8, &p.tenant)
+	stateSinkObject.Save(9, &p.ordinal)
+	stateSinkObject.Save(10, &p.first)
+	stateSinkObject.Save(11, &p.defaultNice)
+	stateSinkObject.Save(12, &p.alloc)
+	stateSinkObject.Save(13, &p.handles)
+	stateSinkObject.Save(14, &p.dead)
+	stateSinkObject.Save(15, &p.nodes)
+	stateSinkObject.Save(16, &p.threads)
+	stateSinkObject.Save(17, &p.todo)
+	stateSinkObject.Save(18, &p.deliveredDeath)
+	stateSinkObject.Save(19, &p.deliveredFreezes)
+	stateSinkObject.Save(20, &p.freezer)
+	stateSinkObject.Save(21, &p.stacked)
+	stateSinkObject.Save(22, &p.waiting)
+	stateSinkObject.Save(23, &p.maxThreads)
+	stateSinkObject.Save(24, &p.requestedThreads)
+	stateSinkObject.Save(25, &p.startedThreads)
+	stateSinkObject.Save(26, &p.oneWaySpamDetection)
+	stateSinkObject.Save(27, &p.counts)
+	stateSinkObject.Save(28, &p.pollers)
 }
 
 func (p *Process) afterLoad(context.Context) {}
@@ -878,25 +962,28 @@ func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(4, &p.flightChange)
 	stateSourceObject.Load(5, &p.opener)
 	stateSourceObject.Load(6, &p.pid)
-	stateSourceObject.Load(7, &p.defaultNice)
-	stateSourceObject.Load(8, &p.index)
-	stateSourceObject.Load(9, &p.alloc)
-	stateSourceObject.Load(10, &p.handles)
-	stateSourceObject.Load(11, &p.dead)
-	stateSourceObject.Load(12, &p.nodes)
-	stateSourceObject.Load(13, &p.threads)
-	stateSourceObject.Load(14, &p.todo)
-	stateSourceObject.Load(15, &p.deliveredDeath)
-	stateSourceObject.Load(16, &p.deliveredFreezes)
-	stateSourceObject.Load(17, &p.freezer)
-	stateSourceObject.Load(18, &p.stacked)
-	stateSourceObject.Load(19, &p.waiting)
-	stateSourceObject.Load(20, &p.maxThreads)
-	stateSourceObject.Load(21, &p.requestedThreads)
-	stateSourceObject.Load(22, &p.startedThreads)
-	stateSourceObject.Load(23, &p.oneWaySpamDetection)
-	stateSourceObject.Load(24, &p.counts)
-	stateSourceObject.Load(25, &p.pollers)
+	stateSourceObject.Load(7, &p.id)
+	stateSourceObject.Load(8, &p.tenant)
+	stateSourceObject.Load(9, &p.ordinal)
+	stateSourceObject.Load(10, &p.first)
+	stateSourceObject.Load(11, &p.defaultNice)
+	stateSourceObject.Load(12, &p.alloc)
+	stateSourceObject.Load(13, &p.handles)
+	stateSourceObject.Load(14, &p.dead)
+	stateSourceObject.Load(15, &p.nodes)
+	stateSourceObject.Load(16, &p.threads)
+	stateSourceObject.Load(17, &p.todo)
+	stateSourceObject.Load(18, &p.deliveredDeath)
+	stateSourceObject.Load(19, &p.deliveredFreezes)
+	stateSourceObject.Load(20, &p.freezer)
+	stateSourceObject.Load(21, &p.stacked)
+	stateSourceObject.Load(22, &p.waiting)
+	stateSourceObject.Load(23, &p.maxThreads)
+	stateSourceObject.Load(24, &p.requestedThreads)
+	stateSourceObject.Load(25, &p.startedThreads)
+	stateSourceObject.Load(26, &p.oneWaySpamDetection)
+	stateSourceObject.Load(27, &p.counts)
+	stateSourceObject.Load(28, &p.pollers)
 }
 
 func (r *Ref) StateTypeName() string {
@@ -1004,63 +1091,81 @@ func (r *registry) StateTypeName() string {
 
 func (r *registry) StateFields() []string {
 	return []string{
-		"last",
-		"procs",
-		"deadNodes",
-		"pids",
-		"closed",
+		"saved",
 	}
 }
-
-func (r *registry) beforeSave() {}
 
 // +checklocksignore
 func (r *registry) StateSave(stateSinkObject state.Sink) {
 	r.beforeSave()
-	stateSinkObject.Save(0, &r.last)
-	stateSinkObject.Save(1, &r.procs)
-	stateSinkObject.Save(2, &r.deadNodes)
-	stateSinkObject.Save(3, &r.pids)
-	stateSinkObject.Save(4, &r.closed)
+	stateSinkObject.Save(0, &r.saved)
 }
-
-func (r *registry) afterLoad(context.Context) {}
 
 // +checklocksignore
 func (r *registry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &r.last)
-	stateSourceObject.Load(1, &r.procs)
-	stateSourceObject.Load(2, &r.deadNodes)
-	stateSourceObject.Load(3, &r.pids)
-	stateSourceObject.Load(4, &r.closed)
+	stateSourceObject.Load(0, &r.saved)
+	stateSourceObject.AfterLoad(func() { r.afterLoad(ctx) })
 }
 
-func (e *pidEntry) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.pidEntry"
+func (r *registryEntry) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.registryEntry"
 }
 
-func (e *pidEntry) StateFields() []string {
+func (r *registryEntry) StateFields() []string {
 	return []string{
-		"procs",
-		"first",
+		"ns",
+		"pid",
+		"ordinal",
+		"proc",
 	}
 }
 
-func (e *pidEntry) beforeSave() {}
+func (r *registryEntry) beforeSave() {}
 
 // +checklocksignore
-func (e *pidEntry) StateSave(stateSinkObject state.Sink) {
-	e.beforeSave()
-	stateSinkObject.Save(0, &e.procs)
-	stateSinkObject.Save(1, &e.first)
+func (r *registryEntry) StateSave(stateSinkObject state.Sink) {
+	r.beforeSave()
+	stateSinkObject.Save(0, &r.ns)
+	stateSinkObject.Save(1, &r.pid)
+	stateSinkObject.Save(2, &r.ordinal)
+	stateSinkObject.Save(3, &r.proc)
 }
 
-func (e *pidEntry) afterLoad(context.Context) {}
+func (r *registryEntry) afterLoad(context.Context) {}
 
 // +checklocksignore
-func (e *pidEntry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &e.procs)
-	stateSourceObject.Load(1, &e.first)
+func (r *registryEntry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &r.ns)
+	stateSourceObject.Load(1, &r.pid)
+	stateSourceObject.Load(2, &r.ordinal)
+	stateSourceObject.Load(3, &r.proc)
+}
+
+func (d *deadNodes) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.deadNodes"
+}
+
+func (d *deadNodes) StateFields() []string {
+	return []string{
+		"last",
+		"ordinals",
+	}
+}
+
+func (d *deadNodes) beforeSave() {}
+
+// +checklocksignore
+func (d *deadNodes) StateSave(stateSinkObject state.Sink) {
+	d.beforeSave()
+	stateSinkObject.Save(0, &d.last)
+	stateSinkObject.Save(1, &d.ordinals)
+}
+
+// +checklocksignore
+func (d *deadNodes) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &d.last)
+	stateSourceObject.Load(1, &d.ordinals)
+	stateSourceObject.AfterLoad(func() { d.afterLoad(ctx) })
 }
 
 func (f *fileArray) StateTypeName() string {
@@ -1170,6 +1275,76 @@ func (c *commandCounts) afterLoad(context.Context) {}
 func (c *commandCounts) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &c.commands)
 	stateSourceObject.Load(1, &c.returns)
+}
+
+func (t *Tenant) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.Tenant"
+}
+
+func (t *Tenant) StateFields() []string {
+	return []string{
+		"name",
+		"ordinal",
+		"account",
+		"secctx",
+		"dev",
+		"devices",
+		"procs",
+	}
+}
+
+func (t *Tenant) beforeSave() {}
+
+// +checklocksignore
+func (t *Tenant) StateSave(stateSinkObject state.Sink) {
+	t.beforeSave()
+	stateSinkObject.Save(0, &t.name)
+	stateSinkObject.Save(1, &t.ordinal)
+	stateSinkObject.Save(2, &t.account)
+	stateSinkObject.Save(3, &t.secctx)
+	stateSinkObject.Save(4, &t.dev)
+	stateSinkObject.Save(5, &t.devices)
+	stateSinkObject.Save(6, &t.procs)
+}
+
+func (t *Tenant) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (t *Tenant) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &t.name)
+	stateSourceObject.Load(1, &t.ordinal)
+	stateSourceObject.Load(2, &t.account)
+	stateSourceObject.Load(3, &t.secctx)
+	stateSourceObject.Load(4, &t.dev)
+	stateSourceObject.Load(5, &t.devices)
+	stateSourceObject.Load(6, &t.procs)
+}
+
+func (ts *tenants) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.tenants"
+}
+
+func (ts *tenants) StateFields() []string {
+	return []string{
+		"byID",
+	}
+}
+
+func (ts *tenants) beforeSave() {}
+
+// +checklocksignore
+func (ts *tenants) StateSave(stateSinkObject state.Sink) {
+	ts.beforeSave()
+	byIDValue := ts.saveByID()
+	_ = (map[string]*Tenant)(byIDValue)
+	stateSinkObject.SaveValue(0, byIDValue)
+}
+
+func (ts *tenants) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (ts *tenants) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.LoadValue(0, new(map[string]*Tenant), func(y any) { ts.loadByID(ctx, y.(map[string]*Tenant)) })
 }
 
 func (th *Thread) StateTypeName() string {
@@ -1420,9 +1595,9 @@ func (e *logEntry) StateFields() []string {
 		"debugID",
 		"kind",
 		"done",
-		"fromPID",
+		"from",
 		"fromTID",
-		"toPID",
+		"toProc",
 		"toTID",
 		"context",
 		"node",
@@ -1442,9 +1617,9 @@ func (e *logEntry) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(0, &e.debugID)
 	stateSinkObject.Save(1, &e.kind)
 	stateSinkObject.Save(2, &e.done)
-	stateSinkObject.Save(3, &e.fromPID)
+	stateSinkObject.Save(3, &e.from)
 	stateSinkObject.Save(4, &e.fromTID)
-	stateSinkObject.Save(5, &e.toPID)
+	stateSinkObject.Save(5, &e.toProc)
 	stateSinkObject.Save(6, &e.toTID)
 	stateSinkObject.Save(7, &e.context)
 	stateSinkObject.Save(8, &e.node)
@@ -1462,9 +1637,9 @@ func (e *logEntry) StateLoad(ctx context.Context, stateSourceObject state.Source
 	stateSourceObject.Load(0, &e.debugID)
 	stateSourceObject.Load(1, &e.kind)
 	stateSourceObject.Load(2, &e.done)
-	stateSourceObject.Load(3, &e.fromPID)
+	stateSourceObject.Load(3, &e.from)
 	stateSourceObject.Load(4, &e.fromTID)
-	stateSourceObject.Load(5, &e.toPID)
+	stateSourceObject.Load(5, &e.toProc)
 	stateSourceObject.Load(6, &e.toTID)
 	stateSourceObject.Load(7, &e.context)
 	stateSourceObject.Load(8, &e.node)
@@ -1593,6 +1768,8 @@ func init() {
 	state.Register((*deliveredWork)(nil))
 	state.Register((*Device)(nil))
 	state.Register((*deviceFD)(nil))
+	state.Register((*Domain)(nil))
+	state.Register((*closedCounts)(nil))
 	state.Register((*extendedError)(nil))
 	state.Register((*flights)(nil))
 	state.Register((*freezer)(nil))
@@ -1605,16 +1782,20 @@ func init() {
 	state.Register((*nodeTable)(nil))
 	state.Register((*nodeEntry)(nil))
 	state.Register((*sentFile)(nil))
+	state.Register((*identity)(nil))
 	state.Register((*Process)(nil))
 	state.Register((*Ref)(nil))
 	state.Register((*notices)(nil))
 	state.Register((*refSet)(nil))
 	state.Register((*registry)(nil))
-	state.Register((*pidEntry)(nil))
+	state.Register((*registryEntry)(nil))
+	state.Register((*deadNodes)(nil))
 	state.Register((*fileArray)(nil))
 	state.Register((*objectCounter)(nil))
 	state.Register((*stats)(nil))
 	state.Register((*commandCounts)(nil))
+	state.Register((*Tenant)(nil))
+	state.Register((*tenants)(nil))
 	state.Register((*Thread)(nil))
 	state.Register((*threadError)(nil))
 	state.Register((*Transaction)(nil))

@@ -4,7 +4,6 @@
 package binder
 
 import (
-	"math"
 	"sync/atomic"
 
 	"gvisor.dev/gvisor/pkg/atomicbitops"
@@ -14,66 +13,52 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 
 	"sentrybinder/pkg/abi/binder"
-	"sentrybinder/pkg/binder/kvvec"
 	"sentrybinder/pkg/binder/list"
-	"sentrybinder/pkg/sentry/devices/binder/account"
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
-// Driver is what all binder devices of a sandbox share: counters, a table of the
-// processes, the last transactions, and the care for memory that nobody uses. It
-// is no point where they contend for a lock.
+// Driver is what all binder devices of a sandbox share: the reclaiming of unused
+// memory, the order in which devices were opened, and the list of containers. It
+// takes no contended lock for them.
 //
 // +stateify savable
 type Driver struct {
 	reclaimer *alloc.Reclaimer
 	scheduler Scheduler `state:"nosave"`
 
-	// account is what processes are charged to.
-	account *account.Account
-
 	// flights has the devices that are in transactions.
 	flights flights
 
-	stats    stats
-	lastID   atomicbitops.Int32
-	registry registry
-	hasher   hasher
+	// lastOrdinal is the ordinal of the process or Tenant that came last.
+	lastOrdinal atomicbitops.Uint64
 
-	// log has the last transactions, failedLog the last that failed.
-	log       transactionLog
-	failedLog transactionLog
+	// names are those of the devices in each container's /dev.
+	names []string
+
+	tenants tenants
 }
 
-// NewDriver returns a Driver without devices. clock is the kernel's Timekeeper, and
-// supervisor the kernel, or nil in tests without one.
-func NewDriver(clock tcpip.Clock, supervisor Supervisor) *Driver {
-	d := &Driver{reclaimer: alloc.NewReclaimer(clock), scheduler: goScheduler{}, account: account.New(math.MaxInt64)}
+// NewDriver returns a Driver, for devices of these names in each container's /dev.
+// clock is the kernel's Timekeeper, and supervisor the kernel, or nil in tests without
+// one.
+func NewDriver(clock tcpip.Clock, supervisor Supervisor, names ...string) *Driver {
+	d := &Driver{reclaimer: alloc.NewReclaimer(clock), scheduler: goScheduler{}, names: names}
 	d.flights.clock, d.flights.supervisor = clock, supervisor
-	d.registry.init()
-	d.hasher.init()
 	return d
 }
 
-// nextID returns a number for a new object, by which logs name it.
-func (d *Driver) nextID() int32 { return d.lastID.Add(1) }
+// nextOrdinal returns a number that is greater than all before.
+func (d *Driver) nextOrdinal() uint64 { return d.lastOrdinal.Add(1) }
 
-// Context is a world of its own: the processes that have opened the same
+// Context is an isolated binder namespace: the processes that have opened the same
 // device, and the context manager that they all know as handle 0.
 //
 // +stateify savable
 type Context struct {
-	driver *Driver
+	domain *Domain
 
 	// name is the device's.
 	name string
-
-	// secctx is the security context of every sender.
-	secctx string
-
-	// instance is where processes that open the device are listed. See
-	// ListIn.
-	instance any
 
 	// manager is the context manager's node, if there is one. It's in the table
 	// of its owner as long as that lives, and is set and unset with mu locked.
@@ -87,24 +72,12 @@ type Context struct {
 	managerUID auth.KUID
 	// +checklocks:mu
 	managerUIDSet bool
-
-	// procs holds the processes that have opened the device. A process knows
-	// its index.
-	// +checklocks:mu
-	procs kvvec.Vec[*Process]
 }
 
-// NewContext returns a context for the device called name, whose senders have
-// the security context secctx.
-func (d *Driver) NewContext(name, secctx string) *Context {
-	return &Context{driver: d, name: name, secctx: secctx}
+// NewContext returns a context for the device called name.
+func (d *Domain) NewContext(name string) *Context {
+	return &Context{domain: d, name: name}
 }
-
-// ListIn makes the processes that open the device be among the LoggedProcesses of
-// instance only, and not of all.
-//
-// Preconditions: Nobody has opened the device yet.
-func (c *Context) ListIn(instance any) { c.instance = instance }
 
 // managerNode returns a reference to the context manager's node, or none.
 func (c *Context) managerNode() list.Arc[*Node] {
@@ -158,23 +131,10 @@ func (c *Context) setManager(p *Process, caller auth.KUID, object *binder.FlatOb
 	return nil
 }
 
-// register adds p to the processes of the context.
-func (c *Context) register(p *Process) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p.index = c.procs.Len()
-	c.procs.Append(p)
-}
-
-// deregister removes p, and its node if that's the context manager's.
+// deregister removes the context manager's node if it is p's.
 func (c *Context) deregister(p *Process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.procs.SwapRemove(p.index)
-	if p.index < c.procs.Len() {
-		c.procs.At(p.index).index = p.index
-	}
-	c.procs.ShrinkAfterRemoval()
 	if n := c.manager.Load(); n != nil && n.owner == p {
 		c.manager.Store(nil)
 	}

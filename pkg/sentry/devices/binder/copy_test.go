@@ -111,7 +111,7 @@ func TestOneCopy(t *testing.T) {
 			require.Zero(t, th.alloc.Usage().Buffers)
 			require.Empty(t, th.stack())
 		}
-		sent := p.client.w.driver.ObjectCounts()[objectTransaction]
+		sent := p.client.w.domain.ObjectCounts()[objectTransaction]
 		require.Equal(t, ObjectCount{Name: "transaction", Total: 2 * (rounds + 1)}, sent)
 		return (after.TotalAlloc - before.TotalAlloc) / rounds
 	}

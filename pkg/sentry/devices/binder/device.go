@@ -29,6 +29,9 @@ type Device struct {
 func NewDevice(ctx *Context) *Device { return &Device{ctx: ctx} }
 
 // Open implements vfs.Device.Open.
+//
+// Errors: ENXIO if the driver doesn't know the caller's container, EINVAL if the
+// caller asks for O_DIRECT.
 func (d *Device) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.Dentry, opts vfs.OpenOptions) (*vfs.FileDescription, error) {
 	t := kernel.TaskFromContext(ctx)
 	if t == nil {
@@ -37,8 +40,12 @@ func (d *Device) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.Dentry, opt
 	if opts.Flags&linux.O_DIRECT != 0 {
 		return nil, linuxerr.EINVAL
 	}
+	tenant := d.ctx.domain.driver.tenants.get(t.ContainerID())
+	if tenant == nil {
+		return nil, linuxerr.ENXIO
+	}
 	creds := auth.CredentialsFromContext(ctx)
-	p, err := d.ctx.open(t.ThreadGroup(), int32(t.TGIDInRoot()), pgalloc.MemoryFileFromContext(ctx))
+	p, err := d.ctx.open(tenant, t.ThreadGroup(), identityOf(t.ThreadGroup(), int32(t.TGIDInRoot())), pgalloc.MemoryFileFromContext(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -120,19 +127,18 @@ func (fd *deviceFD) Release(ctx context.Context) {
 // devices downwards from this minor.
 const lastDynamicMinor = 127
 
-// RegisterDevices registers a binder device of each name with vfsObj. Each
-// container that opens it finds a context of its own. All senders have the
-// security context secctx.
-func (d *Driver) RegisterDevices(vfsObj *vfs.VirtualFilesystem, names []string, secctx string) error {
+// RegisterDevices registers d's devices with vfsObj. Each container that opens one
+// finds a context of its own.
+func (d *Driver) RegisterDevices(vfsObj *vfs.VirtualFilesystem) error {
 	minor := uint32(lastDynamicMinor)
-	for _, name := range names {
+	for _, name := range d.names {
 		for vfsObj.IsDeviceRegistered(vfs.CharDevice, linux.MISC_MAJOR, minor) {
 			if minor == 0 {
 				return fmt.Errorf("no minor number is left for binder device %q", name)
 			}
 			minor--
 		}
-		if err := vfsObj.RegisterDevice(vfs.CharDevice, linux.MISC_MAJOR, minor, &containerDevice{driver: d, name: name, secctx: secctx}, &vfs.RegisterDeviceOptions{
+		if err := vfsObj.RegisterDevice(vfs.CharDevice, linux.MISC_MAJOR, minor, &containerDevice{driver: d, name: name}, &vfs.RegisterDeviceOptions{
 			GroupName: "misc",
 			Pathname:  name,
 			FilePerms: 0666,

@@ -23,7 +23,7 @@ func TestFailureLine(t *testing.T) {
 	th.expect(binder.BR_FAILED_REPLY)
 	th.write(th.call(0, 0, parcel("")))
 	th.expect(binder.BR_DEAD_REPLY)
-	log := logsOf(w.driver)
+	log := logsOf(w.view())
 	requireLine(t, log, fmt.Sprintf(`\d+: call  from .* ret 29201/-22 l=%d`, failedUnknownHandle.line))
 	requireLine(t, log, fmt.Sprintf(`\d+: call  from .* ret 29189/-22 l=%d`, deadNoManager.line))
 	require.NotEqual(t, failedUnknownHandle.line, deadNoManager.line)

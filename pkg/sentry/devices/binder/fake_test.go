@@ -23,6 +23,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/sync"
+	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/usermem"
 
 	"sentrybinder/pkg/abi/binder"
@@ -69,6 +70,8 @@ type world struct {
 	t      testing.TB
 	clock  *testClock
 	driver *Driver
+	tenant *Tenant
+	domain *Domain
 	ctx    *Context
 	apps   []*app
 	lastID int32
@@ -81,12 +84,26 @@ type world struct {
 // testLabel is the security context of all senders.
 const testLabel = "u:r:test:s0"
 
+// newTenant returns a driver with one container.
+func newTenant(clock tcpip.Clock) (*Driver, *Tenant) {
+	d := NewDriver(clock, nil, "binder")
+	d.StartContainer(ContainerInfo{ID: "id", Name: "name", SecurityContext: testLabel})
+	return d, d.tenants.get("id")
+}
+
+// pidOf returns the name of a process where there's no kernel.
+func pidOf(pid int32) identity { return identity{pid: pid, root: pid} }
+
+// view returns what applications can see.
+func (w *world) view() *View { return &View{domain: w.domain, tenant: w.tenant} }
+
 // newWorld returns a world that must be empty once the test is done and its
 // applications have ended.
 func newWorld(t testing.TB) *world {
 	clock := newTestClock()
-	d := NewDriver(clock, nil)
-	w := &world{t: t, clock: clock, driver: d, ctx: d.NewContext("binder", testLabel), deaf: make(map[*Process]bool)}
+	w := &world{t: t, clock: clock, deaf: make(map[*Process]bool)}
+	w.driver, w.tenant = newTenant(clock)
+	w.domain, w.ctx = w.tenant.dev, w.tenant.devices["binder"].ctx
 	t.Cleanup(func() {
 		w.closeAll()
 		w.requireEmpty()
@@ -104,7 +121,7 @@ func (w *world) closeAll() {
 // active returns the numbers of objects that the driver holds, by kind.
 func (w *world) active() map[string]uint64 {
 	active := make(map[string]uint64)
-	for _, c := range w.driver.ObjectCounts() {
+	for _, c := range w.domain.ObjectCounts() {
 		active[c.Name] = c.Active
 	}
 	return active
@@ -113,12 +130,13 @@ func (w *world) active() map[string]uint64 {
 // requireEmpty checks that the driver holds nothing.
 func (w *world) requireEmpty() {
 	w.t.Helper()
-	for _, c := range w.driver.ObjectCounts() {
+	for _, c := range w.domain.ObjectCounts() {
 		require.Zero(w.t, c.Active, "objects of kind %s that are left", c.Name)
 	}
-	require.Zero(w.t, w.driver.account.Used(), "bytes that are left")
-	require.Equal(w.t, "binder state:\n", stateOf(w.driver))
-	require.Zero(w.t, w.ctx.numProcs())
+	require.Zero(w.t, w.tenant.account.Used(), "bytes that are left")
+	require.Equal(w.t, "binder state:\n", stateOf(w.view()))
+	require.Zero(w.t, w.domain.procs.len())
+	require.Zero(w.t, w.tenant.procs.len())
 	require.Nil(w.t, w.ctx.managerNow())
 }
 
@@ -179,7 +197,7 @@ func (w *world) open(size uint64) *app {
 // before.
 func (w *world) openAs(pid int32, size uint64) *app {
 	a := &app{
-		Process:  w.ctx.mustOpen(pid),
+		Process:  w.ctx.mustOpen(w.tenant, pid),
 		w:        w,
 		euid:     auth.KUID(1000 + w.lastID),
 		mem:      newAppIO(appMemory),
@@ -313,7 +331,7 @@ func (w *world) newDeviceFile() (*vfs.FileDescription, *Process) {
 	ctx := newContext()
 	vd := testVFS().NewAnonVirtualDentry("[binder]")
 	defer vd.DecRef(ctx)
-	fd := &deviceFD{proc: w.ctx.mustOpen(w.lastID)}
+	fd := &deviceFD{proc: w.ctx.mustOpen(w.tenant, w.lastID)}
 	require.NoError(w.t, fd.vfsfd.Init(fd, linux.O_RDWR, auth.CredentialsFromContext(ctx), vd.Mount(), vd.Dentry(), &vfs.FileDescriptionOptions{
 		UseDentryMetadata: true,
 		SpecialFile:       true,
@@ -403,6 +421,11 @@ func (th *thread) ProcessID(*Process) int32 { return th.pid }
 
 // PIDOf implements Task.PIDOf.
 func (th *thread) PIDOf(proc *Process) int32 { return proc.pid }
+
+// View implements Task.View.
+func (th *thread) View(proc *Process) *View {
+	return &View{domain: proc.ctx.domain, tenant: th.w.tenant}
+}
 
 // UIDOf implements Task.UIDOf.
 func (th *thread) UIDOf(kuid auth.KUID) auth.UID { return auth.UID(kuid) }

@@ -198,7 +198,7 @@ func (f *flights) search() *search {
 		if n += len(t.files); n >= batchSize {
 			n = 0
 			f.mu.Unlock()
-			yield()
+			yieldToWaiters()
 			f.mu.Lock()
 		}
 	}

@@ -65,7 +65,7 @@ func (p *Process) refusesLocked(oneWay bool) bool {
 func (t *Transaction) beginLocked() {
 	if t.hasDevices {
 		t.inFlight = true
-		t.to.ctx.driver.flights.departed(t)
+		t.to.ctx.domain.driver.flights.departed(t)
 	}
 	t.outstanding = true
 	t.to.freezer.outstanding++
@@ -92,19 +92,18 @@ func (t *Transaction) endLocked() {
 func (p *Process) busyLocked() bool { return p.freezer.outstanding > 0 || p.stacked > 0 }
 
 // freeze handles BINDER_FREEZE: it freezes or thaws all that process info.PID
-// has open, of whatever device, what was opened last first. If left is not zero,
+// has open, of whatever device that the caller can see, what was opened last first. If left is not zero,
 // the call is made again after an interruption, and that's left of the time.
 //
-// Errors: EINVAL if there's no such process. EAGAIN if it is busy, or still is
+// Errors: EINVAL if there's no such process that the caller can see. EAGAIN if it is busy, or still is
 // when the time is over. ERESTARTSYS if the wait was interrupted. Of what the
 // process has open, that which could not be frozen is thawed then, and the rest
 // stays as it is.
 func (th *Thread) freeze(task Task, info *binder.FreezeInfo, left time.Duration) error {
-	procs := th.proc.ctx.driver.registry.withID(int32(info.PID))
-	if len(procs) == 0 {
-		return linuxerr.EINVAL
-	}
-	for _, p := range procs {
+	v := task.View(th.proc)
+	found := false
+	for p := range v.openedBy(v.pids.identity(int32(info.PID))) {
+		found = true
 		if info.Enable == 0 {
 			p.mu.Lock()
 			p.setFrozenLocked(false)
@@ -124,6 +123,9 @@ func (th *Thread) freeze(task Task, info *binder.FreezeInfo, left time.Duration)
 			}
 			return err
 		}
+	}
+	if !found {
+		return linuxerr.EINVAL
 	}
 	return nil
 }
@@ -178,14 +180,14 @@ func (p *Process) awaitIdle(task Task, timeout time.Duration) (time.Duration, er
 // frozenInfo handles BINDER_GET_FROZEN_INFO: it sets the other fields of info to
 // what came for process info.PID since it was frozen, on all devices together.
 //
-// Errors: EINVAL if there's no such process.
-func (d *Driver) frozenInfo(info *binder.FrozenStatusInfo) error {
-	procs := d.registry.withID(int32(info.PID))
-	if len(procs) == 0 {
-		return linuxerr.EINVAL
-	}
-	info.SyncRecv, info.AsyncRecv = 0, 0
-	for _, p := range procs {
+// Errors: EINVAL if there's no such process that the caller can see.
+func (v *View) frozenInfo(info *binder.FrozenStatusInfo) error {
+	found := false
+	for p := range v.openedBy(v.pids.identity(int32(info.PID))) {
+		if !found {
+			found = true
+			info.SyncRecv, info.AsyncRecv = 0, 0
+		}
 		p.mu.Lock()
 		if p.freezer.syncReceived {
 			info.SyncRecv |= binder.FROZEN_SYNC_RECEIVED
@@ -197,6 +199,9 @@ func (d *Driver) frozenInfo(info *binder.FrozenStatusInfo) error {
 			info.AsyncRecv |= binder.FROZEN_ASYNC_RECEIVED
 		}
 		p.mu.Unlock()
+	}
+	if !found {
+		return linuxerr.EINVAL
 	}
 	return nil
 }

@@ -143,7 +143,7 @@ func (r *Ref) announceFrozenLocked() {
 func (p *Process) announceFrozen(ctx context.Context) {
 	var buf [batchSize]*Node
 	var used [batchSize]list.Arc[*Node]
-	for ptr, more := uint64(0), true; more; yield() {
+	for ptr, more := uint64(0), true; more; yieldToWaiters() {
 		var nodes []*Node
 		p.mu.Lock()
 		nodes, more = p.nodes.next(ptr, buf[:0])

@@ -29,11 +29,12 @@ type cancelWorld struct {
 
 func newCancelWorld(t *testing.T) *cancelWorld {
 	clock := faketime.NewManualClock()
-	s := &hostileStorm{driver: NewDriver(clock, nil), clock: clock, mf: testMemory()}
-	w := &cancelWorld{t: t, storm: s, context: s.driver.NewContext("binder", testLabel)}
+	driver, tenant := newTenant(clock)
+	s := &hostileStorm{driver: driver, tenant: tenant, clock: clock, mf: testMemory()}
+	w := &cancelWorld{t: t, storm: s, context: tenant.devices["binder"].ctx}
 	t.Cleanup(func() {
-		require.Equal(t, "binder state:\n", stateOf(s.driver))
-		for _, c := range s.driver.ObjectCounts() {
+		require.Equal(t, "binder state:\n", stateOf(s.view()))
+		for _, c := range tenant.dev.ObjectCounts() {
 			require.Zero(t, c.Active, "objects of kind %s that are left", c.Name)
 		}
 	})
@@ -42,7 +43,7 @@ func newCancelWorld(t *testing.T) *cancelWorld {
 
 // open returns a thread of a new process.
 func (w *cancelWorld) open() *hostileThread {
-	p := must(w.context.open(nil, w.storm.lastPID.Add(1), w.storm.mf))
+	p := must(w.context.open(w.storm.tenant, nil, pidOf(w.storm.lastPID.Add(1)), w.storm.mf))
 	ar, _ := hostarch.Addr(testMapAddr).ToRange(64 << 10)
 	require.NoError(w.t, p.AddMapping(newContext(), nil, ar, 0, false))
 	return w.thread(p)

@@ -38,6 +38,7 @@ var (
 // ask for makes sense often enough to get far.
 type hostileStorm struct {
 	driver   *Driver
+	tenant   *Tenant
 	clock    *faketime.ManualClock
 	contexts []*Context
 	mf       *pgalloc.MemoryFile
@@ -58,6 +59,9 @@ type hostileStorm struct {
 
 	places []hostilePlace
 }
+
+// view returns what the processes can see.
+func (s *hostileStorm) view() *View { return &View{domain: s.tenant.dev, tenant: s.tenant} }
 
 // A hostilePlace has one process after the other.
 type hostilePlace struct {
@@ -105,7 +109,7 @@ func (s *hostileStorm) openDevice(c *Context, pid int32, size uint64, orphan boo
 	vd := testVFS().NewAnonVirtualDentry("[binder]")
 	defer vd.DecRef(ctx)
 	fd := &hostileFile{orphan: orphan, mapped: size}
-	fd.proc = must(c.open(nil, pid, s.mf))
+	fd.proc = must(c.open(s.tenant, nil, pidOf(pid), s.mf))
 	if err := fd.vfsfd.Init(fd, linux.O_RDWR, auth.CredentialsFromContext(ctx), vd.Mount(), vd.Dentry(), &vfs.FileDescriptionOptions{
 		UseDentryMetadata: true,
 		SpecialFile:       true,
@@ -223,7 +227,7 @@ func (s *hostileStorm) run() *hostileDelays {
 			}
 		})
 	}
-	every(20*time.Millisecond, func() { logsOf(s.driver) })
+	every(20*time.Millisecond, func() { logsOf(s.view()) })
 	every(5*time.Millisecond, func() {
 		s.clock.Advance(flightPeriod)
 		s.mf.StartEvictions()
@@ -342,8 +346,10 @@ func TestHostile(t *testing.T) {
 	t.Logf("seed %d", seed)
 	testVFS()
 	clock := faketime.NewManualClock()
+	driver, tenant := newTenant(clock)
 	s := &hostileStorm{
-		driver: NewDriver(clock, nil),
+		driver: driver,
+		tenant: tenant,
 		clock:  clock,
 		mf:     newMemory(pgalloc.DelayedEvictionEnabled),
 		seed:   seed,
@@ -352,7 +358,7 @@ func TestHostile(t *testing.T) {
 	}
 	defer s.mf.Destroy()
 	for i := range hostileDevices {
-		s.contexts = append(s.contexts, s.driver.NewContext(fmt.Sprintf("binder%d", i), testLabel))
+		s.contexts = append(s.contexts, s.tenant.dev.NewContext(fmt.Sprintf("binder%d", i)))
 	}
 	for range 32 {
 		s.files = append(s.files, newEventFile(t))
@@ -367,18 +373,19 @@ func TestHostile(t *testing.T) {
 		done, took.Round(time.Millisecond), float64(done)/took.Seconds(), s.lastPID.Load(), s.steps.Load(), s.received.Load())
 	t.Log(delays)
 	var stats bytes.Buffer
-	s.driver.WriteStats(&stats)
+	s.view().WriteStats(&stats)
 	t.Logf("\n%s", &stats)
 	s.requireNothingLeft(t, goroutines)
 }
 
 func (s *hostileStorm) requireNothingLeft(t *testing.T, goroutines int) {
-	for _, c := range s.driver.ObjectCounts() {
+	for _, c := range s.tenant.dev.ObjectCounts() {
 		require.Zero(t, c.Active, "objects of kind %s that are left", c.Name)
 		require.NotZero(t, c.Total, "objects of kind %s that there were", c.Name)
 	}
-	require.Equal(t, "binder state:\n", stateOf(s.driver))
-	require.Empty(t, s.driver.LoggedProcesses(nil))
+	require.Equal(t, "binder state:\n", stateOf(s.view()))
+	require.Zero(t, s.tenant.procs.len())
+	require.Zero(t, s.tenant.account.Used(), "bytes that are left")
 	for i, file := range s.files {
 		require.EqualValues(t, 1, file.ReadRefs(), "references to file %d", i)
 		file.DecRef(newContext())

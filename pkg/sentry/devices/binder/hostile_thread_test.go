@@ -194,6 +194,11 @@ func (s *hostileThread) ProcessID(*Process) int32 { return max(s.app.pid, 1) }
 // PIDOf implements Task.PIDOf.
 func (s *hostileThread) PIDOf(proc *Process) int32 { return proc.pid }
 
+// View implements Task.View.
+func (s *hostileThread) View(proc *Process) *View {
+	return &View{domain: proc.ctx.domain, tenant: proc.tenant}
+}
+
 // UIDOf implements Task.UIDOf.
 func (s *hostileThread) UIDOf(kuid auth.KUID) auth.UID { return auth.UID(kuid) }
 

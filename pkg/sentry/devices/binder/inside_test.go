@@ -16,12 +16,6 @@ import (
 func (c *Context) managerNow() *Node { return c.manager.Load() }
 
 // +checklocksignore
-func (c *Context) numProcs() int { return c.procs.Len() }
-
-// +checklocksignore
-func (c *Context) procAt(i int) *Process { return c.procs.At(i) }
-
-// +checklocksignore
 func (p *Process) refAt(handle uint32) *Ref { return p.handles.get(handle) }
 
 // +checklocksignore
@@ -85,12 +79,8 @@ func (p *Process) allNodes() []*Node {
 }
 
 // mustOpen is open for tests in which it succeeds.
-func (c *Context) mustOpen(pid int32) *Process {
-	p, err := c.open(nil, pid, testMemory())
-	if err != nil {
-		panic(err)
-	}
-	return p
+func (c *Context) mustOpen(tenant *Tenant, pid int32) *Process {
+	return must(c.open(tenant, nil, pidOf(pid), testMemory()))
 }
 
 // +checklocksignore

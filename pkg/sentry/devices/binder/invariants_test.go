@@ -27,13 +27,11 @@ func (w *world) check(ok bool, what string) {
 // +checklocksignore
 func (w *world) requireSound() {
 	w.t.Helper()
-	for _, c := range w.driver.ObjectCounts() {
+	for _, c := range w.domain.ObjectCounts() {
 		w.check(c.Active <= c.Total, "no more objects went than came")
 	}
-	for i := range w.ctx.procs.Len() {
-		p := w.ctx.procs.At(i)
-		w.check(p.index == i, "a process knows its index")
-		w.check(!p.dead, "the context has no dead process")
+	for p := range w.view().processes() {
+		w.check(!p.dead, "the domain has no dead process") // +checklocksignore
 		p.requireSound(w)
 		p.requireMappingSound(w)
 	}
@@ -163,7 +161,7 @@ func (th *Thread) requireStackSound(w *world) {
 	depth := uint64(0)
 	for t := th.stack.Get(); t != nil; {
 		depth++
-		w.check(depth <= w.driver.stats.objects[objectTransaction].created.Load(), "a stack ends")
+		w.check(depth <= w.domain.stats.objects[objectTransaction].created.Load(), "a stack ends")
 		w.check(!t.reply && !t.oneWay(), "what is on a stack has a reply")
 		if t.toThread == th {
 			w.check(t.to == th.proc, "a call is handled by whom it went to")
@@ -204,7 +202,9 @@ func (p *Process) requireGone(w *world) {
 	require.Empty(w.t, p.threads)
 	require.True(w.t, p.todo.empty() && p.deliveredDeath.empty() && p.deliveredFreezes.empty())
 	require.Zero(w.t, p.freezer.outstanding)
-	require.Empty(w.t, p.ctx.driver.registry.withID(p.pid))
+	for other := range w.view().openedBy(p.id) {
+		require.NotSame(w.t, p, other)
+	}
 	require.Zero(w.t, p.handles.ids.Len())
 	require.Zero(w.t, p.alloc.Usage().Buffers)
 	page := memmap.MappableRange{End: hostarch.PageSize}

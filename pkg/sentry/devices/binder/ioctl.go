@@ -131,7 +131,7 @@ func (th *Thread) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 		if _, err := info.CopyIn(cc, arg); err != nil {
 			return linuxerr.EFAULT
 		}
-		if err := p.ctx.driver.frozenInfo(&info); err != nil {
+		if err := task.View(p).frozenInfo(&info); err != nil {
 			return err
 		}
 		if _, err := info.CopyOut(cc, arg); err != nil {

@@ -6,7 +6,6 @@ package binder
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"gvisor.dev/gvisor/pkg/gohacks"
 )
@@ -15,61 +14,69 @@ import (
 // are written while it is at work: what they say of one thread, node, handle or
 // buffer is of one instant, but another one than what they say of the next.
 
-// WriteState writes all that d holds. If hashed is true, the addresses that
+// WriteState writes all that v has. If hashed is true, the addresses that
 // applications have given to nodes are replaced by hashes.
-func (d *Driver) WriteState(buf *bytes.Buffer, hashed bool) {
+func (v *View) WriteState(buf *bytes.Buffer, hashed bool) {
 	buf.WriteString("binder state:\n")
-	l := d.newLogWriter(buf, true, hashed)
-	if dead := d.registry.dead(); len(dead) != 0 {
-		buf.WriteString("dead nodes:\n")
-		for nodes := range slices.Chunk(dead, batchSize) {
-			l.copyDeadNodes(nodes)
-			l.printNodes(nil)
-		}
+	l := v.newLogWriter(buf, true, hashed)
+	title := "dead nodes:\n"
+	for nodes := range v.deadNodes() {
+		buf.WriteString(title)
+		title = ""
+		l.copyDeadNodes(nodes)
+		l.printNodes(nil)
 	}
-	for _, p := range d.registry.processes() {
+	for p := range v.processes() {
 		l.process(p)
 	}
 }
 
 // WriteTransactions writes what is under way: WriteState without what is idle.
-func (d *Driver) WriteTransactions(buf *bytes.Buffer, hashed bool) {
+func (v *View) WriteTransactions(buf *bytes.Buffer, hashed bool) {
 	buf.WriteString("binder transactions:\n")
-	l := d.newLogWriter(buf, false, hashed)
-	for _, p := range d.registry.processes() {
+	l := v.newLogWriter(buf, false, hashed)
+	for p := range v.processes() {
 		l.process(p)
 	}
 }
 
 // WriteProcess writes all that the processes called pid hold: one for each open
-// of a device. The ID is that in the root PID namespace.
-func (d *Driver) WriteProcess(buf *bytes.Buffer, pid int32) {
-	l := d.newLogWriter(buf, true, false)
-	for _, p := range d.registry.withID(pid) {
+// of a device. The ID is that in the reader's PID namespace.
+func (v *View) WriteProcess(buf *bytes.Buffer, pid int32) {
+	l := v.newLogWriter(buf, true, false)
+	for p := range v.openedBy(v.pids.identity(pid)) {
 		buf.WriteString("binder proc state:\n")
 		l.process(p)
 	}
 }
 
 // WriteStats writes counts: of commands, returns and objects.
-func (d *Driver) WriteStats(buf *bytes.Buffer) {
+func (v *View) WriteStats(buf *bytes.Buffer) {
 	buf.WriteString("binder stats:\n")
-	d.registry.counts().print(buf, "")
-	for _, c := range d.ObjectCounts() {
+	v.counts().print(buf, "")
+	for _, c := range v.objectCounts() {
 		if c.Total != 0 {
 			fmt.Fprintf(buf, "%s: active %d total %d\n", c.Name, c.Active, c.Total)
 		}
 	}
-	for _, p := range d.registry.processes() {
-		p.writeStats(buf)
+	for p := range v.processes() {
+		p.writeStats(buf, v.pids)
 	}
 }
 
 // WriteTransactionLog writes the last transactions.
-func (d *Driver) WriteTransactionLog(buf *bytes.Buffer) { d.log.print(buf) }
+func (v *View) WriteTransactionLog(buf *bytes.Buffer) {
+	for _, d := range v.domains() {
+		d.log.print(buf, v.pids)
+	}
+}
 
 // WriteFailedTransactionLog writes the last transactions that have failed.
-func (d *Driver) WriteFailedTransactionLog(buf *bytes.Buffer) { d.failedLog.print(buf) }
+func (v *View) WriteFailedTransactionLog(buf *bytes.Buffer) {
+	for _, d := range v.domains() {
+		d.failedLog.print(buf, v.pids)
+	}
+}
 
 // logWriter writes a log.
 type logWriter struct {
@@ -83,31 +90,34 @@ type logWriter struct {
 	// now is when the log is written.
 	now int64
 
+	// ids translates to the reader's PID namespace.
+	ids pidsIn
+
 	snapshot
 }
 
-func (d *Driver) newLogWriter(buf *bytes.Buffer, all, hashed bool) *logWriter {
-	l := &logWriter{buf: buf, all: all, now: gohacks.Nanotime()}
+func (v *View) newLogWriter(buf *bytes.Buffer, all, hashed bool) *logWriter {
+	l := &logWriter{buf: buf, all: all, now: gohacks.Nanotime(), ids: v.pids}
 	if hashed {
-		l.pointers.hasher = &d.hasher
+		l.pointers.hasher = &v.domain.hasher
 	}
-	l.snapshot.hasher = &d.hasher
+	l.snapshot.hasher = &v.domain.hasher
 	return l
 }
 
 // process writes what p holds, or nothing if that is nothing and all is false.
 func (l *logWriter) process(p *Process) {
 	start := l.buf.Len()
-	fmt.Fprintf(l.buf, "proc %d\ncontext %s\n", p.pid, p.ctx.name)
+	fmt.Fprintf(l.buf, "proc %d\ncontext %s\n", l.ids.pid(p.id), p.ctx.name)
 	header := l.buf.Len()
 	l.handled = make(map[int32]struct{})
 	for _, id := range sortedKeys(&p.mu, &p.threads) { // +checklocksignore: it is locked there.
 		if l.copyThread(p, id) {
 			l.printThread(p)
 		}
-		yield()
+		yieldToWaiters()
 	}
-	for ptr, more := uint64(0), true; more; yield() {
+	for ptr, more := uint64(0), true; more; yieldToWaiters() {
 		ptr, more = l.copyNodes(p, ptr, l.all)
 		l.printNodes(p)
 	}
@@ -130,7 +140,7 @@ func (l *logWriter) printThread(p *Process) {
 	th := &l.thread
 	// The last number counts what uses the thread beside itself: nothing does
 	// for longer than a call takes that it's in.
-	fmt.Fprintf(l.buf, "  thread %d: l %02x need_return %d tr 0\n", th.id, th.looper, bit(th.needReturn))
+	fmt.Fprintf(l.buf, "  thread %d: l %02x need_return %d tr 0\n", l.ids.tid(th.id, p.id), th.looper, bit(th.needReturn))
 	header := l.buf.Len()
 	for i := range l.work {
 		l.printWork("    ", "pending transaction", &l.work[i], p)
@@ -153,8 +163,8 @@ func (l *logWriter) printNodes(p *Process) {
 			n.internalStrong, n.holders.len(), n.users+1)
 		if n.holders.len() != 0 {
 			l.buf.WriteString(" proc")
-			for _, pid := range l.pids[n.holders.start:n.holders.end] {
-				fmt.Fprintf(l.buf, " %d", pid)
+			for _, id := range l.holders[n.holders.start:n.holders.end] {
+				fmt.Fprintf(l.buf, " %d", l.ids.pid(id))
 			}
 		}
 		l.buf.WriteByte('\n')
@@ -233,7 +243,7 @@ func (l *logWriter) printWork(indent, title string, w *workCopy, p *Process) {
 // receiver.
 func (l *logWriter) printTransaction(title string, t *transactionCopy, p *Process) {
 	fmt.Fprintf(l.buf, "%s %d: %016x from %d:%d to %d:%d code %x flags %x pri %d a%d r%d elapsed %dms",
-		title, t.id, t.hash, t.fromPID, t.fromTID, t.toPID, t.toTID, t.code, t.flags, t.nice,
+		title, t.id, t.hash, l.ids.pid(t.from), l.ids.tid(t.fromTID, t.from), l.ids.pid(t.toID), l.ids.tid(t.toTID, t.toID), t.code, t.flags, t.nice,
 		bit(t.oneWay), bit(t.reply), max(l.now-t.sent, 0)/1e6)
 	switch b := &t.placed; {
 	case t.to != p:
@@ -257,8 +267,8 @@ func bit(b bool) int {
 }
 
 // writeStats writes the counts of p.
-func (p *Process) writeStats(buf *bytes.Buffer) {
-	fmt.Fprintf(buf, "proc %d\ncontext %s\n", p.pid, p.ctx.name)
+func (p *Process) writeStats(buf *bytes.Buffer, ids pidsIn) {
+	fmt.Fprintf(buf, "proc %d\ncontext %s\n", ids.pid(p.id), p.ctx.name)
 
 	p.mu.Lock()
 	threads, ready, nodes := len(p.threads), p.waiting.Len(), p.nodes.len()
@@ -273,7 +283,7 @@ func (p *Process) writeStats(buf *bytes.Buffer) {
 
 	var s snapshot
 	refs, strong, weak := 0, 0, 0
-	s.hasher = &p.ctx.driver.hasher
+	s.hasher = &p.ctx.domain.hasher
 	s.eachRef(p, func() {
 		for i := range s.refs {
 			refs++

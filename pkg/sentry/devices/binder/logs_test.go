@@ -6,36 +6,36 @@ package binder
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gvisor.dev/gvisor/pkg/tcpip/faketime"
 
 	"sentrybinder/pkg/abi/binder"
 )
 
-// logsOf returns what all logs of d say.
-func logsOf(d *Driver) string {
+// logsOf returns what all logs say.
+func logsOf(v *View) string {
 	var buf bytes.Buffer
-	d.WriteState(&buf, false)
-	d.WriteState(&buf, true)
-	d.WriteTransactions(&buf, false)
-	d.WriteTransactions(&buf, true)
-	for _, p := range d.LoggedProcesses(nil) {
-		d.WriteProcess(&buf, p.PID)
+	v.WriteState(&buf, false)
+	v.WriteState(&buf, true)
+	v.WriteTransactions(&buf, false)
+	v.WriteTransactions(&buf, true)
+	for p := range v.LoggedProcesses(math.MaxUint64) {
+		v.WriteProcess(&buf, p.PID)
 	}
-	d.WriteStats(&buf)
-	d.WriteTransactionLog(&buf)
-	d.WriteFailedTransactionLog(&buf)
+	v.WriteStats(&buf)
+	v.WriteTransactionLog(&buf)
+	v.WriteFailedTransactionLog(&buf)
 	return buf.String()
 }
 
-func stateOf(d *Driver) string {
+func stateOf(v *View) string {
 	var buf bytes.Buffer
-	d.WriteState(&buf, false)
+	v.WriteState(&buf, false)
 	return buf.String()
 }
 
@@ -49,7 +49,7 @@ func requireLine(t testing.TB, log, want string) {
 // The logs of a process that was restored are those of the one that was saved.
 func TestLogsAfterRestore(t *testing.T) {
 	s := newScene(newWorld(t))
-	before := logsOf(s.driver)
+	before := logsOf(s.view())
 	for _, line := range []string{
 		`dead nodes:`,
 		`  ref \d+: desc 3 dead node \d+ s 1 w 0 d [0-9a-f]{16}`,
@@ -71,7 +71,7 @@ func TestLogsAfterRestore(t *testing.T) {
 	}
 	// Hashes are others, and time goes on.
 	unstable := regexp.MustCompile(`\b[uc]?00000000[0-9a-f]{8}\b|elapsed \d+ms`)
-	after := logsOf(s.restore().driver)
+	after := logsOf(s.restore().view())
 	require.Equal(t, unstable.ReplaceAllString(before, "@"), unstable.ReplaceAllString(after, "@"))
 }
 
@@ -88,7 +88,7 @@ func TestLogsInPieces(t *testing.T) {
 		client.app.newThread()
 		client.write(client.call(0, binder.TF_ONE_WAY, parcel("x")))
 	}
-	state := stateOf(w.driver)
+	state := stateOf(w.view())
 	count := func(line string) []string {
 		found := regexp.MustCompile("(?m)^"+line).FindAllStringSubmatch(state, -1)
 		var keys []string
@@ -107,12 +107,12 @@ func TestLogsInPieces(t *testing.T) {
 	require.Len(t, count(`  ref \d+: desc (\d+) `), many)
 	require.Len(t, count(`  thread (\d+):`), many+1)
 	require.Equal(t, many, strings.Count(state, "    transaction complete\n"))
-	state = stateOf(w.driver)
+	state = stateOf(w.view())
 	require.Len(t, count(`  buffer \d+: ([0-9a-f]+) size 1:0:0 active`), many)
 
 	client.app.close()
 	manager.write(cmd(binder.BC_RELEASE, uint32(1)))
-	state = stateOf(w.driver)
+	state = stateOf(w.view())
 	require.Equal(t, many-1, strings.Count(state, " dead node "))
 	dead := state[:strings.Index(state, "\nproc ")]
 	require.Equal(t, many-1, strings.Count(dead, "  node "), "the one without references is gone")
@@ -123,7 +123,7 @@ func TestLogsInPieces(t *testing.T) {
 func TestLogOfWhatIsGone(t *testing.T) {
 	w := newWorld(t)
 	client := w.newApp()
-	l := w.driver.newLogWriter(&bytes.Buffer{}, true, false)
+	l := w.view().newLogWriter(&bytes.Buffer{}, true, false)
 	require.False(t, l.copyThread(client.app.Process, 77))
 	l.copyNodes(client.app.Process, 77, true)
 	require.Empty(t, l.nodes)
@@ -135,7 +135,7 @@ func TestLogOfWhatIsGone(t *testing.T) {
 	l.all = false
 	l.process(p)
 	require.Empty(t, l.buf.String())
-	p.writeStats(l.buf)
+	p.writeStats(l.buf, pidsIn{})
 	requireLine(t, l.buf.String(), "  threads: 0")
 }
 
@@ -148,10 +148,10 @@ func TestLogOfLeftThread(t *testing.T) {
 	got := manager.expectTransaction(binder.BR_TRANSACTION)
 	// The manager calls back, and leaves. Nobody tells the client.
 	manager.write(manager.call(inner, 0, parcel()))
-	requireLine(t, logsOf(w.driver), fmt.Sprintf("    outgoing .* to %d:%d code 0 .*", manager.pid, manager.id))
+	requireLine(t, logsOf(w.view()), fmt.Sprintf("    outgoing .* to %d:%d code 0 .*", manager.pid, manager.id))
 	require.NoError(t, manager.ioctl(binder.BINDER_THREAD_EXIT, 0))
-	requireLine(t, logsOf(w.driver), "    outgoing .* to 0:0 code 0 .*")
-	requireLine(t, logsOf(w.driver), fmt.Sprintf("  buffer %s delivered", ".*"))
+	requireLine(t, logsOf(w.view()), "    outgoing .* to 0:0 code 0 .*")
+	requireLine(t, logsOf(w.view()), fmt.Sprintf("  buffer %s delivered", ".*"))
 	w.deaf[client.app.Process] = true
 	w.deaf[manager.app.Process] = true
 	_ = got
@@ -162,15 +162,15 @@ func TestTransactionLog(t *testing.T) {
 	var l transactionLog
 	text := func() string {
 		var buf bytes.Buffer
-		l.print(&buf)
+		l.print(&buf, pidsIn{})
 		return buf.String()
 	}
 	require.Empty(t, text())
-	e := logEntry{debugID: 5, kind: logOneWay, fromPID: 1, fromTID: 2, context: "binder", node: 4, handle: 3, dataSize: 1 << 33, offsetsSize: 16}
+	e := logEntry{debugID: 5, kind: logOneWay, from: pidOf(1), fromTID: 2, context: "binder", node: 4, handle: 3, dataSize: 1 << 33, offsetsSize: 16}
 	place := l.add(&e)
 	require.Equal(t, "5: async from 1:2 to 0:0 context binder node 4 handle 3 size 0:16 ret 0/0 l=0 (incomplete)\n", text())
 	e.done, e.error, e.line = true, extendedError{command: binder.BR_FAILED_REPLY, param: -22}, 99
-	e.to(&Process{pid: 6}, &Thread{id: 7})
+	e.to(&Process{id: pidOf(6)}, &Thread{id: 7})
 	l.update(place, &e)
 	const last = "5: async from 1:2 to 6:7 context binder node 4 handle 3 size 0:16 ret 29201/-22 l=99\n"
 	require.Equal(t, last, text())
@@ -193,9 +193,9 @@ func TestTransactionLogMeanwhile(t *testing.T) {
 	manager, client := w.newManager(), w.newApp()
 	m := message{}
 	client.state().begin(client, &m, logCall)
-	requireLine(t, logsOf(w.driver), fmt.Sprintf(`\d+: call  from %d:%d to 0:0 context binder node 0 handle 0 size 0:0 ret 0/0 l=0 \(incomplete\)`, client.pid, client.id))
+	requireLine(t, logsOf(w.view()), fmt.Sprintf(`\d+: call  from %d:%d to 0:0 context binder node 0 handle 0 size 0:0 ret 0/0 l=0 \(incomplete\)`, client.pid, client.id))
 	client.state().end(&m, failedContents.by(nil))
-	require.NotContains(t, logsOf(w.driver), "incomplete")
+	require.NotContains(t, logsOf(w.view()), "incomplete")
 	_ = manager
 }
 
@@ -217,54 +217,17 @@ func TestHasher(t *testing.T) {
 	require.Equal(t, fmt.Sprintf("%016x", h.address(0xff)), pointers{&h}.format(0xff))
 }
 
-// A process ID is listed as long as its first process is there, in the instance
-// of that one's device.
-func TestLoggedProcesses(t *testing.T) {
-	d := NewDriver(faketime.NewManualClock(), nil)
-	everywhere, inOne := d.NewContext("a", ""), d.NewContext("b", "")
-	inOne.ListIn("one")
-	pids := func(instance any) (pids []int32) {
-		for _, p := range d.LoggedProcesses(instance) {
-			pids = append(pids, p.PID)
-			again, ok := d.LoggedProcess(instance, p.PID)
-			require.True(t, ok)
-			require.Equal(t, p, again)
-		}
-		return pids
-	}
-	first := inOne.mustOpen(5)
-	second := everywhere.mustOpen(5)
-	third := everywhere.mustOpen(3)
-	require.Equal(t, []int32{3, 5}, pids("one"))
-	require.Equal(t, []int32{3}, pids("two"))
-	require.Equal(t, []*Process{second, first}, d.registry.withID(5))
-	_, ok := d.LoggedProcess("two", 5)
-	require.False(t, ok)
-	first.release(newContext())
-	require.Equal(t, []int32{3}, pids("one"))
-	fourth := inOne.mustOpen(5)
-	require.Equal(t, []int32{3}, pids("one"), "there was one already")
-	second.release(newContext())
-	fourth.release(newContext())
-	require.Empty(t, d.registry.withID(5))
-	fifth := inOne.mustOpen(5)
-	require.Equal(t, []int32{5, 3}, pids("one"))
-	third.release(newContext())
-	fifth.release(newContext())
-	require.Empty(t, pids("one"))
-}
-
 // The counts of a process stay in the sum when it's gone.
 func TestCountsStay(t *testing.T) {
 	w := newWorld(t)
 	client := w.newApp()
 	client.write(cmd(binder.BC_ENTER_LOOPER), cmd(binder.BC_EXIT_LOOPER))
 	require.Error(t, client.try(cmd(0xffff_ffff)).err)
-	before := w.driver.registry.counts()
+	before := w.domain.counts()
 	require.EqualValues(t, 1, before.commands[binder.CommandNumber(binder.BC_ENTER_LOOPER)].Load())
 	client.app.close()
 	var now, then bytes.Buffer
 	before.print(&then, "")
-	w.driver.registry.counts().print(&now, "")
+	w.domain.counts().print(&now, "")
 	require.Equal(t, then.String(), now.String())
 }

@@ -176,7 +176,7 @@ func (p *Process) newNodeLocked(object *binder.FlatObject) (*Node, error) {
 	p.hold()
 	n := &Node{
 		owner:       p,
-		debugID:     p.ctx.driver.nextID(),
+		debugID:     p.ctx.domain.nextID(),
 		ptr:         object.Binder,
 		cookie:      object.Cookie,
 		acceptsFDs:  object.Flags&binder.FLAT_BINDER_FLAG_ACCEPTS_FDS != 0,
@@ -395,7 +395,7 @@ func (n *Node) releaseLocked(ctx context.Context) (waiting *asyncQueue) {
 	n.localStrong, n.localWeak = 0, 0
 	n.dequeueLocked(ctx)
 	if !n.refs.empty() {
-		n.owner.ctx.driver.registry.addDead(n)
+		n.owner.ctx.domain.dead.add(n)
 	}
 	waiting, n.asyncTodo = n.asyncTodo, nil
 	return waiting

@@ -40,7 +40,7 @@ type sentFile struct {
 func (t *Transaction) dropFiles(ctx context.Context) {
 	if t.inFlight {
 		t.inFlight = false
-		t.to.ctx.driver.flights.arrived(t)
+		t.to.ctx.domain.driver.flights.arrived(t)
 	}
 	for _, f := range t.files {
 		f.file.DecRef(ctx)
@@ -112,7 +112,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 	if n := target.Get(); n != nil {
 		c.filesAllowed = n.acceptsFDs
 		if n.wantsSecctx {
-			t.secctxSize = uint64(len(to.ctx.secctx)) + 1
+			t.secctxSize = uint64(len(th.proc.tenant.secctx)) + 1
 			extra += (t.secctxSize + 7) &^ 7
 		}
 	} else {
@@ -189,7 +189,7 @@ func (c *composer) fill() error {
 	if c.t.secctxSize == 0 {
 		return nil
 	}
-	return c.reservation.Write(c.t.secctxStart(), append([]byte(c.t.to.ctx.secctx), 0))
+	return c.reservation.Write(c.t.secctxStart(), append([]byte(c.th.proc.tenant.secctx), 0))
 }
 
 // secctxStart returns where the security context lies, in bytes from the start

@@ -41,12 +41,20 @@ type Process struct {
 	opener *kernel.ThreadGroup
 	pid    int32
 
+	// id names the opener for the logs and for whoever freezes it.
+	id identity
+
+	// tenant is the container of the opener.
+	tenant *Tenant
+
+	// ordinal is greater than that of every process that was opened before. first
+	// is true if its opener had no other device open then.
+	ordinal uint64
+	first   bool
+
 	// defaultNice is the nice value of a thread that looks for work. It is set
 	// before the application has the file.
 	defaultNice int
-
-	// index is p's place in ctx.procs. It is protected by ctx.mu.
-	index int
 
 	// alloc has the buffers that p receives transactions in.
 	alloc alloc.Space
@@ -121,26 +129,28 @@ type Process struct {
 
 // open adds a process to c. mf is where its mapping will lie.
 //
-// Errors: ENOMEM if the account has no room for it.
-func (c *Context) open(opener *kernel.ThreadGroup, pid int32, mf *pgalloc.MemoryFile) (*Process, error) {
-	a := c.driver.account
-	if err := a.Charge(processPrice); err != nil {
+// Errors: ENOMEM if the tenant's account has no room for it.
+func (c *Context) open(tenant *Tenant, opener *kernel.ThreadGroup, id identity, mf *pgalloc.MemoryFile) (*Process, error) {
+	if err := tenant.account.Charge(processPrice); err != nil {
 		return nil, err
 	}
 	p := &Process{
 		ctx:     c,
-		account: a,
+		account: tenant.account,
 		holders: atomicbitops.FromInt32(1),
 		opener:  opener,
-		pid:     pid,
+		pid:     id.root,
+		id:      id,
+		tenant:  tenant,
+		ordinal: c.domain.driver.nextOrdinal(),
 		nodes:   newNodeTable(),
 		threads: make(map[int32]list.Arc[*Thread]),
 	}
-	p.alloc.Init(mf, c.driver.reclaimer)
+	p.alloc.Init(mf, c.domain.driver.reclaimer)
 	p.stats().created(objectProcess)
-	c.register(p)
-	c.driver.registry.add(p)
-	c.driver.flights.start()
+	p.first = tenant.procs.add(p)
+	c.domain.add(p)
+	c.domain.driver.flights.start()
 	return p, nil
 }
 
@@ -155,7 +165,7 @@ func (p *Process) drop() {
 	}
 }
 
-func (p *Process) stats() *stats { return &p.ctx.driver.stats }
+func (p *Process) stats() *stats { return &p.ctx.domain.stats }
 
 // wakeupLocked makes a thread look at p.todo.
 //

@@ -158,7 +158,7 @@ func (n *Node) refsInOrder() []*Ref {
 		refs = append(refs, r)
 		if len(refs)%batchSize == 0 {
 			mu.Unlock()
-			yield()
+			yieldToWaiters()
 			mu.Lock()
 		}
 	}
@@ -252,7 +252,7 @@ func (r *Ref) removeLocked(ctx context.Context) {
 	}
 	n.refs.remove(r)
 	if n.dead && n.refs.empty() {
-		n.owner.ctx.driver.registry.removeDead(n)
+		n.owner.ctx.domain.dead.remove(n)
 	}
 	n.decLocked(ctx, false, true)
 	n.owner.mu.Unlock()
@@ -328,7 +328,7 @@ func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thr
 		// The Ref is made, and the table grown, without the lock. Meanwhile
 		// another thread may have made a Ref for n.
 		p.refsMu.Unlock()
-		r = &Ref{proc: p, target: list.BorrowOf(n).Arc(), debugID: p.ctx.driver.nextID()}
+		r = &Ref{proc: p, target: list.BorrowOf(n).Arc(), debugID: p.ctx.domain.nextID()}
 		p.refsMu.Lock()
 		id, err := p.unusedHandleLocked(n)
 		if err != nil {
@@ -375,7 +375,7 @@ func (p *Process) insertRefLocked(r *Ref, id idpool.Unused) error {
 	n.owner.mu.Lock()
 	n.refs.insert(r)
 	if n.dead {
-		n.owner.ctx.driver.registry.addDead(n)
+		n.owner.ctx.domain.dead.add(n)
 	}
 	n.owner.mu.Unlock()
 	return nil

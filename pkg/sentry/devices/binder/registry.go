@@ -5,18 +5,145 @@ package binder
 
 import (
 	"cmp"
-	"maps"
-	"slices"
+
+	"github.com/google/btree"
 
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// registry has the processes of all contexts of a Driver, and what logs show of
-// all of them. Processes change it when they open and close a device, and when
-// nodes outlive their owner.
+// registry holds open devices, by age and by the process that opened them. What it
+// does with its lock held takes logarithmic time, or is listing a batch.
 //
 // +stateify savable
 type registry struct {
+	// mu is a leaf.
+	mu sync.Mutex `state:"nosave"`
+
+	// byAge and byOpener hold the same entries.
+	// +checklocks:mu
+	byAge *btree.BTreeG[registryEntry] `state:"nosave"`
+	// +checklocks:mu
+	byOpener *btree.BTreeG[registryEntry] `state:"nosave"`
+
+	// saved holds the entries while they are saved and loaded.
+	// +checklocks:mu
+	saved []registryEntry
+}
+
+// registryEntry is an open device in a registry.
+//
+// +stateify savable
+type registryEntry struct {
+	// ns and pid name the opener.
+	ns  uint64
+	pid int32
+
+	// ordinal is the process's.
+	ordinal uint64
+	proc    *Process
+}
+
+func entryOf(p *Process) registryEntry {
+	return registryEntry{ns: p.id.nsID(), pid: p.id.pid, ordinal: p.ordinal, proc: p}
+}
+
+// registryDegree is that of btree's own examples.
+const registryDegree = 32
+
+func (r *registry) init() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.initLocked()
+}
+
+// +checklocks:r.mu
+func (r *registry) initLocked() {
+	r.byAge = btree.NewG(registryDegree, func(a, b registryEntry) bool { return a.ordinal < b.ordinal })
+	r.byOpener = btree.NewG(registryDegree, func(a, b registryEntry) bool {
+		return cmp.Or(cmp.Compare(a.ns, b.ns), cmp.Compare(a.pid, b.pid), cmp.Compare(a.ordinal, b.ordinal)) < 0
+	})
+}
+
+// add adds p, which has just opened a device, and returns whether its opener had
+// none open.
+func (r *registry) add(p *Process) (first bool) {
+	e := entryOf(p)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first = true
+	r.byOpener.AscendGreaterOrEqual(registryEntry{ns: e.ns, pid: e.pid}, func(other registryEntry) bool {
+		first = other.ns != e.ns || other.pid != e.pid
+		return false
+	})
+	r.byAge.ReplaceOrInsert(e)
+	r.byOpener.ReplaceOrInsert(e)
+	return first
+}
+
+// remove removes p, which has closed its device.
+func (r *registry) remove(p *Process) {
+	e := entryOf(p)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.removeLocked(e)
+}
+
+// +checklocks:r.mu
+func (r *registry) removeLocked(e registryEntry) {
+	r.byAge.Delete(e)
+	r.byOpener.Delete(e)
+}
+
+// len returns the number of open devices.
+func (r *registry) len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byAge.Len()
+}
+
+// older appends to list the next entries whose ordinal is less than before, the
+// last one first: a batch at most.
+func (r *registry) older(list []registryEntry, before uint64) []registryEntry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.olderLocked(list, before)
+}
+
+// +checklocks:r.mu
+func (r *registry) olderLocked(list []registryEntry, before uint64) []registryEntry {
+	end := len(list) + batchSize
+	r.byAge.DescendLessOrEqual(registryEntry{ordinal: before}, func(e registryEntry) bool {
+		if e.ordinal < before {
+			list = append(list, e)
+		}
+		return len(list) < end
+	})
+	return list
+}
+
+// olderOf is older for what the process id has opened.
+func (r *registry) olderOf(list []registryEntry, id identity, before uint64) []registryEntry {
+	end := len(list) + batchSize
+	pivot := registryEntry{ns: id.nsID(), pid: id.pid, ordinal: before}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byOpener.DescendLessOrEqual(pivot, func(e registryEntry) bool {
+		if e.ns != pivot.ns || e.pid != pivot.pid {
+			return false
+		}
+		if e.ordinal < before {
+			list = append(list, e)
+		}
+		return len(list) < end
+	})
+	return list
+}
+
+// deadNodes holds nodes without an owner, to which there are references, by the
+// time of the owner's death.
+//
+// +stateify savable
+type deadNodes struct {
 	// mu is a leaf.
 	mu sync.Mutex `state:"nosave"`
 
@@ -24,173 +151,64 @@ type registry struct {
 	// +checklocks:mu
 	last uint64
 
-	// procs has the processes and deadNodes the nodes without owner to which
-	// there are references, each with an ordinal: a later one has a higher one.
+	// ordinals and byAge hold the same nodes.
 	// +checklocks:mu
-	procs map[*Process]uint64
+	ordinals map[*Node]uint64
 	// +checklocks:mu
-	deadNodes map[*Node]uint64
-
-	// pids has the processes by ID.
-	// +checklocks:mu
-	pids map[int32]pidEntry
-
-	// closed has the counts of the processes that are gone.
-	closed commandCounts
+	byAge *btree.BTreeG[deadNode] `state:"nosave"`
 }
 
-// pidEntry is what the registry has of the processes with one ID.
-//
-// +stateify savable
-type pidEntry struct {
-	// procs are in the order in which they came.
-	procs []*Process
-
-	// first is the process that was there before there was any other, or nil
-	// once it's gone.
-	first *Process
+// deadNode is a node in deadNodes.
+type deadNode struct {
+	ordinal uint64
+	node    *Node
 }
 
-func (r *registry) init() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.procs = make(map[*Process]uint64)
-	r.deadNodes = make(map[*Node]uint64)
-	r.pids = make(map[int32]pidEntry)
+func (d *deadNodes) init() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ordinals = make(map[*Node]uint64)
+	d.initLocked()
 }
 
-// add adds p, which has just opened a device.
-func (r *registry) add(p *Process) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.last++
-	r.procs[p] = r.last
-	e := r.pids[p.pid]
-	if e.procs == nil {
-		e.first = p
-	}
-	e.procs = append(e.procs, p)
-	r.pids[p.pid] = e
+// +checklocks:d.mu
+func (d *deadNodes) initLocked() {
+	d.byAge = btree.NewG(registryDegree, func(a, b deadNode) bool { return a.ordinal < b.ordinal })
 }
 
-// remove removes p, which has closed its device.
-func (r *registry) remove(p *Process) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.procs, p)
-	r.closed.add(&p.counts)
-	e := r.pids[p.pid]
-	if len(e.procs) == 1 {
-		delete(r.pids, p.pid)
-		return
-	}
-	i := slices.Index(e.procs, p)
-	e.procs = slices.Delete(e.procs, i, i+1)
-	if e.first == p {
-		e.first = nil
-	}
-	r.pids[p.pid] = e
-}
-
-// addDead adds n, whose owner is gone and to which there is a Ref.
-func (r *registry) addDead(n *Node) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, ok := r.deadNodes[n]; !ok {
-		r.last++
-		r.deadNodes[n] = r.last
+// add adds n, whose owner is gone and to which there is a Ref.
+func (d *deadNodes) add(n *Node) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.ordinals[n]; !ok {
+		d.last++
+		d.ordinals[n] = d.last
+		d.byAge.ReplaceOrInsert(deadNode{d.last, n})
 	}
 }
 
-// removeDead removes n, to which there is no Ref any more.
-func (r *registry) removeDead(n *Node) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.deadNodes, n)
-}
-
-// processes returns all processes, the last one first. Those that close their
-// devices meanwhile have nothing any more.
-func (r *registry) processes() []*Process {
-	r.mu.Lock()
-	procs := maps.Clone(r.procs)
-	r.mu.Unlock()
-	return latestFirst(procs)
-}
-
-// withID returns the processes with ID pid, the last one first.
-func (r *registry) withID(pid int32) []*Process {
-	r.mu.Lock()
-	procs := slices.Clone(r.pids[pid].procs)
-	r.mu.Unlock()
-	slices.Reverse(procs)
-	return procs
-}
-
-// dead returns all dead nodes, the last one first.
-func (r *registry) dead() []*Node {
-	r.mu.Lock()
-	nodes := maps.Clone(r.deadNodes)
-	r.mu.Unlock()
-	return latestFirst(nodes)
-}
-
-// latestFirst returns the keys of ordinals, the one with the highest first.
-func latestFirst[T comparable](ordinals map[T]uint64) []T {
-	return slices.SortedFunc(maps.Keys(ordinals), func(a, b T) int {
-		return cmp.Compare(ordinals[b], ordinals[a])
-	})
-}
-
-// counts returns what all processes have written and read.
-func (r *registry) counts() *commandCounts {
-	sum := &commandCounts{}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	sum.add(&r.closed)
-	for p := range r.procs {
-		sum.add(&p.counts)
+// remove removes n, to which there is no Ref any more.
+func (d *deadNodes) remove(n *Node) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if ordinal, ok := d.ordinals[n]; ok {
+		delete(d.ordinals, n)
+		d.byAge.Delete(deadNode{ordinal: ordinal})
 	}
-	return sum
 }
 
-// LoggedProcess is a process that WriteProcess is of use for.
-type LoggedProcess struct {
-	// PID is its ID in the root PID namespace.
-	PID int32
-
-	// Seq is greater than that of all that came before it.
-	Seq uint64
-}
-
-// listedIn returns whether there's something to be listed in instance.
-func (e *pidEntry) listedIn(instance any) bool {
-	return e.first != nil && (e.first.ctx.instance == nil || e.first.ctx.instance == instance)
-}
-
-// LoggedProcesses returns the processes of applications that have opened a
-// device, the last one first. One that has opened several counts as of the first,
-// and is no longer among them once it has closed that. Devices that are in an
-// instance (see Context.ListIn) count for that one only.
-func (d *Driver) LoggedProcesses(instance any) []LoggedProcess {
-	r := &d.registry
-	r.mu.Lock()
-	var all []LoggedProcess
-	for pid, e := range r.pids {
-		if e.listedIn(instance) {
-			all = append(all, LoggedProcess{pid, r.procs[e.first]})
+// older returns the next nodes whose ordinal is less than before, the last one
+// first: a batch at most. It returns the ordinal to go on from.
+func (d *deadNodes) older(before uint64) ([]*Node, uint64) {
+	var nodes []*Node
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.byAge.DescendLessOrEqual(deadNode{ordinal: before}, func(e deadNode) bool {
+		if e.ordinal < before {
+			nodes = append(nodes, e.node)
+			before = e.ordinal
 		}
-	}
-	r.mu.Unlock()
-	slices.SortFunc(all, func(a, b LoggedProcess) int { return cmp.Compare(b.Seq, a.Seq) })
-	return all
-}
-
-// LoggedProcess returns the one of LoggedProcesses whose ID is pid, or false.
-func (d *Driver) LoggedProcess(instance any, pid int32) (LoggedProcess, bool) {
-	r := &d.registry
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	e := r.pids[pid]
-	return LoggedProcess{pid, r.procs[e.first]}, e.listedIn(instance)
+		return len(nodes) < batchSize
+	})
+	return nodes, before
 }

@@ -46,7 +46,8 @@ func (p *Process) release(ctx context.Context) {
 // However much p owns, no lock is held for more than a batch of it.
 func (p *Process) releaseOne(ctx context.Context) {
 	p.ctx.deregister(p)
-	p.ctx.driver.registry.remove(p)
+	p.ctx.domain.remove(p)
+	p.tenant.procs.remove(p)
 
 	p.mu.Lock()
 	p.dead = true
@@ -76,7 +77,7 @@ func (p *Process) releaseOne(ctx context.Context) {
 func (p *Process) releaseNodes(ctx context.Context) {
 	var buf [batchSize]*Node
 	var waiting [batchSize]*asyncQueue
-	for more := true; more; yield() {
+	for more := true; more; yieldToWaiters() {
 		var nodes []*Node
 		p.mu.Lock()
 		nodes, more = p.nodes.next(0, buf[:0])
@@ -129,7 +130,7 @@ func (p *Process) popWaiting(q *asyncQueue) (list.Arc[work], bool) {
 // it finds that p is dead.
 func (p *Process) releaseRefs(ctx context.Context) {
 	var buf [batchSize]*Ref
-	for next, more := uint32(0), true; more; yield() {
+	for next, more := uint32(0), true; more; yieldToWaiters() {
 		var refs []*Ref
 		p.refsMu.Lock()
 		refs, next, more = p.handles.next(next, buf[:0])

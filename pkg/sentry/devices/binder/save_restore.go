@@ -22,7 +22,6 @@ func init() {
 	list.RegisterArc[*death]()
 	list.RegisterArc[*freezeNotification]()
 	list.RegisterArc[*threadError]()
-	kvvec.Register[*Process]()
 	kvvec.Register[*handleChunk]()
 }
 
@@ -42,6 +41,52 @@ func (c *Context) loadManager(_ context.Context, n *Node) { c.manager.Store(n) }
 
 // afterLoad is invoked by stateify.
 func (h *hasher) afterLoad(context.Context) { h.init() }
+
+// saveByID is invoked by stateify.
+func (ts *tenants) saveByID() map[string]*Tenant {
+	if m := ts.byID.Load(); m != nil {
+		return *m
+	}
+	return nil
+}
+
+// loadByID is invoked by stateify.
+func (ts *tenants) loadByID(_ context.Context, byID map[string]*Tenant) { ts.byID.Store(&byID) }
+
+// beforeSave is invoked by stateify.
+func (r *registry) beforeSave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var saved []registryEntry
+	r.byAge.Ascend(func(e registryEntry) bool {
+		saved = append(saved, e)
+		return true
+	})
+	r.saved = saved
+}
+
+// afterLoad is invoked by stateify. Namespaces may have other IDs than before.
+func (r *registry) afterLoad(context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.initLocked()
+	for _, e := range r.saved {
+		e = entryOf(e.proc)
+		r.byAge.ReplaceOrInsert(e)
+		r.byOpener.ReplaceOrInsert(e)
+	}
+	r.saved = nil
+}
+
+// afterLoad is invoked by stateify.
+func (d *deadNodes) afterLoad(context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.initLocked()
+	for n, ordinal := range d.ordinals {
+		d.byAge.ReplaceOrInsert(deadNode{ordinal, n})
+	}
+}
 
 // saveSent is invoked by stateify. The clock is another one after a restore:
 // what is saved is the age.

@@ -42,10 +42,11 @@ func (w *world) restore() *world {
 	memory := context.WithValue(newContext(), pgalloc.CtxMemoryFile, copyMemory(w.t, testMemory()))
 	_, err = state.Load(memory, &image, &restored.ctx)
 	require.NoError(w.t, err)
-	restored.driver = restored.ctx.driver
+	restored.domain = restored.ctx.domain
+	restored.driver = restored.domain.driver
+	restored.tenant = restored.driver.tenants.get("id")
 	byPID := make(map[int32]*Process)
-	for i := range restored.ctx.numProcs() {
-		p := restored.ctx.procAt(i)
+	for p := range restored.view().processes() {
 		byPID[p.pid] = p
 	}
 	for _, a := range w.apps {
@@ -236,7 +237,7 @@ func (s *scene) goOn() []string {
 func TestSaveRestore(t *testing.T) {
 	saved := newScene(newWorld(t))
 	loaded := saved.in(saved.restore())
-	require.Equal(t, saved.driver.ObjectCounts(), loaded.driver.ObjectCounts())
+	require.Equal(t, saved.domain.ObjectCounts(), loaded.domain.ObjectCounts())
 	require.Equal(t, saved.goOn(), loaded.goOn())
 }
 

@@ -38,4 +38,4 @@ func (goScheduler) Wake(wake chan struct{}) {
 func (goScheduler) Block(caller Task, wake <-chan struct{}) error { return caller.Block(wake) }
 
 // signal makes th look for work, if it waits.
-func (th *Thread) signal() { th.proc.ctx.driver.scheduler.Wake(th.wake) }
+func (th *Thread) signal() { th.proc.ctx.domain.driver.scheduler.Wake(th.wake) }

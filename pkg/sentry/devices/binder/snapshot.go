@@ -26,8 +26,8 @@ type snapshot struct {
 	// the todo list of the process.
 	work []workCopy
 
-	// pids has the processes that hold references to nodes.
-	pids []int32
+	// holders has the processes that hold references to nodes.
+	holders []identity
 
 	// handled has the numbers of the calls that the threads handle.
 	handled map[int32]struct{}
@@ -54,7 +54,7 @@ type nodeCopy struct {
 	localStrong, localWeak, internalStrong int32
 	users                                  int32
 
-	// holders are in snapshot.pids, async in snapshot.work.
+	// holders are in snapshot.holders, async in snapshot.work.
 	holders, async extent
 }
 
@@ -105,17 +105,17 @@ type workCopy struct {
 
 // transactionCopy is what a log shows of a Transaction.
 type transactionCopy struct {
-	id               int32
-	hash             uint64
-	fromPID, fromTID int32
-	toPID, toTID     int32
-	code, flags      uint32
-	oneWay, reply    bool
-	nice             int
-	sent             int64
-	to               *Process
-	nodeID           int32
-	placed           alloc.Placement
+	id             int32
+	hash           uint64
+	from, toID     identity
+	fromTID, toTID int32
+	code, flags    uint32
+	oneWay, reply  bool
+	nice           int
+	sent           int64
+	to             *Process
+	nodeID         int32
+	placed         alloc.Placement
 }
 
 // copyThread copies p's thread id. It returns false if there's none any more.
@@ -205,9 +205,9 @@ func (s *snapshot) copyTransaction(t *Transaction) transactionCopy {
 	c := transactionCopy{
 		id:      t.debugID,
 		hash:    hashed(s.hasher, t),
-		fromPID: t.fromProc.pid,
+		from:    t.fromProc.id,
 		fromTID: t.fromTID,
-		toPID:   t.to.pid,
+		toID:    t.to.id,
 		code:    t.code,
 		flags:   t.flags,
 		oneWay:  t.oneWay(),
@@ -226,7 +226,7 @@ func (s *snapshot) copyTransaction(t *Transaction) transactionCopy {
 	}
 	if t.left {
 		// Linux forgets the process then, too.
-		c.toPID = 0
+		c.toID = identity{}
 	}
 	return c
 }
@@ -237,7 +237,7 @@ func (s *snapshot) copyTransaction(t *Transaction) transactionCopy {
 // moment: an owner whose thread has left with the news that nobody has a reference
 // gets it again.
 func (s *snapshot) copyNodes(p *Process, ptr uint64, all bool) (next uint64, more bool) {
-	s.nodes, s.pids, s.work = s.nodes[:0], s.pids[:0], s.work[:0]
+	s.nodes, s.holders, s.work = s.nodes[:0], s.holders[:0], s.work[:0]
 	var buf [batchSize]*Node
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -254,7 +254,7 @@ func (s *snapshot) copyNodes(p *Process, ptr uint64, all bool) (next uint64, mor
 
 // copyDeadNodes copies nodes, which have no owner any more.
 func (s *snapshot) copyDeadNodes(nodes []*Node) {
-	s.nodes, s.pids, s.work = s.nodes[:0], s.pids[:0], s.work[:0]
+	s.nodes, s.holders, s.work = s.nodes[:0], s.holders[:0], s.work[:0]
 	for _, n := range nodes {
 		n.owner.mu.Lock()
 		s.copyNodeLocked(n)
@@ -275,13 +275,13 @@ func (s *snapshot) copyNodeLocked(n *Node) {
 		internalStrong: n.internalStrong,
 		users:          n.users,
 	}
-	c.holders.start = len(s.pids)
+	c.holders.start = len(s.holders)
 	for _, r := range n.refs.all() {
-		s.pids = append(s.pids, r.proc.pid)
+		s.holders = append(s.holders, r.proc.id)
 	}
-	c.holders.end = len(s.pids)
+	c.holders.end = len(s.holders)
 	// The last one comes first.
-	slices.Reverse(s.pids[c.holders.start:])
+	slices.Reverse(s.holders[c.holders.start:])
 	c.async.start = len(s.work)
 	if n.asyncTodo != nil {
 		s.copyWork(&n.asyncTodo.list)
@@ -295,7 +295,7 @@ func (s *snapshot) eachRef(p *Process, f func()) {
 	for handle, more := uint32(0), true; more; {
 		handle, more = s.copyRefs(p, handle)
 		f()
-		yield()
+		yieldToWaiters()
 	}
 }
 
@@ -332,7 +332,7 @@ func (s *snapshot) eachBuffer(p *Process, f func()) {
 		s.buffers = s.buffers[:0]
 		at, more = p.alloc.Walk(at, func(b alloc.Info) { s.buffers = append(s.buffers, b) })
 		f()
-		yield()
+		yieldToWaiters()
 	}
 }
 

@@ -38,7 +38,7 @@ type objectCounter struct {
 	deleted atomicbitops.Uint64
 }
 
-// stats counts the objects of all contexts of a Driver. It takes no lock.
+// stats counts the objects of all contexts of a Domain. It takes no lock.
 //
 // +stateify savable
 type stats struct {
@@ -49,7 +49,7 @@ func (s *stats) created(k objectKind) { s.objects[k].created.Add(1) }
 
 func (s *stats) deleted(k objectKind) { s.objects[k].deleted.Add(1) }
 
-// ObjectCount is the number of objects of one kind that a Driver holds.
+// ObjectCount is the number of objects of one kind that a Domain holds.
 type ObjectCount struct {
 	// Name is the kind, as in Linux's binder_logs/stats.
 	Name string
@@ -59,7 +59,7 @@ type ObjectCount struct {
 
 // ObjectCounts returns the number of objects that d holds, by kind. The counts
 // of different kinds are not taken at the same instant.
-func (d *Driver) ObjectCounts() []ObjectCount {
+func (d *Domain) ObjectCounts() []ObjectCount {
 	counts := make([]ObjectCount, numObjectKinds)
 	for k := range counts {
 		// deleted is read first: an object that comes and goes in between may
@@ -125,8 +125,8 @@ var (
 	}
 )
 
-// commandCounts counts what a process has written and read. Those of the driver
-// as a whole are the sum over its processes, so that processes don't contend for
+// commandCounts counts what a process has written and read. Those of a domain
+// are the sum over its processes, so that processes don't contend for
 // the counters.
 //
 // +stateify savable

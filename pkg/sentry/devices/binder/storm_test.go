@@ -79,6 +79,11 @@ func (s *stormThread) ProcessID(*Process) int32 { return s.p.pid }
 // PIDOf implements Task.PIDOf.
 func (s *stormThread) PIDOf(proc *Process) int32 { return proc.pid }
 
+// View implements Task.View.
+func (s *stormThread) View(proc *Process) *View {
+	return &View{domain: proc.ctx.domain, tenant: s.p.tenant}
+}
+
 // Niceness implements Task.Niceness.
 func (s *stormThread) Niceness() int { return 0 }
 
@@ -249,8 +254,8 @@ func (s *stormThread) answer(b []byte) {
 // Nothing is left at the end.
 func TestStorm(t *testing.T) {
 	const places, threads, steps = 6, 3, 150
-	driver := NewDriver(tcpip.NewStdClock(), nil)
-	ctx := driver.NewContext("binder", testLabel)
+	_, tenant := newTenant(tcpip.NewStdClock())
+	ctx, view := tenant.devices["binder"].ctx, &View{domain: tenant.dev, tenant: tenant}
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
 
@@ -259,7 +264,7 @@ func TestStorm(t *testing.T) {
 		all.Go(func() {
 			for life := range *stormLives {
 				pid := int32(1 + place + places*life)
-				p := ctx.mustOpen(pid)
+				p := ctx.mustOpen(tenant, pid)
 				ar, _ := hostarch.Addr(testMapAddr).ToRange(4 * hostarch.PageSize)
 				if err := p.AddMapping(newContext(), nil, ar, 0, false); err != nil {
 					t.Error(err)
@@ -295,16 +300,16 @@ func TestStorm(t *testing.T) {
 			case <-over:
 				return
 			default:
-				logsOf(driver)
+				logsOf(view)
 			}
 		}
 	})
 	all.Wait()
 	close(over)
 	reader.Wait()
-	require.Equal(t, "binder state:\n", stateOf(driver))
-	require.Empty(t, driver.registry.procs) // +checklocksignore
-	for _, c := range driver.ObjectCounts() {
+	require.Equal(t, "binder state:\n", stateOf(view))
+	require.Zero(t, tenant.procs.len())
+	for _, c := range tenant.dev.ObjectCounts() {
 		require.Zero(t, c.Active, c.Name)
 		require.NotZero(t, c.Total, c.Name)
 	}

@@ -31,6 +31,9 @@ type Task interface {
 	// caller's PID namespace sees it, or zero if it does not.
 	PIDOf(proc *Process) int32
 
+	// View returns what the caller can see by proc.
+	View(proc *Process) *View
+
 	// UIDOf returns kuid as the caller's user namespace sees it, or auth.NoID.
 	UIDOf(kuid auth.KUID) auth.UID
 
@@ -87,6 +90,9 @@ func (t kernelTask) PIDOf(proc *Process) int32 {
 	}
 	return int32(t.PIDNamespace().IDOfThreadGroup(proc.opener))
 }
+
+// View implements Task.View.
+func (t kernelTask) View(proc *Process) *View { return proc.ctx.domain.View(t) }
 
 // UIDOf implements Task.UIDOf.
 func (t kernelTask) UIDOf(kuid auth.KUID) auth.UID {

@@ -224,7 +224,7 @@ func (th *Thread) waitLocked(task Task, procWork, nonBlocking bool) error {
 			}
 		}
 		p.mu.Unlock()
-		err := p.ctx.driver.scheduler.Block(task, th.wake)
+		err := p.ctx.domain.driver.scheduler.Block(task, th.wake)
 		p.mu.Lock()
 		if err != nil {
 			if task.SignalPending() {

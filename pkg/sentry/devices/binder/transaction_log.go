@@ -36,11 +36,13 @@ type logEntry struct {
 	// done is true once the transaction is on its way, or has failed.
 	done bool
 
-	fromPID, fromTID int32
+	from    identity
+	fromTID int32
 
-	// toPID is zero until the receiver is known, and toTID until it's a
-	// certain thread of it.
-	toPID, toTID int32
+	// toProc is the zero identity until the receiver is known, and toTID is zero
+	// until it's a certain thread of it.
+	toProc identity
+	toTID  int32
 
 	// context is the name of the device.
 	context string
@@ -60,16 +62,16 @@ type logEntry struct {
 
 // to notes who receives the transaction: th, or any thread of p if it is nil.
 func (e *logEntry) to(p *Process, th *Thread) {
-	e.toPID = p.pid
+	e.toProc = p.id
 	if th != nil {
 		e.toTID = th.id
 	}
 }
 
-// print writes the line.
-func (e *logEntry) print(buf *bytes.Buffer) {
+// print writes the line, with the IDs of a PID namespace.
+func (e *logEntry) print(buf *bytes.Buffer, ids pidsIn) {
 	fmt.Fprintf(buf, "%d: %s from %d:%d to %d:%d context %s node %d handle %d size %d:%d ret %d/%d l=%d",
-		e.debugID, e.kind, e.fromPID, e.fromTID, e.toPID, e.toTID, e.context, e.node, int32(e.handle),
+		e.debugID, e.kind, ids.pid(e.from), ids.tid(e.fromTID, e.from), ids.pid(e.toProc), ids.tid(e.toTID, e.toProc), e.context, e.node, int32(e.handle),
 		int32(e.dataSize), int32(e.offsetsSize), e.error.command, e.error.param, e.line)
 	if !e.done {
 		buf.WriteString(" (incomplete)")
@@ -118,7 +120,7 @@ func (l *transactionLog) update(place uint64, e *logEntry) {
 }
 
 // print writes the entries, the oldest first.
-func (l *transactionLog) print(buf *bytes.Buffer) {
+func (l *transactionLog) print(buf *bytes.Buffer, ids pidsIn) {
 	next := l.next.Load()
 	for i := range uint64(logSize) {
 		slot := &l.entries[(next+i)%logSize]
@@ -126,21 +128,21 @@ func (l *transactionLog) print(buf *bytes.Buffer) {
 		e := slot.entry
 		slot.mu.Unlock()
 		if e.debugID != 0 {
-			e.print(buf)
+			e.print(buf, ids)
 		}
 	}
 }
 
 // begin numbers m, a transaction that th is to send, and logs it.
 func (th *Thread) begin(task Task, m *message, kind logKind) {
-	d := th.proc.ctx.driver
+	d := th.proc.ctx.domain
 	d.stats.created(objectTransaction)
 	m.debugID = d.nextID()
 	m.nice = task.Niceness()
 	m.log = logEntry{
 		debugID:     m.debugID,
 		kind:        kind,
-		fromPID:     th.proc.pid,
+		from:        th.proc.id,
 		fromTID:     th.id,
 		context:     th.proc.ctx.name,
 		handle:      uint32(m.Target),
@@ -152,7 +154,7 @@ func (th *Thread) begin(task Task, m *message, kind logKind) {
 
 // end logs how m, which begin has begun, went: f is nil if it's on its way.
 func (th *Thread) end(m *message, f *failure) {
-	d := th.proc.ctx.driver
+	d := th.proc.ctx.domain
 	m.log.done = true
 	if f != nil {
 		m.log.error, m.log.line = extendedErrorOf(m.debugID, f), f.line

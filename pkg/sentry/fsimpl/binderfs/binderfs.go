@@ -18,8 +18,8 @@
 //
 //	kernfs.Filesystem.mu, kernfs.Dentry.dirMu
 //	  dir.mu               of two directories only in a rename
-//	    filesystem.mu      options and the number of devices
-//	    minors.mu          the numbers of all instances' devices
+//	    filesystem.mu      options, and the numbers of the instance's devices
+//	      blocks.mu        which numbers the instances have
 package binderfs
 
 import (
@@ -48,7 +48,7 @@ const (
 	rootIno        = 1
 	controlIno     = 2
 	firstDeviceIno = 3
-	firstOtherIno  = firstDeviceIno + maxMinors
+	firstOtherIno  = firstDeviceIno + numMinors
 	firstProcIno   = 1 << 40
 )
 
@@ -58,17 +58,13 @@ const (
 type FilesystemType struct {
 	driver *binder.Driver
 
-	// secctx is the security context of every sender.
-	secctx string
-
 	// major is the major device number of all devices.
 	major  uint32
-	minors minors
+	blocks blocks
 }
 
-// Register registers the file system type, for driver, with vfsObj. All senders
-// have the security context secctx.
-func Register(vfsObj *vfs.VirtualFilesystem, driver *binder.Driver, secctx string) error {
+// Register registers the file system type, for driver, with vfsObj.
+func Register(vfsObj *vfs.VirtualFilesystem, driver *binder.Driver) error {
 	major, err := vfsObj.GetDynamicCharDevMajor()
 	if err != nil {
 		return err
@@ -76,8 +72,7 @@ func Register(vfsObj *vfs.VirtualFilesystem, driver *binder.Driver, secctx strin
 	if err := vfsObj.RegisterDevice(vfs.CharDevice, major, 0, reserved{}, &vfs.RegisterDeviceOptions{GroupName: Name}); err != nil {
 		return err
 	}
-	fstype := &FilesystemType{driver: driver, secctx: secctx, major: major}
-	fstype.minors.init()
+	fstype := &FilesystemType{driver: driver, major: major}
 	return vfsObj.RegisterFilesystemType(Name, fstype, &vfs.RegisterFilesystemTypeOptions{
 		AllowUserMount: true,
 		AllowUserList:  true,
@@ -94,7 +89,7 @@ func (*FilesystemType) Release(context.Context) {}
 // instance of its own.
 //
 // Errors: EINVAL if an option is unknown or malformed, EPERM if the caller can't
-// have it, ENOSPC if there's no room for the default devices.
+// have it, ENOSPC if max leaves no room for the default devices.
 func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.VirtualFilesystem, creds *auth.Credentials, _ string, opts vfs.GetFilesystemOptions) (*vfs.Filesystem, *vfs.Dentry, error) {
 	o, err := parseOptions(opts.Data, opts.InternalMount || creds.HasRootCapability(linux.CAP_SYS_ADMIN))
 	if err != nil {
@@ -104,8 +99,9 @@ func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.Vir
 	if err != nil {
 		return nil, nil, err
 	}
-	fs := &filesystem{fstype: fstype, driver: fstype.driver, devMinor: devMinor, userns: creds.UserNamespace}
+	fs := &filesystem{fstype: fstype, domain: fstype.driver.NewDomain(), devMinor: devMinor, userns: creds.UserNamespace}
 	fs.owner, fs.dirOwner = owners(creds.UserNamespace)
+	fs.initMinors()
 	fs.setOptions(o)
 	fs.VFSFilesystem().Init(vfsObj, fstype, fs)
 
@@ -157,13 +153,15 @@ type filesystem struct {
 	// +checklocks:mu
 	options options
 
-	// devices is the number of devices, with those that were removed and are
-	// still open.
+	// minors are the numbers of the devices, with those that were removed and are
+	// still open, and of binder-control.
 	// +checklocks:mu
-	devices int
+	minors minors
 
 	fstype *FilesystemType
-	driver *binder.Driver
+
+	// domain is where the devices' contexts are.
+	domain *binder.Domain
 
 	devMinor uint32
 
@@ -183,7 +181,7 @@ func (fs *filesystem) NextIno() uint64 { return firstOtherIno + fs.Filesystem.Ne
 
 // populate puts into the root what each instance begins with.
 func (fs *filesystem) populate(ctx context.Context) error {
-	minor, err := fs.getMinor()
+	minor, err := fs.getControl()
 	if err != nil {
 		return err
 	}
@@ -211,6 +209,7 @@ func (fs *filesystem) populate(ctx context.Context) error {
 // Release implements vfs.FilesystemImpl.Release.
 func (fs *filesystem) Release(ctx context.Context) {
 	fs.Filesystem.Release(ctx)
+	fs.releaseMinors()
 	fs.VFSFilesystem().VirtualFilesystem().PutAnonBlockDevMinor(fs.devMinor)
 }
 
@@ -265,11 +264,13 @@ func (fs *filesystem) globalStats() bool {
 	return fs.options.globalStats
 }
 
-// getMinor returns a minor number.
+// getControl returns the minor number for binder-control.
 //
 // Errors: ENOSPC if none is free.
-func (fs *filesystem) getMinor() (uint32, error) {
-	return fs.fstype.minors.get(fs.userns == fs.userns.Root())
+func (fs *filesystem) getControl() (uint32, error) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.minors.get(&fs.fstype.blocks)
 }
 
 // getDevice returns the minor number for another device.
@@ -278,20 +279,31 @@ func (fs *filesystem) getMinor() (uint32, error) {
 func (fs *filesystem) getDevice() (uint32, error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if fs.devices >= fs.options.max {
+	// binder-control has a number, too, and doesn't count.
+	if fs.minors.len() > fs.options.max {
 		return 0, linuxerr.ENOSPC
 	}
-	minor, err := fs.getMinor()
-	if err == nil {
-		fs.devices++
-	}
-	return minor, err
+	return fs.minors.get(&fs.fstype.blocks)
 }
 
-// putDevice makes room for another device after one with this minor number.
-func (fs *filesystem) putDevice(minor uint32) {
+// putMinor frees the minor number of a device, or of binder-control.
+func (fs *filesystem) putMinor(minor uint32) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	fs.devices--
-	fs.fstype.minors.release(minor)
+	fs.minors.put(minor)
+}
+
+// initMinors is called before the instance has devices.
+func (fs *filesystem) initMinors() {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.minors = newMinors()
+}
+
+// releaseMinors lets other instances have the minor numbers.
+func (fs *filesystem) releaseMinors() {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.fstype.blocks.put(fs.minors.blocks)
+	fs.minors = newMinors()
 }

@@ -14,9 +14,8 @@ func (fstype *FilesystemType) StateTypeName() string {
 func (fstype *FilesystemType) StateFields() []string {
 	return []string{
 		"driver",
-		"secctx",
 		"major",
-		"minors",
+		"blocks",
 	}
 }
 
@@ -26,9 +25,8 @@ func (fstype *FilesystemType) beforeSave() {}
 func (fstype *FilesystemType) StateSave(stateSinkObject state.Sink) {
 	fstype.beforeSave()
 	stateSinkObject.Save(0, &fstype.driver)
-	stateSinkObject.Save(1, &fstype.secctx)
-	stateSinkObject.Save(2, &fstype.major)
-	stateSinkObject.Save(3, &fstype.minors)
+	stateSinkObject.Save(1, &fstype.major)
+	stateSinkObject.Save(2, &fstype.blocks)
 }
 
 func (fstype *FilesystemType) afterLoad(context.Context) {}
@@ -36,9 +34,8 @@ func (fstype *FilesystemType) afterLoad(context.Context) {}
 // +checklocksignore
 func (fstype *FilesystemType) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &fstype.driver)
-	stateSourceObject.Load(1, &fstype.secctx)
-	stateSourceObject.Load(2, &fstype.major)
-	stateSourceObject.Load(3, &fstype.minors)
+	stateSourceObject.Load(1, &fstype.major)
+	stateSourceObject.Load(2, &fstype.blocks)
 }
 
 func (o *owner) StateTypeName() string {
@@ -77,9 +74,9 @@ func (fs *filesystem) StateFields() []string {
 	return []string{
 		"Filesystem",
 		"options",
-		"devices",
+		"minors",
 		"fstype",
-		"driver",
+		"domain",
 		"devMinor",
 		"userns",
 		"owner",
@@ -95,9 +92,9 @@ func (fs *filesystem) StateSave(stateSinkObject state.Sink) {
 	fs.beforeSave()
 	stateSinkObject.Save(0, &fs.Filesystem)
 	stateSinkObject.Save(1, &fs.options)
-	stateSinkObject.Save(2, &fs.devices)
+	stateSinkObject.Save(2, &fs.minors)
 	stateSinkObject.Save(3, &fs.fstype)
-	stateSinkObject.Save(4, &fs.driver)
+	stateSinkObject.Save(4, &fs.domain)
 	stateSinkObject.Save(5, &fs.devMinor)
 	stateSinkObject.Save(6, &fs.userns)
 	stateSinkObject.Save(7, &fs.owner)
@@ -111,9 +108,9 @@ func (fs *filesystem) afterLoad(context.Context) {}
 func (fs *filesystem) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &fs.Filesystem)
 	stateSourceObject.Load(1, &fs.options)
-	stateSourceObject.Load(2, &fs.devices)
+	stateSourceObject.Load(2, &fs.minors)
 	stateSourceObject.Load(3, &fs.fstype)
-	stateSourceObject.Load(4, &fs.driver)
+	stateSourceObject.Load(4, &fs.domain)
 	stateSourceObject.Load(5, &fs.devMinor)
 	stateSourceObject.Load(6, &fs.userns)
 	stateSourceObject.Load(7, &fs.owner)
@@ -545,7 +542,7 @@ func (f *logFile) StateTypeName() string {
 
 func (f *logFile) StateFields() []string {
 	return []string{
-		"driver",
+		"domain",
 		"kind",
 	}
 }
@@ -555,7 +552,7 @@ func (f *logFile) beforeSave() {}
 // +checklocksignore
 func (f *logFile) StateSave(stateSinkObject state.Sink) {
 	f.beforeSave()
-	stateSinkObject.Save(0, &f.driver)
+	stateSinkObject.Save(0, &f.domain)
 	stateSinkObject.Save(1, &f.kind)
 }
 
@@ -563,7 +560,7 @@ func (f *logFile) afterLoad(context.Context) {}
 
 // +checklocksignore
 func (f *logFile) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &f.driver)
+	stateSourceObject.Load(0, &f.domain)
 	stateSourceObject.Load(1, &f.kind)
 }
 
@@ -601,7 +598,7 @@ func (f *procFile) StateTypeName() string {
 
 func (f *procFile) StateFields() []string {
 	return []string{
-		"driver",
+		"domain",
 		"pid",
 	}
 }
@@ -611,7 +608,7 @@ func (f *procFile) beforeSave() {}
 // +checklocksignore
 func (f *procFile) StateSave(stateSinkObject state.Sink) {
 	f.beforeSave()
-	stateSinkObject.Save(0, &f.driver)
+	stateSinkObject.Save(0, &f.domain)
 	stateSinkObject.Save(1, &f.pid)
 }
 
@@ -619,8 +616,33 @@ func (f *procFile) afterLoad(context.Context) {}
 
 // +checklocksignore
 func (f *procFile) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &f.driver)
+	stateSourceObject.Load(0, &f.domain)
 	stateSourceObject.Load(1, &f.pid)
+}
+
+func (b *blocks) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.blocks"
+}
+
+func (b *blocks) StateFields() []string {
+	return []string{
+		"users",
+	}
+}
+
+func (b *blocks) beforeSave() {}
+
+// +checklocksignore
+func (b *blocks) StateSave(stateSinkObject state.Sink) {
+	b.beforeSave()
+	stateSinkObject.Save(0, &b.users)
+}
+
+func (b *blocks) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (b *blocks) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &b.users)
 }
 
 func (m *minors) StateTypeName() string {
@@ -630,6 +652,7 @@ func (m *minors) StateTypeName() string {
 func (m *minors) StateFields() []string {
 	return []string{
 		"pool",
+		"blocks",
 	}
 }
 
@@ -639,6 +662,7 @@ func (m *minors) beforeSave() {}
 func (m *minors) StateSave(stateSinkObject state.Sink) {
 	m.beforeSave()
 	stateSinkObject.Save(0, &m.pool)
+	stateSinkObject.Save(1, &m.blocks)
 }
 
 func (m *minors) afterLoad(context.Context) {}
@@ -646,6 +670,7 @@ func (m *minors) afterLoad(context.Context) {}
 // +checklocksignore
 func (m *minors) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &m.pool)
+	stateSourceObject.Load(1, &m.blocks)
 }
 
 func (o *options) StateTypeName() string {
@@ -697,6 +722,7 @@ func init() {
 	state.Register((*logFile)(nil))
 	state.Register((*procDir)(nil))
 	state.Register((*procFile)(nil))
+	state.Register((*blocks)(nil))
 	state.Register((*minors)(nil))
 	state.Register((*options)(nil))
 }

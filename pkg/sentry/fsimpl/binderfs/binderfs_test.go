@@ -13,9 +13,9 @@ import (
 
 func TestParseOptions(t *testing.T) {
 	for data, want := range map[string]options{
-		"":                          {max: 1048576},
-		",":                         {max: 1048576},
-		"stats=global":              {max: 1048576, globalStats: true},
+		"":                          {max: 4096},
+		",":                         {max: 4096},
+		"stats=global":              {max: 4096, globalStats: true},
 		"max=0":                     {},
 		"max=4096":                  {max: 4096},
 		"max=1048576,stats=global":  {max: 1048576, globalStats: true},
@@ -25,7 +25,7 @@ func TestParseOptions(t *testing.T) {
 		"max=0x1F":                  {max: 31},
 		"max=0X1f":                  {max: 31},
 		"max=010":                   {max: 8},
-		"stats=global,stats=global": {max: 1048576, globalStats: true},
+		"stats=global,stats=global": {max: 4096, globalStats: true},
 	} {
 		got, err := parseOptions(data, true)
 		require.NoError(t, err, data)

@@ -71,7 +71,7 @@ func (*device) Keep() bool { return true }
 // DecRef implements kernfs.Inode.DecRef.
 func (d *device) DecRef(context.Context) {
 	if d.drop() {
-		d.fs.putDevice(d.minor)
+		d.fs.putMinor(d.minor)
 	}
 }
 
@@ -102,7 +102,7 @@ func (c *control) Open(ctx context.Context, rp *vfs.ResolvingPath, kd *kernfs.De
 // DecRef implements kernfs.Inode.DecRef.
 func (c *control) DecRef(context.Context) {
 	if c.drop() {
-		c.fs.fstype.minors.release(c.minor)
+		c.fs.putMinor(c.minor)
 	}
 }
 
@@ -149,9 +149,7 @@ func (fs *filesystem) addDevice(ctx context.Context, name string, report func(mi
 	if err != nil {
 		return err
 	}
-	dc := fs.driver.NewContext(name, fs.fstype.secctx)
-	dc.ListIn(fs)
-	d := &device{dev: binder.NewDevice(dc)}
+	d := &device{dev: binder.NewDevice(fs.domain.NewContext(name))}
 	d.init(ctx, fs, minor, firstDeviceIno+uint64(minor))
 	if err = report(minor); err == nil {
 		if name == "" || name == "." || name == ".." || strings.Contains(name, "/") {

@@ -5,6 +5,7 @@ package binderfs
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand"
 	"sync"
 	"testing"
@@ -67,7 +68,7 @@ func (c *taskContext) Value(key any) any {
 func newVFS(t testing.TB, ctx context.Context) *vfs.VirtualFilesystem {
 	v := &vfs.VirtualFilesystem{}
 	require.NoError(t, v.Init(ctx))
-	require.NoError(t, Register(v, binder.NewDriver(nil, nil), "label"))
+	require.NoError(t, Register(v, binder.NewDriver(nil, nil)))
 	return v
 }
 
@@ -112,13 +113,27 @@ func (w *world) start() {
 	w.t.Cleanup(func() {
 		w.mnt.DecRef(w.ctx)
 		require.Zero(w.t, w.numMinors())
+		require.Zero(w.t, w.numBlocks())
 	})
 }
 
+// numMinors returns how many minor numbers the instance uses.
 func (w *world) numMinors() int {
-	w.fstype.minors.mu.Lock()
-	defer w.fstype.minors.mu.Unlock()
-	return w.fstype.minors.pool.Len()
+	w.fs.mu.Lock()
+	defer w.fs.mu.Unlock()
+	return w.fs.minors.len()
+}
+
+// numBlocks returns how many blocks of them all instances have, together.
+func (w *world) numBlocks() int {
+	b := &w.fstype.blocks
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for _, users := range b.users {
+		n += int(users)
+	}
+	return n
 }
 
 // at returns the operand of an operation on a path.
@@ -478,58 +493,77 @@ func TestReconfigure(t *testing.T) {
 // A mount that fails, at whichever device, leaves nothing behind.
 func TestMountFails(t *testing.T) {
 	w := newWorld(t, "")
-	before := w.numMinors()
+	before := w.numBlocks()
 	for _, options := range []string{"max=0", "max=1", "max=2", "foo"} {
 		_, _, err := w.fstype.GetFilesystem(w.ctx, w.vfs, w.creds, "", vfs.GetFilesystemOptions{Data: options})
 		require.Error(t, err)
 	}
-	require.Equal(t, before, w.numMinors())
-	for free := range 4 {
-		w.fstype.minors.mu.Lock()
-		w.fstype.minors.pool = idpool.New(free + 1)
-		if free == 0 {
-			u, _ := w.fstype.minors.pool.FindUnused(0)
-			require.NoError(t, u.Acquire())
-		} else {
-			w.fstype.minors.pool = idpool.New(free)
-		}
-		w.fstype.minors.mu.Unlock()
-		before := w.numMinors()
-		_, _, err := w.fstype.GetFilesystem(w.ctx, w.vfs, w.creds, "", vfs.GetFilesystemOptions{})
-		requireErr(t, linuxerr.ENOSPC, err)
-		require.Equal(t, before, w.numMinors())
-	}
+	require.Equal(t, before, w.numBlocks())
 }
 
-// All minor numbers can be in use, the last ones by the privileged only.
+// An instance can use all minor numbers, and no other has to do without.
 func TestMinors(t *testing.T) {
-	var m minors
-	m.init()
-	for i := range maxMinors - reservedMinors {
-		minor, err := m.get(false)
+	var b blocks
+	greedy, other := newMinors(), newMinors()
+	for i := range numMinors {
+		minor, err := greedy.get(&b)
 		require.NoError(t, err)
 		require.EqualValues(t, i, minor)
 	}
-	_, err := m.get(false)
+	_, err := greedy.get(&b)
 	requireErr(t, linuxerr.ENOSPC, err)
-	for range reservedMinors {
-		_, err := m.get(true)
+	for i := range blockSize + 1 {
+		minor, err := other.get(&b)
 		require.NoError(t, err)
+		require.EqualValues(t, i, minor, "the one that fewest have")
 	}
-	_, err = m.get(true)
-	requireErr(t, linuxerr.ENOSPC, err)
-	m.release(7)
-	minor, err := m.get(false)
+	greedy.put(7)
+	greedy.put(7)
+	minor, err := greedy.get(&b)
 	require.NoError(t, err)
 	require.EqualValues(t, 7, minor)
-	for i := range uint32(maxMinors) {
-		m.release(i)
+	for i := range uint32(numMinors) {
+		greedy.put(i)
 	}
-	m.release(7)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	require.Zero(t, m.pool.Len())
-	require.Equal(t, idpool.MinCap, m.pool.Cap())
+	require.Zero(t, greedy.len())
+	require.Equal(t, idpool.MinCap, greedy.pool.Cap())
+	b.put(greedy.blocks)
+	third := newMinors()
+	minor, err = third.get(&b)
+	require.NoError(t, err)
+	require.EqualValues(t, 2*blockSize, minor, "it is nobody else's")
+}
+
+// The instances of a sandbox differ by the numbers of their devices.
+func TestMinorsOfInstances(t *testing.T) {
+	w := newWorld(t, "")
+	seen := make(map[uint32]bool)
+	for range numBlocks - 1 {
+		mnt, err := w.vfs.MountDisconnected(w.ctx, w.creds, "", Name, &vfs.MountOptions{})
+		require.NoError(t, err)
+		t.Cleanup(func() { mnt.DecRef(w.ctx) })
+		st, err := w.vfs.StatAt(w.ctx, w.creds, &vfs.PathOperation{
+			Root:  vfs.MakeVirtualDentry(mnt, mnt.Root()),
+			Start: vfs.MakeVirtualDentry(mnt, mnt.Root()),
+			Path:  fspath.Parse("binder"),
+		}, &vfs.StatOptions{})
+		require.NoError(t, err)
+		require.False(t, seen[st.RdevMinor])
+		seen[st.RdevMinor] = true
+	}
+	require.False(t, seen[w.stat("binder").RdevMinor])
+}
+
+// A mount that says nothing has room for 4096 devices, however many another has.
+func TestDefaultMax(t *testing.T) {
+	w := newWorld(t, "")
+	for i := range defaultMax - len(defaultDevices) {
+		require.NoError(t, w.add(fmt.Sprint(i)))
+	}
+	requireErr(t, linuxerr.ENOSPC, w.add("another"))
+	mnt, err := w.vfs.MountDisconnected(w.ctx, w.creds, "", Name, &vfs.MountOptions{})
+	require.NoError(t, err)
+	mnt.DecRef(w.ctx)
 }
 
 // An inode that is gone can't be had again.

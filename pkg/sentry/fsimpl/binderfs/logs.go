@@ -29,8 +29,8 @@ const (
 	logFailedTransactionLog
 )
 
-// newLogs returns the directory binder_logs. It shows what the whole driver
-// does, whatever the instance.
+// newLogs returns the directory binder_logs. It shows what the reader can see of
+// the driver: see binder.View.
 func (fs *filesystem) newLogs(ctx context.Context) *dir {
 	d := fs.makeDir(ctx, fs.dirOwner, fs.NextIno())
 	for _, l := range []struct {
@@ -46,7 +46,7 @@ func (fs *filesystem) newLogs(ctx context.Context) *dir {
 		{"failed_transaction_log", logFailedTransactionLog},
 	} {
 		f := &file{}
-		f.init(ctx, fs, &logFile{fs.driver, l.kind})
+		f.init(ctx, fs, &logFile{fs.domain, l.kind})
 		fs.mustAdd(ctx, d, l.name, f)
 	}
 	fs.mustAdd(ctx, d, "proc", fs.newProcDir(ctx))
@@ -57,30 +57,31 @@ func (fs *filesystem) newLogs(ctx context.Context) *dir {
 //
 // +stateify savable
 type logFile struct {
-	driver *binder.Driver
+	domain *binder.Domain
 	kind   logKind
 }
 
 // Generate implements vfs.DynamicBytesSource.Generate.
-func (f *logFile) Generate(_ context.Context, buf *bytes.Buffer) error {
+func (f *logFile) Generate(ctx context.Context, buf *bytes.Buffer) error {
+	v := f.domain.View(ctx)
 	switch f.kind {
 	case logState, logStateHashed:
-		f.driver.WriteState(buf, f.kind == logStateHashed)
+		v.WriteState(buf, f.kind == logStateHashed)
 	case logStats:
-		f.driver.WriteStats(buf)
+		v.WriteStats(buf)
 	case logTransactions, logTransactionsHashed:
-		f.driver.WriteTransactions(buf, f.kind == logTransactionsHashed)
+		v.WriteTransactions(buf, f.kind == logTransactionsHashed)
 	case logTransactionLog:
-		f.driver.WriteTransactionLog(buf)
+		v.WriteTransactionLog(buf)
 	case logFailedTransactionLog:
-		f.driver.WriteFailedTransactionLog(buf)
+		v.WriteFailedTransactionLog(buf)
 	}
 	return nil
 }
 
 // procDir is binder_logs/proc. It has a file for each process that has opened a
-// device of the instance, or one in /dev, by its ID in the root PID namespace. The
-// files are made for whoever looks them up.
+// device of the instance, or one in the reader's /dev, by its ID in the reader's PID
+// namespace. The files are made for whoever looks them up.
 //
 // +stateify savable
 type procDir struct {
@@ -101,23 +102,20 @@ func (d *procDir) Lookup(ctx context.Context, name string) (kernfs.Inode, error)
 	if err != nil || strconv.FormatInt(pid, 10) != name {
 		return nil, linuxerr.ENOENT
 	}
-	p, ok := d.fs.driver.LoggedProcess(d.fs, int32(pid))
+	p, ok := d.fs.domain.View(ctx).LoggedProcess(int32(pid))
 	if !ok {
 		return nil, linuxerr.ENOENT
 	}
 	f := &file{}
-	f.initNumbered(ctx, d.fs, firstProcIno+p.Seq, &procFile{d.fs.driver, p.PID})
+	f.initNumbered(ctx, d.fs, firstProcIno+p.Seq, &procFile{d.fs.domain, p.PID})
 	return f, nil
 }
 
 // IterDirents implements kernfs.Inode.IterDirents. The newest comes first.
 func (d *procDir) IterDirents(ctx context.Context, mnt *vfs.Mount, cb vfs.IterDirentsCallback, offset, relOffset int64) (int64, error) {
 	d.TouchAtime(ctx, mnt)
-	for _, p := range d.fs.driver.LoggedProcesses(d.fs) {
+	for p := range d.fs.domain.View(ctx).LoggedProcesses(uint64(max(endOfDir-relOffset+1, 0))) {
 		place := endOfDir - int64(p.Seq)
-		if place < relOffset {
-			continue
-		}
 		next := offset - relOffset + place + 1
 		if err := cb.Handle(vfs.Dirent{
 			Name:    strconv.FormatInt(int64(p.PID), 10),
@@ -132,16 +130,17 @@ func (d *procDir) IterDirents(ctx context.Context, mnt *vfs.Mount, cb vfs.IterDi
 	return offset, nil
 }
 
-// procFile is the contents of a file in binder_logs/proc.
+// procFile is the contents of a file in binder_logs/proc: what a process of that
+// ID has, as its reader knows it.
 //
 // +stateify savable
 type procFile struct {
-	driver *binder.Driver
+	domain *binder.Domain
 	pid    int32
 }
 
 // Generate implements vfs.DynamicBytesSource.Generate.
-func (f *procFile) Generate(_ context.Context, buf *bytes.Buffer) error {
-	f.driver.WriteProcess(buf, f.pid)
+func (f *procFile) Generate(ctx context.Context, buf *bytes.Buffer) error {
+	f.domain.View(ctx).WriteProcess(buf, f.pid)
 	return nil
 }

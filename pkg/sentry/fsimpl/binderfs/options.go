@@ -27,18 +27,20 @@ type options struct {
 	globalStats bool
 }
 
-// parseOptions returns the options in data. A caller who isn't privileged can't
+// parseOptions returns the options in data. Other than in Linux, where a machine
+// has one owner, an instance that says nothing of max doesn't get all that there
+// is. A caller who isn't privileged can't
 // have the logs, which show everybody's processes.
 //
 // Errors: EINVAL if an option is unknown or malformed, EPERM if the caller can't
 // have it.
 func parseOptions(data string, privileged bool) (options, error) {
-	o := options{max: maxMinors}
+	o := options{max: defaultMax}
 	for _, opt := range vfs.GenericParseMountOptionsOrdered(data) {
 		switch opt.Key {
 		case "max":
 			n, err := parseUint(opt.Value)
-			if err != nil || n > maxMinors {
+			if err != nil || n > numMinors {
 				return o, linuxerr.EINVAL
 			}
 			o.max = int(n)

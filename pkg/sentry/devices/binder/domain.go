@@ -1,0 +1,119 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"math"
+
+	"gvisor.dev/gvisor/pkg/atomicbitops"
+	"gvisor.dev/gvisor/pkg/sync"
+)
+
+// Domain is the home of Contexts: the /dev of a Tenant, or an instance of
+// binderfs. It holds all that its devices have in common, so that nothing of one
+// domain shows in another, and users of different ones contend for nothing.
+//
+// +stateify savable
+type Domain struct {
+	driver *Driver
+
+	stats  stats
+	lastID atomicbitops.Int32
+	hasher hasher
+
+	// procs holds the processes of all contexts, and dead the nodes that they
+	// left behind.
+	procs registry
+	dead  deadNodes
+
+	// closed has the counts of the processes that are gone.
+	closed closedCounts
+
+	// log holds the last transactions, failedLog the last that failed.
+	log       transactionLog
+	failedLog transactionLog
+}
+
+// NewDomain returns a Domain without devices.
+func (d *Driver) NewDomain() *Domain {
+	dom := &Domain{driver: d}
+	dom.procs.init()
+	dom.dead.init()
+	dom.hasher.init()
+	return dom
+}
+
+// nextID returns a number for a new object, by which logs name it.
+func (d *Domain) nextID() int32 { return d.lastID.Add(1) }
+
+// add adds p, which has just opened a device.
+func (d *Domain) add(p *Process) { d.procs.add(p) }
+
+// remove removes p, which has closed its device.
+func (d *Domain) remove(p *Process) {
+	// p is in one of the two for whoever holds closed.mu.
+	d.closed.mu.Lock()
+	defer d.closed.mu.Unlock()
+	d.procs.remove(p)
+	d.closed.counts.add(&p.counts)
+	if d.closed.summing && p.ordinal < d.closed.summed {
+		d.closed.sum.add(&p.counts)
+	}
+}
+
+// closedCounts counts what processes that are gone have written and read.
+//
+// +stateify savable
+type closedCounts struct {
+	// sumMu lets one caller at a time sum up.
+	sumMu sync.Mutex `state:"nosave"`
+
+	// mu comes before registry.mu.
+	mu sync.Mutex `state:"nosave"`
+
+	// +checklocks:mu
+	counts commandCounts
+
+	// summing is true while somebody sums up. sum then has the counts of all that
+	// were gone when that began, of the live ones whose ordinal is at least
+	// summed, and of those that were to come and have gone meanwhile.
+	// +checklocks:mu
+	summing bool `state:"nosave"`
+	// +checklocks:mu
+	summed uint64 `state:"nosave"`
+	// +checklocks:mu
+	sum commandCounts `state:"nosave"`
+}
+
+// counts returns what all processes have written and read: each is counted once,
+// even if it goes meanwhile.
+func (d *Domain) counts() *commandCounts {
+	c := &d.closed
+	c.sumMu.Lock()
+	defer c.sumMu.Unlock()
+
+	c.mu.Lock()
+	c.summing, c.summed = true, math.MaxUint64
+	c.sum = commandCounts{}
+	c.sum.add(&c.counts)
+	var batch []registryEntry
+	for {
+		batch = d.procs.older(batch[:0], c.summed)
+		if len(batch) == 0 {
+			break
+		}
+		for _, e := range batch {
+			c.sum.add(&e.proc.counts)
+			c.summed = e.ordinal
+		}
+		c.mu.Unlock()
+		yieldToWaiters()
+		c.mu.Lock()
+	}
+	sum := &commandCounts{}
+	sum.add(&c.sum)
+	c.summing = false
+	c.mu.Unlock()
+	return sum
+}

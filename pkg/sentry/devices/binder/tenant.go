@@ -1,0 +1,141 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"maps"
+	"math"
+	"sync/atomic"
+
+	"gvisor.dev/gvisor/pkg/sync"
+
+	"sentrybinder/pkg/sentry/devices/binder/account"
+)
+
+// Tenant is a container, as far as the driver is concerned. Containers need not
+// trust each other: what one of them has, others see only by a binderfs that they
+// share. A Tenant is known by its container's ID until the container is gone; the
+// processes that were opened in it keep it for as long as they are open.
+//
+// +stateify savable
+type Tenant struct {
+	// name is the container's, by which a restored one is recognized.
+	name string
+
+	// ordinal is greater than that of every older Tenant.
+	ordinal uint64
+
+	// account is what the container's processes are charged to.
+	account *account.Account
+
+	// secctx is the security context of the container's processes.
+	secctx string
+
+	// dev is the domain of the devices in the container's /dev, by name.
+	dev     *Domain
+	devices map[string]*Device
+
+	// procs holds the processes that were opened in the container, whatever their
+	// domain.
+	procs registry
+}
+
+// ContainerInfo describes a container.
+type ContainerInfo struct {
+	// ID tells it from all other containers of the sandbox, Name only from those
+	// that exist at the same time. A restored container has its old name, and may
+	// have another ID.
+	ID, Name string
+
+	// SecurityContext is that of the container's processes.
+	SecurityContext string
+}
+
+// tenants has the Tenants of the containers that exist.
+//
+// +stateify savable
+type tenants struct {
+	// byID has the tenants by container ID. It is replaced, with mu locked, rather
+	// than changed.
+	byID atomic.Pointer[map[string]*Tenant] `state:".(map[string]*Tenant)"`
+
+	// mu is a leaf.
+	mu sync.Mutex `state:"nosave"`
+}
+
+// get returns the tenant of a container, or nil if there's no such container.
+func (ts *tenants) get(id string) *Tenant {
+	if m := ts.byID.Load(); m != nil {
+		return (*m)[id]
+	}
+	return nil
+}
+
+// update lets change replace the tenants.
+func (ts *tenants) update(change func(byID map[string]*Tenant) map[string]*Tenant) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	byID := make(map[string]*Tenant)
+	if m := ts.byID.Load(); m != nil {
+		byID = maps.Clone(*m)
+	}
+	byID = change(byID)
+	ts.byID.Store(&byID)
+}
+
+// StartContainer makes the driver know a container, which has no processes yet.
+func (d *Driver) StartContainer(c ContainerInfo) {
+	t := d.newTenant(c)
+	d.tenants.update(func(byID map[string]*Tenant) map[string]*Tenant {
+		byID[c.ID] = t
+		return byID
+	})
+}
+
+// StopContainer makes the driver forget a container, whose processes are gone.
+// Unknown ones are ignored: it may not have come to start.
+func (d *Driver) StopContainer(id string) {
+	d.tenants.update(func(byID map[string]*Tenant) map[string]*Tenant {
+		delete(byID, id)
+		return byID
+	})
+}
+
+// RestoreContainers tells which containers there are after a restore: their IDs, by
+// name. They have the Tenants that they were saved with.
+func (d *Driver) RestoreContainers(ids map[string]string) {
+	d.tenants.update(func(byID map[string]*Tenant) map[string]*Tenant {
+		// A container that has ended may still be there beside its successor of
+		// the same name. Only the latter has processes.
+		byName := make(map[string]*Tenant)
+		for _, t := range byID {
+			if other := byName[t.name]; other == nil || other.ordinal < t.ordinal {
+				byName[t.name] = t
+			}
+		}
+		restored := make(map[string]*Tenant)
+		for name, id := range ids {
+			if t := byName[name]; t != nil {
+				restored[id] = t
+			}
+		}
+		return restored
+	})
+}
+
+func (d *Driver) newTenant(c ContainerInfo) *Tenant {
+	t := &Tenant{
+		name:    c.Name,
+		ordinal: d.nextOrdinal(),
+		account: account.New(math.MaxInt64),
+		secctx:  c.SecurityContext,
+		dev:     d.NewDomain(),
+		devices: make(map[string]*Device),
+	}
+	t.procs.init()
+	for _, name := range d.names {
+		t.devices[name] = NewDevice(t.dev.NewContext(name))
+	}
+	return t
+}

@@ -1,0 +1,175 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"cmp"
+	"iter"
+	"math"
+	"slices"
+
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+)
+
+// View is what a caller can see of the driver: all of the domain by which it acts,
+// all of its own container's /dev, and what its container's processes have open in
+// other domains. It knows processes by their IDs in the caller's PID namespace.
+type View struct {
+	domain *Domain
+
+	// tenant is the caller's container. It is nil for the sentry itself.
+	tenant *Tenant
+
+	pids pidsIn
+}
+
+// View returns what the caller can see by a log of d.
+func (d *Domain) View(ctx context.Context) *View {
+	v := &View{domain: d}
+	if t := kernel.TaskFromContext(ctx); t != nil {
+		v.tenant = d.driver.tenants.get(t.ContainerID())
+		v.pids.ns = t.PIDNamespace()
+	}
+	return v
+}
+
+// domains returns the domains of which v has everything.
+func (v *View) domains() []*Domain {
+	if v.tenant == nil || v.tenant.dev == v.domain {
+		return []*Domain{v.domain}
+	}
+	return []*Domain{v.domain, v.tenant.dev}
+}
+
+// processes returns the processes that v has, the last one first. Those that close
+// their devices meanwhile have nothing any more.
+func (v *View) processes() iter.Seq[*Process] {
+	return v.newestFirst(math.MaxUint64, (*registry).older)
+}
+
+// openedBy is processes for those that process id has opened.
+func (v *View) openedBy(id identity) iter.Seq[*Process] {
+	return v.newestFirst(math.MaxUint64, func(r *registry, list []registryEntry, before uint64) []registryEntry {
+		return r.olderOf(list, id, before)
+	})
+}
+
+// newestFirst returns what is in v's registries and has an ordinal less than before.
+// older lists a batch of one of them.
+func (v *View) newestFirst(before uint64, older func(r *registry, list []registryEntry, before uint64) []registryEntry) iter.Seq[*Process] {
+	return func(yield func(*Process) bool) {
+		// A process is in its domain's registry and in its tenant's.
+		var array [2 * batchSize]registryEntry
+		for before := before; ; {
+			batch := older(&v.domain.procs, array[:0], before)
+			if v.tenant != nil {
+				batch = older(&v.tenant.procs, batch, before)
+				slices.SortFunc(batch, func(a, b registryEntry) int { return cmp.Compare(b.ordinal, a.ordinal) })
+				batch = slices.CompactFunc(batch, func(a, b registryEntry) bool { return a.ordinal == b.ordinal })
+			}
+			if len(batch) == 0 {
+				return
+			}
+			batch = batch[:min(len(batch), batchSize)]
+			for _, e := range batch {
+				if !yield(e.proc) {
+					return
+				}
+			}
+			before = batch[len(batch)-1].ordinal
+			yieldToWaiters()
+		}
+	}
+}
+
+// deadNodes returns batches of the nodes without an owner that v has, the last one
+// of each domain first.
+func (v *View) deadNodes() iter.Seq[[]*Node] {
+	return func(yield func([]*Node) bool) {
+		for _, d := range v.domains() {
+			nodes, before := d.dead.older(math.MaxUint64)
+			for ; len(nodes) > 0; nodes, before = d.dead.older(before) {
+				if !yield(nodes) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// counts returns what processes have written and read.
+func (v *View) counts() *commandCounts {
+	sum := &commandCounts{}
+	domains := v.domains()
+	for _, d := range domains {
+		sum.add(d.counts())
+	}
+	if v.tenant != nil {
+		for p := range (&View{domain: v.tenant.dev, tenant: v.tenant}).processes() {
+			if !slices.Contains(domains, p.ctx.domain) {
+				sum.add(&p.counts)
+			}
+		}
+	}
+	return sum
+}
+
+// objectCounts returns the number of objects of v's domains, by kind.
+func (v *View) objectCounts() []ObjectCount {
+	var sum []ObjectCount
+	for _, d := range v.domains() {
+		for i, c := range d.ObjectCounts() {
+			if i == len(sum) {
+				sum = append(sum, ObjectCount{Name: c.Name})
+			}
+			sum[i].Active += c.Active
+			sum[i].Total += c.Total
+		}
+	}
+	return sum
+}
+
+// LoggedProcess is a process that WriteProcess is of use for.
+type LoggedProcess struct {
+	// PID is its ID in the reader's PID namespace.
+	PID int32
+
+	// Seq is greater than that of all that came before it.
+	Seq uint64
+}
+
+// listed returns p as a LoggedProcess, or false if it isn't to be listed: it isn't
+// its opener's first, its device is in neither of v's domains, or the reader has no
+// ID for the opener.
+func (v *View) listed(p *Process) (LoggedProcess, bool) {
+	if !p.first || !slices.Contains(v.domains(), p.ctx.domain) {
+		return LoggedProcess{}, false
+	}
+	l := LoggedProcess{v.pids.pid(p.id), p.ordinal}
+	return l, l.PID != 0
+}
+
+// LoggedProcesses returns the processes of applications that have opened a device
+// and whose Seq is less than before, the last one first. One that has opened several
+// counts as of the first, and is no longer among them once it has closed that.
+func (v *View) LoggedProcesses(before uint64) iter.Seq[LoggedProcess] {
+	return func(yield func(LoggedProcess) bool) {
+		for p := range v.newestFirst(before, (*registry).older) {
+			if l, ok := v.listed(p); ok && !yield(l) {
+				return
+			}
+		}
+	}
+}
+
+// LoggedProcess returns the one of LoggedProcesses whose ID is pid, or false.
+func (v *View) LoggedProcess(pid int32) (LoggedProcess, bool) {
+	for p := range v.openedBy(v.pids.identity(pid)) {
+		if l, ok := v.listed(p); ok {
+			return l, true
+		}
+	}
+	return LoggedProcess{}, false
+}
