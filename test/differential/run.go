@@ -30,7 +30,9 @@ type place struct {
 }
 
 func places() (linux, here place, err error) {
-	here = place{name: "sandbox", command: []string{*runsc, "--platform=systrap", "--network=none", "--ignore-cgroups", "do"}}
+	here = place{name: "sandbox", command: []string{*runsc, "--platform=systrap", "--network=none", "--ignore-cgroups", "do",
+		// Linux's.
+		"--annotation", "dev.sentrybinder.security-context=kernel"}}
 	if *oracle == "" {
 		return linux, here, errors.New("there's no Linux to compare with: set BINDER_ORACLE")
 	}

@@ -4,10 +4,12 @@
 package pod
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -31,10 +33,32 @@ func agent(args []string) {
 		for _, e := range entries {
 			fmt.Println(e.Name())
 		}
+	case "cat":
+		text, err := os.ReadFile(args[1])
+		check("reading "+args[1], err)
+		_, err = os.Stdout.Write(text)
+		check("writing", err)
+	case "stat":
+		var st unix.Stat_t
+		check("stat "+args[1], unix.Stat(args[1], &st))
+		fmt.Println(st.Rdev)
+	case "chmod":
+		check("chmod "+args[1], os.Chmod(args[1], 0666))
 	case "add":
-		add(args[1], args[2])
+		check("BINDER_CTL_ADD", add(args[1], args[2]))
+		fmt.Println("added", args[2])
+	case "fill":
+		fill(args[1])
+	case "freeze":
+		freeze(args[1], args[2], numbers(args[3:]))
+	case "info":
+		info(args[1], numbers(args[2:]))
+	case "pid":
+		fmt.Println(os.Getpid())
 	case "serve":
 		serve(args[1], args[2])
+	case "curious":
+		serveCurious(args[1])
 	case "call":
 		call(args[1])
 	default:
@@ -43,15 +67,63 @@ func agent(args []string) {
 }
 
 // add adds a device to the binderfs at dir.
-func add(dir, name string) {
+func add(dir, name string) error {
 	fd, err := unix.Open(dir+"/binder-control", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	check("open binder-control", err)
+	defer unix.Close(fd)
 	var device binder.BinderfsDevice
 	copy(device.Name[:], name)
 	arg := make([]byte, device.SizeBytes())
 	device.MarshalBytes(arg)
-	(&client{fd: fd}).ioctl("BINDER_CTL_ADD", binder.BINDER_CTL_ADD, unsafe.Pointer(&arg[0]))
-	fmt.Println("added", name)
+	return (&client{fd: fd}).tryIoctl(binder.BINDER_CTL_ADD, unsafe.Pointer(&arg[0]))
+}
+
+// fill adds devices to the binderfs at dir until there's no room for more.
+func fill(dir string) {
+	for i := 0; ; i++ {
+		if err := add(dir, fmt.Sprint("more-", i)); err != nil {
+			fmt.Printf("after %d: %v\n", i, err)
+			return
+		}
+	}
+}
+
+// numbers returns the range of args: the first and the last number.
+func numbers(args []string) (list []uint32) {
+	first, err := strconv.Atoi(args[0])
+	check("first", err)
+	last, err := strconv.Atoi(args[len(args)-1])
+	check("last", err)
+	for n := first; n <= last; n++ {
+		list = append(list, uint32(n))
+	}
+	return list
+}
+
+// freeze tries to freeze processes by a device, or to thaw them, and says which
+// there are.
+func freeze(device, enable string, pids []uint32) {
+	c := open(device)
+	for _, pid := range pids {
+		arg := binder.FreezeInfo{PID: pid}
+		if enable == "1" {
+			arg.Enable = 1
+		}
+		if err := c.tryIoctl(binder.BINDER_FREEZE, unsafe.Pointer(&arg)); err != unix.EINVAL {
+			fmt.Printf("%d: %v\n", pid, err)
+		}
+	}
+}
+
+// info asks whether processes are frozen, and says which there are.
+func info(device string, pids []uint32) {
+	c := open(device)
+	for _, pid := range pids {
+		arg := binder.FrozenStatusInfo{PID: pid}
+		if err := c.tryIoctl(binder.BINDER_GET_FROZEN_INFO, unsafe.Pointer(&arg)); err != unix.EINVAL {
+			fmt.Printf("%d: %v\n", pid, err)
+		}
+	}
 }
 
 func check(what string, err error) {
@@ -76,9 +148,14 @@ func open(path string) *client {
 }
 
 func (c *client) ioctl(what string, request uintptr, arg unsafe.Pointer) {
+	check(what, c.tryIoctl(request, arg))
+}
+
+func (c *client) tryIoctl(request uintptr, arg unsafe.Pointer) error {
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(c.fd), request, uintptr(arg)); errno != 0 {
-		check(what, errno)
+		return errno
 	}
+	return nil
 }
 
 // kept is what the driver is told the addresses of: Go would move it if it were on
@@ -101,6 +178,12 @@ func (c *client) write(cmds ...[]byte) {
 
 // await reads until it gets a message, or a failure.
 func (c *client) await() (uint32, binder.TransactionData) {
+	br, tr := c.awaitLabelled()
+	return br, tr.TransactionData
+}
+
+// awaitLabelled is await for messages that may have a security context.
+func (c *client) awaitLabelled() (uint32, binder.TransactionDataSecctx) {
 	for {
 		buf := kept.read[:]
 		wr := binder.WriteRead{ReadSize: uint64(len(buf)), ReadBuffer: uint64(uintptr(unsafe.Pointer(&buf[0])))}
@@ -111,11 +194,15 @@ func (c *client) await() (uint32, binder.TransactionData) {
 			b = b[4+len(params):]
 			switch br {
 			case binder.BR_TRANSACTION, binder.BR_REPLY:
-				var tr binder.TransactionData
+				var tr binder.TransactionDataSecctx
+				tr.TransactionData.UnmarshalBytes(params)
+				return br, tr
+			case binder.BR_TRANSACTION_SEC_CTX:
+				var tr binder.TransactionDataSecctx
 				tr.UnmarshalBytes(params)
 				return br, tr
-			case binder.BR_DEAD_REPLY, binder.BR_FAILED_REPLY:
-				return br, binder.TransactionData{}
+			case binder.BR_DEAD_REPLY, binder.BR_FAILED_REPLY, binder.BR_FROZEN_REPLY:
+				return br, binder.TransactionDataSecctx{}
 			}
 		}
 	}
@@ -152,14 +239,39 @@ func serve(device, name string) {
 	}
 }
 
+// serveCurious is serve for one that asks for callers' security contexts.
+func serveCurious(device string) {
+	_ = os.Chmod(device, 0666)
+	c := open(device)
+	var object binder.FlatObject
+	object.Flags = binder.FLAT_BINDER_FLAG_TXN_SECURITY_CTX
+	c.ioctl("BINDER_SET_CONTEXT_MGR_EXT", binder.BINDER_SET_CONTEXT_MGR_EXT, unsafe.Pointer(&object))
+	enter := make([]byte, 4)
+	binary.NativeEndian.PutUint32(enter, binder.BC_ENTER_LOOPER)
+	c.write(enter)
+	fmt.Println("ready")
+	for {
+		_, tr := c.awaitLabelled()
+		label, _, _ := bytes.Cut(c.at(tr.Secctx), []byte{0})
+		fmt.Printf("call from %s\n", label)
+		c.write(transaction(binder.BC_REPLY, []byte("curious")))
+	}
+}
+
+// at returns what there is in the mapping from an address on.
+func (c *client) at(addr uint64) []byte {
+	return c.mem[addr-uint64(uintptr(unsafe.Pointer(&c.mem[0]))):]
+}
+
 // call calls a device's context manager and says who answers.
 func call(device string) {
 	c := open(device)
 	c.write(transaction(binder.BC_TRANSACTION, nil))
 	switch br, tr := c.await(); br {
 	case binder.BR_REPLY:
-		answer := c.mem[tr.Buffer-uint64(uintptr(unsafe.Pointer(&c.mem[0]))):][:tr.DataSize]
-		fmt.Printf("pid %d: answer from %s\n", os.Getpid(), answer)
+		fmt.Printf("pid %d: answer from %s\n", os.Getpid(), c.at(tr.Buffer)[:tr.DataSize])
+	case binder.BR_FROZEN_REPLY:
+		fmt.Println("the server is frozen")
 	default:
 		fmt.Println("nobody answers")
 	}

@@ -77,6 +77,14 @@ func (p *pod) command(args ...string) *exec.Cmd {
 // for its end.
 func (p *pod) run(args ...string) string {
 	p.t.Helper()
+	output, err := p.try(args...)
+	require.NoError(p.t, err, "runsc %s: %s", strings.Join(args, " "), output)
+	return output
+}
+
+// try is run for a command that may fail.
+func (p *pod) try(args ...string) (string, error) {
+	p.t.Helper()
 	file, err := os.CreateTemp(p.dir, "output")
 	require.NoError(p.t, err)
 	defer file.Close()
@@ -85,8 +93,7 @@ func (p *pod) run(args ...string) string {
 	err = cmd.Run()
 	output, readErr := os.ReadFile(file.Name())
 	require.NoError(p.t, readErr)
-	require.NoError(p.t, err, "runsc %s: %s", strings.Join(args, " "), output)
-	return string(output)
+	return string(output), err
 }
 
 // start starts a container. edit changes its spec.
@@ -100,7 +107,16 @@ func (p *pod) start(name string, edit func(*specs.Spec)) *container {
 // create creates a container.
 func (p *pod) create(name string, edit func(*specs.Spec)) *container {
 	p.t.Helper()
-	bundle := filepath.Join(p.dir, name)
+	c, bundle := p.prepare(name, edit)
+	p.run("create", "--bundle="+bundle, c.id)
+	p.t.Cleanup(c.delete)
+	return c
+}
+
+// prepare makes the bundle of a container, which is to be created.
+func (p *pod) prepare(name string, edit func(*specs.Spec)) (c *container, bundle string) {
+	p.t.Helper()
+	bundle = filepath.Join(p.dir, name)
 	root := filepath.Join(bundle, "rootfs")
 	for _, dir := range []string{"dev", "proc", "binderfs"} {
 		require.NoError(p.t, os.MkdirAll(filepath.Join(root, dir), 0755))
@@ -112,7 +128,7 @@ func (p *pod) create(name string, edit func(*specs.Spec)) *container {
 	require.NoError(p.t, os.WriteFile(filepath.Join(root, "agent"), binary, 0755))
 
 	p.started++
-	c := &container{pod: p, id: fmt.Sprintf("%s-%d-%d", name, p.started, os.Getpid())}
+	c = &container{pod: p, id: fmt.Sprintf("%s-%d-%d", name, p.started, os.Getpid())}
 	kind := "container"
 	if p.id == "" {
 		p.id, kind = c.id, "sandbox"
@@ -136,9 +152,7 @@ func (p *pod) create(name string, edit func(*specs.Spec)) *container {
 	require.NoError(p.t, err)
 	require.NoError(p.t, os.WriteFile(filepath.Join(bundle, "config.json"), config, 0644))
 
-	p.run("create", "--bundle="+bundle, c.id)
-	p.t.Cleanup(c.delete)
-	return c
+	return c, bundle
 }
 
 // delete ends the container, if it has not been.
@@ -169,7 +183,13 @@ type server struct {
 // its name.
 func (c *container) serve(device, name string) *server {
 	c.t.Helper()
-	cmd := c.command(c.agent([]string{"serve", device, name})...)
+	return c.server("serve", device, name)
+}
+
+// server starts an agent that serves.
+func (c *container) server(args ...string) *server {
+	c.t.Helper()
+	cmd := c.command(c.agent(args)...)
 	out, err := cmd.StdoutPipe()
 	require.NoError(c.t, err)
 	require.NoError(c.t, cmd.Start())
@@ -200,6 +220,12 @@ func (c *container) call(device string) (who string, pid int) {
 	_, err := fmt.Sscanf(out, "pid %d: answer from %s\n", &pid, &who)
 	require.NoError(c.t, err, "%q", out)
 	return who, pid
+}
+
+// execAs is exec as another user.
+func (c *container) execAs(user string, args ...string) string {
+	c.t.Helper()
+	return c.run(append([]string{"exec", "--user=" + user, "--env=" + agentVariable + "=1", c.id, "/agent"}, args...)...)
 }
 
 // mounts returns what adds a mount to a container's spec.
@@ -352,7 +378,7 @@ func TestSenderIsAnotherUser(t *testing.T) {
 	p.start("root", hint(source))
 	one, two := p.start("one", mount), p.start("two", mount)
 	s := one.serve(binderfs+"/binder", "one")
-	two.run("exec", "--user=1000", "--env="+agentVariable+"=1", two.id, "/agent", "call", binderfs+"/binder")
+	two.execAs("1000", "call", binderfs+"/binder")
 	s.expect("call from pid 0 uid 1000")
 }
 

@@ -68,6 +68,14 @@ func requireOptions(t testing.TB, dir, want string) {
 	require.Equal(t, want, got[i:])
 }
 
+// defaultMax is the option of a mount that says nothing of it.
+var defaultMax = func() string {
+	if inSandbox() {
+		return "max=4096"
+	}
+	return "max=1048576"
+}()
+
 // controlAdd makes a BINDER_CTL_ADD on the binder-control in dir.
 func controlAdd(t testing.TB, dir string, device *binder.BinderfsDevice) error {
 	t.Helper()
@@ -258,8 +266,8 @@ func TestBinderfsInProcFilesystems(t *testing.T) {
 //covers:mount
 func TestBinderfsOptions(t *testing.T) {
 	for options, want := range map[string]string{
-		"":                          "max=1048576",
-		",":                         "max=1048576",
+		"":                          defaultMax,
+		",":                         defaultMax,
 		"max=3":                     "max=3",
 		"max=1048576":               "max=1048576",
 		"max=3,max=4":               "max=4",
@@ -267,9 +275,9 @@ func TestBinderfsOptions(t *testing.T) {
 		"max=0x10":                  "max=16",
 		"max=0X10":                  "max=16",
 		"max=010":                   "max=8",
-		"stats=global":              "max=1048576,stats=global",
+		"stats=global":              defaultMax + ",stats=global",
 		"stats=global,,max=9":       "max=9,stats=global",
-		"stats=global,stats=global": "max=1048576,stats=global",
+		"stats=global,stats=global": defaultMax + ",stats=global",
 	} {
 		requireOptions(t, mountBinderfs(t, options), want)
 	}
@@ -315,7 +323,7 @@ func TestBinderfsRemount(t *testing.T) {
 		{"max=7", unix.EINVAL, "max=6,stats=global"},
 		{"max=x,stats=global", unix.EINVAL, "max=6,stats=global"},
 		{"max=7,stats=global,foo", unix.EINVAL, "max=6,stats=global"},
-		{"stats=global", nil, "max=1048576,stats=global"},
+		{"stats=global", nil, defaultMax + ",stats=global"},
 	} {
 		err := mountAt(dir, unix.MS_REMOUNT, step.options)
 		if step.err == nil {
@@ -330,7 +338,7 @@ func TestBinderfsRemount(t *testing.T) {
 	require.Equal(t, unix.EINVAL, mountAt(dir, unix.MS_REMOUNT, "stats=global"))
 	requireOptions(t, dir, "max=5")
 	require.NoError(t, mountAt(dir, unix.MS_REMOUNT, ""))
-	requireOptions(t, dir, "max=1048576")
+	requireOptions(t, dir, defaultMax)
 }
 
 // A remount of one mount alone leaves the options as they are.

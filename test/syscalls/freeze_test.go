@@ -477,20 +477,29 @@ func TestFreezeForked(t *testing.T) {
 	}
 }
 
-// The process ID is that of the root namespace.
+// The process ID is that of the root namespace on Linux, and that of the caller's
+// in a sandbox.
 func TestFreezeNamespace(t *testing.T) {
 	client, outer := newProcess(t), newBareProcess(t)
 	outer.Must(t, unix.SYS_UNSHARE, unix.CLONE_NEWPID)
 	inner := wrap(t, outer.remote.Fork(t))
 	inner.connect(defaultDevice)
 	inner.becomeManager()
-	pid := int(inner.Must(t, unix.SYS_GETPID))
-	_, err := inner.frozenInfo(pid)
+	pid, other := inner.pid(), int(inner.Must(t, unix.SYS_GETPID))
+	if inSandbox() {
+		pid, other = other, pid
+	}
+	_, err := inner.frozenInfo(other)
 	require.Equal(t, unix.EINVAL, err)
 	if !differs(t, "see TestFreezeUnknown") {
-		require.Equal(t, unix.EINVAL, inner.tryFreeze(pid, 0))
+		require.Equal(t, unix.EINVAL, inner.tryFreeze(other, 0))
 	}
-	require.NoError(t, inner.tryFreeze(inner.pid(), 0))
+	require.NoError(t, inner.tryFreeze(pid, 0))
+	_, err = inner.frozenInfo(pid)
+	require.NoError(t, err)
+	// To others it has its ID in their namespace.
+	_, err = client.frozenInfo(inner.pid())
+	require.NoError(t, err)
 	client.write(bcTransaction{})
 	client.expect(brNoop, brFrozenReply)
 }

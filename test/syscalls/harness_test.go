@@ -513,6 +513,10 @@ var (
 	isRust = exists("/sys/module/rust_binder")
 )
 
+// inSandbox reports whether the test runs in a sandbox, for what the README lists
+// as different there.
+func inSandbox() bool { return !isC && !isRust }
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil

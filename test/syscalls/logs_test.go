@@ -137,8 +137,11 @@ func (l *logs) expectLines(name, want string) {
 	l.compare(name, l.mask(lines.String()), want)
 }
 
+// compare checks that got is want, where LABEL stands for the space of a security
+// context.
 func (l *logs) compare(name, got, want string) {
 	l.t.Helper()
+	want = strings.ReplaceAll(want, "LABEL", strconv.Itoa(labelSpace))
 	assert.Equal(l.t, strings.TrimPrefix(want, "\n"), got, name)
 }
 
@@ -261,7 +264,7 @@ context binder
   buffer #9: 28 size 8192:0:0 active
   buffer #10: 2028 size 0:0:0 active
   buffer #11: 2030 size 0:0:0 active
-  buffer #12: 2038 size 3:0:8 active
+  buffer #12: 2038 size 3:0:LABEL active
   pending transaction #6: @ from client:client to server:0 code fe flags 21 pri 0 a1 r0 elapsed node #2 size 32:8 offset 0
   pending transaction #11: @ from client:client.2 to server:0 code 12 flags 0 pri 0 a0 r0 elapsed node #1 size 0:0 offset 2030
   pending transaction #12: @ from client:client.1 to server:0 code ffffffff flags 10 pri 0 a0 r0 elapsed node #4 size 3:0 offset 2038
@@ -291,7 +294,7 @@ context binder
   buffer #6: 28 size 8192:0:0 active
   buffer #7: 2028 size 0:0:0 active
   buffer #8: 2030 size 0:0:0 active
-  buffer #9: 2038 size 3:0:8 active
+  buffer #9: 2038 size 3:0:LABEL active
   pending transaction #4: @ from client:client to server:0 code fe flags 21 pri 0 a1 r0 elapsed node #2 size 32:8 offset 0
   pending transaction #8: @ from client:client.2 to server:0 code 12 flags 0 pri 0 a0 r0 elapsed node #1 size 0:0 offset 2030
   pending transaction #9: @ from client:client.1 to server:0 code ffffffff flags 10 pri 0 a0 r0 elapsed node #3 size 3:0 offset 2038
@@ -322,7 +325,7 @@ context binder
   buffer #6: 28 size 8192:0:0 active
   buffer #7: 2028 size 0:0:0 active
   buffer #8: 2030 size 0:0:0 active
-  buffer #9: 2038 size 3:0:8 active
+  buffer #9: 2038 size 3:0:LABEL active
   pending transaction #8: @ from client:client.2 to server:0 code 12 flags 0 pri 0 a0 r0 elapsed node #1 size 0:0 offset 2030
   pending transaction #9: @ from client:client.1 to server:0 code ffffffff flags 10 pri 0 a0 r0 elapsed node #3 size 3:0 offset 2038
 `)
@@ -354,7 +357,7 @@ context binder
   buffer #6: 28 size 8192:0:0 active
   buffer #7: 2028 size 0:0:0 active
   buffer #8: 2030 size 0:0:0 active
-  buffer #9: 2038 size 3:0:8 active
+  buffer #9: 2038 size 3:0:LABEL active
   pending transaction #9: @ from client:client.1 to server:0 code ffffffff flags 10 pri 0 a0 r0 elapsed node #3 size 3:0 offset 2038
 `)
 	server.write(call.free())
@@ -384,7 +387,7 @@ context binder
   buffer #3: 0 size 32:8:0 delivered
   buffer #5: 28 size 8192:0:0 active
   buffer #6: 2028 size 0:0:0 active
-  buffer #8: 2038 size 3:0:8 active
+  buffer #8: 2038 size 3:0:LABEL active
   pending transaction #8: @ from client:client.1 to server:0 code ffffffff flags 10 pri 0 a0 r0 elapsed node #2 size 3:0 offset 2038
 `)
 	server.write(bcReply{flags: binder.TF_STATUS_CODE, payload: payload{words(7)}})
@@ -415,7 +418,7 @@ context binder
   buffer #3: 0 size 32:8:0 delivered
   buffer #5: 28 size 8192:0:0 active
   buffer #6: 2028 size 0:0:0 active
-  buffer #7: 2038 size 3:0:8 active
+  buffer #7: 2038 size 3:0:LABEL active
   pending transaction #7: @ from client:client.1 to server:0 code ffffffff flags 10 pri 0 a0 r0 elapsed node #2 size 3:0 offset 2038
 `)
 	server.expectInReads(brTransactionComplete)
@@ -441,7 +444,7 @@ context binder
   buffer #3: 0 size 32:8:0 delivered
   buffer #5: 28 size 8192:0:0 active
   buffer #6: 2028 size 0:0:0 active
-  buffer #7: 2038 size 3:0:8 active
+  buffer #7: 2038 size 3:0:LABEL active
   pending transaction #7: @ from client:client.1 to server:0 code ffffffff flags 10 pri 0 a0 r0 elapsed node #2 size 3:0 offset 2038
 `)
 }

@@ -594,9 +594,9 @@ func TestSGWithSecurityContext(t *testing.T) {
 	require.Equal(t, quads(1, 2), server.bytes(got, 0))
 	require.Equal(t, quads(3), server.bytes(got, 1))
 	require.Equal(t, got.extra()+24, got.secctx)
-	label, err := server.ReadMemory(t, uintptr(got.secctx), 7)
+	context, err := server.ReadMemory(t, uintptr(got.secctx), len(label))
 	require.NoError(t, err)
-	require.Equal(t, "kernel\x00", string(label))
+	require.Equal(t, label, string(context))
 }
 
 // A native_handle is a buffer with descriptors in it. They come as descriptors of

@@ -15,8 +15,17 @@ import (
 
 const secCtx = binder.FLAT_BINDER_FLAG_TXN_SECURITY_CTX
 
-// label is everybody's security context, with the NUL at its end.
-const label = "kernel\x00"
+// label is everybody's security context, with the NUL at its end: that of Linux
+// with SELinux and no policy, or the sandbox's default.
+var label = func() string {
+	if inSandbox() {
+		return "u:object_r:unlabeled:s0\x00"
+	}
+	return "kernel\x00"
+}()
+
+// labelSpace is how much of a buffer the label takes up.
+var labelSpace = (len(label) + 7) &^ 7
 
 // newCuriousManager starts a manager whose node asks for security contexts.
 func newCuriousManager(t *testing.T) *process {
@@ -125,10 +134,10 @@ func TestSecurityContextTakesSpace(t *testing.T) {
 	}
 	send(mapSize)
 	client.expect(brNoop, brFailedReply)
-	send(mapSize - 7)
+	send(mapSize - labelSpace + 1)
 	client.expect(brNoop, brFailedReply)
-	send(mapSize - 8)
-	server.expectLabel(server.read().message(t), mapSize-8)
+	send(mapSize - labelSpace)
+	server.expectLabel(server.read().message(t), mapSize-labelSpace)
 	server.write(bcReply{})
 	client.expect(brNoop, brTransactionComplete, &message{reply: true})
 }
