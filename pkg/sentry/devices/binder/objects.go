@@ -244,7 +244,11 @@ func (c *composer) translateAt(offset uint64) error {
 		return err
 	}
 	c.copied = offset + size
-	return c.reservation.Write(offset, raw[:size])
+	if err := c.reservation.Write(offset, raw[:size]); err != nil {
+		c.t.to.releaseReference(c.task, raw[:size])
+		return err
+	}
+	return nil
 }
 
 // objectType returns the type of the object that starts raw.
@@ -436,17 +440,24 @@ func (p *Process) releaseObject(ctx context.Context, b *alloc.Claimed, offset ui
 	if n < binder.SizeOfObjectHeader || b.Read(offset, raw[:n]) != nil || objectSize(raw[:]) > n {
 		return
 	}
+	p.releaseReference(ctx, raw[:])
+}
+
+// releaseReference drops the reference that the object in raw stands for.
+//
+// Preconditions: No lock is held.
+func (p *Process) releaseReference(ctx context.Context, raw []byte) {
 	var o binder.FlatObject
-	switch objectType(raw[:]) {
+	switch objectType(raw) {
 	case binder.BINDER_TYPE_BINDER, binder.BINDER_TYPE_WEAK_BINDER:
-		o.UnmarshalUnsafe(raw[:])
+		o.UnmarshalUnsafe(raw)
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if node := p.nodeLocked(o.Binder); node != nil {
 			node.decLocked(ctx, o.Type == binder.BINDER_TYPE_BINDER, false) // +checklocksignore: node.owner is p.
 		}
 	case binder.BINDER_TYPE_HANDLE, binder.BINDER_TYPE_WEAK_HANDLE:
-		o.UnmarshalUnsafe(raw[:])
+		o.UnmarshalUnsafe(raw)
 		_ = p.changeRef(ctx, uint32(o.Binder), false, o.Type == binder.BINDER_TYPE_HANDLE)
 	}
 	// A file that was delivered is the receiver's to close, or, in an array, was
