@@ -5,7 +5,6 @@ package binder
 
 import (
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
-	"gvisor.dev/gvisor/pkg/log"
 
 	"sentrybinder/pkg/binder/idpool"
 	"sentrybinder/pkg/binder/kvvec"
@@ -55,7 +54,7 @@ func (t *handleTable) get(handle uint32) *Ref {
 func (t *handleTable) insert(id idpool.Unused, ref *Ref) {
 	handle := uint32(id.ID())
 	if err := id.Acquire(); err != nil {
-		log.Warningf("binder: handle %d was found, but can't be used: %v", handle, err)
+		warnings().Warningf("binder: handle %d was found, but can't be used: %v", handle, err)
 	}
 	i := int(handle / handlesPerChunk)
 	for t.chunks.Len() <= i {
@@ -89,7 +88,7 @@ func (t *handleTable) remove(handle uint32) (price int64) {
 		price = handleChunkPrice
 	}
 	if err := t.ids.Release(int(handle)); err != nil {
-		log.Warningf("binder: handle %d was in the table and not in use: %v", handle, err)
+		warnings().Warningf("binder: handle %d was in the table and not in use: %v", handle, err)
 	}
 	return price
 }
@@ -127,7 +126,7 @@ func (p *Process) unusedHandleLocked(n *Node) (idpool.Unused, error) {
 				return id, nil
 			}
 			// The pool and the table disagree. The table is right.
-			log.Warningf("binder: handle %d was in use and free at once", id.ID())
+			warnings().Warningf("binder: handle %d was in use and free at once", id.ID())
 			if err := id.Acquire(); err != nil {
 				return idpool.Unused{}, linuxerr.ENOMEM
 			}

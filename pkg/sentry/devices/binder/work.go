@@ -5,7 +5,6 @@ package binder
 
 import (
 	"gvisor.dev/gvisor/pkg/context"
-	"gvisor.dev/gvisor/pkg/log"
 
 	"sentrybinder/pkg/binder/list"
 )
@@ -90,7 +89,7 @@ func (l *workList) pushBack(w work) {
 	i := w.item()
 	ref, ok := i.links.Claim(w)
 	if !ok {
-		log.Warningf("binder: %T is queued twice", w)
+		warnings().Warningf("binder: %T is queued twice", w)
 		return
 	}
 	l.items.PushBack(ref)
