@@ -72,7 +72,12 @@ func (s *hostileThread) target() uint32 {
 }
 
 // node returns the address of a node that the process is likely to have.
-func (s *hostileThread) node() uint64 { return 8 * uint64(1+s.n(8)) }
+func (s *hostileThread) node() uint64 {
+	if s.oneIn(8) {
+		return 8 * uint64(1+s.n(4096))
+	}
+	return 8 * uint64(1+s.n(8))
+}
 
 // cookie returns what goes with node ptr, as a rule.
 func (s *hostileThread) cookie(ptr uint64) uint64 {
@@ -211,6 +216,9 @@ func (s *hostileThread) contents() binder.TransactionData {
 	if s.next+2048 > hostileMemory {
 		s.next = hostileContents
 	}
+	if s.oneIn(8) {
+		return s.nativeHandle()
+	}
 	start := s.next
 	at := start
 	var offsets [8]uint64
@@ -271,6 +279,39 @@ func (s *hostileThread) contents() binder.TransactionData {
 	return td
 }
 
+// nativeHandle puts together a block with descriptors in it.
+func (s *hostileThread) nativeHandle() binder.TransactionData {
+	const (
+		first  = 8 // Nothing may be a parent at the start.
+		second = first + binder.SizeOfBufferObject
+		size   = second + binder.SizeOfFDArrayObject
+		block  = size + 2*offsetSize
+	)
+	at, n := int(s.next), 1+s.n(3)
+	o := binder.BufferObject{Type: binder.BINDER_TYPE_PTR, Buffer: s.next + block, Length: 16}
+	o.MarshalUnsafe(s.Bytes[at+first:])
+	fda := binder.FDArrayObject{Type: binder.BINDER_TYPE_FDA, NumFDs: uint64(n), ParentOffset: 4 * uint64(s.n(5-n))}
+	fda.MarshalUnsafe(s.Bytes[at+second:])
+	s.put64(at+size, first)
+	s.put64(at+size+offsetSize, second)
+	for i := range 4 {
+		s.put32(at+block+4*i, 8+s.n(4))
+	}
+	td := binder.TransactionData{
+		Target:      uint64(s.target()),
+		Flags:       s.flags(),
+		DataSize:    size,
+		OffsetsSize: 2 * offsetSize,
+		Buffer:      s.next,
+		Offsets:     s.next + size,
+	}
+	if s.fd != nil && s.fd.orphan {
+		td.Flags &^= binder.TF_ACCEPT_FDS
+	}
+	s.next += block + 16
+	return td
+}
+
 // flags returns the flags of a call, or of a reply.
 func (s *hostileThread) flags() uint32 {
 	flags := hostileFlags[s.n(uint32(len(hostileFlags)))]
@@ -287,7 +328,7 @@ func (s *hostileThread) flags() uint32 {
 // long it is.
 func (s *hostileThread) object(at, count uint64) uint64 {
 	t := hostileTypes[s.n(uint32(len(hostileTypes)))]
-	flags := s.n(1 << 13)
+	flags := s.n(1<<13) | s.n(2)*binder.FLAT_BINDER_FLAG_ACCEPTS_FDS
 	orphan := s.fd != nil && s.fd.orphan
 	switch t {
 	case binder.BINDER_TYPE_BINDER, binder.BINDER_TYPE_WEAK_BINDER:

@@ -103,6 +103,7 @@ func (s *hostileThread) rarely() {
 		// The thread ends, unless it is another one, and a new one takes its
 		// place.
 		s.id = s.app.storm.lastTID.Add(1)
+		s.nice = int(s.n(40)) - 20
 	default:
 		return
 	}
