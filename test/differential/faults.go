@@ -56,7 +56,7 @@ var faults = []fault{
 	{"clearing needs no cookie", "death.go",
 		"	if d == nil || d.cookie != cookie {", "	if d == nil {"},
 	{"free spans don't join the one above", "alloc/spans.go",
-		"	if next := f.byStart[s.end()]; next != nil {", "	if next := f.byStart[s.end()]; false {"},
+		"	next := f.byStart[end]\n", "	var next *hole\n"},
 	{"the worst fit", "alloc/holes.go",
 		"			best, h = h, h.left\n", "			best, h = h, h.right\n"},
 	{"asynchronous space is not given back", "alloc/space.go",

@@ -9,26 +9,20 @@
 // A buffer is held by one token at a time. The type of the token says what can be done,
 // and each method that leads to another state ends the token:
 //
-//	sender    Space.Reserve
-//	               │
-//	               ▼
-//	          Reservation ──Commit──▶ Buffer ──Deliver──▶ (the application has it)
-//	               │                  │    │                       │
-//	             Abort           Recall    Abandon              Space.Claim
-//	               │                  │    │                       │
-//	               ▼                  │    ▼                       │
-//	            Claimed ◀─────────────┘   (it goes with            │
-//	            ▲  │                       the process)            │
-//	            │  └─Free──▶ gone              │                   │
-//	            └──────────────────────────────┼───────────────────┘
-//	                                           │
-//	                            Space.Release ─┴─▶ gone, with what was delivered
+//	Space.Reserve ──▶ Reservation ──Commit──▶ Buffer ──Deliver──▶ the application's
+//	                       │                  │    │                   │         │
+//	                     Abort             Recall  └──Abandon──▶ the process's   │
+//	                       │                  │                          │       │
+//	                       ▼                  │                          ▼       ▼
+//	           gone ◀─Free─ Claimed ◀─────────┴──── Space.Claim    Space.Release: gone
+//	                                                (by its address, from
+//	                                                the application's)
 //
 // Tokens are values that aren't copied: go vet reports it. A method that ends one empties
 // it, so that nothing ends twice; all methods of an empty token do nothing, or return
-// an error. Accesses to contents are checked to lie in the buffer. Nothing that a user
-// of this package does makes it touch memory of another buffer, or memory that it has
-// given back.
+// an error. Accesses to contents are checked to lie in the buffer, so that no user of this
+// package reaches another one's. What Reservation.Blocks returns is the one thing that
+// must not be used for longer than its token lives.
 //
 // Commit returns a Pin beside the Buffer: the sender keeps the memory, even if the
 // receiver ends, until it knows that the Buffer was queued. Reservation and Claimed
@@ -45,12 +39,11 @@
 //
 // # Memory
 //
-//	           Reserve                 no buffer on it any more
-//	 absent ────────────▶ used ◀──────────────────────────────▶ recent
-//	   ▲                   ▲             Reserve                  │ age: each idlePeriod,
-//	   │ Decommit          │ Reserve                              ▼ twice at most
-//	leaving ◀─────────── hidden ◀──────────────────────────────  idle, evictable
-//	                              Evict (MemoryFile), ReclaimAll
+// These are the states of a page. Reserve leads from each of them to used:
+//
+//	absent ──Reserve──▶ used ──last Free──▶ recent ──age, once or twice──▶ idle
+//	   ▲                                                                    │
+//	   └──Decommit── leaving ◀──Invalidate── hidden ◀──Evict, ReclaimAll────┘
 //
 // The memory of a mapping is uncommitted until a buffer is placed there. Nothing is
 // done when a buffer is freed but for a note; the Reclaimer's timer only runs as long

@@ -42,12 +42,14 @@ func (r pageRange) mappable() memmap.MappableRange {
 
 // mask has a bit for each page of r among the 64 pages from 64*word on.
 func (r pageRange) mask(word uint32) uint64 {
-	r = r.intersect(pageRange{64 * word, 64 * (word + 1)})
-	n := r.end - r.first
-	if n == 0 {
-		return 0
+	m := ^uint64(0)
+	if first := 64 * word; r.first > first {
+		m <<= r.first - first
 	}
-	return ^uint64(0) >> (64 - n) << (r.first % 64)
+	if end := 64 * (word + 1); r.end < end {
+		m &= ^uint64(0) >> (end - r.end)
+	}
+	return m
 }
 
 // pageSet is a set of pages of a mapping. None of its methods takes longer than to

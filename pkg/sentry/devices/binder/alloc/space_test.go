@@ -106,8 +106,11 @@ func TestTranslate(t *testing.T) {
 	// Pages 0 to 2, and 5 to 6, with page 4 between two that are not there.
 	kept := f.send(3 * hostarch.PageSize)
 	f.mu.Lock()
-	f.inner.free.remove(f.inner.free.byStart[3*hostarch.PageSize])
-	f.inner.free.insert(span{5 * hostarch.PageSize, 11 * hostarch.PageSize}, 0)
+	free := &f.inner.free
+	hole := free.byStart[3*hostarch.PageSize]
+	delete(free.byStart, hole.start)
+	free.discard(hole)
+	free.insert(span{5 * hostarch.PageSize, 11 * hostarch.PageSize}, 0)
 	f.mu.Unlock()
 	f.send(2 * hostarch.PageSize)
 

@@ -46,34 +46,46 @@ func (f *freeSpans) allocate(size uint64) (start uint64, lastSender int32, ok bo
 		return 0, 0, false
 	}
 	start, lastSender = best.start, best.lastSender
-	f.forget(best)
 	if rest := (span{start + size, best.size - size}); rest.size != 0 {
 		// Linux inserts the rest while that which is taken is still there.
 		best.size = size
 		f.insert(rest, 0)
+	} else {
+		delete(f.byEnd, best.end())
 	}
-	f.bySize.remove(best)
-	f.keep(best)
+	delete(f.byStart, start)
+	f.discard(best)
 	return start, lastSender, true
 }
 
 // release frees s, last used by lastSender, and joins it with the free spans at its
 // ends. It returns what that makes.
 func (f *freeSpans) release(s span, lastSender int32) span {
-	if next := f.byStart[s.end()]; next != nil {
+	start, end := s.start, s.end()
+	next := f.byStart[end]
+	if next != nil {
 		s.size += next.size
-		f.remove(next)
+		f.discard(next)
 	}
-	if previous := f.byEnd[s.start]; previous != nil {
+	previous := f.byEnd[start]
+	if previous != nil {
 		s = span{previous.start, previous.size + s.size}
 		lastSender = previous.lastSender
-		f.remove(previous)
+		f.discard(previous)
 	}
 	f.insert(s, lastSender)
+	// A map that becomes empty, even for a moment, costs a new seed.
+	if next != nil {
+		delete(f.byStart, end)
+	}
+	if previous != nil {
+		delete(f.byEnd, start)
+	}
 	return s
 }
 
-// insert adds s, which touches no other span.
+// insert adds s, which touches no other span. At an end that a span had which was
+// discarded, it takes its place in the maps.
 func (f *freeSpans) insert(s span, lastSender int32) {
 	h := f.unused
 	if h == nil {
@@ -86,20 +98,9 @@ func (f *freeSpans) insert(s span, lastSender int32) {
 	f.byStart[s.start], f.byEnd[s.end()] = h, h
 }
 
-func (f *freeSpans) remove(h *hole) {
-	f.forget(h)
+// discard keeps h, which is found by its size only, for the next insertion.
+func (f *freeSpans) discard(h *hole) {
 	f.bySize.remove(h)
-	f.keep(h)
-}
-
-// forget makes h be found by its size only.
-func (f *freeSpans) forget(h *hole) {
-	delete(f.byStart, h.start)
-	delete(f.byEnd, h.end())
-}
-
-// keep keeps h, which was removed, for the next insertion.
-func (f *freeSpans) keep(h *hole) {
 	h.parent = f.unused
 	f.unused = h
 }
