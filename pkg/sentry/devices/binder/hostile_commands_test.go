@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
 // The commands of a hostileThread. They are put together in its memory.
@@ -285,7 +286,7 @@ func (s *hostileThread) nativeHandle() binder.TransactionData {
 		first  = 8 // Nothing may be a parent at the start.
 		second = first + binder.SizeOfBufferObject
 		size   = second + binder.SizeOfFDArrayObject
-		block  = size + 2*offsetSize
+		block  = size + 2*alloc.OffsetSize
 	)
 	at, n := int(s.next), 1+s.n(3)
 	o := binder.BufferObject{Type: binder.BINDER_TYPE_PTR, Buffer: s.next + block, Length: 16}
@@ -293,7 +294,7 @@ func (s *hostileThread) nativeHandle() binder.TransactionData {
 	fda := binder.FDArrayObject{Type: binder.BINDER_TYPE_FDA, NumFDs: uint64(n), ParentOffset: 4 * uint64(s.n(5-n))}
 	fda.MarshalUnsafe(s.Bytes[at+second:])
 	s.put64(at+size, first)
-	s.put64(at+size+offsetSize, second)
+	s.put64(at+size+alloc.OffsetSize, second)
 	for i := range 4 {
 		s.put32(at+block+4*i, 8+s.n(4))
 	}
@@ -301,7 +302,7 @@ func (s *hostileThread) nativeHandle() binder.TransactionData {
 		Target:      uint64(s.target()),
 		Flags:       s.flags(),
 		DataSize:    size,
-		OffsetsSize: 2 * offsetSize,
+		OffsetsSize: 2 * alloc.OffsetSize,
 		Buffer:      s.next,
 		Offsets:     s.next + size,
 	}
