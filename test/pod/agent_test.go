@@ -50,7 +50,7 @@ func agent(args []string) {
 	case "fill":
 		fill(args[1])
 	case "freeze":
-		freeze(args[1], args[2], numbers(args[3:]))
+		freeze(open(args[1]), args[2], numbers(args[3:]))
 	case "info":
 		info(args[1], numbers(args[2:]))
 	case "pid":
@@ -59,6 +59,10 @@ func agent(args []string) {
 		serve(args[1], args[2])
 	case "curious":
 		serveCurious(args[1])
+	case "give":
+		give(args[1], args[2])
+	case "take":
+		freeze(take(args[1]), "1", numbers(args[2:]))
 	case "call":
 		call(args[1])
 	default:
@@ -102,8 +106,7 @@ func numbers(args []string) (list []uint32) {
 
 // freeze tries to freeze processes by a device, or to thaw them, and says which
 // there are.
-func freeze(device, enable string, pids []uint32) {
-	c := open(device)
+func freeze(c *client, enable string, pids []uint32) {
 	for _, pid := range pids {
 		arg := binder.FreezeInfo{PID: pid}
 		if enable == "1" {
@@ -161,8 +164,8 @@ func (c *client) tryIoctl(request uintptr, arg unsafe.Pointer) error {
 // kept is what the driver is told the addresses of: Go would move it if it were on
 // a stack.
 var kept struct {
-	data, commands []byte
-	read           [256]byte
+	data, offsets, commands []byte
+	read                    [256]byte
 }
 
 // write writes commands.
@@ -237,6 +240,51 @@ func serve(device, name string) {
 		fmt.Printf("call from pid %d uid %d\n", tr.SenderPID, int32(tr.SenderEUID))
 		c.write(transaction(binder.BC_REPLY, answer))
 	}
+}
+
+// give is serve for one that answers with a file.
+func give(device, path string) {
+	_ = os.Chmod(device, 0666)
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	check("open "+path, err)
+	c := open(device)
+	c.ioctl("BINDER_SET_CONTEXT_MGR", binder.BINDER_SET_CONTEXT_MGR, nil)
+	enter := make([]byte, 4)
+	binary.NativeEndian.PutUint32(enter, binder.BC_ENTER_LOOPER)
+	c.write(enter)
+	fmt.Println("ready")
+	for {
+		c.await()
+		object := binder.FDObject{Type: binder.BINDER_TYPE_FD, FD: uint32(fd)}
+		data := make([]byte, object.SizeBytes())
+		object.MarshalBytes(data)
+		reply := transaction(binder.BC_REPLY, data)
+		kept.offsets = make([]byte, 8)
+		var tr binder.TransactionData
+		tr.UnmarshalBytes(reply[4:])
+		tr.OffsetsSize, tr.Offsets = 8, uint64(uintptr(unsafe.Pointer(&kept.offsets[0])))
+		tr.MarshalBytes(reply[4:])
+		c.write(reply)
+	}
+}
+
+// take calls one that gives, and returns what it gets.
+func take(device string) *client {
+	c := open(device)
+	call := transaction(binder.BC_TRANSACTION, nil)
+	var tr binder.TransactionData
+	tr.UnmarshalBytes(call[4:])
+	tr.Flags = binder.TF_ACCEPT_FDS
+	tr.MarshalBytes(call[4:])
+	c.write(call)
+	br, tr := c.await()
+	if br != binder.BR_REPLY {
+		fmt.Println("nobody gives")
+		os.Exit(1)
+	}
+	var object binder.FDObject
+	object.UnmarshalBytes(c.at(tr.Buffer))
+	return &client{fd: int(object.FD)}
 }
 
 // serveCurious is serve for one that asks for callers' security contexts.

@@ -98,6 +98,22 @@ func TestFreezeShared(t *testing.T) {
 	require.Equal(t, "one", who)
 }
 
+// TestFreezeByPassedDevice: who gets a device from another container acts by that
+// one's /dev, as the other has decided.
+func TestFreezeByPassedDevice(t *testing.T) {
+	p := newPod(t)
+	source := t.TempDir()
+	p.start("root", sharedHint(source))
+	one, two := p.start("one", both(shared(source), inRootPIDs)), p.start("two", both(shared(source), inRootPIDs))
+	one.serve("/dev/binder", "one")
+	one.server("give", binderfs+"/binder", "/dev/hwbinder")
+	two.freezeAll("0", "/dev/hwbinder")
+	who, _ := one.call("/dev/binder")
+	require.Equal(t, "one", who)
+	two.exec(append([]string{"take", binderfs + "/binder"}, everyPID...)...)
+	require.Equal(t, "the server is frozen\n", one.exec("call", "/dev/binder"))
+}
+
 // TestLogsApart: the logs of a binderfs show the reader's container only.
 func TestLogsApart(t *testing.T) {
 	p := newPod(t)
@@ -192,6 +208,21 @@ func TestInvalidSecurityContext(t *testing.T) {
 	output, err := p.try("create", "--bundle="+bundle, c.id)
 	require.Error(t, err)
 	require.Contains(t, output, "a security context has 1 to 4095 bytes")
+}
+
+// TestDeviceNames: the first container's config names the devices of all.
+func TestDeviceNames(t *testing.T) {
+	p := newPod(t)
+	p.start("root", func(spec *specs.Spec) { spec.Annotations["dev.sentrybinder.devices"] = "a,b" })
+	one := p.start("one", func(spec *specs.Spec) { spec.Annotations["dev.sentrybinder.devices"] = "c" })
+	two := p.start("two", nil)
+	for _, c := range []*container{one, two} {
+		names := strings.Fields(c.exec("ls", "/dev"))
+		require.Subset(t, names, []string{"a", "b"})
+		require.NotContains(t, names, "binder")
+		require.NotContains(t, names, "c")
+	}
+	requireApart(t, one, two, "/dev/b")
 }
 
 // TestRestartAsAnotherUser: a restarted container meets its devices as new: its

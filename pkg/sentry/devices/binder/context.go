@@ -8,6 +8,7 @@ import (
 
 	"gvisor.dev/gvisor/pkg/atomicbitops"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/gohacks"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sync"
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -47,8 +48,17 @@ func NewDriver(clock tcpip.Clock, supervisor Supervisor, names ...string) *Drive
 	return d
 }
 
-// nextOrdinal returns a number that is greater than all before.
-func (d *Driver) nextOrdinal() uint64 { return d.lastOrdinal.Add(1) }
+// nextOrdinal returns a number that is greater than all before. It is the time, so
+// that nobody can tell from two of them how many others got one in between.
+func (d *Driver) nextOrdinal() uint64 {
+	for {
+		last := d.lastOrdinal.Load()
+		next := max(last+1, uint64(gohacks.Nanotime()))
+		if d.lastOrdinal.CompareAndSwap(last, next) {
+			return next
+		}
+	}
+}
 
 // Context is an isolated binder namespace: the processes that have opened the same
 // device, and the context manager that they all know as handle 0.

@@ -24,8 +24,11 @@
 // vfs and mm see, ioctl.go takes a request apart, write.go carries out commands,
 // read.go hands out returns. They work on Context (a device), Process (an open
 // of it), Thread, Node and Ref (an object, and a process's handle for it),
-// Transaction, and death and freezeNotification. The mapping's buffers and their
-// memory are package alloc's, which knows nothing of what they carry: see cargo. freeze.go has the states of a Process that is frozen.
+// Transaction, and death and freezeNotification. A Context belongs to a Domain: the
+// /dev of a container, which is a Tenant, or an instance of binderfs. View is how much
+// of Domains and Tenants a caller can see. The mapping's buffers and their memory are
+// package alloc's, which knows nothing of what they carry: see cargo. freeze.go has
+// the states of a Process that is frozen.
 // objects.go translates what a transaction carries, scatter_gather.go what is
 // beyond its data. logs.go writes what binder_logs shows: of copies, which
 // snapshot.go makes, a few objects at a time. Nothing below device.go needs a
@@ -66,14 +69,17 @@
 //	Process.refsMu            the handles of a process, and its Refs' counts
 //	  Process.mu              threads, todo lists, nodes and their counts,
 //	                          transaction stacks
-//	    Context.mu            who becomes context manager, and the list of processes
+//	    Context.mu            who becomes context manager
 //	    Transaction.mu        how a call is linked to its threads
 //	    Process.pollers       (waiter.Queue, and what is notified by it; freezer.idle
 //	                          is another)
+//	    deadNodes.mu          nodes without an owner; a leaf
 //	alloc's locks             the buffers of a process. None of the others is held when
 //	                          its methods are called, nor the other way round
-//	containerDevice.mu        the contexts behind a device of /dev; a leaf
-//	registry.mu               the processes of all contexts; a leaf
+//	closedCounts.sumMu        who sums up what was written and read
+//	  closedCounts.mu         the sum
+//	    registry.mu           the processes of a domain or a tenant; a leaf
+//	tenants.mu                changes of the list of containers; a leaf
 //	flights.mu                the devices in transactions; a leaf
 //	logSlot.mu                one of the last transactions; a leaf
 //
@@ -83,6 +89,9 @@
 // it marks its nodes dead under mu and comes for the Refs afterwards, without
 // it; a process that asks for a death notification looks for the mark after it
 // has stored the request. One of them finds the other.
+//
+// TaskSet.mu, which is the kernel's, is taken to translate process IDs (see pidsIn)
+// with none of these locks held.
 //
 // No lock is held while memory of an application is accessed, which may fault,
 // nor while a file is dropped. The buffer that a sender fills is pinned instead:

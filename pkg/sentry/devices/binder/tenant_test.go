@@ -5,6 +5,7 @@ package binder
 
 import (
 	"bytes"
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -192,7 +193,7 @@ func TestLoggedProcesses(t *testing.T) {
 	}
 	pids := func(name string) (pids []int32) {
 		v := views[name]
-		for p := range v.LoggedProcesses(1 << 40) {
+		for p := range v.LoggedProcesses(math.MaxUint64) {
 			pids = append(pids, p.PID)
 			again, ok := v.LoggedProcess(p.PID)
 			require.True(t, ok)

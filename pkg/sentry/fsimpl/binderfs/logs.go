@@ -79,6 +79,9 @@ func (f *logFile) Generate(ctx context.Context, buf *bytes.Buffer) error {
 	return nil
 }
 
+// endOfProcs is greater than any Seq of a LoggedProcess, which is a time.
+const endOfProcs = 1 << 62
+
 // procDir is binder_logs/proc. It has a file for each process that has opened a
 // device of the instance, or one in the reader's /dev, by its ID in the reader's PID
 // namespace. The files are made for whoever looks them up.
@@ -114,8 +117,8 @@ func (d *procDir) Lookup(ctx context.Context, name string) (kernfs.Inode, error)
 // IterDirents implements kernfs.Inode.IterDirents. The newest comes first.
 func (d *procDir) IterDirents(ctx context.Context, mnt *vfs.Mount, cb vfs.IterDirentsCallback, offset, relOffset int64) (int64, error) {
 	d.TouchAtime(ctx, mnt)
-	for p := range d.fs.domain.View(ctx).LoggedProcesses(uint64(max(endOfDir-relOffset+1, 0))) {
-		place := endOfDir - int64(p.Seq)
+	for p := range d.fs.domain.View(ctx).LoggedProcesses(uint64(max(endOfProcs-relOffset+1, 0))) {
+		place := endOfProcs - int64(p.Seq)
 		next := offset - relOffset + place + 1
 		if err := cb.Handle(vfs.Dirent{
 			Name:    strconv.FormatInt(int64(p.PID), 10),
