@@ -83,6 +83,6 @@ var faults = []fault{
 	{"a file needs no permission", "objects.go",
 		"	if !c.filesAllowed {", "	if false {"},
 	{"the context manager is refused for its user first", "context.go",
-		"	if c.manager.Load() != nil {\n		return linuxerr.EBUSY\n	}\n	if c.managerUIDSet && c.managerUID != caller {\n		return linuxerr.EPERM\n	}\n",
-		"	if c.managerUIDSet && c.managerUID != caller {\n		return linuxerr.EPERM\n	}\n	if c.manager.Load() != nil {\n		return linuxerr.EBUSY\n	}\n"},
+		"	if c.manager.Load() != nil {\n		return linuxerr.EBUSY\n	}\n	if c.user.set && c.user.uid != caller {\n		return linuxerr.EPERM\n	}\n",
+		"	if c.user.set && c.user.uid != caller {\n		return linuxerr.EPERM\n	}\n	if c.manager.Load() != nil {\n		return linuxerr.EBUSY\n	}\n"},
 }

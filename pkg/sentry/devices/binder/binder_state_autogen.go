@@ -198,8 +198,7 @@ func (c *Context) StateFields() []string {
 		"domain",
 		"name",
 		"manager",
-		"managerUID",
-		"managerUIDSet",
+		"user",
 	}
 }
 
@@ -213,8 +212,7 @@ func (c *Context) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.SaveValue(2, managerValue)
 	stateSinkObject.Save(0, &c.domain)
 	stateSinkObject.Save(1, &c.name)
-	stateSinkObject.Save(3, &c.managerUID)
-	stateSinkObject.Save(4, &c.managerUIDSet)
+	stateSinkObject.Save(3, &c.user)
 }
 
 func (c *Context) afterLoad(context.Context) {}
@@ -223,9 +221,36 @@ func (c *Context) afterLoad(context.Context) {}
 func (c *Context) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &c.domain)
 	stateSourceObject.Load(1, &c.name)
-	stateSourceObject.Load(3, &c.managerUID)
-	stateSourceObject.Load(4, &c.managerUIDSet)
+	stateSourceObject.Load(3, &c.user)
 	stateSourceObject.LoadValue(2, new(*Node), func(y any) { c.loadManager(ctx, y.(*Node)) })
+}
+
+func (m *managerUser) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.managerUser"
+}
+
+func (m *managerUser) StateFields() []string {
+	return []string{
+		"uid",
+		"set",
+	}
+}
+
+func (m *managerUser) beforeSave() {}
+
+// +checklocksignore
+func (m *managerUser) StateSave(stateSinkObject state.Sink) {
+	m.beforeSave()
+	stateSinkObject.Save(0, &m.uid)
+	stateSinkObject.Save(1, &m.set)
+}
+
+func (m *managerUser) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (m *managerUser) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &m.uid)
+	stateSourceObject.Load(1, &m.set)
 }
 
 func (d *death) StateTypeName() string {
@@ -1091,19 +1116,23 @@ func (r *registry) StateTypeName() string {
 
 func (r *registry) StateFields() []string {
 	return []string{
-		"saved",
+		"byAge",
 	}
 }
+
+func (r *registry) beforeSave() {}
 
 // +checklocksignore
 func (r *registry) StateSave(stateSinkObject state.Sink) {
 	r.beforeSave()
-	stateSinkObject.Save(0, &r.saved)
+	byAgeValue := r.saveByAge()
+	_ = ([]registryEntry)(byAgeValue)
+	stateSinkObject.SaveValue(0, byAgeValue)
 }
 
 // +checklocksignore
 func (r *registry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &r.saved)
+	stateSourceObject.LoadValue(0, new([]registryEntry), func(y any) { r.loadByAge(ctx, y.([]registryEntry)) })
 	stateSourceObject.AfterLoad(func() { r.afterLoad(ctx) })
 }
 
@@ -1764,6 +1793,7 @@ func init() {
 	state.Register((*containerDevice)(nil))
 	state.Register((*Driver)(nil))
 	state.Register((*Context)(nil))
+	state.Register((*managerUser)(nil))
 	state.Register((*death)(nil))
 	state.Register((*deliveredWork)(nil))
 	state.Register((*Device)(nil))

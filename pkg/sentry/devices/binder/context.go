@@ -76,12 +76,18 @@ type Context struct {
 
 	mu sync.Mutex `state:"nosave"`
 
-	// managerUID is the user that the context manager must run as: that of the
-	// first one, once there was one.
+	// user is whom the context manager must run as.
 	// +checklocks:mu
-	managerUID auth.KUID
-	// +checklocks:mu
-	managerUIDSet bool
+	user managerUser
+}
+
+// managerUser is the user that the first context manager of a Context ran as, once
+// there was one.
+//
+// +stateify savable
+type managerUser struct {
+	uid auth.KUID
+	set bool
 }
 
 // NewContext returns a context for the device called name.
@@ -125,7 +131,7 @@ func (c *Context) setManager(p *Process, caller auth.KUID, object *binder.FlatOb
 	if c.manager.Load() != nil {
 		return linuxerr.EBUSY
 	}
-	if c.managerUIDSet && c.managerUID != caller {
+	if c.user.set && c.user.uid != caller {
 		return linuxerr.EPERM
 	}
 	n := p.nodeLocked(object.Binder)
@@ -135,7 +141,7 @@ func (c *Context) setManager(p *Process, caller auth.KUID, object *binder.FlatOb
 			return err
 		}
 	}
-	c.managerUID, c.managerUIDSet = caller, true
+	c.user = managerUser{uid: caller, set: true}
 	n.becomeManagerLocked() // +checklocksignore: n.owner is p.
 	c.manager.Store(n)
 	return nil

@@ -21,13 +21,13 @@ type registry struct {
 
 	// byAge and byOpener hold the same entries.
 	// +checklocks:mu
-	byAge *btree.BTreeG[registryEntry] `state:"nosave"`
+	byAge *btree.BTreeG[registryEntry] `state:".([]registryEntry)"`
 	// +checklocks:mu
 	byOpener *btree.BTreeG[registryEntry] `state:"nosave"`
 
-	// saved holds the entries while they are saved and loaded.
+	// loaded holds the entries until all of the driver is loaded.
 	// +checklocks:mu
-	saved []registryEntry
+	loaded []registryEntry `state:"nosave"`
 }
 
 // registryEntry is an open device in a registry.

@@ -53,16 +53,23 @@ func (ts *tenants) saveByID() map[string]*Tenant {
 // loadByID is invoked by stateify.
 func (ts *tenants) loadByID(_ context.Context, byID map[string]*Tenant) { ts.byID.Store(&byID) }
 
-// beforeSave is invoked by stateify.
-func (r *registry) beforeSave() {
+// saveByAge is invoked by stateify.
+func (r *registry) saveByAge() []registryEntry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var saved []registryEntry
+	entries := make([]registryEntry, 0, r.byAge.Len())
 	r.byAge.Ascend(func(e registryEntry) bool {
-		saved = append(saved, e)
+		entries = append(entries, e)
 		return true
 	})
-	r.saved = saved
+	return entries
+}
+
+// loadByAge is invoked by stateify.
+func (r *registry) loadByAge(_ context.Context, entries []registryEntry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.loaded = entries
 }
 
 // afterLoad is invoked by stateify. Namespaces may have other IDs than before.
@@ -70,12 +77,12 @@ func (r *registry) afterLoad(context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.initLocked()
-	for _, e := range r.saved {
+	for _, e := range r.loaded {
 		e = entryOf(e.proc)
 		r.byAge.ReplaceOrInsert(e)
 		r.byOpener.ReplaceOrInsert(e)
 	}
-	r.saved = nil
+	r.loaded = nil
 }
 
 // afterLoad is invoked by stateify.
