@@ -84,15 +84,13 @@ func (s *Space) Release(ctx context.Context) {
 // endSome removes buffers that nobody decides about, at the next places from offset at
 // of the mapping on, as many as ended has elements. It returns how many it has put
 // there, and where to go on, or false if that's the end.
-//
-// +checklocksignore: its caller has the lock of the Space, which is the records'.
 func (in *inner) endSome(at uint64, ended []*record) (n int, next uint64, more bool) {
 	for range ended {
 		if at >= in.size {
 			return n, at, false
 		}
 		rec, end := in.step(at)
-		if rec != nil && (rec.fate == delivered || rec.fate == abandoned) {
+		if rec != nil && in.fateOf(rec).isSpaces() {
 			in.remove(rec)
 			ended[n] = rec
 			n++

@@ -110,6 +110,14 @@ type record struct {
 	fate fate
 }
 
+// isSpaces returns whether the buffer is left to the Space.
+func (f *fate) isSpaces() bool { return *f == delivered || *f == abandoned }
+
+// fateOf returns the fate of rec, one of in's buffers.
+//
+// +checklocksignore: who has in has the lock of the Space, which is rec's.
+func (in *inner) fateOf(rec *record) *fate { return &rec.fate }
+
 func (r *record) span() span { return span{r.Start, r.size} }
 
 // records has those of buffers that have gone.

@@ -326,8 +326,6 @@ func (s *Space) allocateMemory() error {
 
 // claim marks the buffer at address addr as claimed, and returns it; see
 // Space.Claim.
-//
-// +checklocksignore: its caller has the lock of the Space, which is the record's.
 func (in *inner) claim(addr hostarch.Addr) (*record, error) {
 	if in.released {
 		return nil, linuxerr.ENOENT
@@ -337,10 +335,11 @@ func (in *inner) claim(addr hostarch.Addr) (*record, error) {
 	if rec == nil {
 		return nil, linuxerr.ENOENT
 	}
-	if rec.fate != delivered {
+	f := in.fateOf(rec)
+	if *f != delivered {
 		return nil, linuxerr.EPERM
 	}
-	rec.fate = claimed
+	*f = claimed
 	return rec, nil
 }
 

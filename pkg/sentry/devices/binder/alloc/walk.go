@@ -32,8 +32,6 @@ func (s *Space) Walk(from uint64, fn func(Info)) (next uint64, more bool) {
 
 // look notes the buffers at the next places from offset at of the mapping on, as many
 // as found has elements, and returns how many that are.
-//
-// +checklocksignore: its caller has the lock of the Space, which is the records'.
 func (in *inner) look(at uint64, found []Info) (n int, next uint64, more bool) {
 	if in.released {
 		return 0, at, false
@@ -44,7 +42,7 @@ func (in *inner) look(at uint64, found []Info) (n int, next uint64, more bool) {
 		}
 		rec, end := in.step(at)
 		if rec != nil {
-			found[n] = Info{rec.Placement, rec.fate == delivered || rec.fate == abandoned}
+			found[n] = Info{rec.Placement, in.fateOf(rec).isSpaces()}
 			n++
 		}
 		at = end
