@@ -157,7 +157,7 @@ const (
 	exitsInTurn = 2
 
 	// patience is how long an attacker has to make what it attacks with, and to attack.
-	patience = 100 * time.Second
+	patience = 5 * time.Minute
 )
 
 // origin is where an attacker is.

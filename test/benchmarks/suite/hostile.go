@@ -175,7 +175,7 @@ func (p place) runHostile(args []string, stdout, stderr *bytes.Buffer) error {
 		}
 		// A million of everything needs more memory and time than a test.
 		i := slices.Index(cmd.Args, "--")
-		cmd.Args = slices.Insert(cmd.Args, slices.Index(cmd.Args[i:], "--")+i, "-m", "4G", "-t", "600")
+		cmd.Args = slices.Insert(cmd.Args, slices.Index(cmd.Args[i:], "--")+i, "-m", "4G", "-t", "3600")
 	default:
 		cmd = p.command(append([]string{"--annotation", accountLimit + "=" + accountBytes}, program...)...)
 	}
