@@ -104,15 +104,18 @@ func (v *victim) measure(enough int, b *board, a *attack) [phases]calledFor {
 	}
 	tick := startTicks()
 	var until time.Time
-	begin, now := time.Now(), idle
+	begin, now, seen := time.Now(), idle, uint64(0)
 	for n := 0; ; n++ {
 		before := ticks()
 		v.call(0, serviceEcho, v.data, nil)
 		took := ticks() - before
-		// A call that is in part of a phase belongs to the later one, unless an attack
-		// has ended during it.
+		// A call belongs to an attack if it saw a part of it, or all: processes that end
+		// may do so in one call.
 		of := now
 		if b != nil {
+			if rounds := b.rounds.Load(); rounds != seen {
+				of, seen = acting, rounds
+			}
 			now = b.phase.Load()
 			of = max(of, now)
 		}
