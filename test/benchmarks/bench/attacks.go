@@ -453,10 +453,11 @@ func (a *aggressor) deaths(role string) {
 	a.act(1, func(int) func() int {
 		e := a.thread()
 		e.Unblock()
-		commands, dropped := peer.Command(nil, binder.BC_ENTER_LOOPER), 0
+		commands := peer.Command(nil, binder.BC_ENTER_LOOPER)
+		// To register and drop all can take longer than a turn.
 		count := func(br uint32) {
 			if br == binder.BR_CLEAR_DEATH_NOTIFICATION_DONE {
-				dropped++
+				a.rounds.Add(1)
 			}
 		}
 		e.Poll(commands, count)
@@ -475,10 +476,9 @@ func (a *aggressor) deaths(role string) {
 			}
 		}
 		return func() int {
-			dropped = 0
 			each(binder.BC_REQUEST_DEATH_NOTIFICATION)
 			each(binder.BC_CLEAR_DEATH_NOTIFICATION)
-			return dropped
+			return 0
 		}
 	})
 }
