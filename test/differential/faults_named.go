@@ -30,7 +30,7 @@ type namedFault struct {
 
 var namedFaults = []namedFault{
 	{fault{"a buffer is freed before its receiver knows of it", "alloc/space.go",
-		"	if rec.fate != delivered {\n", "	if false {\n"},
+		"	if *f != delivered {\n", "	if false {\n"},
 		"TestCVE_2019_2025", false},
 	{fault{"a thread that has left is still known", "thread.go",
 		"	delete(p.threads, th.id)\n", ""},
