@@ -35,7 +35,7 @@ var (
 	}
 	hostileFlags = [...]uint32{
 		0, 0, binder.TF_ACCEPT_FDS, binder.TF_ONE_WAY, binder.TF_ONE_WAY, binder.TF_CLEAR_BUF,
-		binder.TF_ONE_WAY | binder.TF_UPDATE_TXN, binder.TF_ACCEPT_FDS | binder.TF_UPDATE_TXN,
+		binder.TF_ONE_WAY | binder.TF_UPDATE_TXN, binder.TF_ONE_WAY | binder.TF_UPDATE_TXN,
 	}
 	hostileNumbers = [...]uint64{
 		0, 1, 2, 3, 4, 7, 8, 12, 24, 40, 41, 511, 512, 4095, 4096, 1 << 16, 1<<31 - 1, 1 << 31, 1<<32 - 1, 1 << 32,
@@ -242,7 +242,7 @@ func (s *hostileThread) contents() binder.TransactionData {
 	}
 	td := binder.TransactionData{
 		Target:   uint64(s.target()),
-		Code:     s.n(4),
+		Code:     s.n(2),
 		Flags:    s.flags(),
 		DataSize: at - start,
 		Buffer:   start,
