@@ -18,6 +18,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sentry/usage"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 
 	"sentrybinder/pkg/sentry/devices/binder"
@@ -68,6 +69,9 @@ func (*Extension) ValidateSpec(spec *specs.Spec) error {
 	if _, err := devices(spec); err != nil {
 		return err
 	}
+	if _, err := memoryLimit(spec, 0); err != nil {
+		return err
+	}
 	_, err := securityContext(spec)
 	return err
 }
@@ -108,10 +112,15 @@ const driverKey = "dev.sentrybinder.driver"
 // of containers.
 func (e *Extension) StartContainer(_ context.Context, id, name string, spec *specs.Spec) error {
 	secctx, err := securityContext(spec)
-	if err == nil {
-		e.driver.Load().StartContainer(binder.ContainerInfo{ID: id, Name: name, SecurityContext: secctx})
+	if err != nil {
+		return err
 	}
-	return err
+	limit, err := memoryLimit(spec, usage.MaximumTotalMemoryBytes)
+	if err != nil {
+		return err
+	}
+	e.driver.Load().StartContainer(binder.ContainerInfo{ID: id, Name: name, SecurityContext: secctx, MemoryLimit: limit})
+	return nil
 }
 
 // StopContainer implements the same interface.

@@ -5,6 +5,7 @@ package binder
 
 import (
 	"errors"
+	"math"
 	"os"
 	"testing"
 	"time"
@@ -87,7 +88,7 @@ const testLabel = "u:r:test:s0"
 // newTenant returns a driver with one container.
 func newTenant(clock tcpip.Clock) (*Driver, *Tenant) {
 	d := NewDriver(clock, nil, "binder")
-	d.StartContainer(ContainerInfo{ID: "id", Name: "name", SecurityContext: testLabel})
+	d.StartContainer(ContainerInfo{ID: "id", Name: "name", SecurityContext: testLabel, MemoryLimit: math.MaxInt64})
 	return d, d.tenants.get("id")
 }
 

@@ -5,9 +5,10 @@ package binder
 
 import (
 	"maps"
-	"math"
 	"sync/atomic"
 
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/sentry/devices/binder/account"
@@ -50,6 +51,10 @@ type ContainerInfo struct {
 
 	// SecurityContext is that of the container's processes.
 	SecurityContext string
+
+	// MemoryLimit is how much the container's processes can make the driver keep,
+	// in bytes. See package account.
+	MemoryLimit int64
 }
 
 // tenants has the Tenants of the containers that exist.
@@ -82,6 +87,20 @@ func (ts *tenants) update(change func(byID map[string]*Tenant) map[string]*Tenan
 	}
 	byID = change(byID)
 	ts.byID.Store(&byID)
+}
+
+// Account returns the account of the container whose task ctx is of, or nil if it is
+// of none: the sentry's own.
+func (d *Driver) Account(ctx context.Context) *account.Account {
+	task := kernel.TaskFromContext(ctx)
+	if task == nil {
+		return nil
+	}
+	t := d.tenants.get(task.ContainerID())
+	if t == nil {
+		return nil
+	}
+	return t.account
 }
 
 // StartContainer makes the driver know a container, which has no processes yet.
@@ -128,7 +147,7 @@ func (d *Driver) newTenant(c ContainerInfo) *Tenant {
 	t := &Tenant{
 		name:    c.Name,
 		ordinal: d.nextOrdinal(),
-		account: account.New(math.MaxInt64),
+		account: account.New(c.MemoryLimit),
 		secctx:  c.SecurityContext,
 		dev:     d.NewDomain(),
 		devices: make(map[string]*Device),

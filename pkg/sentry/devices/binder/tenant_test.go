@@ -24,7 +24,7 @@ import (
 func (d *Driver) containers(names ...string) []*Tenant {
 	var ts []*Tenant
 	for _, name := range names {
-		d.StartContainer(ContainerInfo{ID: name, Name: name, SecurityContext: "u:r:" + name + ":s0"})
+		d.StartContainer(ContainerInfo{ID: name, Name: name, SecurityContext: "u:r:" + name + ":s0", MemoryLimit: math.MaxInt64})
 		ts = append(ts, d.tenants.get(name))
 	}
 	return ts
@@ -83,7 +83,7 @@ func TestRestartedTenant(t *testing.T) {
 	}())
 	w.closeAll()
 	w.driver.StopContainer("id")
-	w.driver.StartContainer(ContainerInfo{ID: "again", Name: "name"})
+	w.driver.StartContainer(ContainerInfo{ID: "again", Name: "name", MemoryLimit: math.MaxInt64})
 	w.tenant = w.driver.tenants.get("again")
 	w.domain, w.ctx = w.tenant.dev, w.tenant.devices["binder"].ctx
 	w.newManager()

@@ -32,6 +32,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/sentry/devices/binder"
+	"sentrybinder/pkg/sentry/devices/binder/account"
 )
 
 // Name is the filesystem type's name.
@@ -42,6 +43,14 @@ var defaultDevices = []string{"binder", "hwbinder", "vndbinder"}
 
 // features are the names of the files in features, the oldest first.
 var features = []string{"oneway_spam_detection", "extended_error", "freeze_notification"}
+
+// Prices are what files take of the sentry's memory, in bytes: see package account.
+// instancePrice is that of an instance without its devices, with the logs that it has
+// of its own.
+const (
+	instancePrice = 64 << 10
+	devicePrice   = 2 << 10
+)
 
 // Inode numbers. A device's is its minor number and firstDeviceIno.
 const (
@@ -89,17 +98,23 @@ func (*FilesystemType) Release(context.Context) {}
 // instance of its own.
 //
 // Errors: EINVAL if an option is unknown or malformed, EPERM if the caller can't
-// have it, ENOSPC if max leaves no room for the default devices.
+// have it, ENOSPC if max leaves no room for the default devices, ENOMEM if the
+// account of the caller's container has none for the instance.
 func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.VirtualFilesystem, creds *auth.Credentials, _ string, opts vfs.GetFilesystemOptions) (*vfs.Filesystem, *vfs.Dentry, error) {
 	o, err := parseOptions(opts.Data, opts.InternalMount || creds.HasRootCapability(linux.CAP_SYS_ADMIN))
 	if err != nil {
 		return nil, nil, err
 	}
-	devMinor, err := vfsObj.GetAnonBlockDevMinor()
-	if err != nil {
+	payer := fstype.driver.Account(ctx)
+	if err := payer.Charge(instancePrice); err != nil {
 		return nil, nil, err
 	}
-	fs := &filesystem{fstype: fstype, domain: fstype.driver.NewDomain(), devMinor: devMinor, userns: creds.UserNamespace}
+	devMinor, err := vfsObj.GetAnonBlockDevMinor()
+	if err != nil {
+		payer.Credit(instancePrice)
+		return nil, nil, err
+	}
+	fs := &filesystem{fstype: fstype, account: payer, domain: fstype.driver.NewDomain(), devMinor: devMinor, userns: creds.UserNamespace}
 	fs.owner, fs.dirOwner = owners(creds.UserNamespace)
 	fs.initMinors()
 	fs.setOptions(o)
@@ -160,6 +175,9 @@ type filesystem struct {
 
 	fstype *FilesystemType
 
+	// account is what the instance is charged to.
+	account *account.Account
+
 	// domain is where the devices' contexts are.
 	domain *binder.Domain
 
@@ -211,6 +229,7 @@ func (fs *filesystem) Release(ctx context.Context) {
 	fs.Filesystem.Release(ctx)
 	fs.releaseMinors()
 	fs.VFSFilesystem().VirtualFilesystem().PutAnonBlockDevMinor(fs.devMinor)
+	fs.account.Credit(instancePrice)
 }
 
 // SetStatAt implements vfs.FilesystemImpl.SetStatAt. kernfs doesn't look whether

@@ -76,6 +76,7 @@ func (fs *filesystem) StateFields() []string {
 		"options",
 		"minors",
 		"fstype",
+		"account",
 		"domain",
 		"devMinor",
 		"userns",
@@ -94,12 +95,13 @@ func (fs *filesystem) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(1, &fs.options)
 	stateSinkObject.Save(2, &fs.minors)
 	stateSinkObject.Save(3, &fs.fstype)
-	stateSinkObject.Save(4, &fs.domain)
-	stateSinkObject.Save(5, &fs.devMinor)
-	stateSinkObject.Save(6, &fs.userns)
-	stateSinkObject.Save(7, &fs.owner)
-	stateSinkObject.Save(8, &fs.dirOwner)
-	stateSinkObject.Save(9, &fs.root)
+	stateSinkObject.Save(4, &fs.account)
+	stateSinkObject.Save(5, &fs.domain)
+	stateSinkObject.Save(6, &fs.devMinor)
+	stateSinkObject.Save(7, &fs.userns)
+	stateSinkObject.Save(8, &fs.owner)
+	stateSinkObject.Save(9, &fs.dirOwner)
+	stateSinkObject.Save(10, &fs.root)
 }
 
 func (fs *filesystem) afterLoad(context.Context) {}
@@ -110,12 +112,13 @@ func (fs *filesystem) StateLoad(ctx context.Context, stateSourceObject state.Sou
 	stateSourceObject.Load(1, &fs.options)
 	stateSourceObject.Load(2, &fs.minors)
 	stateSourceObject.Load(3, &fs.fstype)
-	stateSourceObject.Load(4, &fs.domain)
-	stateSourceObject.Load(5, &fs.devMinor)
-	stateSourceObject.Load(6, &fs.userns)
-	stateSourceObject.Load(7, &fs.owner)
-	stateSourceObject.Load(8, &fs.dirOwner)
-	stateSourceObject.Load(9, &fs.root)
+	stateSourceObject.Load(4, &fs.account)
+	stateSourceObject.Load(5, &fs.domain)
+	stateSourceObject.Load(6, &fs.devMinor)
+	stateSourceObject.Load(7, &fs.userns)
+	stateSourceObject.Load(8, &fs.owner)
+	stateSourceObject.Load(9, &fs.dirOwner)
+	stateSourceObject.Load(10, &fs.root)
 }
 
 func (s *special) StateTypeName() string {
@@ -160,6 +163,7 @@ func (d *device) StateFields() []string {
 	return []string{
 		"special",
 		"dev",
+		"account",
 	}
 }
 
@@ -170,6 +174,7 @@ func (d *device) StateSave(stateSinkObject state.Sink) {
 	d.beforeSave()
 	stateSinkObject.Save(0, &d.special)
 	stateSinkObject.Save(1, &d.dev)
+	stateSinkObject.Save(2, &d.account)
 }
 
 func (d *device) afterLoad(context.Context) {}
@@ -178,6 +183,7 @@ func (d *device) afterLoad(context.Context) {}
 func (d *device) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &d.special)
 	stateSourceObject.Load(1, &d.dev)
+	stateSourceObject.Load(2, &d.account)
 }
 
 func (c *control) StateTypeName() string {

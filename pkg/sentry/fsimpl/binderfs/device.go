@@ -17,6 +17,7 @@ import (
 
 	abi "sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/sentry/devices/binder"
+	"sentrybinder/pkg/sentry/devices/binder/account"
 )
 
 // special is a character device that only this inode leads to: its number means
@@ -54,6 +55,9 @@ type device struct {
 	special
 
 	dev *binder.Device
+
+	// account is what the device is charged to.
+	account *account.Account
 }
 
 // Open implements kernfs.Inode.Open.
@@ -72,6 +76,7 @@ func (*device) Keep() bool { return true }
 func (d *device) DecRef(context.Context) {
 	if d.drop() {
 		d.fs.putMinor(d.minor)
+		d.account.Credit(devicePrice)
 	}
 }
 
@@ -143,13 +148,19 @@ func (fd *controlFD) Ioctl(ctx context.Context, uio usermem.IO, _ uintptr, args 
 // going to have; that comes before the name is looked at, as in Linux.
 //
 // Errors: ENOSPC if there's no room for another device, EACCES if the name is no
-// file name, EEXIST if it's taken, and those of report.
+// file name, EEXIST if it's taken, ENOMEM if the account of the caller's container
+// has no room, and those of report.
 func (fs *filesystem) addDevice(ctx context.Context, name string, report func(minor uint32) error) error {
-	minor, err := fs.getDevice()
-	if err != nil {
+	payer := fs.fstype.driver.Account(ctx)
+	if err := payer.Charge(devicePrice); err != nil {
 		return err
 	}
-	d := &device{dev: binder.NewDevice(fs.domain.NewContext(name))}
+	minor, err := fs.getDevice()
+	if err != nil {
+		payer.Credit(devicePrice)
+		return err
+	}
+	d := &device{dev: binder.NewDevice(fs.domain.NewContext(name)), account: payer}
 	d.init(ctx, fs, minor, firstDeviceIno+uint64(minor))
 	if err = report(minor); err == nil {
 		if name == "" || name == "." || name == ".." || strings.Contains(name, "/") {

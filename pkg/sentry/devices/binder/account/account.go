@@ -15,7 +15,7 @@ import (
 )
 
 // Account is what one payer, such as a container, has charged. It outlives the
-// payer for as long as anything is charged to it.
+// payer for as long as anything is charged to it. A nil Account takes any charge.
 //
 // +stateify savable
 type Account struct {
@@ -42,7 +42,7 @@ func (a *Account) Used() int64 { return a.used.Load() }
 //
 // Errors: ENOMEM if that would be more than the limit. Nothing is charged then.
 func (a *Account) Charge(n int64) error {
-	for {
+	for a != nil {
 		used := a.used.Load()
 		if used > a.limit.Load()-n {
 			return linuxerr.ENOMEM
@@ -51,7 +51,12 @@ func (a *Account) Charge(n int64) error {
 			return nil
 		}
 	}
+	return nil
 }
 
 // Credit ends the charge of n bytes.
-func (a *Account) Credit(n int64) { a.used.Add(-n) }
+func (a *Account) Credit(n int64) {
+	if a != nil {
+		a.used.Add(-n)
+	}
+}

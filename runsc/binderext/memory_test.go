@@ -1,0 +1,40 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binderext
+
+import (
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/stretchr/testify/require"
+)
+
+func TestMemoryLimit(t *testing.T) {
+	for total, want := range map[uint64]int64{
+		0:         256 << 20,
+		64 << 20:  16 << 20,
+		200 << 20: 25 << 20,
+		1 << 30:   128 << 20,
+		64 << 30:  256 << 20,
+	} {
+		got, err := memoryLimit(&specs.Spec{}, total)
+		require.NoError(t, err)
+		require.Equal(t, want, got, "of %d", total)
+	}
+
+	spec := func(value string) *specs.Spec {
+		return &specs.Spec{Annotations: map[string]string{MemoryAnnotation: value}}
+	}
+	for value, want := range map[string]int64{"1": 1, "4294967296": 4 << 30, "9223372036854775807": 1<<63 - 1} {
+		got, err := memoryLimit(spec(value), 1<<30)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		require.NoError(t, new(Extension).ValidateSpec(spec(value)))
+	}
+	for _, value := range []string{"", "0", "-1", "1M", "1.5", " 1", "9223372036854775808"} {
+		_, err := memoryLimit(spec(value), 1<<30)
+		require.ErrorContains(t, err, MemoryAnnotation)
+		require.Error(t, new(Extension).ValidateSpec(spec(value)))
+	}
+}
