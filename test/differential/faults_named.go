@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -117,8 +118,12 @@ func plantNamed(here place) error {
 		if f.unit {
 			command = []string{unit}
 		}
-		command = append(command, "-test.run=^"+f.test+"$", "-test.timeout=2m")
-		cmd := exec.Command(command[0], command[1:]...)
+		command = append(command, "-test.run=^"+f.test+"$", "-test.timeout=90s")
+		// A sandbox whose driver hangs doesn't end.
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+		cmd.WaitDelay = 10 * time.Second
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
 		if err == nil && strings.Contains(string(out), "no tests to run") {
