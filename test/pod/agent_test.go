@@ -63,6 +63,14 @@ func agent(args []string) {
 		give(args[1], args[2])
 	case "take":
 		freeze(take(args[1]), "1", numbers(args[2:]))
+	case "hold":
+		hold(args[1])
+	case "flood":
+		flood(args[1])
+	case "stop":
+		c := open(args[1])
+		c.write(transaction(binder.BC_TRANSACTION, nil))
+		c.await()
 	case "call":
 		call(args[1])
 	default:
@@ -303,6 +311,70 @@ func serveCurious(device string) {
 		label, _, _ := bytes.Cut(c.at(tr.Secctx), []byte{0})
 		fmt.Printf("call from %s\n", label)
 		c.write(transaction(binder.BC_REPLY, []byte("curious")))
+	}
+}
+
+// nodesAtOnce is the number of nodes that flood sends with a call.
+const nodesAtOnce = 1000
+
+// hold is serve for one that keeps a reference to each node that it's sent, and ends
+// when it is sent none.
+func hold(device string) {
+	_ = os.Chmod(device, 0666)
+	c := open(device)
+	c.ioctl("BINDER_SET_CONTEXT_MGR", binder.BINDER_SET_CONTEXT_MGR, nil)
+	enter := make([]byte, 4)
+	binary.NativeEndian.PutUint32(enter, binder.BC_ENTER_LOOPER)
+	c.write(enter)
+	fmt.Println("ready")
+	for {
+		br, tr := c.await()
+		if br != binder.BR_TRANSACTION {
+			continue
+		}
+		if tr.OffsetsSize == 0 {
+			return
+		}
+		var cmds []byte
+		for i := range tr.OffsetsSize / 8 {
+			var o binder.FlatObject
+			o.UnmarshalBytes(c.at(tr.Buffer + i*binder.SizeOfFlatObject))
+			cmds = binary.NativeEndian.AppendUint32(cmds, binder.BC_ACQUIRE)
+			cmds = binary.NativeEndian.AppendUint32(cmds, uint32(o.Binder))
+		}
+		cmds = binary.NativeEndian.AppendUint32(cmds, binder.BC_FREE_BUFFER)
+		cmds = binary.NativeEndian.AppendUint64(cmds, tr.Buffer)
+		c.write(cmds, transaction(binder.BC_REPLY, nil))
+	}
+}
+
+// flood sends ever more nodes to one that holds them, until it can't, and says why.
+func flood(device string) {
+	c := open(device)
+	objects := make([]byte, nodesAtOnce*binder.SizeOfFlatObject)
+	kept.offsets = make([]byte, nodesAtOnce*8)
+	for sent := uint64(0); ; sent += nodesAtOnce {
+		for i := range uint64(nodesAtOnce) {
+			o := binder.FlatObject{Type: binder.BINDER_TYPE_BINDER, Binder: (sent + i + 1) * 8}
+			o.MarshalBytes(objects[i*binder.SizeOfFlatObject:])
+			binary.NativeEndian.PutUint64(kept.offsets[i*8:], i*binder.SizeOfFlatObject)
+		}
+		call := transaction(binder.BC_TRANSACTION, objects)
+		var tr binder.TransactionData
+		tr.UnmarshalBytes(call[4:])
+		tr.OffsetsSize, tr.Offsets = uint64(len(kept.offsets)), uint64(uintptr(unsafe.Pointer(&kept.offsets[0])))
+		tr.MarshalBytes(call[4:])
+		c.write(call)
+		br, tr := c.await()
+		if br == binder.BR_REPLY {
+			free := binary.NativeEndian.AppendUint32(nil, binder.BC_FREE_BUFFER)
+			c.write(binary.NativeEndian.AppendUint64(free, tr.Buffer))
+			continue
+		}
+		var e binder.ExtendedError
+		c.ioctl("BINDER_GET_EXTENDED_ERROR", binder.BINDER_GET_EXTENDED_ERROR, unsafe.Pointer(&e))
+		fmt.Printf("after %d nodes: %v\n", sent, unix.Errno(-e.Param))
+		return
 	}
 }
 

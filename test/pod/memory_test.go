@@ -1,0 +1,72 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package pod
+
+import (
+	"fmt"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/stretchr/testify/require"
+)
+
+// limited returns what limits the memory that a container's processes can make the
+// driver keep, in bytes.
+func limited(bytes int64) func(*specs.Spec) {
+	return func(spec *specs.Spec) {
+		spec.Annotations["dev.sentrybinder.memory"] = fmt.Sprint(bytes)
+	}
+}
+
+// TestMemoryApart: a container that makes objects until there's no memory for more
+// meets its own limit. Others, with whom it may share a device, don't notice, and
+// once its processes have ended it can do everything again.
+func TestMemoryApart(t *testing.T) {
+	p := newPod(t)
+	source := t.TempDir()
+	p.start("root", sharedHint(source))
+	one := p.start("one", shared(source))
+	greedy := p.start("greedy", both(shared(source), limited(4<<20)))
+	one.serve("/dev/binder", "one")
+
+	// To itself, and to another container, which holds what it's sent.
+	for _, place := range []struct {
+		server *container
+		device string
+	}{{greedy, "/dev/binder"}, {one, binderfs + "/binder"}} {
+		for range 2 {
+			place.server.server("hold", place.device)
+			first := greedy.flood(place.device)
+			require.Greater(t, first, 5000)
+			require.Less(t, first, 30000)
+			// What others still know of the processes that have ended is the
+			// container's own, too.
+			require.Less(t, greedy.flood(place.device), first/2)
+			who, _ := one.call("/dev/binder")
+			require.Equal(t, "one", who)
+			place.server.exec("stop", place.device)
+		}
+	}
+}
+
+// flood makes nodes in the container until there's no memory for more, and returns how
+// many.
+func (c *container) flood(device string) (nodes int) {
+	c.t.Helper()
+	output := c.exec("flood", device)
+	_, err := fmt.Sscanf(output, "after %d nodes: cannot allocate memory\n", &nodes)
+	require.NoError(c.t, err, "%q", output)
+	return nodes
+}
+
+// TestInvalidMemory: an annotation that makes no sense is refused before the
+// container is created.
+func TestInvalidMemory(t *testing.T) {
+	p := newPod(t)
+	p.start("root", nil)
+	c, bundle := p.prepare("app", func(spec *specs.Spec) { spec.Annotations["dev.sentrybinder.memory"] = "1M" })
+	output, err := p.try("create", "--bundle="+bundle, c.id)
+	require.Error(t, err)
+	require.Contains(t, output, "this is a number of bytes")
+}
