@@ -255,3 +255,23 @@ func TestPrices(t *testing.T) {
 		})
 	}
 }
+
+// TestSenderPays: a sender in another container pays for what the receiver gets by
+// it, and not the receiver.
+func TestSenderPays(t *testing.T) {
+	w, other := sharing(t)
+	manager, client := w.newManager(), other.newApp()
+	receives, sends := w.tenant.account.Used(), other.tenant.account.Used()
+	client.write(client.call(0, binder.TF_ONE_WAY, parcel(nodeObject(0x10))))
+	got := manager.expectTransaction(binder.BR_TRANSACTION)
+	manager.write(cmd(binder.BC_ACQUIRE, uint32(got.object(0).Binder)), got.free())
+	require.Equal(t, receives, w.tenant.account.Used())
+	require.Greater(t, other.tenant.account.Used(), sends)
+
+	// At its limit, it cannot send.
+	other.tenant.account.SetLimit(1)
+	client.write(client.call(0, binder.TF_ONE_WAY, parcel("")))
+	require.True(t, client.returned(binder.BR_FAILED_REPLY))
+	manager.expectNothing()
+	other.tenant.account.SetLimit(math.MaxInt64)
+}

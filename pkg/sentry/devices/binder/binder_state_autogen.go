@@ -604,6 +604,7 @@ func (h *handleChunk) StateFields() []string {
 	return []string{
 		"refs",
 		"used",
+		"payer",
 	}
 }
 
@@ -614,6 +615,7 @@ func (h *handleChunk) StateSave(stateSinkObject state.Sink) {
 	h.beforeSave()
 	stateSinkObject.Save(0, &h.refs)
 	stateSinkObject.Save(1, &h.used)
+	stateSinkObject.Save(2, &h.payer)
 }
 
 func (h *handleChunk) afterLoad(context.Context) {}
@@ -622,6 +624,7 @@ func (h *handleChunk) afterLoad(context.Context) {}
 func (h *handleChunk) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &h.refs)
 	stateSourceObject.Load(1, &h.used)
+	stateSourceObject.Load(2, &h.payer)
 }
 
 func (t *handleTable) StateTypeName() string {
@@ -1023,7 +1026,7 @@ func (r *Ref) StateFields() []string {
 		"target",
 		"strong",
 		"weak",
-		"notices",
+		"extra",
 	}
 }
 
@@ -1038,7 +1041,7 @@ func (r *Ref) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(3, &r.target)
 	stateSinkObject.Save(4, &r.strong)
 	stateSinkObject.Save(5, &r.weak)
-	stateSinkObject.Save(6, &r.notices)
+	stateSinkObject.Save(6, &r.extra)
 }
 
 func (r *Ref) afterLoad(context.Context) {}
@@ -1051,35 +1054,38 @@ func (r *Ref) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(3, &r.target)
 	stateSourceObject.Load(4, &r.strong)
 	stateSourceObject.Load(5, &r.weak)
-	stateSourceObject.Load(6, &r.notices)
+	stateSourceObject.Load(6, &r.extra)
 }
 
-func (n *notices) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.notices"
+func (r *refExtra) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.refExtra"
 }
 
-func (n *notices) StateFields() []string {
+func (r *refExtra) StateFields() []string {
 	return []string{
 		"death",
 		"freeze",
+		"payer",
 	}
 }
 
-func (n *notices) beforeSave() {}
+func (r *refExtra) beforeSave() {}
 
 // +checklocksignore
-func (n *notices) StateSave(stateSinkObject state.Sink) {
-	n.beforeSave()
-	stateSinkObject.Save(0, &n.death)
-	stateSinkObject.Save(1, &n.freeze)
+func (r *refExtra) StateSave(stateSinkObject state.Sink) {
+	r.beforeSave()
+	stateSinkObject.Save(0, &r.death)
+	stateSinkObject.Save(1, &r.freeze)
+	stateSinkObject.Save(2, &r.payer)
 }
 
-func (n *notices) afterLoad(context.Context) {}
+func (r *refExtra) afterLoad(context.Context) {}
 
 // +checklocksignore
-func (n *notices) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &n.death)
-	stateSourceObject.Load(1, &n.freeze)
+func (r *refExtra) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &r.death)
+	stateSourceObject.Load(1, &r.freeze)
+	stateSourceObject.Load(2, &r.payer)
 }
 
 func (s *refSet) StateTypeName() string {
@@ -1815,7 +1821,7 @@ func init() {
 	state.Register((*identity)(nil))
 	state.Register((*Process)(nil))
 	state.Register((*Ref)(nil))
-	state.Register((*notices)(nil))
+	state.Register((*refExtra)(nil))
 	state.Register((*refSet)(nil))
 	state.Register((*registry)(nil))
 	state.Register((*registryEntry)(nil))

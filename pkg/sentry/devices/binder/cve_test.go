@@ -24,7 +24,7 @@ func TestCVE_2022_20421(t *testing.T) {
 		// A strong reference can't be made of a weak one. The sender had a strong
 		// one when it began to send it.
 		sender.write(cmd(binder.BC_INCREFS, h), cmd(binder.BC_RELEASE, h))
-		_, err := receiver.acquireNode(receiver, n, true, nil)
+		_, err := receiver.acquireNode(receiver, n, true, nil, receiver.account)
 		require.Equal(t, linuxerr.EINVAL, err)
 		require.Zero(t, receiver.numRefs())
 		w.requireSound()

@@ -94,7 +94,7 @@ func (r *Ref) requestDeathLocked(cookie uint64) error {
 	}
 	r.proc.stats().created(objectDeath)
 	fresh := list.NewUnique(&death{proc: r.proc, cookie: cookie})
-	r.noticesLocked().death = fresh.Share()
+	r.extraLocked().death = fresh.Share()
 
 	n := r.node()
 	n.owner.mu.Lock()
@@ -151,7 +151,7 @@ func (r *Ref) clearDeathLocked(ctx context.Context, th *Thread, cookie uint64) {
 	if d == nil || d.cookie != cookie {
 		return
 	}
-	held := r.notices.death.Take()
+	held := r.extra.death.Take()
 	d.proc.mu.Lock()
 	if d.on == nil {
 		d.finishLocked(th)

@@ -235,7 +235,7 @@ func (w *world) give(owner, to *thread, ptr uint64) uint32 {
 	p.mu.Lock()
 	n := p.mustAddNode(&o)
 	p.mu.Unlock()
-	handle, err := to.acquireNode(owner, n, true, state)
+	handle, err := to.acquireNode(owner, n, true, state, to.account)
 	require.NoError(w.t, err)
 	state.interrupt()
 	owner.expect(binder.BR_INCREFS, binder.BR_ACQUIRE)

@@ -99,8 +99,8 @@ func (p *Process) requestFreeze(handle uint32, cookie uint64) error {
 	}
 	p.stats().created(objectFreeze)
 	fresh := list.NewUnique(&freezeNotification{proc: p, cookie: cookie})
-	r.noticesLocked().freeze = fresh.Share() // +checklocksignore: r.proc is p.
-	r.announceFrozenLocked()                 // +checklocksignore: r.proc is p.
+	r.extraLocked().freeze = fresh.Share() // +checklocksignore: r.proc is p.
+	r.announceFrozenLocked()               // +checklocksignore: r.proc is p.
 	return nil
 }
 
@@ -180,7 +180,7 @@ func (p *Process) clearFreeze(ctx context.Context, handle uint32, cookie uint64)
 	if f == nil || f.cookie != cookie {
 		return linuxerr.EINVAL
 	}
-	held := r.notices.freeze.Take() // +checklocksignore: r.proc is p.
+	held := r.extra.freeze.Take() // +checklocksignore: r.proc is p.
 	p.mu.Lock()
 	f.clearLocked() // +checklocksignore: f.proc is p.
 	p.mu.Unlock()

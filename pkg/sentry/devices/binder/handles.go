@@ -8,11 +8,12 @@ import (
 
 	"sentrybinder/pkg/binder/idpool"
 	"sentrybinder/pkg/binder/kvvec"
+	"sentrybinder/pkg/sentry/devices/binder/account"
 )
 
 // handlesPerChunk is the number of handles in a chunk of a handleTable: a chunk
 // is one page.
-const handlesPerChunk = 511
+const handlesPerChunk = 510
 
 // handleChunk is a piece of a handleTable.
 //
@@ -20,6 +21,9 @@ const handlesPerChunk = 511
 type handleChunk struct {
 	refs [handlesPerChunk]*Ref
 	used int
+
+	// payer is what the chunk is charged to: that of the Ref that it was made for.
+	payer *account.Account
 }
 
 // handleTable maps handles to Refs. Lookup takes constant time; allocation
@@ -50,47 +54,43 @@ func (t *handleTable) get(handle uint32) *Ref {
 	return chunk.refs[handle%handlesPerChunk]
 }
 
-// insert takes id for ref. There is no Ref for id yet.
-func (t *handleTable) insert(id idpool.Unused, ref *Ref) {
+// insert takes id for ref, which payer pays for. There is no Ref for id yet.
+//
+// Errors: ENOMEM if payer has no room for what the table needs.
+func (t *handleTable) insert(id idpool.Unused, ref *Ref, payer *account.Account) error {
 	handle := uint32(id.ID())
-	if err := id.Acquire(); err != nil {
-		warnings().Warningf("binder: handle %d was found, but can't be used: %v", handle, err)
-	}
 	i := int(handle / handlesPerChunk)
 	for t.chunks.Len() <= i {
 		t.chunks.Append(nil)
 	}
 	chunk := t.chunks.At(i)
 	if chunk == nil {
-		chunk = &handleChunk{}
+		if err := payer.Charge(handleChunkPrice); err != nil {
+			return err
+		}
+		chunk = &handleChunk{payer: payer}
 		t.chunks.Set(i, chunk)
+	}
+	if err := id.Acquire(); err != nil {
+		warnings().Warningf("binder: handle %d was found, but can't be used: %v", handle, err)
 	}
 	chunk.refs[handle%handlesPerChunk] = ref
 	chunk.used++
+	return nil
 }
 
-// price returns what the table needs in order to take handle, in bytes.
-func (t *handleTable) price(handle uint32) int64 {
-	if i := int(handle / handlesPerChunk); i < t.chunks.Len() && t.chunks.At(i) != nil {
-		return 0
-	}
-	return handleChunkPrice
-}
-
-// remove frees handle, which is in use. It returns the price of what the table
-// needed for it alone.
-func (t *handleTable) remove(handle uint32) (price int64) {
+// remove frees handle, which is in use.
+func (t *handleTable) remove(handle uint32) {
 	i := int(handle / handlesPerChunk)
 	chunk := t.chunks.At(i)
 	chunk.refs[handle%handlesPerChunk] = nil
 	if chunk.used--; chunk.used == 0 {
 		t.chunks.Set(i, nil)
-		price = handleChunkPrice
+		chunk.payer.Credit(handleChunkPrice)
 	}
 	if err := t.ids.Release(int(handle)); err != nil {
 		warnings().Warningf("binder: handle %d was in the table and not in use: %v", handle, err)
 	}
-	return price
 }
 
 // next appends to refs the Refs with the lowest handles from handle on, as many as

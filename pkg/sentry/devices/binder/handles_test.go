@@ -56,7 +56,7 @@ func TestHandlesModel(t *testing.T) {
 			delete(handles, i)
 			delete(taken, handle)
 		default:
-			got, err := p.acquireNode(user, nodes[i], true, sender)
+			got, err := p.acquireNode(user, nodes[i], true, sender, p.account)
 			require.NoError(t, err)
 			if ok {
 				require.Equal(t, handle, got)
@@ -97,7 +97,7 @@ func TestChunksComeAndGo(t *testing.T) {
 	nodes := owner.newNodes(3 * handlesPerChunk)
 	p := user.app.Process
 	for i, n := range nodes {
-		handle, err := p.acquireNode(user, n, true, owner.state())
+		handle, err := p.acquireNode(user, n, true, owner.state(), p.account)
 		require.NoError(t, err)
 		require.EqualValues(t, i+1, handle)
 	}
@@ -109,7 +109,7 @@ func TestChunksComeAndGo(t *testing.T) {
 	require.Nil(t, p.refAt(1<<31))
 	p.requireSound(w)
 
-	handle, err := p.acquireNode(user, nodes[handlesPerChunk], true, owner.state())
+	handle, err := p.acquireNode(user, nodes[handlesPerChunk], true, owner.state(), p.account)
 	require.NoError(t, err)
 	require.EqualValues(t, handlesPerChunk, handle)
 	require.Equal(t, 1, p.chunks().At(1).used)
@@ -147,7 +147,7 @@ func TestHandlesUsedUp(t *testing.T) {
 	client.expect(binder.BR_FAILED_REPLY)
 	require.Equal(t, before, w.active())
 	w.requireSound()
-	_, err := manager.acquireNode(manager, client.newNodes(1)[0], true, client.state())
+	_, err := manager.acquireNode(manager, client.newNodes(1)[0], true, client.state(), manager.account)
 	require.Equal(t, linuxerr.ENOMEM, err)
 }
 
@@ -161,7 +161,7 @@ func TestHandleMismatch(t *testing.T) {
 	}
 	// next acquires a node that the user doesn't have.
 	next := func(t *testing.T, s *scene) uint32 {
-		handle, err := s.acquireNode(s.user, s.nodes[3], true, s.owner.state())
+		handle, err := s.acquireNode(s.user, s.nodes[3], true, s.owner.state(), s.account)
 		require.NoError(t, err)
 		return handle
 	}
@@ -186,7 +186,7 @@ func TestHandleMismatch(t *testing.T) {
 			require.NoError(t, s.changeRef(s.user, 2, false, true))
 			require.Nil(t, s.refAt(2))
 			require.EqualValues(t, 2, next(t, s))
-			again, err := s.acquireNode(s.user, s.nodes[1], true, s.owner.state())
+			again, err := s.acquireNode(s.user, s.nodes[1], true, s.owner.state(), s.account)
 			require.NoError(t, err)
 			require.EqualValues(t, 4, again)
 			// As it was, but for the numbers.
@@ -198,7 +198,7 @@ func TestHandleMismatch(t *testing.T) {
 			owner, user := w.newApp(), w.newApp()
 			s := &scene{user.app.Process, user, owner, owner.newNodes(4)}
 			for _, n := range s.nodes[:3] {
-				_, err := s.acquireNode(user, n, true, owner.state())
+				_, err := s.acquireNode(user, n, true, owner.state(), s.account)
 				require.NoError(t, err)
 			}
 			tc.run(t, s)

@@ -25,7 +25,7 @@ func heldReferences(t testing.TB, n int) *world {
 		p.mu.Lock()
 		node := p.mustAddNode(&o)
 		p.mu.Unlock()
-		_, err := holder.acquireNode(owner, node, true, state)
+		_, err := holder.acquireNode(owner, node, true, state, holder.account)
 		require.NoError(t, err)
 		p.mu.Lock()
 		item, ok := state.todo.popFront()

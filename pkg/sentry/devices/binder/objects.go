@@ -356,7 +356,7 @@ func (c *composer) translateBinder(o *binder.FlatObject) error {
 	p.mu.Unlock()
 	defer unuse(c.task, used)
 
-	handle, err := c.t.to.acquireNode(c.task, n, strong, c.th)
+	handle, err := c.t.to.acquireNode(c.task, n, strong, c.th, c.th.proc.account)
 	if err != nil {
 		return err
 	}
@@ -390,7 +390,7 @@ func (c *composer) translateHandle(o *binder.FlatObject) error {
 		o.Binder, o.Cookie = n.ptr, n.cookie
 		return nil
 	}
-	handle, err := c.t.to.acquireNode(c.task, n, strong, nil)
+	handle, err := c.t.to.acquireNode(c.task, n, strong, nil, c.th.proc.account)
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,10 @@ package binder
 // bytes, with what refers to them in tables and on lists. They are charged to the
 // account of the process that makes the object: see package account.
 //
-// The maker of a transaction is its sender: it pays for the buffer in the receiver's
-// mapping as well, until the receiver frees that, so that nobody can use up the
-// account of another.
+// The maker of a transaction is its sender: it pays as well for the buffer in the
+// receiver's mapping, until the receiver frees that, and for the receiver's references
+// to the nodes in it, until the receiver releases them. So nobody can use up the
+// account of another by sending to it.
 const (
 	// processPrice is that of an open device.
 	processPrice = 3 << 10

@@ -14,6 +14,7 @@ import (
 
 	"sentrybinder/pkg/binder/idpool"
 	"sentrybinder/pkg/binder/list"
+	"sentrybinder/pkg/sentry/devices/binder/account"
 )
 
 // Ref is a process's reference to a node of another process. The process knows
@@ -33,49 +34,63 @@ type Ref struct {
 	// +checklocks:proc.refsMu
 	weak int32
 
-	// notices has what the process has asked to be told. It is nil if it never
-	// asked for anything.
+	// extra is nil if the Ref has none of it.
 	// +checklocks:proc.refsMu
-	notices *notices
+	extra *refExtra
 }
 
-// notices are the notifications that a process has asked for by one handle: of the
-// death of the node's owner, and of when that is frozen. Either may be none.
+// refExtra is what few Refs have. Each part of it may be missing.
 //
 // +stateify savable
-type notices struct {
+type refExtra struct {
+	// death and freeze are the notifications that the process has asked for: of
+	// the death of the node's owner, and of when that is frozen.
 	death  list.Arc[*death]
 	freeze list.Arc[*freezeNotification]
+
+	// payer is what the Ref is charged to, if that is not its process's account: that
+	// of the process which has sent the node.
+	payer *account.Account
 }
 
-// noticesLocked returns r.notices, which it makes if there's none.
+// extraLocked returns r.extra, which it makes if there's none.
 //
 // +checklocks:r.proc.refsMu
-func (r *Ref) noticesLocked() *notices {
-	if r.notices == nil {
-		r.notices = &notices{}
+func (r *Ref) extraLocked() *refExtra {
+	if r.extra == nil {
+		r.extra = &refExtra{}
 	}
-	return r.notices
+	return r.extra
+}
+
+// payerLocked returns what the Ref is charged to.
+//
+// +checklocks:r.proc.refsMu
+func (r *Ref) payerLocked() *account.Account {
+	if r.extra != nil && r.extra.payer != nil {
+		return r.extra.payer
+	}
+	return r.proc.account
 }
 
 // deathLocked returns the death notification, or nil.
 //
 // +checklocks:r.proc.refsMu
 func (r *Ref) deathLocked() *death {
-	if r.notices == nil {
+	if r.extra == nil {
 		return nil
 	}
-	return r.notices.death.Get()
+	return r.extra.death.Get()
 }
 
 // freezeLocked returns the freeze notification, or nil.
 //
 // +checklocks:r.proc.refsMu
 func (r *Ref) freezeLocked() *freezeNotification {
-	if r.notices == nil {
+	if r.extra == nil {
 		return nil
 	}
-	return r.notices.freeze.Get()
+	return r.extra.freeze.Get()
 }
 
 // refSet has the Refs to a node, one for each process that has any. Most nodes are
@@ -231,18 +246,18 @@ func (r *Ref) removeIfUnusedLocked(ctx context.Context) {
 //
 // +checklocks:r.proc.refsMu
 func (r *Ref) removeLocked(ctx context.Context) {
-	r.proc.account.Credit(r.proc.handles.remove(r.handle))
+	r.proc.handles.remove(r.handle)
 	if d := r.deathLocked(); d != nil {
 		r.proc.mu.Lock()
 		r.proc.deliveredDeath.dequeue(ctx, d.cookie, d)
 		r.proc.mu.Unlock()
-		r.notices.death.Release(ctx)
+		r.extra.death.Release(ctx)
 	}
 	if f := r.freezeLocked(); f != nil {
 		r.proc.mu.Lock()
 		r.proc.deliveredFreezes.dequeue(ctx, f.cookie, f)
 		r.proc.mu.Unlock()
-		r.notices.freeze.Release(ctx)
+		r.extra.freeze.Release(ctx)
 	}
 
 	n := r.node()
@@ -258,7 +273,7 @@ func (r *Ref) removeLocked(ctx context.Context) {
 	n.owner.mu.Unlock()
 	r.target.Release(ctx)
 	r.proc.stats().deleted(objectRef)
-	r.proc.account.Credit(refPrice)
+	r.payerLocked().Credit(refPrice)
 }
 
 // refLocked returns p's Ref for handle, or nil. A Ref without a strong
@@ -298,7 +313,7 @@ func (p *Process) changeRef(ctx context.Context, handle uint32, increment, stron
 			if manager.Get().owner == p {
 				return linuxerr.EINVAL
 			}
-			_, err := p.acquireNode(ctx, manager.Get(), strong, nil)
+			_, err := p.acquireNode(ctx, manager.Get(), strong, nil, p.account)
 			return err
 		}
 	}
@@ -315,12 +330,12 @@ func (p *Process) changeRef(ctx context.Context, handle uint32, increment, stron
 	return r.decLocked(ctx, strong) // +checklocksignore: r.proc is p.
 }
 
-// acquireNode acquires n for p and returns the handle, a new one if p had none.
-// See Node.incLocked for th.
+// acquireNode acquires n for p and returns the handle, a new one if p had none,
+// which payer pays for. See Node.incLocked for th.
 //
 // Errors: EINVAL as from Node.incLocked, ENOMEM if p has used up its handles, or if
-// its account has no room for a Ref.
-func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thread) (uint32, error) {
+// payer has no room for a Ref.
+func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thread, payer *account.Account) (uint32, error) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	r := n.refOf(p)
@@ -329,6 +344,9 @@ func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thr
 		// another thread may have made a Ref for n.
 		p.refsMu.Unlock()
 		r = &Ref{proc: p, target: list.BorrowOf(n).Arc(), debugID: p.ctx.domain.nextID()}
+		if payer != p.account {
+			r.extra = &refExtra{payer: payer} // +checklocksignore: nobody else has r.
+		}
 		p.refsMu.Lock()
 		id, err := p.unusedHandleLocked(n)
 		if err != nil {
@@ -360,16 +378,20 @@ func (n *Node) refOf(p *Process) *Ref {
 // insertRefLocked gives r the handle id and puts it into p's table and its node's
 // set.
 //
-// Errors: ENOMEM if p's account has no room for it.
+// Errors: ENOMEM if r's payer has no room for it.
 //
 // +checklocks:p.refsMu
 func (p *Process) insertRefLocked(r *Ref, id idpool.Unused) error {
-	if err := p.account.Charge(refPrice + p.handles.price(uint32(id.ID()))); err != nil {
+	payer := r.payerLocked() // +checklocksignore: r.proc is p.
+	if err := payer.Charge(refPrice); err != nil {
+		return err
+	}
+	r.handle = uint32(id.ID())
+	if err := p.handles.insert(id, r, payer); err != nil {
+		payer.Credit(refPrice)
 		return err
 	}
 	p.stats().created(objectRef)
-	r.handle = uint32(id.ID())
-	p.handles.insert(id, r)
 
 	n := r.node()
 	n.owner.mu.Lock()
