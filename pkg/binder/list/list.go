@@ -243,6 +243,15 @@ func (l *List[T, ID]) Back() Cursor[T, ID] {
 	return Cursor[T, ID]{l, l.tail}
 }
 
+// At returns a cursor at the value that has the links k, or past the end if it is not
+// on the list.
+func (l *List[T, ID]) At(k *Links[T, ID]) Cursor[T, ID] {
+	if !l.Contains(k) {
+		k = nil
+	}
+	return Cursor[T, ID]{l, k}
+}
+
 // Cursor is a place in a list: at a value, or past either end. It stays valid
 // when other values are pushed or removed. If the value that it is at is
 // removed, it must be by the cursor.

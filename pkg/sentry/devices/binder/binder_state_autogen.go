@@ -675,6 +675,89 @@ func (h *hasher) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.AfterLoad(func() { h.afterLoad(ctx) })
 }
 
+func (l *Log) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.Log"
+}
+
+func (l *Log) StateFields() []string {
+	return []string{
+		"Kind",
+		"Hashed",
+		"PID",
+	}
+}
+
+func (l *Log) beforeSave() {}
+
+// +checklocksignore
+func (l *Log) StateSave(stateSinkObject state.Sink) {
+	l.beforeSave()
+	stateSinkObject.Save(0, &l.Kind)
+	stateSinkObject.Save(1, &l.Hashed)
+	stateSinkObject.Save(2, &l.PID)
+}
+
+func (l *Log) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (l *Log) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &l.Kind)
+	stateSourceObject.Load(1, &l.Hashed)
+	stateSourceObject.Load(2, &l.PID)
+}
+
+func (l *LogPlace) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.LogPlace"
+}
+
+func (l *LogPlace) StateFields() []string {
+	return []string{
+		"part",
+		"domains",
+		"before",
+		"proc",
+		"key",
+		"detail",
+		"item",
+		"deadShown",
+		"procShown",
+		"threadShown",
+	}
+}
+
+func (l *LogPlace) beforeSave() {}
+
+// +checklocksignore
+func (l *LogPlace) StateSave(stateSinkObject state.Sink) {
+	l.beforeSave()
+	stateSinkObject.Save(0, &l.part)
+	stateSinkObject.Save(1, &l.domains)
+	stateSinkObject.Save(2, &l.before)
+	stateSinkObject.Save(3, &l.proc)
+	stateSinkObject.Save(4, &l.key)
+	stateSinkObject.Save(5, &l.detail)
+	stateSinkObject.Save(6, &l.item)
+	stateSinkObject.Save(7, &l.deadShown)
+	stateSinkObject.Save(8, &l.procShown)
+	stateSinkObject.Save(9, &l.threadShown)
+}
+
+func (l *LogPlace) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (l *LogPlace) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &l.part)
+	stateSourceObject.Load(1, &l.domains)
+	stateSourceObject.Load(2, &l.before)
+	stateSourceObject.Load(3, &l.proc)
+	stateSourceObject.Load(4, &l.key)
+	stateSourceObject.Load(5, &l.detail)
+	stateSourceObject.Load(6, &l.item)
+	stateSourceObject.Load(7, &l.deadShown)
+	stateSourceObject.Load(8, &l.procShown)
+	stateSourceObject.Load(9, &l.threadShown)
+}
+
 func (n *Node) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.Node"
 }
@@ -1746,6 +1829,7 @@ func (i *workItem) StateFields() []string {
 	return []string{
 		"links",
 		"on",
+		"seq",
 	}
 }
 
@@ -1756,6 +1840,7 @@ func (i *workItem) StateSave(stateSinkObject state.Sink) {
 	i.beforeSave()
 	stateSinkObject.Save(0, &i.links)
 	stateSinkObject.Save(1, &i.on)
+	stateSinkObject.Save(2, &i.seq)
 }
 
 func (i *workItem) afterLoad(context.Context) {}
@@ -1764,6 +1849,7 @@ func (i *workItem) afterLoad(context.Context) {}
 func (i *workItem) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &i.links)
 	stateSourceObject.Load(1, &i.on)
+	stateSourceObject.Load(2, &i.seq)
 }
 
 func (l *workList) StateTypeName() string {
@@ -1773,6 +1859,8 @@ func (l *workList) StateTypeName() string {
 func (l *workList) StateFields() []string {
 	return []string{
 		"items",
+		"lastSeq",
+		"transactions",
 	}
 }
 
@@ -1782,6 +1870,8 @@ func (l *workList) beforeSave() {}
 func (l *workList) StateSave(stateSinkObject state.Sink) {
 	l.beforeSave()
 	stateSinkObject.Save(0, &l.items)
+	stateSinkObject.Save(1, &l.lastSeq)
+	stateSinkObject.Save(2, &l.transactions)
 }
 
 func (l *workList) afterLoad(context.Context) {}
@@ -1789,6 +1879,8 @@ func (l *workList) afterLoad(context.Context) {}
 // +checklocksignore
 func (l *workList) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &l.items)
+	stateSourceObject.Load(1, &l.lastSeq)
+	stateSourceObject.Load(2, &l.transactions)
 }
 
 func init() {
@@ -1813,6 +1905,8 @@ func init() {
 	state.Register((*handleChunk)(nil))
 	state.Register((*handleTable)(nil))
 	state.Register((*hasher)(nil))
+	state.Register((*Log)(nil))
+	state.Register((*LogPlace)(nil))
 	state.Register((*Node)(nil))
 	state.Register((*nodeWork)(nil))
 	state.Register((*nodeTable)(nil))

@@ -71,6 +71,21 @@ func (d *death) take(context.Context, *Thread) delivery {
 	return out
 }
 
+// describe implements work.describe.
+func (d *death) describe(l *logWriter) {
+	d.proc.mu.Lock()
+	state := d.state
+	d.proc.mu.Unlock()
+	switch state {
+	case deathDeadAndClear:
+		l.buf.WriteString("has cleared dead binder\n")
+	case deathClear:
+		l.buf.WriteString("has cleared death notification\n")
+	default:
+		l.buf.WriteString("has dead binder\n")
+	}
+}
+
 // requestDeath handles BC_REQUEST_DEATH_NOTIFICATION. A request for a handle
 // that has one, or for one that is unknown, is ignored, as in Linux.
 //

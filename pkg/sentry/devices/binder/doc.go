@@ -30,9 +30,8 @@
 // package alloc's, which knows nothing of what they carry: see cargo. freeze.go has
 // the states of a Process that is frozen.
 // objects.go translates what a transaction carries, scatter_gather.go what is
-// beyond its data. logs.go writes what binder_logs shows: of copies, which
-// snapshot.go makes, a few objects at a time. Nothing below device.go needs a
-// kernel.Task; see Task.
+// beyond its data. log.go writes what binder_logs shows, piece by piece; objects
+// describe themselves. Nothing below device.go needs a kernel.Task; see Task.
 //
 // # Ownership
 //

@@ -69,6 +69,18 @@ func (f *freezeNotification) take(context.Context, *Thread) delivery {
 	return out
 }
 
+// describe implements work.describe.
+func (f *freezeNotification) describe(l *logWriter) {
+	f.proc.mu.Lock()
+	cleared := f.cleared
+	f.proc.mu.Unlock()
+	if cleared {
+		l.buf.WriteString("has cleared freeze notification\n")
+	} else {
+		l.buf.WriteString("has frozen binder\n")
+	}
+}
+
 // queueLocked queues f for whichever thread comes first.
 //
 // +checklocks:f.proc.mu

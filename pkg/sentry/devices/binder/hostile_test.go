@@ -4,7 +4,6 @@
 package binder
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -372,9 +371,7 @@ func TestHostile(t *testing.T) {
 	t.Logf("%d commands in %v, %.0f a second: %d processes, %d ioctls, %d transactions received",
 		done, took.Round(time.Millisecond), float64(done)/took.Seconds(), s.lastPID.Load(), s.steps.Load(), s.received.Load())
 	t.Log(delays)
-	var stats bytes.Buffer
-	s.view().WriteStats(&stats)
-	t.Logf("\n%s", &stats)
+	t.Logf("\n%s", readLog(s.view(), Log{Kind: LogStats}))
 	s.requireNothingLeft(t, goroutines)
 }
 

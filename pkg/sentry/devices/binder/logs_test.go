@@ -17,27 +17,36 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// logsOf returns what all logs say.
-func logsOf(v *View) string {
+// readLog returns what a log says.
+func readLog(v *View, log Log) string {
 	var buf bytes.Buffer
-	v.WriteState(&buf, false)
-	v.WriteState(&buf, true)
-	v.WriteTransactions(&buf, false)
-	v.WriteTransactions(&buf, true)
-	for p := range v.LoggedProcesses(math.MaxUint64) {
-		v.WriteProcess(&buf, p.PID)
+	var place LogPlace
+	for v.WriteLog(&buf, log, &place) {
 	}
-	v.WriteStats(&buf)
-	v.WriteTransactionLog(&buf)
-	v.WriteFailedTransactionLog(&buf)
 	return buf.String()
 }
 
-func stateOf(v *View) string {
-	var buf bytes.Buffer
-	v.WriteState(&buf, false)
-	return buf.String()
+// logsOf returns what all logs say.
+func logsOf(v *View) string {
+	all := ""
+	for _, log := range []Log{
+		{Kind: LogState},
+		{Kind: LogState, Hashed: true},
+		{Kind: LogTransactions},
+		{Kind: LogTransactions, Hashed: true},
+		{Kind: LogStats},
+		{Kind: LogLast},
+		{Kind: LogLastFailed},
+	} {
+		all += readLog(v, log)
+	}
+	for p := range v.LoggedProcesses(math.MaxUint64) {
+		all += readLog(v, Log{Kind: LogProcess, PID: p.PID})
+	}
+	return all
 }
+
+func stateOf(v *View) string { return readLog(v, Log{Kind: LogState}) }
 
 // requireLine checks that the log has a line, of which want is a regular
 // expression.
@@ -117,26 +126,6 @@ func TestLogsInPieces(t *testing.T) {
 	dead := state[:strings.Index(state, "\nproc ")]
 	require.Equal(t, many-1, strings.Count(dead, "  node "), "the one without references is gone")
 	require.True(t, strings.HasPrefix(state, "binder state:\ndead nodes:\n"))
-}
-
-// What goes while a log is written is left out.
-func TestLogOfWhatIsGone(t *testing.T) {
-	w := newWorld(t)
-	client := w.newApp()
-	l := w.view().newLogWriter(&bytes.Buffer{}, true, false)
-	require.False(t, l.copyThread(client.app.Process, 77))
-	l.copyNodes(client.app.Process, 77, true)
-	require.Empty(t, l.nodes)
-	p := client.app.Process
-	client.app.close()
-	l.process(p)
-	require.Equal(t, fmt.Sprintf("proc %d\ncontext binder\n", p.pid), l.buf.String())
-	l.buf.Reset()
-	l.all = false
-	l.process(p)
-	require.Empty(t, l.buf.String())
-	p.writeStats(l.buf, pidsIn{})
-	requireLine(t, l.buf.String(), "  threads: 0")
 }
 
 // A call that was given up by its thread has no receiver any more.

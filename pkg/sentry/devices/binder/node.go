@@ -4,6 +4,8 @@
 package binder
 
 import (
+	"fmt"
+
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 
@@ -129,6 +131,12 @@ func (w *nodeWork) cancel(context.Context) {
 func (w *nodeWork) take(ctx context.Context, _ *Thread) delivery {
 	w.node.work = nil
 	return w.node.tellLocked(ctx)
+}
+
+// describe implements work.describe.
+func (w *nodeWork) describe(l *logWriter) {
+	n := w.node
+	fmt.Fprintf(l.buf, "node work %d: u%s c%s\n", n.debugID, l.pointers.format(n.ptr), l.pointers.format(n.cookie))
 }
 
 // queuedLocked returns whether n is on a todo list.

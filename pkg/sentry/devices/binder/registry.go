@@ -198,17 +198,16 @@ func (d *deadNodes) remove(n *Node) {
 }
 
 // older returns the next nodes whose ordinal is less than before, the last one
-// first: a batch at most. It returns the ordinal to go on from.
-func (d *deadNodes) older(before uint64) ([]*Node, uint64) {
-	var nodes []*Node
+// first: a batch at most.
+func (d *deadNodes) older(before uint64) []deadNode {
+	var nodes []deadNode
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.byAge.DescendLessOrEqual(deadNode{ordinal: before}, func(e deadNode) bool {
 		if e.ordinal < before {
-			nodes = append(nodes, e.node)
-			before = e.ordinal
+			nodes = append(nodes, e)
 		}
 		return len(nodes) < batchSize
 	})
-	return nodes, before
+	return nodes
 }

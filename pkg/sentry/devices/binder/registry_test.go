@@ -112,9 +112,11 @@ func TestDeadNodes(t *testing.T) {
 	}
 	slices.Reverse(want)
 	var got []*Node
-	for nodes := range w.view().deadNodes() {
+	for nodes := d.older(math.MaxUint64); len(nodes) > 0; nodes = d.older(nodes[len(nodes)-1].ordinal) {
 		require.LessOrEqual(t, len(nodes), batchSize)
-		got = append(got, nodes...)
+		for _, n := range nodes {
+			got = append(got, n.node)
+		}
 	}
 	require.True(t, slices.Equal(want, got))
 	for _, n := range want {

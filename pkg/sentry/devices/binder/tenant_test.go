@@ -263,12 +263,10 @@ func TestLogsOfTenants(t *testing.T) {
 			state := stateOf(tc.v)
 			require.Equal(t, tc.procs, regexp.MustCompile(`(?m)^proc \d+$`).FindAllString(state, -1))
 			require.Equal(t, tc.dead, strings.Count(state, "  node "))
-			var stats, failures bytes.Buffer
-			tc.v.WriteStats(&stats)
-			require.Equal(t, tc.procs, regexp.MustCompile(`(?m)^proc \d+$`).FindAllString(stats.String(), -1))
-			require.Equal(t, tc.dead != 0, strings.Contains(stats.String(), "BR_FAILED_REPLY: "))
-			tc.v.WriteFailedTransactionLog(&failures)
-			require.Equal(t, tc.dead, strings.Count(failures.String(), "\n"))
+			stats := readLog(tc.v, Log{Kind: LogStats})
+			require.Equal(t, tc.procs, regexp.MustCompile(`(?m)^proc \d+$`).FindAllString(stats, -1))
+			require.Equal(t, tc.dead != 0, strings.Contains(stats, "BR_FAILED_REPLY: "))
+			require.Equal(t, tc.dead, strings.Count(readLog(tc.v, Log{Kind: LogLastFailed}), "\n"))
 		})
 	}
 }

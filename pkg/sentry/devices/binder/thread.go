@@ -4,6 +4,7 @@
 package binder
 
 import (
+	"fmt"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/context"
@@ -120,6 +121,16 @@ func (th *Thread) Destroy(context.Context) {
 	th.proc.account.Credit(threadPrice)
 }
 
+// describe writes the thread's heading.
+func (th *Thread) describe(l *logWriter) {
+	th.proc.mu.Lock()
+	looper, needReturn := th.looper, th.needReturn
+	th.proc.mu.Unlock()
+	// The last number counts what uses the thread beside itself: nothing does for
+	// longer than a call takes that it's in.
+	fmt.Fprintf(l.buf, "  thread %d: l %02x need_return %d tr 0\n", l.view.pids.tid(th.id, th.proc.id), looper, bit(needReturn))
+}
+
 // threadError is work that tells a thread of a failure.
 //
 // +stateify savable
@@ -150,6 +161,14 @@ func (e *threadError) take(context.Context, *Thread) delivery {
 	d := delivery{failure: e}
 	d.add(e.br)
 	return d
+}
+
+// describe implements work.describe.
+func (e *threadError) describe(l *logWriter) {
+	l.p.mu.Lock()
+	br := e.br
+	l.p.mu.Unlock()
+	fmt.Fprintf(l.buf, "transaction error: %d\n", br)
 }
 
 // makeReturnLocked makes th return from the read that it is in, or is to make.

@@ -155,6 +155,9 @@ func (t *Transaction) take(context.Context, *Thread) delivery {
 	return delivery{transaction: list.BorrowOf(t).Arc(), last: true}
 }
 
+// describe implements work.describe.
+func (t *Transaction) describe(l *logWriter) { l.transaction("pending transaction", t) }
+
 // cancel implements work.cancel.
 func (t *Transaction) cancel(ctx context.Context) { t.cancelWith(ctx, binder.BR_DEAD_REPLY) }
 
@@ -675,6 +678,22 @@ func (c *completion) Destroy(context.Context) {
 
 // cancel implements work.cancel.
 func (c *completion) cancel(context.Context) {}
+
+// describe implements work.describe.
+func (c *completion) describe(l *logWriter) {
+	c.proc.mu.Lock()
+	pendingFrozen := c.pendingFrozen
+	c.proc.mu.Unlock()
+	switch {
+	// Linux has no words for the first two, and shows their numbers.
+	case pendingFrozen:
+		l.buf.WriteString("unknown work: type 3\n")
+	case c.spamSuspect:
+		l.buf.WriteString("unknown work: type 4\n")
+	default:
+		l.buf.WriteString("transaction complete\n")
+	}
+}
 
 // take implements work.take.
 //

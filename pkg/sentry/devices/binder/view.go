@@ -84,19 +84,20 @@ func (v *View) newestFirst(before uint64, older func(r *registry, list []registr
 	}
 }
 
-// deadNodes returns batches of the nodes without an owner that v has, the last one
-// of each domain first.
-func (v *View) deadNodes() iter.Seq[[]*Node] {
-	return func(yield func([]*Node) bool) {
-		for _, d := range v.domains() {
-			nodes, before := d.dead.older(math.MaxUint64)
-			for ; len(nodes) > 0; nodes, before = d.dead.older(before) {
-				if !yield(nodes) {
-					return
-				}
-			}
+// processBefore returns the process that log shows and that is the last one with an
+// ordinal less than before, or nil.
+func (v *View) processBefore(before uint64, log Log) *Process {
+	older := (*registry).older
+	if log.Kind == LogProcess {
+		id := v.pids.identity(log.PID)
+		older = func(r *registry, list []registryEntry, before uint64) []registryEntry {
+			return r.olderOf(list, id, before)
 		}
 	}
+	for p := range v.newestFirst(before, older) {
+		return p
+	}
+	return nil
 }
 
 // counts returns what processes have written and read.
@@ -131,7 +132,7 @@ func (v *View) objectCounts() []ObjectCount {
 	return sum
 }
 
-// LoggedProcess is a process that WriteProcess is of use for.
+// LoggedProcess is a process that LogProcess shows.
 type LoggedProcess struct {
 	// PID is its ID in the reader's PID namespace.
 	PID int32

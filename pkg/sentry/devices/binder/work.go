@@ -5,6 +5,7 @@ package binder
 
 import (
 	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/binder/list"
 )
@@ -24,6 +25,11 @@ type work interface {
 	// cancel gives up an item that nobody will read any more. It is called
 	// with no lock held.
 	cancel(ctx context.Context)
+
+	// describe writes the item's line of a log, which is begun. It is called with
+	// no lock held, and with a reference to the item, which may have been taken
+	// off its list.
+	describe(l *logWriter)
 
 	// item returns the workItem that the kind embeds.
 	item() *workItem
@@ -69,8 +75,10 @@ type workItem struct {
 	links list.Links[work, todoID]
 
 	// on is the list that the item is on, or nil. It is protected by the lock
-	// of the lists that items of this kind can be on.
-	on *workList
+	// of the lists that items of this kind can be on, as is seq, the item's
+	// sequence number on that list.
+	on  *workList
+	seq uint64
 }
 
 // item implements work.item.
@@ -82,6 +90,12 @@ func (i *workItem) item() *workItem { return i }
 // +stateify savable
 type workList struct {
 	items list.List[work, todoID]
+
+	// lastSeq is the sequence number of the item that was pushed last.
+	lastSeq uint64
+
+	// transactions is the number of transactions among the items.
+	transactions int
 }
 
 // pushBack adds w, which must not be on a list, with a new reference.
@@ -93,7 +107,16 @@ func (l *workList) pushBack(w work) {
 		return
 	}
 	l.items.PushBack(ref)
-	i.on = l
+	l.lastSeq++
+	i.on, i.seq = l, l.lastSeq
+	l.count(w, 1)
+}
+
+// count notes that w comes or goes: n is 1 or -1.
+func (l *workList) count(w work, n int) {
+	if _, ok := w.(*Transaction); ok {
+		l.transactions += n
+	}
 }
 
 // popFront removes the first item and returns its reference, or returns false
@@ -103,11 +126,54 @@ func (l *workList) popFront() (list.Arc[work], bool) {
 	if !ok {
 		return list.Arc[work]{}, false
 	}
-	ref.Get().item().on = nil
+	w := ref.Get()
+	w.item().on = nil
+	l.count(w, -1)
 	return ref.Arc(), true
 }
 
 func (l *workList) empty() bool { return l.items.Empty() }
+
+// queuedWork is a reference to an item of work, and its sequence number.
+type queuedWork struct {
+	list.Arc[work]
+	seq uint64
+}
+
+// after appends to items the next items on l, in order, whose sequence numbers are
+// greater than seq: as many as items has room for, or fewer, but none only if there
+// are none. It takes mu, which guards l, for a batch at a time.
+func (l *workList) after(ctx context.Context, mu *sync.Mutex, seq uint64, items []queuedWork) []queuedWork {
+	var from queuedWork // where the next batch begins
+	for {
+		mu.Lock()
+		c := l.items.Front()
+		if from.Ok() {
+			if i := from.Get().item(); i.on == l && i.seq == from.seq {
+				c = l.items.At(&i.links)
+			}
+		}
+		var last work
+		for n := 0; n < batchSize && c.Ok() && len(items) < cap(items); n++ {
+			last = c.Value()
+			if at := last.item().seq; at > seq {
+				items = append(items, queuedWork{list.BorrowOf(last).Arc(), at})
+			}
+			c.Next()
+		}
+		was := from
+		more := c.Ok() && len(items) == 0
+		if more {
+			from = queuedWork{list.BorrowOf(last).Arc(), last.item().seq}
+		}
+		mu.Unlock()
+		was.Release(ctx)
+		if !more {
+			return items
+		}
+		yieldToWaiters()
+	}
+}
 
 // cancelAll gives up the work that pop returns, until it returns false.
 //
@@ -126,6 +192,7 @@ func dequeue(ctx context.Context, w work) {
 		return
 	}
 	if ref, ok := i.on.items.Remove(&i.links); ok {
+		i.on.count(w, -1)
 		i.on = nil
 		ref.Release(ctx)
 	}

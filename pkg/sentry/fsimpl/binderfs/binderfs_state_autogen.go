@@ -548,8 +548,9 @@ func (f *logFile) StateTypeName() string {
 
 func (f *logFile) StateFields() []string {
 	return []string{
+		"file",
 		"domain",
-		"kind",
+		"log",
 	}
 }
 
@@ -558,16 +559,88 @@ func (f *logFile) beforeSave() {}
 // +checklocksignore
 func (f *logFile) StateSave(stateSinkObject state.Sink) {
 	f.beforeSave()
-	stateSinkObject.Save(0, &f.domain)
-	stateSinkObject.Save(1, &f.kind)
+	stateSinkObject.Save(0, &f.file)
+	stateSinkObject.Save(1, &f.domain)
+	stateSinkObject.Save(2, &f.log)
 }
 
 func (f *logFile) afterLoad(context.Context) {}
 
 // +checklocksignore
 func (f *logFile) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &f.domain)
-	stateSourceObject.Load(1, &f.kind)
+	stateSourceObject.Load(0, &f.file)
+	stateSourceObject.Load(1, &f.domain)
+	stateSourceObject.Load(2, &f.log)
+}
+
+func (fd *logFD) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.logFD"
+}
+
+func (fd *logFD) StateFields() []string {
+	return []string{
+		"DynamicBytesFD",
+		"file",
+		"offset",
+		"text",
+	}
+}
+
+func (fd *logFD) beforeSave() {}
+
+// +checklocksignore
+func (fd *logFD) StateSave(stateSinkObject state.Sink) {
+	fd.beforeSave()
+	stateSinkObject.Save(0, &fd.DynamicBytesFD)
+	stateSinkObject.Save(1, &fd.file)
+	stateSinkObject.Save(2, &fd.offset)
+	stateSinkObject.Save(3, &fd.text)
+}
+
+func (fd *logFD) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (fd *logFD) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &fd.DynamicBytesFD)
+	stateSourceObject.Load(1, &fd.file)
+	stateSourceObject.Load(2, &fd.offset)
+	stateSourceObject.Load(3, &fd.text)
+}
+
+func (t *logText) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.logText"
+}
+
+func (t *logText) StateFields() []string {
+	return []string{
+		"piece",
+		"offset",
+		"next",
+		"ended",
+	}
+}
+
+func (t *logText) beforeSave() {}
+
+// +checklocksignore
+func (t *logText) StateSave(stateSinkObject state.Sink) {
+	t.beforeSave()
+	pieceValue := t.savePiece()
+	_ = ([]byte)(pieceValue)
+	stateSinkObject.SaveValue(0, pieceValue)
+	stateSinkObject.Save(1, &t.offset)
+	stateSinkObject.Save(2, &t.next)
+	stateSinkObject.Save(3, &t.ended)
+}
+
+func (t *logText) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (t *logText) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(1, &t.offset)
+	stateSourceObject.Load(2, &t.next)
+	stateSourceObject.Load(3, &t.ended)
+	stateSourceObject.LoadValue(0, new([]byte), func(y any) { t.loadPiece(ctx, y.([]byte)) })
 }
 
 func (d *procDir) StateTypeName() string {
@@ -596,34 +669,6 @@ func (d *procDir) afterLoad(context.Context) {}
 func (d *procDir) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &d.dir)
 	stateSourceObject.Load(1, &d.fs)
-}
-
-func (f *procFile) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/fsimpl/binderfs.procFile"
-}
-
-func (f *procFile) StateFields() []string {
-	return []string{
-		"domain",
-		"pid",
-	}
-}
-
-func (f *procFile) beforeSave() {}
-
-// +checklocksignore
-func (f *procFile) StateSave(stateSinkObject state.Sink) {
-	f.beforeSave()
-	stateSinkObject.Save(0, &f.domain)
-	stateSinkObject.Save(1, &f.pid)
-}
-
-func (f *procFile) afterLoad(context.Context) {}
-
-// +checklocksignore
-func (f *procFile) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &f.domain)
-	stateSourceObject.Load(1, &f.pid)
 }
 
 func (b *blocks) StateTypeName() string {
@@ -726,8 +771,9 @@ func init() {
 	state.Register((*readOnly)(nil))
 	state.Register((*yes)(nil))
 	state.Register((*logFile)(nil))
+	state.Register((*logFD)(nil))
+	state.Register((*logText)(nil))
 	state.Register((*procDir)(nil))
-	state.Register((*procFile)(nil))
 	state.Register((*blocks)(nil))
 	state.Register((*minors)(nil))
 	state.Register((*options)(nil))

@@ -17,6 +17,7 @@ func (i *image) StateFields() []string {
 		"mnt",
 		"fstype",
 		"fs",
+		"log",
 	}
 }
 
@@ -29,6 +30,7 @@ func (i *image) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(1, &i.mnt)
 	stateSinkObject.Save(2, &i.fstype)
 	stateSinkObject.Save(3, &i.fs)
+	stateSinkObject.Save(4, &i.log)
 }
 
 func (i *image) afterLoad(context.Context) {}
@@ -39,6 +41,7 @@ func (i *image) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(1, &i.mnt)
 	stateSourceObject.Load(2, &i.fstype)
 	stateSourceObject.Load(3, &i.fs)
+	stateSourceObject.Load(4, &i.log)
 }
 
 func init() {

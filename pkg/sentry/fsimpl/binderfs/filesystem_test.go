@@ -39,6 +39,9 @@ type image struct {
 	mnt    *vfs.Mount
 	fstype *FilesystemType
 	fs     *filesystem
+
+	// log is an open file in binder_logs, or nil.
+	log *vfs.FileDescription
 }
 
 // world is a binderfs that is mounted nowhere in particular.

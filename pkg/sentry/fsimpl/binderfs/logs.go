@@ -4,7 +4,6 @@
 package binderfs
 
 import (
-	"bytes"
 	"strconv"
 
 	"gvisor.dev/gvisor/pkg/abi/linux"
@@ -16,67 +15,26 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder"
 )
 
-// logKind says what a logFile shows.
-type logKind int
-
-const (
-	logState logKind = iota
-	logStateHashed
-	logStats
-	logTransactions
-	logTransactionsHashed
-	logTransactionLog
-	logFailedTransactionLog
-)
-
 // newLogs returns the directory binder_logs. It shows what the reader can see of
 // the driver: see binder.View.
 func (fs *filesystem) newLogs(ctx context.Context) *dir {
 	d := fs.makeDir(ctx, fs.dirOwner, fs.NextIno())
 	for _, l := range []struct {
 		name string
-		kind logKind
+		log  binder.Log
 	}{
-		{"state", logState},
-		{"state_hashed", logStateHashed},
-		{"stats", logStats},
-		{"transactions", logTransactions},
-		{"transactions_hashed", logTransactionsHashed},
-		{"transaction_log", logTransactionLog},
-		{"failed_transaction_log", logFailedTransactionLog},
+		{"state", binder.Log{Kind: binder.LogState}},
+		{"state_hashed", binder.Log{Kind: binder.LogState, Hashed: true}},
+		{"stats", binder.Log{Kind: binder.LogStats}},
+		{"transactions", binder.Log{Kind: binder.LogTransactions}},
+		{"transactions_hashed", binder.Log{Kind: binder.LogTransactions, Hashed: true}},
+		{"transaction_log", binder.Log{Kind: binder.LogLast}},
+		{"failed_transaction_log", binder.Log{Kind: binder.LogLastFailed}},
 	} {
-		f := &file{}
-		f.init(ctx, fs, &logFile{fs.domain, l.kind})
-		fs.mustAdd(ctx, d, l.name, f)
+		fs.mustAdd(ctx, d, l.name, fs.newLogFile(ctx, fs.NextIno(), l.log))
 	}
 	fs.mustAdd(ctx, d, "proc", fs.newProcDir(ctx))
 	return d
-}
-
-// logFile is the contents of a file in binder_logs.
-//
-// +stateify savable
-type logFile struct {
-	domain *binder.Domain
-	kind   logKind
-}
-
-// Generate implements vfs.DynamicBytesSource.Generate.
-func (f *logFile) Generate(ctx context.Context, buf *bytes.Buffer) error {
-	v := f.domain.View(ctx)
-	switch f.kind {
-	case logState, logStateHashed:
-		v.WriteState(buf, f.kind == logStateHashed)
-	case logStats:
-		v.WriteStats(buf)
-	case logTransactions, logTransactionsHashed:
-		v.WriteTransactions(buf, f.kind == logTransactionsHashed)
-	case logTransactionLog:
-		v.WriteTransactionLog(buf)
-	case logFailedTransactionLog:
-		v.WriteFailedTransactionLog(buf)
-	}
-	return nil
 }
 
 // endOfProcs is greater than any Seq of a LoggedProcess, which is a time.
@@ -109,9 +67,7 @@ func (d *procDir) Lookup(ctx context.Context, name string) (kernfs.Inode, error)
 	if !ok {
 		return nil, linuxerr.ENOENT
 	}
-	f := &file{}
-	f.initNumbered(ctx, d.fs, firstProcIno+p.Seq, &procFile{d.fs.domain, p.PID})
-	return f, nil
+	return d.fs.newLogFile(ctx, firstProcIno+p.Seq, binder.Log{Kind: binder.LogProcess, PID: p.PID}), nil
 }
 
 // IterDirents implements kernfs.Inode.IterDirents. The newest comes first.
@@ -131,19 +87,4 @@ func (d *procDir) IterDirents(ctx context.Context, mnt *vfs.Mount, cb vfs.IterDi
 		offset, relOffset = next, place+1
 	}
 	return offset, nil
-}
-
-// procFile is the contents of a file in binder_logs/proc: what a process of that
-// ID has, as its reader knows it.
-//
-// +stateify savable
-type procFile struct {
-	domain *binder.Domain
-	pid    int32
-}
-
-// Generate implements vfs.DynamicBytesSource.Generate.
-func (f *procFile) Generate(ctx context.Context, buf *bytes.Buffer) error {
-	f.domain.View(ctx).WriteProcess(buf, f.pid)
-	return nil
 }

@@ -1,0 +1,179 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"fmt"
+
+	"gvisor.dev/gvisor/pkg/context"
+
+	"sentrybinder/pkg/binder/list"
+)
+
+// nextThread goes on with the thread at key, or the next one by ID.
+func (l *logWriter) nextThread() {
+	ids, more := l.p.threadsFrom(int32(l.key))
+	for _, id := range ids {
+		if uint64(id) != l.key {
+			l.leave(uint64(id))
+		}
+		if l.isFull() || !l.thread(id) {
+			return
+		}
+		l.leave(uint64(id) + 1)
+	}
+	if !more {
+		l.enter(logNodes)
+	}
+}
+
+// thread writes thread id, from the present detail on. It returns false if the piece
+// is full before all is written.
+func (l *logWriter) thread(id int32) bool {
+	l.p.mu.Lock()
+	th := l.p.threads[id].Get()
+	l.p.mu.Unlock()
+	if th == nil {
+		return true
+	}
+	l.th = th
+	defer func() { l.th = nil }()
+	if l.detail == logHead {
+		l.threadShown = false
+		if l.all() {
+			l.headings()
+		}
+		l.enterDetail(logStack)
+	}
+	if l.detail == logStack {
+		if !l.stack(th) {
+			return false
+		}
+		l.enterDetail(logQueue)
+	}
+	for l.queue(&th.todo, "    ") { // +checklocksignore: it locks th.proc.mu.
+		if l.isFull() {
+			return false
+		}
+	}
+	return true
+}
+
+// stack writes th's transactions, the innermost first, those before item only. It
+// returns false if the piece is full before that.
+//
+// Transactions nest: whatever is pushed later has a higher number, and whatever is
+// not written yet stays below. The lock is only held for the first, and that of each
+// for the next one.
+func (l *logWriter) stack(th *Thread) bool {
+	ctx := context.Background()
+	th.proc.mu.Lock()
+	top := th.stack.Clone()
+	th.proc.mu.Unlock()
+	for top.Ok() {
+		if l.isFull() {
+			top.Release(ctx)
+			return false
+		}
+		t := top.Get()
+		next, title := t.below(th)
+		if title != "" && (l.item == 0 || t.debugID-int32(l.item) < 0) {
+			l.line("    ")
+			l.transaction(title, t)
+			l.item = uint64(uint32(t.debugID))
+		}
+		top.Release(ctx)
+		top = next
+	}
+	return true
+}
+
+// below returns the transaction that is below t on th's stack, and what t is there
+// for th, or "" if it has left the stack meanwhile.
+func (t *Transaction) below(th *Thread) (next list.Arc[*Transaction], title string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch th {
+	case t.toThread:
+		return t.toParent.Clone(), "incoming transaction"
+	case t.from:
+		return t.fromParent.Clone(), "outgoing transaction"
+	}
+	return next, ""
+}
+
+// transaction writes t's line, which is begun. The contents are only shown in the log
+// of the receiver.
+func (l *logWriter) transaction(title string, t *Transaction) {
+	t.mu.Lock()
+	to, toTID := t.to.id, t.onlyFor
+	if t.toThread != nil {
+		toTID = t.toThread.id
+	}
+	if t.left {
+		to = identity{} // Linux forgets the process then, too.
+	}
+	t.mu.Unlock()
+	ids := l.view.pids
+	fmt.Fprintf(l.buf, "%s %d: %016x from %d:%d to %d:%d code %x flags %x pri %d a%d r%d elapsed %dms",
+		title, t.debugID, hashed(&l.view.domain.hasher, t), ids.pid(t.fromProc.id), ids.tid(t.fromTID, t.fromProc.id), ids.pid(to), ids.tid(toTID, to), t.code, t.flags, t.nice,
+		bit(t.oneWay()), bit(t.reply), max(l.now-t.sent, 0)/1e6)
+	switch b := &t.placed; {
+	case t.to != l.p:
+	case !l.p.alloc.Holds(b):
+		l.buf.WriteString(" buffer free")
+	default:
+		if t.nodeID != 0 {
+			fmt.Fprintf(l.buf, " node %d", t.nodeID)
+		}
+		fmt.Fprintf(l.buf, " size %d:%d offset %x", b.DataSize, b.OffsetsSize, b.Start)
+	}
+	l.buf.WriteByte('\n')
+}
+
+// queue writes the next items of work of the present process: a batch of those after
+// item on q. It returns false if there are none.
+func (l *logWriter) queue(q *workList, indent string) bool {
+	return l.eachQueued(q, func(w work) {
+		l.line(indent)
+		w.describe(l)
+	})
+}
+
+// eachQueued calls f for the next items: a batch of those after item on q, whose lock
+// is that of the present process. It returns false if there are none.
+func (l *logWriter) eachQueued(q *workList, f func(work)) bool {
+	ctx := context.Background()
+	var buf [batchSize]queuedWork
+	items := q.after(ctx, &l.p.mu, l.item, buf[:0])
+	for i := range items {
+		f(items[i].Get())
+		l.item = items[i].seq
+		items[i].Release(ctx)
+	}
+	return len(items) > 0
+}
+
+// line begins a line below the headings.
+func (l *logWriter) line(indent string) {
+	l.headings()
+	l.buf.WriteString(indent)
+}
+
+// delivered writes whether the process was told of deaths or freezes that it has not
+// answered. Linux says whether there are any, not how many.
+func (l *logWriter) delivered() {
+	l.p.mu.Lock()
+	death, freeze := !l.p.deliveredDeath.empty(), !l.p.deliveredFreezes.empty()
+	l.p.mu.Unlock()
+	if death {
+		l.line("  ")
+		l.buf.WriteString("has delivered dead binder\n")
+	}
+	if freeze {
+		l.line("  ")
+		l.buf.WriteString("has delivered freeze binder\n")
+	}
+	l.enter(logNextProcess)
+}

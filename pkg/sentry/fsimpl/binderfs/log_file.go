@@ -1,0 +1,163 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binderfs
+
+import (
+	"bytes"
+	goContext "context"
+	"io"
+
+	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/sentry/fsimpl/kernfs"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+	"gvisor.dev/gvisor/pkg/sync"
+	"gvisor.dev/gvisor/pkg/usermem"
+
+	"sentrybinder/pkg/sentry/devices/binder"
+)
+
+// logFile is a file in binder_logs. Whoever opens it reads it in pieces, which are
+// made as they are read.
+//
+// +stateify savable
+type logFile struct {
+	file
+	domain *binder.Domain
+	log    binder.Log
+}
+
+func (fs *filesystem) newLogFile(ctx context.Context, ino uint64, log binder.Log) *logFile {
+	f := &logFile{domain: fs.domain, log: log}
+	f.initNumbered(ctx, fs, ino, nil)
+	return f
+}
+
+// Open implements kernfs.Inode.Open.
+func (f *logFile) Open(ctx context.Context, rp *vfs.ResolvingPath, d *kernfs.Dentry, opts vfs.OpenOptions) (*vfs.FileDescription, error) {
+	fd := &logFD{file: f}
+	if err := fd.InitWithImpl(fd, rp.Mount(), d, readOnly{}, f.Locks(), opts.Flags, rp.Credentials()); err != nil {
+		return nil, err
+	}
+	return fd.VFSFileDescription(), nil
+}
+
+// logFD is an open logFile.
+//
+// +stateify savable
+type logFD struct {
+	kernfs.DynamicBytesFD
+	file *logFile
+
+	mu sync.Mutex `state:"nosave"`
+
+	// offset is where the next read(2) begins.
+	// +checklocks:mu
+	offset int64
+
+	// text is where the log was last read.
+	// +checklocks:mu
+	text logText
+}
+
+// logText is the text of a log, of which it has one piece.
+//
+// +stateify savable
+type logText struct {
+	// piece is what of the last piece was not read, offset where that begins in
+	// the text, and next the place behind it in the log, unless ended is true.
+	piece  bytes.Buffer `state:".([]byte)"`
+	offset int64
+	next   binder.LogPlace
+	ended  bool
+}
+
+// savePiece is invoked by stateify.
+func (t *logText) savePiece() []byte { return t.piece.Bytes() }
+
+// loadPiece is invoked by stateify.
+func (t *logText) loadPiece(_ goContext.Context, piece []byte) { t.piece.Write(piece) }
+
+// seek goes to offset, if the text is that long. As in Linux, the log is written anew
+// for whoever doesn't go on where they were.
+func (t *logText) seek(ctx context.Context, f *logFile, offset int64) {
+	if offset != t.offset {
+		*t = logText{}
+	}
+	for t.offset < offset && t.fill(ctx, f) {
+		n := min(offset-t.offset, int64(t.piece.Len()))
+		t.piece.Next(int(n))
+		t.offset += n
+	}
+}
+
+// fill makes t have a piece of the text, or returns false at its end.
+func (t *logText) fill(ctx context.Context, f *logFile) bool {
+	for t.piece.Len() == 0 {
+		if t.ended {
+			t.piece = bytes.Buffer{} // whose memory is of no use any more
+			return false
+		}
+		t.ended = !f.domain.View(ctx).WriteLog(&t.piece, f.log, &t.next)
+	}
+	return true
+}
+
+// read copies the text from offset on to dst.
+func (t *logText) read(ctx context.Context, f *logFile, dst usermem.IOSequence, offset int64) (int64, error) {
+	if dst.NumBytes() == 0 {
+		return 0, nil
+	}
+	t.seek(ctx, f, offset)
+	var done int64
+	for dst.NumBytes() > 0 && t.fill(ctx, f) {
+		n, err := dst.CopyOut(ctx, t.piece.Bytes())
+		t.piece.Next(n)
+		t.offset += int64(n)
+		done += int64(n)
+		if err != nil {
+			return done, err
+		}
+		dst = dst.DropFirst(n)
+	}
+	if done == 0 {
+		return 0, io.EOF
+	}
+	return done, nil
+}
+
+// PRead implements vfs.FileDescriptionImpl.PRead.
+func (fd *logFD) PRead(ctx context.Context, dst usermem.IOSequence, offset int64, _ vfs.ReadOptions) (int64, error) {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	return fd.text.read(ctx, fd.file, dst, offset)
+}
+
+// Read implements vfs.FileDescriptionImpl.Read.
+func (fd *logFD) Read(ctx context.Context, dst usermem.IOSequence, _ vfs.ReadOptions) (int64, error) {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	n, err := fd.text.read(ctx, fd.file, dst, fd.offset)
+	fd.offset += n
+	return n, err
+}
+
+// Seek implements vfs.FileDescriptionImpl.Seek.
+func (fd *logFD) Seek(_ context.Context, offset int64, whence int32) (int64, error) {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	switch whence {
+	case linux.SEEK_SET:
+	case linux.SEEK_CUR:
+		offset += fd.offset
+	default:
+		return 0, linuxerr.EINVAL
+	}
+	if offset < 0 {
+		return 0, linuxerr.EINVAL
+	}
+	fd.offset = offset
+	return offset, nil
+}
