@@ -122,12 +122,6 @@ func (p *Pool) Len() int {
 	return p.used
 }
 
-// InUse returns whether id is in use. It may be any number.
-func (p *Pool) InUse(id int) bool {
-	i := uint(id)
-	return i < uint(p.Cap()) && *p.word(i)>>(i%wordBits)&1 != 0
-}
-
 // word returns the word with the bit of id i.
 func (p *Pool) word(i uint) *uint64 {
 	if p.height == 0 {

@@ -28,9 +28,11 @@ func Example() {
 
 func ExampleVec_ShrinkTo() {
 	var v kvvec.Vec[int]
-	v.Reserve(1000)
-	for i := range 10 {
+	for i := range 1000 {
 		v.Append(i)
+	}
+	for v.Len() > 10 {
+		v.SwapRemove(0)
 	}
 	v.ShrinkTo(20)
 	fmt.Println(v.Len(), v.Cap())
@@ -43,20 +45,4 @@ func ExampleVec_ShrinkTo() {
 	// 10 20
 	// 10 10
 	// 0 0
-}
-
-func ExampleVec_Retain() {
-	var v kvvec.Vec[int]
-	for i := range 10 {
-		v.Append(i)
-	}
-	v.Retain(func(n *int) bool { return *n%3 == 0 })
-	for i, n := range v.All() {
-		fmt.Println(i, n)
-	}
-	// Output:
-	// 0 0
-	// 1 3
-	// 2 6
-	// 3 9
 }

@@ -66,12 +66,6 @@ func (v *Vec[T]) Append(x T) {
 	v.s = append(v.s, x)
 }
 
-// Reserve makes room for n more values, so that the next n calls of Append
-// allocate nothing. It panics if n is negative.
-func (v *Vec[T]) Reserve(n int) {
-	v.s = slices.Grow(v.s, n)
-}
-
 // SwapRemove removes the value at index i, puts the last one in its place, and
 // returns it.
 func (v *Vec[T]) SwapRemove(i int) T {
@@ -82,21 +76,6 @@ func (v *Vec[T]) SwapRemove(i int) T {
 	v.s[last] = zero
 	v.s = v.s[:last]
 	return x
-}
-
-// Retain removes the values for which keep returns false. The others stay in
-// their order. It calls keep once for each value, in order; keep may change the
-// value, but nothing else of v.
-func (v *Vec[T]) Retain(keep func(*T) bool) {
-	n := 0
-	for i := range v.s {
-		if keep(&v.s[i]) {
-			v.s[n] = v.s[i]
-			n++
-		}
-	}
-	clear(v.s[n:])
-	v.s = v.s[:n]
 }
 
 // Clear removes all values. The capacity stays.

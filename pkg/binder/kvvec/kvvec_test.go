@@ -276,10 +276,6 @@ func TestRemovedIsCollected(t *testing.T) {
 				v.SwapRemove(5)
 			}
 		},
-		"Retain": func(v *Vec[*proc]) {
-			n := 0
-			v.Retain(func(**proc) bool { n++; return n <= 5 })
-		},
 		"Clear": func(v *Vec[*proc]) {
 			kept := append([]*proc(nil), v.s[:5]...)
 			v.Clear()
@@ -306,24 +302,6 @@ func TestRemovedIsCollected(t *testing.T) {
 			runtime.KeepAlive(&v)
 		})
 	}
-}
-
-func TestReserve(t *testing.T) {
-	var v Vec[int]
-	v.Append(0)
-	v.Reserve(1000)
-	at, capacity := buffer(&v), v.Cap()
-	require.GreaterOrEqual(t, capacity, 1001)
-	require.Equal(t, 1, v.Len())
-	require.Zero(t, testing.AllocsPerRun(1, func() {
-		for range 500 {
-			v.Append(1)
-		}
-	}))
-	require.Equal(t, at, buffer(&v))
-	v.Reserve(0)
-	require.Equal(t, capacity, v.Cap())
-	require.Panics(t, func() { v.Reserve(-1) })
 }
 
 func TestPtr(t *testing.T) {

@@ -6,7 +6,6 @@ package kvvec
 import (
 	"encoding/binary"
 	"math/rand"
-	"slices"
 	"testing"
 )
 
@@ -25,9 +24,7 @@ const (
 	opAppendMany
 	opSwapRemove
 	opRemoveMany
-	opRetain
 	opSet
-	opReserve
 	opShrinkTo
 	opShrinkAfterRemoval
 	opClear
@@ -66,37 +63,12 @@ func (x *machine) step(op, arg int) {
 				t.Fatalf("SwapRemove(%d) is %d, want %d", i, got, want)
 			}
 		}
-	case opRetain:
-		divisor := uint32(2 + arg%10)
-		var kept, seen []uint32
-		for _, n := range m {
-			if n%divisor != 0 {
-				kept = append(kept, n+1)
-			}
-		}
-		v.Retain(func(n *uint32) bool {
-			seen = append(seen, *n)
-			keep := *n%divisor != 0
-			*n++
-			return keep
-		})
-		if !slices.Equal(seen, m) {
-			t.Fatalf("Retain has seen %v, want %v", seen, m)
-		}
-		m = kept
 	case opSet:
 		if len(m) > 0 {
 			i := arg % len(m)
 			m[i] = uint32(arg)
 			v.Set(i, uint32(arg))
 		}
-	case opReserve:
-		n := arg % 5000
-		v.Reserve(n)
-		if v.Cap() < len(m)+n || capacity >= len(m)+n && v.Cap() != capacity {
-			t.Fatalf("Reserve(%d) at %d of %d makes the capacity %d", n, len(m), capacity, v.Cap())
-		}
-		capacity = v.Cap()
 	case opShrinkTo:
 		n := arg%20_000 - 10
 		v.ShrinkTo(n)
@@ -188,8 +160,8 @@ func TestModel(t *testing.T) {
 }
 
 func FuzzModel(f *testing.F) {
-	f.Add([]byte{opAppendMany, 255, 7, opRetain, 1, 0, opShrinkTo, 20, 0, opSwapRemove, 3, 0})
-	f.Add([]byte{opReserve, 0, 16, opAppend, 0, 0, opShrinkAfterRemoval, 0, 0, opClear, 0, 0, opShrinkTo, 0, 0})
+	f.Add([]byte{opAppendMany, 255, 7, opRemoveMany, 1, 0, opShrinkTo, 20, 0, opSwapRemove, 3, 0})
+	f.Add([]byte{opAppend, 0, 0, opShrinkAfterRemoval, 0, 0, opClear, 0, 0, opShrinkTo, 0, 0})
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		x := &machine{t: t}
 		for len(ops) >= 3 && len(x.m) < 100_000 {

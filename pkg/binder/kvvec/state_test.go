@@ -6,6 +6,7 @@ package kvvec
 import (
 	"bytes"
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,7 +45,7 @@ func TestSaveAndLoad(t *testing.T) {
 		g.numbers.Append(len(name))
 	}
 	g.members.Append(g.members.At(0))
-	g.members.Reserve(100)
+	g.members.s = slices.Grow(g.members.s, 100)
 	g.pointer = &Vec[int]{[]int{4, 5}}
 	g.any = &g.numbers
 

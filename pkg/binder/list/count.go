@@ -53,12 +53,6 @@ func (c *Count) counter() *Count {
 	return c
 }
 
-// ReadRefs returns the number of references, or a negative number if the count
-// is saturated. It may be out of date by the time that it is returned.
-func (c *Count) ReadRefs() int64 {
-	return int64(c.n.Load())
-}
-
 // inc adds a reference.
 func (c *Count) inc() {
 	if n := c.n.Add(1); n < 2 {

@@ -23,14 +23,8 @@ type List[T Counted, ID any] struct {
 	head, tail *Links[T, ID]
 
 	// label is what the places of the values on the list are made of. No other
-	// list has had it. It is 0 before the first push, and again after all
-	// values have moved to another list.
+	// list has had it. It is 0 before the first push.
 	label uint64
-
-	// mixed is true if there may be values on the list that came from another
-	// list and still have its label. They get this list's label when one of
-	// them is first looked for, so that moving them takes constant time.
-	mixed bool
 }
 
 // badPush is the violation of both pushes.
@@ -106,55 +100,10 @@ func (l *List[T, ID]) PushFront(r Ref[T, ID]) {
 	k.place.RacyStore(l.place())
 }
 
-// PushBackList moves everything on m to the end of l, in order and in constant
-// time. It does nothing if m is l.
-func (l *List[T, ID]) PushBackList(m *List[T, ID]) {
-	l.splice(m, false)
-}
-
-// PushFrontList moves everything on m to the start of l, in order and in
-// constant time. It does nothing if m is l.
-func (l *List[T, ID]) PushFrontList(m *List[T, ID]) {
-	l.splice(m, true)
-}
-
-// splice moves everything on m to an end of l.
-func (l *List[T, ID]) splice(m *List[T, ID], front bool) {
-	if m == l || m.head == nil {
-		return
-	}
-	switch {
-	case l.head == nil:
-		// Values that keep their label need no second one.
-		l.head, l.tail = m.head, m.tail
-		l.label, l.mixed = m.label, m.mixed
-	case front:
-		m.tail.next, l.head.prev = l.head, m.tail
-		l.head = m.head
-		l.mixed = true
-	default:
-		l.tail.next, m.head.prev = m.head, l.tail
-		l.tail = m.tail
-		l.mixed = true
-	}
-	m.head, m.tail = nil, nil
-	m.label, m.mixed = 0, false
-}
-
 // PopFront removes and returns the first value, or returns false if the list is
 // empty.
 func (l *List[T, ID]) PopFront() (Ref[T, ID], bool) {
 	k := l.head
-	if k == nil {
-		return Ref[T, ID]{}, false
-	}
-	return l.unlink(k), true
-}
-
-// PopBack removes and returns the last value, or returns false if the list is
-// empty.
-func (l *List[T, ID]) PopBack() (Ref[T, ID], bool) {
-	k := l.tail
 	if k == nil {
 		return Ref[T, ID]{}, false
 	}
@@ -177,27 +126,13 @@ func (l *List[T, ID]) removeSlow(k *Links[T, ID]) (Ref[T, ID], bool) {
 	if !k.Linked() {
 		return Ref[T, ID]{}, false
 	}
-	if !l.Contains(k) {
-		violation("value removed from a list that it is not on")
-		return Ref[T, ID]{}, false
-	}
-	return l.unlink(k), true
+	violation("value removed from a list that it is not on")
+	return Ref[T, ID]{}, false
 }
 
 // Contains returns true if the value that has the links k is on the list.
 func (l *List[T, ID]) Contains(k *Links[T, ID]) bool {
-	if l.mixed && k.place.Load() != l.place() && k.Linked() {
-		l.settle()
-	}
 	return k.place.Load() == l.place()
-}
-
-// settle gives everything on the list the list's own label.
-func (l *List[T, ID]) settle() {
-	for k := l.head; k != nil; k = k.next {
-		k.place.RacyStore(l.place())
-	}
-	l.mixed = false
 }
 
 // unlink takes k, which is on the list, off it.

@@ -16,8 +16,6 @@ func TestPushAndPop(t *testing.T) {
 	require.Empty(t, names(t, &l))
 	_, ok := l.PopFront()
 	require.False(t, ok)
-	_, ok = l.PopBack()
-	require.False(t, ok)
 
 	for _, name := range []string{"c", "d"} {
 		_, r := newItem(name)
@@ -33,16 +31,16 @@ func TestPushAndPop(t *testing.T) {
 	require.Equal(t, "a", r.Get().base().name)
 	require.False(t, r.Get().base().left.Linked())
 	require.Equal(t, []string{"b", "c", "d"}, names(t, &l))
-	s := take(l.PopBack())
-	require.Equal(t, "d", s.Get().base().name)
-	require.Equal(t, []string{"b", "c"}, names(t, &l))
+	s := take(l.PopFront())
+	require.Equal(t, "b", s.Get().base().name)
+	require.Equal(t, []string{"c", "d"}, names(t, &l))
 
 	// What was removed can be pushed again.
 	l.PushFront(s)
 	l.PushBack(r)
-	require.Equal(t, []string{"d", "b", "c", "a"}, names(t, &l))
-	for _, name := range []string{"a", "c", "b", "d"} {
-		require.Equal(t, name, take(l.PopBack()).Get().base().name)
+	require.Equal(t, []string{"b", "c", "d", "a"}, names(t, &l))
+	for _, name := range []string{"b", "c", "d", "a"} {
+		require.Equal(t, name, take(l.PopFront()).Get().base().name)
 	}
 	require.Empty(t, names(t, &l))
 
@@ -147,25 +145,6 @@ func TestRemoveFromOtherList(t *testing.T) {
 		{"never used", func(*List[item, left], *List[item, left]) {}},
 		{"in use", func(_, m *List[item, left]) { fill(m, "x", "y") }},
 		{"emptied", func(_, m *List[item, left]) { fill(m, "x"); m.PopFront() }},
-		{"spliced into", func(_, m *List[item, left]) {
-			var n List[item, left]
-			fill(m, "x")
-			fill(&n, "y")
-			m.PushBackList(&n)
-		}},
-		{"spliced from", func(l, m *List[item, left]) {
-			fill(m, "c", "d")
-			l.PushBackList(m)
-		}},
-		{"spliced from and refilled", func(l, m *List[item, left]) {
-			fill(m, "c", "d")
-			l.PushBackList(m)
-			fill(m, "x", "y")
-		}},
-		{"spliced from whole", func(l, m *List[item, left]) {
-			m.PushBackList(l)
-			l.PushBackList(m)
-		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bothWays(t, what, func(t *testing.T) (_, _ func()) {
@@ -241,150 +220,6 @@ func TestBadPush(t *testing.T) {
 	}
 }
 
-func TestSplice(t *testing.T) {
-	for _, test := range []struct {
-		name        string
-		onL, onM    []string
-		back, front []string
-	}{
-		{name: "empty into empty", back: []string{}, front: []string{}},
-		{
-			name: "into empty", onM: []string{"x", "y"},
-			back: []string{"x", "y"}, front: []string{"x", "y"},
-		},
-		{
-			name: "from empty", onL: []string{"a", "b"},
-			back: []string{"a", "b"}, front: []string{"a", "b"},
-		},
-		{
-			name: "one and one", onL: []string{"a"}, onM: []string{"x"},
-			back: []string{"a", "x"}, front: []string{"x", "a"},
-		},
-		{
-			name: "many", onL: []string{"a", "b", "c"}, onM: []string{"x", "y", "z"},
-			back:  []string{"a", "b", "c", "x", "y", "z"},
-			front: []string{"x", "y", "z", "a", "b", "c"},
-		},
-	} {
-		for _, front := range []bool{false, true} {
-			name, splice, want := test.name+"/back", (*List[item, left]).PushBackList, test.back
-			if front {
-				name, splice, want = test.name+"/front", (*List[item, left]).PushFrontList, test.front
-			}
-			t.Run(name, func(t *testing.T) {
-				var l, m List[item, left]
-				vs := append(fill(&l, test.onL...), fill(&m, test.onM...)...)
-				splice(&l, &m)
-				require.Equal(t, want, names(t, &l))
-				require.Empty(t, names(t, &m))
-				for _, v := range vs {
-					require.True(t, l.Contains(&v.left))
-					require.False(t, m.Contains(&v.left))
-				}
-
-				// The list that was emptied can be used again.
-				fill(&m, "n")
-				require.Equal(t, []string{"n"}, names(t, &m))
-				require.Equal(t, want, names(t, &l))
-				for _, v := range vs {
-					require.False(t, m.Contains(&v.left))
-					take(l.Remove(&v.left))
-				}
-				require.Empty(t, names(t, &l))
-
-				// Both lists are whole.
-				fill(&l, "k")
-				splice(&l, &m)
-				require.Len(t, names(t, &l), 2)
-			})
-		}
-	}
-	t.Run("itself", func(t *testing.T) {
-		var l List[item, left]
-		fill(&l, "a", "b")
-		l.PushBackList(&l)
-		l.PushFrontList(&l)
-		require.Equal(t, []string{"a", "b"}, names(t, &l))
-	})
-}
-
-// TestSpliceChain moves values through lists, so that they carry the labels of
-// lists that have long been used for others.
-func TestSpliceChain(t *testing.T) {
-	var ls [4]List[item, left]
-	var vs []*common
-	for round := range 3 {
-		for i := range ls {
-			vs = append(vs, fill(&ls[i], string(rune('a'+i+round*4)))...)
-		}
-		for i := range 3 {
-			ls[i+1].PushBackList(&ls[i])
-		}
-	}
-	last := &ls[3]
-	require.Len(t, names(t, last), len(vs))
-	for i := range 3 {
-		require.Empty(t, names(t, &ls[i]))
-	}
-	for _, v := range vs {
-		for i := range 3 {
-			require.False(t, ls[i].Contains(&v.left))
-		}
-		require.True(t, last.Contains(&v.left))
-	}
-	// Asked for once, they have the list's label.
-	require.False(t, last.mixed)
-	for i, v := range vs {
-		take(last.Remove(&v.left))
-		require.Len(t, names(t, last), len(vs)-1-i)
-	}
-}
-
-// TestRemoveSpliced removes values that still have the label of the list that
-// they came from.
-func TestRemoveSpliced(t *testing.T) {
-	var l, m List[item, left]
-	fill(&l, "a", "b")
-	vs := fill(&m, "c", "d", "e")
-	l.PushFrontList(&m)
-	r := take(l.Remove(&vs[1].left))
-	require.Equal(t, "d", r.Get().base().name)
-	require.Equal(t, []string{"c", "e", "a", "b"}, names(t, &l))
-}
-
-// TestSpliceIsConstantTime looks at the values rather than at the clock.
-func TestSpliceIsConstantTime(t *testing.T) {
-	var l, m List[item, left]
-	fill(&l, "a")
-	vs := fill(&m, "b", "c", "d")
-	place := vs[1].left.place.Load()
-	l.PushBackList(&m)
-	require.Equal(t, place, vs[1].left.place.Load())
-	require.True(t, l.mixed)
-
-	// Values that are on no list are not looked for.
-	stray := new(common)
-	require.False(t, l.Contains(&stray.left))
-	require.True(t, l.mixed)
-
-	// Nor are those that already have the list's label.
-	require.True(t, l.Contains(l.head))
-	require.True(t, l.mixed)
-
-	require.True(t, l.Contains(&vs[1].left))
-	require.NotEqual(t, place, vs[1].left.place.Load())
-	require.False(t, l.mixed)
-
-	// A list that gets everything gets the label as well.
-	place = vs[1].left.place.Load()
-	l.PushFrontList(&m)
-	m.PushBackList(&l)
-	require.False(t, m.mixed)
-	require.True(t, m.Contains(&vs[1].left))
-	require.Equal(t, place, vs[1].left.place.Load())
-	require.Zero(t, l.label)
-}
-
 func TestAll(t *testing.T) {
 	var l List[item, left]
 	fill(&l, "a", "b", "c", "d")
@@ -439,6 +274,17 @@ func TestCursor(t *testing.T) {
 	c.Next()
 	require.False(t, c.Ok())
 
+	// One can begin anywhere.
+	c = l.Front()
+	c.Next()
+	at := l.At(&c.Value().base().left)
+	require.Equal(t, "b", at.Value().base().name)
+	at.Next()
+	require.Equal(t, "c", at.Value().base().name)
+	var other List[item, left]
+	at = other.At(&c.Value().base().left)
+	require.False(t, at.Ok())
+
 	// Removal moves on to the next value.
 	c = l.Front()
 	c.Next()
@@ -466,10 +312,8 @@ func TestCursor(t *testing.T) {
 
 func TestCursorRemovesWhileIterating(t *testing.T) {
 	for mask := range 1 << 5 {
-		var l, m List[item, left]
-		fill(&l, "0", "1")
-		fill(&m, "2", "3", "4")
-		l.PushBackList(&m)
+		var l List[item, left]
+		fill(&l, "0", "1", "2", "3", "4")
 		want := []string{}
 		i := 0
 		for c := l.Front(); c.Ok(); i++ {
@@ -537,18 +381,14 @@ func TestNoAllocation(t *testing.T) {
 		l.PushBack(r)
 		r = take(l.Remove(&v.base().left))
 		l.PushFront(r)
-		m.PushBackList(&l)
-		l.PushFrontList(&m)
 		for w := range l.All() {
 			_ = w.base()
 		}
 		r = take(l.PopFront())
 		m.PushBack(r)
-		m.PushBackList(&l)
 		cur := m.Front()
 		r = take(cur.Remove())
 		r.Release(ctx)
-		l.PushFrontList(&m)
 		l.Contains(&vs[1].left)
 		b.Release(ctx)
 		c.Release(ctx)

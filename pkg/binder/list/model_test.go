@@ -177,16 +177,12 @@ func sideOp[ID any](m *model, s *side[ID], op byte, v, j int, value item) {
 			l.PushFront(s.refs[v])
 		}
 	case 4, 5: // Pop.
-		pop, at := l.PopFront, 0
-		if op%2 == 0 {
-			pop, at = l.PopBack, len(*on)-1
-		}
-		r, ok := pop()
+		r, ok := l.PopFront()
 		require.Equal(m.t, len(*on) > 0, ok)
 		if ok {
-			v = (*on)[at]
+			v = (*on)[0]
 			require.Equal(m.t, m.values[v], r.Get())
-			*on = slices.Delete(*on, at, at+1)
+			*on = slices.Delete(*on, 0, 1)
 			s.refs[v], s.held[v] = r, true
 		}
 	case 6, 7: // Remove from the list that the value is on, or from another.
@@ -204,18 +200,15 @@ func sideOp[ID any](m *model, s *side[ID], op byte, v, j int, value item) {
 			*on = slices.Delete(*on, at, at+1)
 			s.refs[v], s.held[v] = r, true
 		}
-	case 8: // Splice.
+	case 8: // Move from one list to another, one at a time.
 		from := (j >> 2) % modelLists
 		if from == n {
 			return
 		}
-		if j&64 == 0 {
-			l.PushBackList(&s.lists[from])
-			*on = append(*on, s.on[from]...)
-		} else {
-			l.PushFrontList(&s.lists[from])
-			*on = append(slices.Clone(s.on[from]), *on...)
+		for r, ok := s.lists[from].PopFront(); ok; r, ok = s.lists[from].PopFront() {
+			l.PushBack(r)
 		}
+		*on = append(*on, s.on[from]...)
 		s.on[from] = nil
 	case 9: // Cursor, forward, removing some.
 		var stay []int
@@ -249,10 +242,10 @@ func sideOp[ID any](m *model, s *side[ID], op byte, v, j int, value item) {
 		if len(*on) == 0 {
 			return
 		}
-		c := l.Back()
-		r, _ := l.PopBack()
-		v = (*on)[len(*on)-1]
-		*on = (*on)[:len(*on)-1]
+		c := l.Front()
+		r, _ := l.PopFront()
+		v = (*on)[0]
+		*on = slices.Delete(*on, 0, 1)
 		s.refs[v], s.held[v] = r, true
 		m.violations++
 		_, ok := c.Remove()

@@ -149,10 +149,10 @@ func TestSaveRestore(t *testing.T) {
 	require.Panics(t, func() { q.todo.PushBack(Ref[savedWork, savedTodo]{&two.todo}) })
 	q.todo.PushFront(q.idle)
 	q.idle = Ref[savedWork, savedTodo]{}
-	q.done.PushBackList(&q.todo)
-	require.Equal(t, []string{"node 3", "node 1", "call a", "node 2"}, titles(t, &q.done))
-	one.queue.PushFrontList(&q.done)
-	require.Equal(t, []string{"node 3", "node 1", "call a", "node 2", "call b"}, titles(t, &one.queue))
+	for r, ok := q.todo.PopFront(); ok; r, ok = q.todo.PopFront() {
+		one.queue.PushBack(r)
+	}
+	require.Equal(t, []string{"call b", "node 3", "node 1", "call a", "node 2"}, titles(t, &one.queue))
 
 	// And the last release destroys each value once.
 	var works []savedWork
@@ -191,28 +191,6 @@ func TestSaveCircle(t *testing.T) {
 	c := q.first.queue.Front()
 	require.Equal(t, []string{"node a"}, titles(t, &c.Value().(*savedNode).queue))
 	require.Same(t, q.first, c.Value().(*savedNode).queue.head.value)
-}
-
-// TestSaveMixed saves a list with values that have another list's label.
-func TestSaveMixed(t *testing.T) {
-	p := new(savedProcess)
-	for i := range 6 {
-		_, r := newSavedNode(p, fmt.Sprint(i))
-		if i%2 == 0 {
-			p.todo.PushBack(r)
-		} else {
-			p.done.PushBack(r)
-		}
-	}
-	p.todo.PushBackList(&p.done)
-	q := reload(t, p)
-	want := []string{"node 0", "node 2", "node 4", "node 1", "node 3", "node 5"}
-	require.Equal(t, want, titles(t, &q.todo))
-	require.False(t, q.todo.mixed)
-	for w := range q.todo.All() {
-		require.True(t, q.todo.Contains(&w.(*savedNode).todo))
-		require.False(t, q.done.Contains(&w.(*savedNode).todo))
-	}
 }
 
 // TestSaveSaturated shows that an immortal value stays immortal.

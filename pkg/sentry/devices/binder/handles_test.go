@@ -172,7 +172,7 @@ func TestHandleMismatch(t *testing.T) {
 		{"free in the bitmap, used in the table", func(t *testing.T, s *scene) {
 			require.NoError(t, s.ids().Release(2))
 			require.EqualValues(t, 4, next(t, s))
-			require.True(t, s.ids().InUse(2), "the bitmap is still wrong")
+			require.True(t, isUsed(s.ids(), 2), "the bitmap is still wrong")
 		}},
 		{"used in the bitmap, free in the table", func(t *testing.T, s *scene) {
 			id, ok := s.ids().FindUnused(4)

@@ -21,6 +21,12 @@ func (p *Process) refAt(handle uint32) *Ref { return p.handles.get(handle) }
 // +checklocksignore
 func (p *Process) ids() *idpool.Pool { return &p.handles.ids }
 
+// isUsed returns whether an ID of p is in use.
+func isUsed(p *idpool.Pool, id int) bool {
+	unused, ok := p.FindUnused(id)
+	return !ok || unused.ID() != id
+}
+
 // +checklocksignore
 func (p *Process) chunks() *kvvec.Vec[*handleChunk] { return &p.handles.chunks }
 

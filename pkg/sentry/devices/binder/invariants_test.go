@@ -54,7 +54,7 @@ func (p *Process) requireSound(w *world) {
 			}
 			used++
 			w.check(int(r.handle) == i*handlesPerChunk+j, "a reference knows its handle")
-			w.check(p.handles.ids.InUse(int(r.handle)), "a handle with a reference is in use")
+			w.check(isUsed(&p.handles.ids, int(r.handle)), "a handle with a reference is in use")
 			w.check(r.node().refs.of(p) == r, "a node knows its references, one for each process")
 			w.check(r.strong >= 0 && r.weak >= 0, "the counts of a reference are not negative")
 			w.check(r.strong+r.weak > 0, "a reference has a count")
