@@ -23,7 +23,7 @@ const MemoryAnnotation = "dev.sentrybinder.memory"
 // threads takes about 100 KiB.
 const (
 	minDefaultMemory = 16 << 20
-	maxDefaultMemory = 256 << 20
+	maxDefaultMemory = 1 << 30
 )
 
 // memoryLimit returns the limit for a container, in bytes. total is the sandbox's

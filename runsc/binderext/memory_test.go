@@ -12,11 +12,11 @@ import (
 
 func TestMemoryLimit(t *testing.T) {
 	for total, want := range map[uint64]int64{
-		0:         256 << 20,
+		0:         1 << 30,
 		64 << 20:  16 << 20,
 		200 << 20: 25 << 20,
 		1 << 30:   128 << 20,
-		64 << 30:  256 << 20,
+		64 << 30:  1 << 30,
 	} {
 		got, err := memoryLimit(&specs.Spec{}, total)
 		require.NoError(t, err)
