@@ -323,6 +323,11 @@ func TestFlush(t *testing.T) {
 		"death of a child": func(p *process) {
 			p.fork().kill()
 		},
+		"exec by a child, of a descriptor that it closes": func(p *process) {
+			child := p.fork()
+			child.Must(p.t, unix.SYS_FCNTL, uintptr(p.fd), unix.F_SETFD, unix.FD_CLOEXEC)
+			child.remote.Exec(p.t)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newProcess(t)
@@ -338,4 +343,19 @@ func TestFlush(t *testing.T) {
 			later.expect(brNoop)
 		})
 	}
+}
+
+// An exec that keeps the descriptor open closes nothing.
+//
+//covers:close,inherit
+func TestExecKeepsDescriptor(t *testing.T) {
+	p := newProcess(t)
+	reader := p.newLooper()
+	reader.startRead()
+	child := p.fork()
+	child.Must(t, unix.SYS_FCNTL, uintptr(p.fd), unix.F_SETFD, 0)
+	child.remote.Exec(t)
+	reader.AwaitBlocked(t)
+	child.kill()
+	reader.finishExpect(brNoop)
 }

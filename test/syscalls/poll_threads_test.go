@@ -34,7 +34,6 @@ func TestPollAfterExec(t *testing.T) {
 
 			th.Exec(t)
 			require.Equal(t, client.pid(), th.TID())
-			th.write() // if exec counts as a close, this is the call that it ends
 			ready := func() uint32 { return uint32(th.poll(unix.POLLIN)) }
 			if events != 0 {
 				ep := th.newEpoll(events)

@@ -118,6 +118,9 @@ func (fd *deviceFD) OnClose(context.Context) error {
 	return nil
 }
 
+// OnImplicitClose implements vfs.ImplicitCloser.OnImplicitClose.
+func (fd *deviceFD) OnImplicitClose(context.Context) { fd.proc.flush() }
+
 // Release implements vfs.FileDescriptionImpl.Release.
 func (fd *deviceFD) Release(ctx context.Context) {
 	fd.proc.release(ctx)
