@@ -18,6 +18,8 @@ import (
 	"gvisor.dev/gvisor/pkg/usermem"
 )
 
+func (fd *deviceFD) process() *Process { return fd.proc }
+
 // Device implements vfs.Device for a binder device.
 //
 // +stateify savable

@@ -20,18 +20,36 @@
 //	                                                            ... works ...
 //	  BR_REPLY   ◀── deliver ◀─wake── todo ◀── answer ◀─────── BC_REPLY
 //
-// The files follow the same division: device.go, mapping.go and poll.go are what
-// vfs and mm see, ioctl.go takes a request apart, write.go carries out commands,
-// read.go hands out returns. They work on Context (a device), Process (an open
-// of it), Thread, Node and Ref (an object, and a process's handle for it),
-// Transaction, and death and freezeNotification. A Context belongs to a Domain: the
-// /dev of a container, which is a Tenant, or an instance of binderfs. View is how much
-// of Domains and Tenants a caller can see. The mapping's buffers and their memory are
-// package alloc's, which knows nothing of what they carry: see cargo. freeze.go has
-// the states of a Process that is frozen.
-// objects.go translates what a transaction carries, scatter_gather.go what is
-// beyond its data. log.go writes what binder_logs shows, piece by piece; objects
-// describe themselves. Nothing below device.go needs a kernel.Task; see Task.
+// # Files
+//
+// From the application down:
+//
+//	device, mapping, poll        what vfs and mm see of an open device
+//	ioctl, task                  a request, and what the driver asks of its caller
+//	write, read                  commands in, returns out
+//	message, call, reply         a transaction is sent
+//	compose, translate, files,   ... and its contents copied and translated
+//	scatter_gather
+//	buffer, cargo                what the buffer of a transaction holds, and its end
+//	freeze, death,               the other requests
+//	freeze_notification, node_info
+//
+//	context, process, thread     a device; an open of it; a thread that uses it
+//	node, nodes, ref, refset,    an object; a process's handle for it
+//	handles
+//	transaction, stack,          a call or a reply; the calls that a thread is in;
+//	completion                   what its sender gets to know
+//	work, async, delivered       what a thread is to be told, and the lists of that
+//
+//	domain, tenant, view         a /dev or an instance of binderfs; a container; what
+//	                             a caller can see of both
+//	registry, flights, release   open devices; those in flight; their end
+//	log, stats                   what binder_logs shows, piece by piece
+//
+// A Context belongs to a Domain: the /dev of a container, which is a Tenant, or an
+// instance of binderfs. The mapping's buffers and their memory are package alloc's,
+// which knows nothing of what they carry: see cargo. Objects describe themselves to
+// the logs. Nothing below device.go needs a kernel.Task; see Task.
 //
 // # Ownership
 //

@@ -56,21 +56,6 @@ type flights struct {
 	ticking bool `state:"nosave"`
 }
 
-// deviceFile is implemented by the FileDescriptionImpl of an open device.
-type deviceFile interface {
-	process() *Process
-}
-
-func (fd *deviceFD) process() *Process { return fd.proc }
-
-// processOf returns the process that an open device is, or nil if file is no device.
-func processOf(file *vfs.FileDescription) *Process {
-	if fd, ok := file.Impl().(deviceFile); ok {
-		return fd.process()
-	}
-	return nil
-}
-
 // departed notes that t, which is about to be queued, has devices.
 func (f *flights) departed(t *Transaction) {
 	f.note(t)

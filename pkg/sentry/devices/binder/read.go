@@ -6,7 +6,6 @@ package binder
 import (
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
-	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/usermem"
 
 	"sentrybinder/pkg/abi/binder"
@@ -251,31 +250,4 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 		th.handle(held)
 	}
 	return true, nil
-}
-
-// installFiles gives t's files to the task that reads it, and writes their
-// numbers into the buffer.
-//
-// Errors: EMFILE if the task can't have so many; t keeps its files.
-func (t *Transaction) installFiles(task Task) error {
-	if len(t.files) == 0 {
-		return nil
-	}
-	files := make([]*vfs.FileDescription, len(t.files))
-	for i, f := range t.files {
-		files[i] = f.file
-	}
-	fds, err := task.InstallFiles(files)
-	if err != nil {
-		return err
-	}
-	for i, f := range t.files {
-		var raw [4]byte
-		hostarch.ByteOrder.PutUint32(raw[:], uint32(fds[i]))
-		if err := t.buffer.Write(f.offset, raw[:]); err != nil {
-			return err
-		}
-	}
-	t.dropFiles(task)
-	return nil
 }

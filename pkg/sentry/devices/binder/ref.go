@@ -5,7 +5,6 @@ package binder
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 
@@ -91,68 +90,6 @@ func (r *Ref) freezeLocked() *freezeNotification {
 		return nil
 	}
 	return r.extra.freeze.Get()
-}
-
-// refSet has the Refs to a node, one for each process that has any. Most nodes are
-// known to one process: for these it is a pointer. Its user guards it.
-//
-// +stateify savable
-type refSet struct {
-	// only is the Ref if there's one; many has them by process if there are more.
-	only *Ref
-	many map[*Process]*Ref
-}
-
-func (s *refSet) len() int {
-	if s.only != nil {
-		return 1
-	}
-	return len(s.many)
-}
-
-func (s *refSet) empty() bool { return s.len() == 0 }
-
-// of returns the Ref of p, or nil.
-func (s *refSet) of(p *Process) *Ref {
-	if s.only != nil && s.only.proc == p {
-		return s.only
-	}
-	return s.many[p]
-}
-
-// insert adds r, whose process has none in s.
-func (s *refSet) insert(r *Ref) {
-	switch {
-	case s.empty():
-		s.only = r
-		return
-	case s.only != nil:
-		s.many = map[*Process]*Ref{s.only.proc: s.only}
-		s.only = nil
-	}
-	s.many[r.proc] = r
-}
-
-// remove removes r, which is in s.
-func (s *refSet) remove(r *Ref) {
-	if s.only != nil {
-		s.only = nil
-		return
-	}
-	delete(s.many, r.proc)
-	if len(s.many) == 1 {
-		for _, s.only = range s.many {
-		}
-		s.many = nil
-	}
-}
-
-// all returns the Refs, in the order in which they came.
-func (s *refSet) all() []*Ref {
-	if s.only != nil {
-		return []*Ref{s.only}
-	}
-	return slices.SortedFunc(maps.Values(s.many), func(a, b *Ref) int { return cmp.Compare(a.debugID, b.debugID) })
 }
 
 // refsInOrder returns the Refs to n, in the order in which they came. It takes the

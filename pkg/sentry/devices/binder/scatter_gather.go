@@ -24,9 +24,6 @@ import (
 // those of a child before any further ones of its parent. So at any time only the
 // blocks from the last one up to its outermost parent can have more.
 
-// maxFilesAtOnce is the number of descriptors that are copied at once.
-const maxFilesAtOnce = 64
-
 // block is what a BINDER_TYPE_PTR stands for.
 type block struct {
 	// addr is where it is for the sender, start where it goes, in bytes from
@@ -73,14 +70,6 @@ type gather struct {
 	// open has the blocks that can have more fix-ups, each but the first a
 	// child of the one before it.
 	open []openBlock
-}
-
-// fileArray is a BINDER_TYPE_FDA in a buffer: n file descriptors from start on, in
-// bytes from the start of the buffer.
-//
-// +stateify savable
-type fileArray struct {
-	start, n uint64
 }
 
 // add adds a block of length bytes at addr of the sender.
@@ -237,33 +226,4 @@ func (c *composer) copyBlocks() error {
 		}
 	}
 	return nil
-}
-
-// closeFiles closes the descriptors in the arrays of b, a delivered buffer that th
-// is about to free: other than those that were sent by themselves, they go with
-// it.
-//
-// Preconditions: No lock is held.
-func (th *Thread) closeFiles(task Task, b *alloc.Claimed) {
-	c, ok := b.Cargo().(*cargo)
-	if !ok || len(c.fileArrays) == 0 {
-		return
-	}
-	const size = 4
-	var raw [maxFilesAtOnce * size]byte
-	for _, array := range c.fileArrays {
-		for done := uint64(0); done < array.n*size; {
-			n := min(array.n*size-done, uint64(len(raw)))
-			if b.Read(array.start+done, raw[:n]) != nil {
-				break
-			}
-			for i := uint64(0); i < n; i += size {
-				task.CloseFile(int32(hostarch.ByteOrder.Uint32(raw[i:])))
-			}
-			done += n
-		}
-	}
-	th.proc.mu.Lock()
-	defer th.proc.mu.Unlock()
-	th.needReturn = true
 }

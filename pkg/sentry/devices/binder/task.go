@@ -10,7 +10,11 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sentry/limits"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
+	"gvisor.dev/gvisor/pkg/usermem"
 )
+
+// ioOpts is for access to the memory of the calling task.
+var ioOpts = usermem.IOOpts{}
 
 // Task is the thread of an application that calls the driver: all that the
 // protocol needs to know of a kernel.Task, so that it can run without one.

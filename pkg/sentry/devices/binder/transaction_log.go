@@ -132,36 +132,3 @@ func (l *transactionLog) print(buf *bytes.Buffer, ids pidsIn) {
 		}
 	}
 }
-
-// begin numbers m, a transaction that th is to send, and logs it.
-func (th *Thread) begin(task Task, m *message, kind logKind) {
-	d := th.proc.ctx.domain
-	d.stats.created(objectTransaction)
-	m.debugID = d.nextID()
-	m.nice = task.Niceness()
-	m.log = logEntry{
-		debugID:     m.debugID,
-		kind:        kind,
-		from:        th.proc.id,
-		fromTID:     th.id,
-		context:     th.proc.ctx.name,
-		handle:      uint32(m.Target),
-		dataSize:    m.DataSize,
-		offsetsSize: m.OffsetsSize,
-	}
-	m.logPlace = d.log.add(&m.log)
-}
-
-// end logs how m, which begin has begun, went: f is nil if it's on its way.
-func (th *Thread) end(m *message, f *failure) {
-	d := th.proc.ctx.domain
-	m.log.done = true
-	if f != nil {
-		m.log.error, m.log.line = extendedErrorOf(m.debugID, f), f.line
-		d.failedLog.add(&m.log)
-		if !m.composed {
-			d.stats.deleted(objectTransaction)
-		}
-	}
-	d.log.update(m.logPlace, &m.log)
-}

@@ -1,0 +1,233 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/usermem"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/binder/list"
+)
+
+// call handles BC_TRANSACTION.
+func (th *Thread) call(task Task, uio usermem.IO, m *message) {
+	kind := logCall
+	if m.Flags&binder.TF_ONE_WAY != 0 {
+		kind = logOneWay
+	}
+	th.begin(task, m, kind)
+	f := th.tryCall(task, uio, m)
+	th.end(m, f)
+	if f != nil {
+		th.proc.mu.Lock()
+		defer th.proc.mu.Unlock()
+		th.lastError = extendedErrorOf(m.debugID, f)
+		th.failLocked(f.br)
+	}
+}
+
+func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
+	p := th.proc
+	target, f := p.target(uint32(m.Target))
+	if f != nil {
+		return f
+	}
+	n := target.Get()
+	m.log.node = n.debugID
+	oneWay := m.Flags&binder.TF_ONE_WAY != 0
+	var inChain *Thread
+	if n.owner == p {
+		f = failedOwnNode
+	} else {
+		inChain, f = th.checkStack(task, n.owner, oneWay)
+	}
+	if f != nil {
+		releaseTarget(task, target)
+		return f
+	}
+	m.log.to(n.owner, inChain)
+
+	done, err := newCompletion(p)
+	if err != nil {
+		releaseTarget(task, target)
+		return failedNoMemory.by(err)
+	}
+	defer done.Release(task)
+	held, f := th.compose(task, uio, m, n.owner, target, nil)
+	if f != nil {
+		return f
+	}
+	defer held.Release(task)
+	t := held.Get()
+	defer th.scratch.compose.pin.Release()
+
+	done.Get().spamSuspect = t.buffer.SpamSuspect()
+	p.mu.Lock()
+	th.lastError = noError(m.debugID)
+	if oneWay {
+		th.queueLocked(done.Get())
+	} else {
+		th.todo.pushBack(done.Get())
+		th.pushCallLocked(t)
+	}
+	p.mu.Unlock()
+	pending, superseded, f := t.queue(inChain)
+	if superseded.Ok() {
+		superseded.Get().abandon(task)
+		superseded.Release(task)
+	}
+	if f == nil {
+		if pending {
+			p.mu.Lock()
+			done.Get().pendingFrozen = true // +checklocksignore: its proc is p.
+			p.mu.Unlock()
+		}
+		return nil
+	}
+
+	p.mu.Lock()
+	dequeue(task, done.Get())
+	popped, _ := th.popCallLocked(t)
+	p.mu.Unlock()
+	popped.Release(task)
+	t.abandon(task)
+	return f
+}
+
+// target returns the node that p knows by handle, with a strong local reference
+// for the buffer of a call to it.
+func (p *Process) target(handle uint32) (list.Arc[*Node], *failure) {
+	if handle != 0 {
+		p.refsMu.Lock()
+		defer p.refsMu.Unlock()
+		r := p.refLocked(handle, true)
+		if r == nil {
+			return list.Arc[*Node]{}, failedUnknownHandle
+		}
+		return r.node().target()
+	}
+	manager := p.ctx.manager.Load()
+	if manager == nil {
+		return list.Arc[*Node]{}, deadNoManager
+	}
+	if manager.owner.pid == p.pid {
+		return list.Arc[*Node]{}, failedOwnManager
+	}
+	return manager.target()
+}
+
+// target makes n the target of a call: it adds a strong local reference, unless
+// n's owner is dead.
+//
+// Preconditions: There's a reference that keeps n in its owner's table, as long as
+// that lives.
+func (n *Node) target() (list.Arc[*Node], *failure) {
+	n.owner.mu.Lock()
+	defer n.owner.mu.Unlock()
+	if n.dead {
+		return list.Arc[*Node]{}, deadOwner
+	}
+	n.localStrong++
+	return list.BorrowOf(n).Arc(), nil
+}
+
+// mayCallLocked returns why th is in no position to call, or nil: it has a
+// transaction to read first, or waits for a reply.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) mayCallLocked() *failure {
+	for w := range th.todo.items.All() {
+		if _, ok := w.(*Transaction); ok {
+			return failedUnreadCall
+		}
+		break
+	}
+	if th.stack.Ok() && th.stack.Get().handler() != th {
+		return failedInCall
+	}
+	return nil
+}
+
+// releaseTarget ends what target has begun. A reply has no target.
+func releaseTarget(ctx context.Context, target list.Arc[*Node]) {
+	if n := target.Get(); n != nil {
+		n.dec(ctx, true, false)
+		target.Release(ctx)
+	}
+}
+
+// checkStack checks that th is in a position to call to. It returns the thread
+// of to that waits for what th is doing, if there's one: the call goes to it.
+func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Thread, *failure) {
+	if oneWay {
+		return nil, nil
+	}
+	th.proc.mu.Lock()
+	if f := th.mayCallLocked(); f != nil {
+		th.proc.mu.Unlock()
+		return nil, f
+	}
+	held := th.stack.Clone()
+	th.proc.mu.Unlock()
+	// Further up, the calls are on the stacks of others.
+	for held.Ok() {
+		t := held.Get()
+		t.mu.Lock()
+		from := t.from
+		next := t.fromParent.Clone()
+		t.mu.Unlock()
+		held.Release(ctx)
+		if from != nil && from.proc == to {
+			next.Release(ctx)
+			return from, nil
+		}
+		held = next
+	}
+	return nil, nil
+}
+
+// queue gives t, a call, to its receiver: to thread th, or, if that is nil, to
+// whichever takes it. It returns whether it has to wait there, since the receiver
+// is frozen, and the call that it has replaced, if there's one.
+func (t *Transaction) queue(th *Thread) (pending bool, superseded list.Arc[*Transaction], f *failure) {
+	n := t.targetNode()
+	q := n.owner
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.refusesLocked(t.oneWay()) {
+		return false, superseded, frozenReceiver
+	}
+	if q.dead || th != nil && th.dead { // +checklocksignore: th.proc is q.
+		return false, superseded, deadReceiver
+	}
+	t.beginLocked() // +checklocksignore: t.to is q.
+	if t.oneWay() {
+		pending = q.freezer.frozen
+		if n.asyncBusy {
+			if n.asyncTodo == nil {
+				n.asyncTodo = &asyncQueue{}
+			}
+			if pending {
+				superseded = n.asyncTodo.takeSuperseded(context.Background(), t)
+				if old := superseded.Get(); old != nil {
+					old.endLocked() // +checklocksignore: old.to is q.
+				}
+			}
+			n.asyncTodo.push(t)
+			return pending, superseded, nil
+		}
+		n.asyncBusy = true
+	}
+	if th == nil {
+		th = q.selectThreadLocked()
+	}
+	if th != nil {
+		th.queueLocked(t) // +checklocksignore: th.proc is q.
+	} else {
+		q.todo.pushBack(t)
+	}
+	q.wakeThreadLocked(th)
+	return pending, superseded, nil
+}

@@ -1,0 +1,141 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+
+	"sentrybinder/pkg/sentry/devices/binder/alloc"
+)
+
+// sentFile is a file in a transaction that has not been delivered.
+//
+// +stateify savable
+type sentFile struct {
+	file *vfs.FileDescription
+
+	// offset is where the receiver's file descriptor goes, in bytes from the
+	// start of the buffer.
+	offset uint64
+}
+
+// dropFiles drops the files that t still has.
+//
+// Preconditions: No lock is held; a file may be a binder device.
+func (t *Transaction) dropFiles(ctx context.Context) {
+	if t.inFlight {
+		t.inFlight = false
+		t.to.ctx.domain.driver.flights.arrived(t)
+	}
+	for _, f := range t.files {
+		f.file.DecRef(ctx)
+	}
+	t.fromProc.account.Credit(int64(len(t.files)) * filePrice)
+	t.files = nil
+}
+
+// takeFile takes file fd of the sender. Its descriptor in the receiver goes to at,
+// in bytes from the start of the buffer.
+//
+// Errors: EPERM if the receiver doesn't accept files, EBADF if the sender has no
+// such file, ENOMEM if its account has no room for it.
+func (c *composer) takeFile(fd uint32, at uint64) error {
+	if !c.filesAllowed {
+		return linuxerr.EPERM
+	}
+	file := c.task.GetFile(int32(fd))
+	if file == nil {
+		return linuxerr.EBADF
+	}
+	if err := c.th.proc.account.Charge(filePrice); err != nil {
+		file.DecRef(c.task)
+		return err
+	}
+	c.t.files = append(c.t.files, sentFile{file, at})
+	c.t.hasDevices = c.t.hasDevices || processOf(file) != nil
+	return nil
+}
+
+// installFiles gives t's files to the task that reads it, and writes their
+// numbers into the buffer.
+//
+// Errors: EMFILE if the task can't have so many; t keeps its files.
+func (t *Transaction) installFiles(task Task) error {
+	if len(t.files) == 0 {
+		return nil
+	}
+	files := make([]*vfs.FileDescription, len(t.files))
+	for i, f := range t.files {
+		files[i] = f.file
+	}
+	fds, err := task.InstallFiles(files)
+	if err != nil {
+		return err
+	}
+	for i, f := range t.files {
+		var raw [4]byte
+		hostarch.ByteOrder.PutUint32(raw[:], uint32(fds[i]))
+		if err := t.buffer.Write(f.offset, raw[:]); err != nil {
+			return err
+		}
+	}
+	t.dropFiles(task)
+	return nil
+}
+
+// maxFilesAtOnce is the number of descriptors that are copied at once.
+const maxFilesAtOnce = 64
+
+// fileArray is a BINDER_TYPE_FDA in a buffer: n file descriptors from start on, in
+// bytes from the start of the buffer.
+//
+// +stateify savable
+type fileArray struct {
+	start, n uint64
+}
+
+// closeFiles closes the descriptors in the arrays of b, a delivered buffer that th
+// is about to free: other than those that were sent by themselves, they go with
+// it.
+//
+// Preconditions: No lock is held.
+func (th *Thread) closeFiles(task Task, b *alloc.Claimed) {
+	c, ok := b.Cargo().(*cargo)
+	if !ok || len(c.fileArrays) == 0 {
+		return
+	}
+	const size = 4
+	var raw [maxFilesAtOnce * size]byte
+	for _, array := range c.fileArrays {
+		for done := uint64(0); done < array.n*size; {
+			n := min(array.n*size-done, uint64(len(raw)))
+			if b.Read(array.start+done, raw[:n]) != nil {
+				break
+			}
+			for i := uint64(0); i < n; i += size {
+				task.CloseFile(int32(hostarch.ByteOrder.Uint32(raw[i:])))
+			}
+			done += n
+		}
+	}
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	th.needReturn = true
+}
+
+// deviceFile is implemented by the FileDescriptionImpl of an open device.
+type deviceFile interface {
+	process() *Process
+}
+
+// processOf returns the process that an open device is, or nil if file is no device.
+func processOf(file *vfs.FileDescription) *Process {
+	if fd, ok := file.Impl().(deviceFile); ok {
+		return fd.process()
+	}
+	return nil
+}

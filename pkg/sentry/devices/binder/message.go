@@ -1,0 +1,62 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import "sentrybinder/pkg/abi/binder"
+
+// message is what an application asks to be sent.
+type message struct {
+	binder.TransactionData
+
+	// buffersSize is the extra space for scatter-gather, in bytes.
+	buffersSize uint64
+
+	// debugID is the number that the transaction has or, if it fails, would
+	// have had.
+	debugID int32
+
+	// nice is the nice value of the sender, before an answer gives it its own
+	// back.
+	nice int
+
+	// log is what the transaction log has at logPlace, or will have.
+	log      logEntry
+	logPlace uint64
+
+	// composed is true once there's a Transaction, which counts as one.
+	composed bool
+}
+
+// begin numbers m, a transaction that th is to send, and logs it.
+func (th *Thread) begin(task Task, m *message, kind logKind) {
+	d := th.proc.ctx.domain
+	d.stats.created(objectTransaction)
+	m.debugID = d.nextID()
+	m.nice = task.Niceness()
+	m.log = logEntry{
+		debugID:     m.debugID,
+		kind:        kind,
+		from:        th.proc.id,
+		fromTID:     th.id,
+		context:     th.proc.ctx.name,
+		handle:      uint32(m.Target),
+		dataSize:    m.DataSize,
+		offsetsSize: m.OffsetsSize,
+	}
+	m.logPlace = d.log.add(&m.log)
+}
+
+// end logs how m, which begin has begun, went: f is nil if it's on its way.
+func (th *Thread) end(m *message, f *failure) {
+	d := th.proc.ctx.domain
+	m.log.done = true
+	if f != nil {
+		m.log.error, m.log.line = extendedErrorOf(m.debugID, f), f.line
+		d.failedLog.add(&m.log)
+		if !m.composed {
+			d.stats.deleted(objectTransaction)
+		}
+	}
+	d.log.update(m.logPlace, &m.log)
+}

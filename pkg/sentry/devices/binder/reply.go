@@ -1,0 +1,97 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/usermem"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/binder/list"
+)
+
+// answer handles BC_REPLY.
+func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
+	p := th.proc
+	th.begin(task, m, logReply)
+	p.mu.Lock()
+	if !th.stack.Ok() || th.stack.Get().handler() != th {
+		f := failedNoCall
+		th.lastError = extendedErrorOf(m.debugID, f)
+		th.failLocked(f.br)
+		p.mu.Unlock()
+		th.end(m, f)
+		return
+	}
+	th.lastError = noError(m.debugID)
+	call := th.stack.Get()
+	call.mu.Lock()
+	held := th.swapStackLocked(call.toParent.Take())
+	defer held.Release(task)
+	caller := call.from
+	call.toThread = nil
+	call.mu.Unlock()
+	p.mu.Unlock()
+	setNice(task, call.savedNice)
+
+	var f *failure
+	if caller == nil {
+		f = deadCaller
+	} else {
+		m.log.to(caller.proc, caller)
+		f = th.tryAnswer(task, uio, m, call, caller)
+	}
+	th.end(m, f)
+	if f == nil {
+		return
+	}
+	// The caller hears of the failure; the one who answers has done its part.
+	p.mu.Lock()
+	call.endLocked() // +checklocksignore: call.to is p.
+	th.failLocked(binder.BR_TRANSACTION_COMPLETE)
+	p.mu.Unlock()
+	if caller != nil {
+		caller.noteError(m.debugID, f)
+	}
+	call.fail(task, f.br)
+}
+
+func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transaction, caller *Thread) *failure {
+	done, err := newCompletion(th.proc)
+	if err != nil {
+		return failedNoMemory.by(err)
+	}
+	defer done.Release(task)
+	held, f := th.compose(task, uio, m, caller.proc, list.Arc[*Node]{}, call)
+	if f != nil {
+		return f
+	}
+	defer held.Release(task)
+	t := held.Get()
+	defer th.scratch.compose.pin.Release()
+
+	th.proc.mu.Lock()
+	th.queueLocked(done.Get())
+	call.endLocked() // +checklocksignore: call.to is th.proc.
+	th.proc.mu.Unlock()
+
+	q := caller.proc
+	q.mu.Lock()
+	popped, ok := caller.popCallLocked(call)
+	if ok {
+		t.beginLocked() // +checklocksignore: t.to is q.
+		caller.queueLocked(t)
+		caller.signal()
+	}
+	q.mu.Unlock()
+	if ok {
+		popped.Release(task)
+		return nil
+	}
+
+	th.proc.mu.Lock()
+	dequeue(task, done.Get())
+	th.proc.mu.Unlock()
+	t.abandon(task)
+	return deadCallerOfReply
+}

@@ -1,0 +1,172 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/hostarch"
+
+	"sentrybinder/pkg/abi/binder"
+)
+
+// maxObjectSize is the size of the largest object, in bytes.
+const maxObjectSize = binder.SizeOfBufferObject
+
+// translateAt copies the data before offset and translates the object that is
+// there. Objects must come in order and not overlap.
+func (c *composer) translateAt(offset uint64) error {
+	b := &c.t.placed
+	if offset != c.copied && (offset < c.copied || offset > b.DataSize) {
+		return linuxerr.EFAULT
+	}
+	if err := c.copyIn(c.copied, c.m.Buffer+c.copied, offset-c.copied); err != nil {
+		return err
+	}
+	var raw [maxObjectSize]byte
+	n := min(b.DataSize-offset, uint64(len(raw)))
+	if n < binder.SizeOfObjectHeader || offset%4 != 0 {
+		return linuxerr.EINVAL
+	}
+	if _, err := c.uio.CopyIn(c.task, hostarch.Addr(c.m.Buffer+offset), raw[:n], ioOpts); err != nil {
+		return linuxerr.EINVAL
+	}
+	size := objectSize(raw[:])
+	if size == 0 || size > n {
+		return linuxerr.EINVAL
+	}
+	if err := c.translate(raw[:size], offset); err != nil {
+		return err
+	}
+	c.copied = offset + size
+	if err := c.reservation.Write(offset, raw[:size]); err != nil {
+		c.t.to.releaseReference(c.task, raw[:size])
+		return err
+	}
+	return nil
+}
+
+// objectType returns the type of the object that starts raw.
+func objectType(raw []byte) uint32 { return hostarch.ByteOrder.Uint32(raw) }
+
+// objectSize returns the size of the object that starts raw, or 0 if its type is
+// unknown.
+func objectSize(raw []byte) uint64 {
+	switch objectType(raw) {
+	case binder.BINDER_TYPE_BINDER, binder.BINDER_TYPE_WEAK_BINDER, binder.BINDER_TYPE_HANDLE, binder.BINDER_TYPE_WEAK_HANDLE:
+		return binder.SizeOfFlatObject
+	case binder.BINDER_TYPE_FD:
+		return binder.SizeOfFDObject
+	case binder.BINDER_TYPE_PTR:
+		return binder.SizeOfBufferObject
+	case binder.BINDER_TYPE_FDA:
+		return binder.SizeOfFDArrayObject
+	default:
+		return 0
+	}
+}
+
+// translate turns the object in raw, which is to stand at offset, from what it
+// means to the sender into what it means to the receiver.
+func (c *composer) translate(raw []byte, offset uint64) error {
+	switch objectType(raw) {
+	case binder.BINDER_TYPE_BINDER, binder.BINDER_TYPE_WEAK_BINDER, binder.BINDER_TYPE_HANDLE, binder.BINDER_TYPE_WEAK_HANDLE:
+		var o binder.FlatObject
+		o.UnmarshalUnsafe(raw)
+		var err error
+		if o.Type == binder.BINDER_TYPE_BINDER || o.Type == binder.BINDER_TYPE_WEAK_BINDER {
+			err = c.translateBinder(&o)
+		} else {
+			err = c.translateHandle(&o)
+		}
+		o.MarshalUnsafe(raw)
+		return err
+
+	case binder.BINDER_TYPE_FD:
+		var o binder.FDObject
+		o.UnmarshalUnsafe(raw)
+		if err := c.takeFile(o.FD, offset+8); err != nil {
+			return err
+		}
+		o.FD, o.PadFD = 0, 0
+		o.MarshalUnsafe(raw)
+		return nil
+
+	case binder.BINDER_TYPE_PTR:
+		var o binder.BufferObject
+		o.UnmarshalUnsafe(raw)
+		if err := c.translatePointer(&o, offset); err != nil {
+			return err
+		}
+		o.MarshalUnsafe(raw)
+		return nil
+
+	default: // BINDER_TYPE_FDA
+		var o binder.FDArrayObject
+		o.UnmarshalUnsafe(raw)
+		return c.translateFileArray(&o)
+	}
+}
+
+// translateBinder turns a node of the sender into a handle of the receiver.
+func (c *composer) translateBinder(o *binder.FlatObject) error {
+	p := c.th.proc
+	strong := o.Type == binder.BINDER_TYPE_BINDER
+	p.mu.Lock()
+	n := p.nodeLocked(o.Binder)
+	var err error
+	switch {
+	case n == nil:
+		n, err = p.newNodeLocked(o)
+	case n.cookie != o.Cookie:
+		err = linuxerr.EINVAL
+	}
+	if err != nil {
+		p.mu.Unlock()
+		return err
+	}
+	used := n.useLocked() // +checklocksignore: n.owner is p.
+	p.mu.Unlock()
+	defer unuse(c.task, used)
+
+	handle, err := c.t.to.acquireNode(c.task, n, strong, c.th, c.th.proc.account)
+	if err != nil {
+		return err
+	}
+	o.Type = binder.BINDER_TYPE_HANDLE
+	if !strong {
+		o.Type = binder.BINDER_TYPE_WEAK_HANDLE
+	}
+	o.Binder, o.Cookie = uint64(handle), 0
+	return nil
+}
+
+// translateHandle turns a handle of the sender into one of the receiver, or, if
+// the node is the receiver's own, into that.
+func (c *composer) translateHandle(o *binder.FlatObject) error {
+	strong := o.Type == binder.BINDER_TYPE_HANDLE
+	used, ok := c.th.proc.useNode(uint32(o.Binder), strong)
+	if !ok {
+		return linuxerr.EINVAL
+	}
+	defer unuse(c.task, used)
+	n := used.Get()
+	if n.owner == c.t.to {
+		n.owner.mu.Lock()
+		defer n.owner.mu.Unlock()
+		// The owner knows that there are references: the sender has one.
+		_ = n.incLocked(c.task, strong, false, nil)
+		o.Type = binder.BINDER_TYPE_BINDER
+		if !strong {
+			o.Type = binder.BINDER_TYPE_WEAK_BINDER
+		}
+		o.Binder, o.Cookie = n.ptr, n.cookie
+		return nil
+	}
+	handle, err := c.t.to.acquireNode(c.task, n, strong, nil, c.th.proc.account)
+	if err != nil {
+		return err
+	}
+	o.Binder, o.Cookie = uint64(handle), 0
+	return nil
+}
