@@ -125,6 +125,43 @@ func (c *cargo) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(2, &c.payer)
 }
 
+func (c *completion) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.completion"
+}
+
+func (c *completion) StateFields() []string {
+	return []string{
+		"Count",
+		"workItem",
+		"proc",
+		"pendingFrozen",
+		"spamSuspect",
+	}
+}
+
+func (c *completion) beforeSave() {}
+
+// +checklocksignore
+func (c *completion) StateSave(stateSinkObject state.Sink) {
+	c.beforeSave()
+	stateSinkObject.Save(0, &c.Count)
+	stateSinkObject.Save(1, &c.workItem)
+	stateSinkObject.Save(2, &c.proc)
+	stateSinkObject.Save(3, &c.pendingFrozen)
+	stateSinkObject.Save(4, &c.spamSuspect)
+}
+
+func (c *completion) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (c *completion) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &c.Count)
+	stateSourceObject.Load(1, &c.workItem)
+	stateSourceObject.Load(2, &c.proc)
+	stateSourceObject.Load(3, &c.pendingFrozen)
+	stateSourceObject.Load(4, &c.spamSuspect)
+}
+
 func (d *containerDevice) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.containerDevice"
 }
@@ -432,7 +469,7 @@ func (c *closedCounts) StateTypeName() string {
 
 func (c *closedCounts) StateFields() []string {
 	return []string{
-		"counts",
+		"inner",
 	}
 }
 
@@ -441,13 +478,38 @@ func (c *closedCounts) beforeSave() {}
 // +checklocksignore
 func (c *closedCounts) StateSave(stateSinkObject state.Sink) {
 	c.beforeSave()
-	stateSinkObject.Save(0, &c.counts)
+	stateSinkObject.Save(0, &c.inner)
 }
 
 func (c *closedCounts) afterLoad(context.Context) {}
 
 // +checklocksignore
 func (c *closedCounts) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &c.inner)
+}
+
+func (c *closedCountsInner) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.closedCountsInner"
+}
+
+func (c *closedCountsInner) StateFields() []string {
+	return []string{
+		"counts",
+	}
+}
+
+func (c *closedCountsInner) beforeSave() {}
+
+// +checklocksignore
+func (c *closedCountsInner) StateSave(stateSinkObject state.Sink) {
+	c.beforeSave()
+	stateSinkObject.Save(0, &c.counts)
+}
+
+func (c *closedCountsInner) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (c *closedCountsInner) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &c.counts)
 }
 
@@ -482,6 +544,62 @@ func (e *extendedError) StateLoad(ctx context.Context, stateSourceObject state.S
 	stateSourceObject.Load(2, &e.param)
 }
 
+func (s *sentFile) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.sentFile"
+}
+
+func (s *sentFile) StateFields() []string {
+	return []string{
+		"file",
+		"offset",
+	}
+}
+
+func (s *sentFile) beforeSave() {}
+
+// +checklocksignore
+func (s *sentFile) StateSave(stateSinkObject state.Sink) {
+	s.beforeSave()
+	stateSinkObject.Save(0, &s.file)
+	stateSinkObject.Save(1, &s.offset)
+}
+
+func (s *sentFile) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (s *sentFile) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &s.file)
+	stateSourceObject.Load(1, &s.offset)
+}
+
+func (f *fileArray) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.fileArray"
+}
+
+func (f *fileArray) StateFields() []string {
+	return []string{
+		"start",
+		"n",
+	}
+}
+
+func (f *fileArray) beforeSave() {}
+
+// +checklocksignore
+func (f *fileArray) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
+	stateSinkObject.Save(0, &f.start)
+	stateSinkObject.Save(1, &f.n)
+}
+
+func (f *fileArray) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (f *fileArray) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.start)
+	stateSourceObject.Load(1, &f.n)
+}
+
 func (f *flights) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.flights"
 }
@@ -490,7 +608,7 @@ func (f *flights) StateFields() []string {
 	return []string{
 		"clock",
 		"supervisor",
-		"queued",
+		"inner",
 		"changes",
 	}
 }
@@ -502,7 +620,7 @@ func (f *flights) StateSave(stateSinkObject state.Sink) {
 	f.beforeSave()
 	stateSinkObject.Save(0, &f.clock)
 	stateSinkObject.Save(1, &f.supervisor)
-	stateSinkObject.Save(2, &f.queued)
+	stateSinkObject.Save(2, &f.inner)
 	stateSinkObject.Save(3, &f.changes)
 }
 
@@ -512,45 +630,33 @@ func (f *flights) afterLoad(context.Context) {}
 func (f *flights) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &f.clock)
 	stateSourceObject.Load(1, &f.supervisor)
-	stateSourceObject.Load(2, &f.queued)
+	stateSourceObject.Load(2, &f.inner)
 	stateSourceObject.Load(3, &f.changes)
 }
 
-func (f *freezer) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.freezer"
+func (f *flightsInner) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.flightsInner"
 }
 
-func (f *freezer) StateFields() []string {
+func (f *flightsInner) StateFields() []string {
 	return []string{
-		"frozen",
-		"syncReceived",
-		"asyncReceived",
-		"outstanding",
-		"idle",
+		"queued",
 	}
 }
 
-func (f *freezer) beforeSave() {}
+func (f *flightsInner) beforeSave() {}
 
 // +checklocksignore
-func (f *freezer) StateSave(stateSinkObject state.Sink) {
+func (f *flightsInner) StateSave(stateSinkObject state.Sink) {
 	f.beforeSave()
-	stateSinkObject.Save(0, &f.frozen)
-	stateSinkObject.Save(1, &f.syncReceived)
-	stateSinkObject.Save(2, &f.asyncReceived)
-	stateSinkObject.Save(3, &f.outstanding)
-	stateSinkObject.Save(4, &f.idle)
+	stateSinkObject.Save(0, &f.queued)
 }
 
-func (f *freezer) afterLoad(context.Context) {}
+func (f *flightsInner) afterLoad(context.Context) {}
 
 // +checklocksignore
-func (f *freezer) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &f.frozen)
-	stateSourceObject.Load(1, &f.syncReceived)
-	stateSourceObject.Load(2, &f.asyncReceived)
-	stateSourceObject.Load(3, &f.outstanding)
-	stateSourceObject.Load(4, &f.idle)
+func (f *flightsInner) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.queued)
 }
 
 func (f *freezeNotification) StateTypeName() string {
@@ -563,9 +669,7 @@ func (f *freezeNotification) StateFields() []string {
 		"workItem",
 		"proc",
 		"cookie",
-		"frozen",
-		"cleared",
-		"again",
+		"inner",
 	}
 }
 
@@ -578,9 +682,7 @@ func (f *freezeNotification) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(1, &f.workItem)
 	stateSinkObject.Save(2, &f.proc)
 	stateSinkObject.Save(3, &f.cookie)
-	stateSinkObject.Save(4, &f.frozen)
-	stateSinkObject.Save(5, &f.cleared)
-	stateSinkObject.Save(6, &f.again)
+	stateSinkObject.Save(4, &f.inner)
 }
 
 func (f *freezeNotification) afterLoad(context.Context) {}
@@ -591,9 +693,72 @@ func (f *freezeNotification) StateLoad(ctx context.Context, stateSourceObject st
 	stateSourceObject.Load(1, &f.workItem)
 	stateSourceObject.Load(2, &f.proc)
 	stateSourceObject.Load(3, &f.cookie)
-	stateSourceObject.Load(4, &f.frozen)
-	stateSourceObject.Load(5, &f.cleared)
-	stateSourceObject.Load(6, &f.again)
+	stateSourceObject.Load(4, &f.inner)
+}
+
+func (f *freezeNotificationInner) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.freezeNotificationInner"
+}
+
+func (f *freezeNotificationInner) StateFields() []string {
+	return []string{
+		"frozen",
+		"cleared",
+		"again",
+	}
+}
+
+func (f *freezeNotificationInner) beforeSave() {}
+
+// +checklocksignore
+func (f *freezeNotificationInner) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
+	stateSinkObject.Save(0, &f.frozen)
+	stateSinkObject.Save(1, &f.cleared)
+	stateSinkObject.Save(2, &f.again)
+}
+
+func (f *freezeNotificationInner) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (f *freezeNotificationInner) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.frozen)
+	stateSourceObject.Load(1, &f.cleared)
+	stateSourceObject.Load(2, &f.again)
+}
+
+func (f *freezer) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.freezer"
+}
+
+func (f *freezer) StateFields() []string {
+	return []string{
+		"frozen",
+		"syncReceived",
+		"asyncReceived",
+		"outstanding",
+	}
+}
+
+func (f *freezer) beforeSave() {}
+
+// +checklocksignore
+func (f *freezer) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
+	stateSinkObject.Save(0, &f.frozen)
+	stateSinkObject.Save(1, &f.syncReceived)
+	stateSinkObject.Save(2, &f.asyncReceived)
+	stateSinkObject.Save(3, &f.outstanding)
+}
+
+func (f *freezer) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (f *freezer) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.frozen)
+	stateSourceObject.Load(1, &f.syncReceived)
+	stateSourceObject.Load(2, &f.asyncReceived)
+	stateSourceObject.Load(3, &f.outstanding)
 }
 
 func (h *handleChunk) StateTypeName() string {
@@ -766,25 +931,13 @@ func (n *Node) StateFields() []string {
 	return []string{
 		"Count",
 		"debugID",
-		"owner",
-		"ptr",
-		"cookie",
-		"work",
-		"refs",
-		"asyncTodo",
-		"internalStrong",
-		"localStrong",
-		"localWeak",
-		"users",
 		"acceptsFDs",
 		"wantsSecctx",
 		"minPriority",
-		"dead",
-		"hasStrong",
-		"hasWeak",
-		"pendingStrong",
-		"pendingWeak",
-		"asyncBusy",
+		"owner",
+		"ptr",
+		"cookie",
+		"inner",
 	}
 }
 
@@ -795,25 +948,13 @@ func (n *Node) StateSave(stateSinkObject state.Sink) {
 	n.beforeSave()
 	stateSinkObject.Save(0, &n.Count)
 	stateSinkObject.Save(1, &n.debugID)
-	stateSinkObject.Save(2, &n.owner)
-	stateSinkObject.Save(3, &n.ptr)
-	stateSinkObject.Save(4, &n.cookie)
-	stateSinkObject.Save(5, &n.work)
-	stateSinkObject.Save(6, &n.refs)
-	stateSinkObject.Save(7, &n.asyncTodo)
-	stateSinkObject.Save(8, &n.internalStrong)
-	stateSinkObject.Save(9, &n.localStrong)
-	stateSinkObject.Save(10, &n.localWeak)
-	stateSinkObject.Save(11, &n.users)
-	stateSinkObject.Save(12, &n.acceptsFDs)
-	stateSinkObject.Save(13, &n.wantsSecctx)
-	stateSinkObject.Save(14, &n.minPriority)
-	stateSinkObject.Save(15, &n.dead)
-	stateSinkObject.Save(16, &n.hasStrong)
-	stateSinkObject.Save(17, &n.hasWeak)
-	stateSinkObject.Save(18, &n.pendingStrong)
-	stateSinkObject.Save(19, &n.pendingWeak)
-	stateSinkObject.Save(20, &n.asyncBusy)
+	stateSinkObject.Save(2, &n.acceptsFDs)
+	stateSinkObject.Save(3, &n.wantsSecctx)
+	stateSinkObject.Save(4, &n.minPriority)
+	stateSinkObject.Save(5, &n.owner)
+	stateSinkObject.Save(6, &n.ptr)
+	stateSinkObject.Save(7, &n.cookie)
+	stateSinkObject.Save(8, &n.inner)
 }
 
 func (n *Node) afterLoad(context.Context) {}
@@ -822,25 +963,74 @@ func (n *Node) afterLoad(context.Context) {}
 func (n *Node) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &n.Count)
 	stateSourceObject.Load(1, &n.debugID)
-	stateSourceObject.Load(2, &n.owner)
-	stateSourceObject.Load(3, &n.ptr)
-	stateSourceObject.Load(4, &n.cookie)
-	stateSourceObject.Load(5, &n.work)
-	stateSourceObject.Load(6, &n.refs)
-	stateSourceObject.Load(7, &n.asyncTodo)
-	stateSourceObject.Load(8, &n.internalStrong)
-	stateSourceObject.Load(9, &n.localStrong)
-	stateSourceObject.Load(10, &n.localWeak)
-	stateSourceObject.Load(11, &n.users)
-	stateSourceObject.Load(12, &n.acceptsFDs)
-	stateSourceObject.Load(13, &n.wantsSecctx)
-	stateSourceObject.Load(14, &n.minPriority)
-	stateSourceObject.Load(15, &n.dead)
-	stateSourceObject.Load(16, &n.hasStrong)
-	stateSourceObject.Load(17, &n.hasWeak)
-	stateSourceObject.Load(18, &n.pendingStrong)
-	stateSourceObject.Load(19, &n.pendingWeak)
-	stateSourceObject.Load(20, &n.asyncBusy)
+	stateSourceObject.Load(2, &n.acceptsFDs)
+	stateSourceObject.Load(3, &n.wantsSecctx)
+	stateSourceObject.Load(4, &n.minPriority)
+	stateSourceObject.Load(5, &n.owner)
+	stateSourceObject.Load(6, &n.ptr)
+	stateSourceObject.Load(7, &n.cookie)
+	stateSourceObject.Load(8, &n.inner)
+}
+
+func (in *nodeInner) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.nodeInner"
+}
+
+func (in *nodeInner) StateFields() []string {
+	return []string{
+		"work",
+		"refs",
+		"asyncTodo",
+		"internalStrong",
+		"localStrong",
+		"localWeak",
+		"users",
+		"dead",
+		"hasStrong",
+		"hasWeak",
+		"pendingStrong",
+		"pendingWeak",
+		"asyncBusy",
+	}
+}
+
+func (in *nodeInner) beforeSave() {}
+
+// +checklocksignore
+func (in *nodeInner) StateSave(stateSinkObject state.Sink) {
+	in.beforeSave()
+	stateSinkObject.Save(0, &in.work)
+	stateSinkObject.Save(1, &in.refs)
+	stateSinkObject.Save(2, &in.asyncTodo)
+	stateSinkObject.Save(3, &in.internalStrong)
+	stateSinkObject.Save(4, &in.localStrong)
+	stateSinkObject.Save(5, &in.localWeak)
+	stateSinkObject.Save(6, &in.users)
+	stateSinkObject.Save(7, &in.dead)
+	stateSinkObject.Save(8, &in.hasStrong)
+	stateSinkObject.Save(9, &in.hasWeak)
+	stateSinkObject.Save(10, &in.pendingStrong)
+	stateSinkObject.Save(11, &in.pendingWeak)
+	stateSinkObject.Save(12, &in.asyncBusy)
+}
+
+func (in *nodeInner) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (in *nodeInner) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &in.work)
+	stateSourceObject.Load(1, &in.refs)
+	stateSourceObject.Load(2, &in.asyncTodo)
+	stateSourceObject.Load(3, &in.internalStrong)
+	stateSourceObject.Load(4, &in.localStrong)
+	stateSourceObject.Load(5, &in.localWeak)
+	stateSourceObject.Load(6, &in.users)
+	stateSourceObject.Load(7, &in.dead)
+	stateSourceObject.Load(8, &in.hasStrong)
+	stateSourceObject.Load(9, &in.hasWeak)
+	stateSourceObject.Load(10, &in.pendingStrong)
+	stateSourceObject.Load(11, &in.pendingWeak)
+	stateSourceObject.Load(12, &in.asyncBusy)
 }
 
 func (w *nodeWork) StateTypeName() string {
@@ -929,34 +1119,6 @@ func (n *nodeEntry) StateLoad(ctx context.Context, stateSourceObject state.Sourc
 	stateSourceObject.Load(1, &n.node)
 }
 
-func (s *sentFile) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.sentFile"
-}
-
-func (s *sentFile) StateFields() []string {
-	return []string{
-		"file",
-		"offset",
-	}
-}
-
-func (s *sentFile) beforeSave() {}
-
-// +checklocksignore
-func (s *sentFile) StateSave(stateSinkObject state.Sink) {
-	s.beforeSave()
-	stateSinkObject.Save(0, &s.file)
-	stateSinkObject.Save(1, &s.offset)
-}
-
-func (s *sentFile) afterLoad(context.Context) {}
-
-// +checklocksignore
-func (s *sentFile) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &s.file)
-	stateSourceObject.Load(1, &s.offset)
-}
-
 func (id *identity) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.identity"
 }
@@ -1008,21 +1170,10 @@ func (p *Process) StateFields() []string {
 		"defaultNice",
 		"alloc",
 		"handles",
-		"dead",
-		"nodes",
-		"threads",
-		"todo",
-		"deliveredDeath",
-		"deliveredFreezes",
-		"freezer",
-		"stacked",
-		"waiting",
-		"maxThreads",
-		"requestedThreads",
-		"startedThreads",
-		"oneWaySpamDetection",
+		"inner",
 		"counts",
 		"pollers",
+		"idle",
 	}
 }
 
@@ -1045,21 +1196,10 @@ func (p *Process) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(11, &p.defaultNice)
 	stateSinkObject.Save(12, &p.alloc)
 	stateSinkObject.Save(13, &p.handles)
-	stateSinkObject.Save(14, &p.dead)
-	stateSinkObject.Save(15, &p.nodes)
-	stateSinkObject.Save(16, &p.threads)
-	stateSinkObject.Save(17, &p.todo)
-	stateSinkObject.Save(18, &p.deliveredDeath)
-	stateSinkObject.Save(19, &p.deliveredFreezes)
-	stateSinkObject.Save(20, &p.freezer)
-	stateSinkObject.Save(21, &p.stacked)
-	stateSinkObject.Save(22, &p.waiting)
-	stateSinkObject.Save(23, &p.maxThreads)
-	stateSinkObject.Save(24, &p.requestedThreads)
-	stateSinkObject.Save(25, &p.startedThreads)
-	stateSinkObject.Save(26, &p.oneWaySpamDetection)
-	stateSinkObject.Save(27, &p.counts)
-	stateSinkObject.Save(28, &p.pollers)
+	stateSinkObject.Save(14, &p.inner)
+	stateSinkObject.Save(15, &p.counts)
+	stateSinkObject.Save(16, &p.pollers)
+	stateSinkObject.Save(17, &p.idle)
 }
 
 func (p *Process) afterLoad(context.Context) {}
@@ -1080,21 +1220,71 @@ func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(11, &p.defaultNice)
 	stateSourceObject.Load(12, &p.alloc)
 	stateSourceObject.Load(13, &p.handles)
-	stateSourceObject.Load(14, &p.dead)
-	stateSourceObject.Load(15, &p.nodes)
-	stateSourceObject.Load(16, &p.threads)
-	stateSourceObject.Load(17, &p.todo)
-	stateSourceObject.Load(18, &p.deliveredDeath)
-	stateSourceObject.Load(19, &p.deliveredFreezes)
-	stateSourceObject.Load(20, &p.freezer)
-	stateSourceObject.Load(21, &p.stacked)
-	stateSourceObject.Load(22, &p.waiting)
-	stateSourceObject.Load(23, &p.maxThreads)
-	stateSourceObject.Load(24, &p.requestedThreads)
-	stateSourceObject.Load(25, &p.startedThreads)
-	stateSourceObject.Load(26, &p.oneWaySpamDetection)
-	stateSourceObject.Load(27, &p.counts)
-	stateSourceObject.Load(28, &p.pollers)
+	stateSourceObject.Load(14, &p.inner)
+	stateSourceObject.Load(15, &p.counts)
+	stateSourceObject.Load(16, &p.pollers)
+	stateSourceObject.Load(17, &p.idle)
+}
+
+func (p *processInner) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.processInner"
+}
+
+func (p *processInner) StateFields() []string {
+	return []string{
+		"dead",
+		"nodes",
+		"threads",
+		"todo",
+		"deliveredDeath",
+		"deliveredFreezes",
+		"freezer",
+		"stacked",
+		"waiting",
+		"maxThreads",
+		"requestedThreads",
+		"startedThreads",
+		"oneWaySpamDetection",
+	}
+}
+
+func (p *processInner) beforeSave() {}
+
+// +checklocksignore
+func (p *processInner) StateSave(stateSinkObject state.Sink) {
+	p.beforeSave()
+	stateSinkObject.Save(0, &p.dead)
+	stateSinkObject.Save(1, &p.nodes)
+	stateSinkObject.Save(2, &p.threads)
+	stateSinkObject.Save(3, &p.todo)
+	stateSinkObject.Save(4, &p.deliveredDeath)
+	stateSinkObject.Save(5, &p.deliveredFreezes)
+	stateSinkObject.Save(6, &p.freezer)
+	stateSinkObject.Save(7, &p.stacked)
+	stateSinkObject.Save(8, &p.waiting)
+	stateSinkObject.Save(9, &p.maxThreads)
+	stateSinkObject.Save(10, &p.requestedThreads)
+	stateSinkObject.Save(11, &p.startedThreads)
+	stateSinkObject.Save(12, &p.oneWaySpamDetection)
+}
+
+func (p *processInner) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (p *processInner) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &p.dead)
+	stateSourceObject.Load(1, &p.nodes)
+	stateSourceObject.Load(2, &p.threads)
+	stateSourceObject.Load(3, &p.todo)
+	stateSourceObject.Load(4, &p.deliveredDeath)
+	stateSourceObject.Load(5, &p.deliveredFreezes)
+	stateSourceObject.Load(6, &p.freezer)
+	stateSourceObject.Load(7, &p.stacked)
+	stateSourceObject.Load(8, &p.waiting)
+	stateSourceObject.Load(9, &p.maxThreads)
+	stateSourceObject.Load(10, &p.requestedThreads)
+	stateSourceObject.Load(11, &p.startedThreads)
+	stateSourceObject.Load(12, &p.oneWaySpamDetection)
 }
 
 func (r *Ref) StateTypeName() string {
@@ -1107,9 +1297,7 @@ func (r *Ref) StateFields() []string {
 		"handle",
 		"proc",
 		"target",
-		"strong",
-		"weak",
-		"extra",
+		"inner",
 	}
 }
 
@@ -1122,9 +1310,7 @@ func (r *Ref) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(1, &r.handle)
 	stateSinkObject.Save(2, &r.proc)
 	stateSinkObject.Save(3, &r.target)
-	stateSinkObject.Save(4, &r.strong)
-	stateSinkObject.Save(5, &r.weak)
-	stateSinkObject.Save(6, &r.extra)
+	stateSinkObject.Save(4, &r.inner)
 }
 
 func (r *Ref) afterLoad(context.Context) {}
@@ -1135,9 +1321,38 @@ func (r *Ref) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(1, &r.handle)
 	stateSourceObject.Load(2, &r.proc)
 	stateSourceObject.Load(3, &r.target)
-	stateSourceObject.Load(4, &r.strong)
-	stateSourceObject.Load(5, &r.weak)
-	stateSourceObject.Load(6, &r.extra)
+	stateSourceObject.Load(4, &r.inner)
+}
+
+func (in *refInner) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.refInner"
+}
+
+func (in *refInner) StateFields() []string {
+	return []string{
+		"strong",
+		"weak",
+		"extra",
+	}
+}
+
+func (in *refInner) beforeSave() {}
+
+// +checklocksignore
+func (in *refInner) StateSave(stateSinkObject state.Sink) {
+	in.beforeSave()
+	stateSinkObject.Save(0, &in.strong)
+	stateSinkObject.Save(1, &in.weak)
+	stateSinkObject.Save(2, &in.extra)
+}
+
+func (in *refInner) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (in *refInner) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &in.strong)
+	stateSourceObject.Load(1, &in.weak)
+	stateSourceObject.Load(2, &in.extra)
 }
 
 func (r *refExtra) StateTypeName() string {
@@ -1205,7 +1420,7 @@ func (r *registry) StateTypeName() string {
 
 func (r *registry) StateFields() []string {
 	return []string{
-		"byAge",
+		"inner",
 	}
 }
 
@@ -1214,15 +1429,40 @@ func (r *registry) beforeSave() {}
 // +checklocksignore
 func (r *registry) StateSave(stateSinkObject state.Sink) {
 	r.beforeSave()
-	byAgeValue := r.saveByAge()
-	_ = ([]registryEntry)(byAgeValue)
-	stateSinkObject.SaveValue(0, byAgeValue)
+	stateSinkObject.Save(0, &r.inner)
 }
 
 // +checklocksignore
 func (r *registry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.LoadValue(0, new([]registryEntry), func(y any) { r.loadByAge(ctx, y.([]registryEntry)) })
+	stateSourceObject.Load(0, &r.inner)
 	stateSourceObject.AfterLoad(func() { r.afterLoad(ctx) })
+}
+
+func (in *registryInner) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.registryInner"
+}
+
+func (in *registryInner) StateFields() []string {
+	return []string{
+		"byAge",
+	}
+}
+
+func (in *registryInner) beforeSave() {}
+
+// +checklocksignore
+func (in *registryInner) StateSave(stateSinkObject state.Sink) {
+	in.beforeSave()
+	byAgeValue := in.saveByAge()
+	_ = ([]registryEntry)(byAgeValue)
+	stateSinkObject.SaveValue(0, byAgeValue)
+}
+
+func (in *registryInner) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (in *registryInner) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.LoadValue(0, new([]registryEntry), func(y any) { in.loadByAge(ctx, y.([]registryEntry)) })
 }
 
 func (r *registryEntry) StateTypeName() string {
@@ -1265,8 +1505,7 @@ func (d *deadNodes) StateTypeName() string {
 
 func (d *deadNodes) StateFields() []string {
 	return []string{
-		"last",
-		"ordinals",
+		"inner",
 	}
 }
 
@@ -1275,43 +1514,41 @@ func (d *deadNodes) beforeSave() {}
 // +checklocksignore
 func (d *deadNodes) StateSave(stateSinkObject state.Sink) {
 	d.beforeSave()
-	stateSinkObject.Save(0, &d.last)
-	stateSinkObject.Save(1, &d.ordinals)
+	stateSinkObject.Save(0, &d.inner)
 }
 
 // +checklocksignore
 func (d *deadNodes) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &d.last)
-	stateSourceObject.Load(1, &d.ordinals)
+	stateSourceObject.Load(0, &d.inner)
 	stateSourceObject.AfterLoad(func() { d.afterLoad(ctx) })
 }
 
-func (f *fileArray) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.fileArray"
+func (d *deadNodesInner) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.deadNodesInner"
 }
 
-func (f *fileArray) StateFields() []string {
+func (d *deadNodesInner) StateFields() []string {
 	return []string{
-		"start",
-		"n",
+		"last",
+		"ordinals",
 	}
 }
 
-func (f *fileArray) beforeSave() {}
+func (d *deadNodesInner) beforeSave() {}
 
 // +checklocksignore
-func (f *fileArray) StateSave(stateSinkObject state.Sink) {
-	f.beforeSave()
-	stateSinkObject.Save(0, &f.start)
-	stateSinkObject.Save(1, &f.n)
+func (d *deadNodesInner) StateSave(stateSinkObject state.Sink) {
+	d.beforeSave()
+	stateSinkObject.Save(0, &d.last)
+	stateSinkObject.Save(1, &d.ordinals)
 }
 
-func (f *fileArray) afterLoad(context.Context) {}
+func (d *deadNodesInner) afterLoad(context.Context) {}
 
 // +checklocksignore
-func (f *fileArray) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &f.start)
-	stateSourceObject.Load(1, &f.n)
+func (d *deadNodesInner) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &d.last)
+	stateSourceObject.Load(1, &d.ordinals)
 }
 
 func (o *objectCounter) StateTypeName() string {
@@ -1475,15 +1712,9 @@ func (th *Thread) StateFields() []string {
 		"waitingLinks",
 		"proc",
 		"id",
-		"looper",
-		"dead",
-		"needReturn",
-		"todo",
-		"processTodo",
-		"stack",
+		"inner",
 		"returnError",
 		"replyError",
-		"lastError",
 		"freezeLeft",
 	}
 }
@@ -1497,16 +1728,10 @@ func (th *Thread) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(1, &th.waitingLinks)
 	stateSinkObject.Save(2, &th.proc)
 	stateSinkObject.Save(3, &th.id)
-	stateSinkObject.Save(4, &th.looper)
-	stateSinkObject.Save(5, &th.dead)
-	stateSinkObject.Save(6, &th.needReturn)
-	stateSinkObject.Save(7, &th.todo)
-	stateSinkObject.Save(8, &th.processTodo)
-	stateSinkObject.Save(9, &th.stack)
-	stateSinkObject.Save(10, &th.returnError)
-	stateSinkObject.Save(11, &th.replyError)
-	stateSinkObject.Save(12, &th.lastError)
-	stateSinkObject.Save(13, &th.freezeLeft)
+	stateSinkObject.Save(4, &th.inner)
+	stateSinkObject.Save(5, &th.returnError)
+	stateSinkObject.Save(6, &th.replyError)
+	stateSinkObject.Save(7, &th.freezeLeft)
 }
 
 // +checklocksignore
@@ -1515,17 +1740,54 @@ func (th *Thread) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(1, &th.waitingLinks)
 	stateSourceObject.Load(2, &th.proc)
 	stateSourceObject.Load(3, &th.id)
-	stateSourceObject.Load(4, &th.looper)
-	stateSourceObject.Load(5, &th.dead)
-	stateSourceObject.Load(6, &th.needReturn)
-	stateSourceObject.Load(7, &th.todo)
-	stateSourceObject.Load(8, &th.processTodo)
-	stateSourceObject.Load(9, &th.stack)
-	stateSourceObject.Load(10, &th.returnError)
-	stateSourceObject.Load(11, &th.replyError)
-	stateSourceObject.Load(12, &th.lastError)
-	stateSourceObject.Load(13, &th.freezeLeft)
+	stateSourceObject.Load(4, &th.inner)
+	stateSourceObject.Load(5, &th.returnError)
+	stateSourceObject.Load(6, &th.replyError)
+	stateSourceObject.Load(7, &th.freezeLeft)
 	stateSourceObject.AfterLoad(func() { th.afterLoad(ctx) })
+}
+
+func (t *threadInner) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.threadInner"
+}
+
+func (t *threadInner) StateFields() []string {
+	return []string{
+		"looper",
+		"dead",
+		"needReturn",
+		"todo",
+		"processTodo",
+		"stack",
+		"lastError",
+	}
+}
+
+func (t *threadInner) beforeSave() {}
+
+// +checklocksignore
+func (t *threadInner) StateSave(stateSinkObject state.Sink) {
+	t.beforeSave()
+	stateSinkObject.Save(0, &t.looper)
+	stateSinkObject.Save(1, &t.dead)
+	stateSinkObject.Save(2, &t.needReturn)
+	stateSinkObject.Save(3, &t.todo)
+	stateSinkObject.Save(4, &t.processTodo)
+	stateSinkObject.Save(5, &t.stack)
+	stateSinkObject.Save(6, &t.lastError)
+}
+
+func (t *threadInner) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (t *threadInner) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &t.looper)
+	stateSourceObject.Load(1, &t.dead)
+	stateSourceObject.Load(2, &t.needReturn)
+	stateSourceObject.Load(3, &t.todo)
+	stateSourceObject.Load(4, &t.processTodo)
+	stateSourceObject.Load(5, &t.stack)
+	stateSourceObject.Load(6, &t.lastError)
 }
 
 func (e *threadError) StateTypeName() string {
@@ -1586,12 +1848,8 @@ func (t *Transaction) StateFields() []string {
 		"hasDevices",
 		"inFlight",
 		"outstanding",
-		"from",
-		"fromParent",
-		"toThread",
 		"onlyFor",
-		"left",
-		"toParent",
+		"inner",
 		"nextUpdate",
 	}
 }
@@ -1624,13 +1882,9 @@ func (t *Transaction) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(18, &t.hasDevices)
 	stateSinkObject.Save(19, &t.inFlight)
 	stateSinkObject.Save(20, &t.outstanding)
-	stateSinkObject.Save(21, &t.from)
-	stateSinkObject.Save(22, &t.fromParent)
-	stateSinkObject.Save(23, &t.toThread)
-	stateSinkObject.Save(24, &t.onlyFor)
-	stateSinkObject.Save(25, &t.left)
-	stateSinkObject.Save(26, &t.toParent)
-	stateSinkObject.Save(27, &t.nextUpdate)
+	stateSinkObject.Save(21, &t.onlyFor)
+	stateSinkObject.Save(22, &t.inner)
+	stateSinkObject.Save(23, &t.nextUpdate)
 }
 
 func (t *Transaction) afterLoad(context.Context) {}
@@ -1657,51 +1911,50 @@ func (t *Transaction) StateLoad(ctx context.Context, stateSourceObject state.Sou
 	stateSourceObject.Load(18, &t.hasDevices)
 	stateSourceObject.Load(19, &t.inFlight)
 	stateSourceObject.Load(20, &t.outstanding)
-	stateSourceObject.Load(21, &t.from)
-	stateSourceObject.Load(22, &t.fromParent)
-	stateSourceObject.Load(23, &t.toThread)
-	stateSourceObject.Load(24, &t.onlyFor)
-	stateSourceObject.Load(25, &t.left)
-	stateSourceObject.Load(26, &t.toParent)
-	stateSourceObject.Load(27, &t.nextUpdate)
+	stateSourceObject.Load(21, &t.onlyFor)
+	stateSourceObject.Load(22, &t.inner)
+	stateSourceObject.Load(23, &t.nextUpdate)
 	stateSourceObject.LoadValue(11, new(int64), func(y any) { t.loadSent(ctx, y.(int64)) })
 }
 
-func (c *completion) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.completion"
+func (t *transactionInner) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.transactionInner"
 }
 
-func (c *completion) StateFields() []string {
+func (t *transactionInner) StateFields() []string {
 	return []string{
-		"Count",
-		"workItem",
-		"proc",
-		"pendingFrozen",
-		"spamSuspect",
+		"from",
+		"fromParent",
+		"toThread",
+		"read",
+		"left",
+		"toParent",
 	}
 }
 
-func (c *completion) beforeSave() {}
+func (t *transactionInner) beforeSave() {}
 
 // +checklocksignore
-func (c *completion) StateSave(stateSinkObject state.Sink) {
-	c.beforeSave()
-	stateSinkObject.Save(0, &c.Count)
-	stateSinkObject.Save(1, &c.workItem)
-	stateSinkObject.Save(2, &c.proc)
-	stateSinkObject.Save(3, &c.pendingFrozen)
-	stateSinkObject.Save(4, &c.spamSuspect)
+func (t *transactionInner) StateSave(stateSinkObject state.Sink) {
+	t.beforeSave()
+	stateSinkObject.Save(0, &t.from)
+	stateSinkObject.Save(1, &t.fromParent)
+	stateSinkObject.Save(2, &t.toThread)
+	stateSinkObject.Save(3, &t.read)
+	stateSinkObject.Save(4, &t.left)
+	stateSinkObject.Save(5, &t.toParent)
 }
 
-func (c *completion) afterLoad(context.Context) {}
+func (t *transactionInner) afterLoad(context.Context) {}
 
 // +checklocksignore
-func (c *completion) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &c.Count)
-	stateSourceObject.Load(1, &c.workItem)
-	stateSourceObject.Load(2, &c.proc)
-	stateSourceObject.Load(3, &c.pendingFrozen)
-	stateSourceObject.Load(4, &c.spamSuspect)
+func (t *transactionInner) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &t.from)
+	stateSourceObject.Load(1, &t.fromParent)
+	stateSourceObject.Load(2, &t.toThread)
+	stateSourceObject.Load(3, &t.read)
+	stateSourceObject.Load(4, &t.left)
+	stateSourceObject.Load(5, &t.toParent)
 }
 
 func (e *logEntry) StateTypeName() string {
@@ -1888,6 +2141,7 @@ func init() {
 	state.Register((*updateKind)(nil))
 	state.Register((*updateChain)(nil))
 	state.Register((*cargo)(nil))
+	state.Register((*completion)(nil))
 	state.Register((*containerDevice)(nil))
 	state.Register((*Driver)(nil))
 	state.Register((*Context)(nil))
@@ -1898,38 +2152,47 @@ func init() {
 	state.Register((*deviceFD)(nil))
 	state.Register((*Domain)(nil))
 	state.Register((*closedCounts)(nil))
+	state.Register((*closedCountsInner)(nil))
 	state.Register((*extendedError)(nil))
+	state.Register((*sentFile)(nil))
+	state.Register((*fileArray)(nil))
 	state.Register((*flights)(nil))
-	state.Register((*freezer)(nil))
+	state.Register((*flightsInner)(nil))
 	state.Register((*freezeNotification)(nil))
+	state.Register((*freezeNotificationInner)(nil))
+	state.Register((*freezer)(nil))
 	state.Register((*handleChunk)(nil))
 	state.Register((*handleTable)(nil))
 	state.Register((*hasher)(nil))
 	state.Register((*Log)(nil))
 	state.Register((*LogPlace)(nil))
 	state.Register((*Node)(nil))
+	state.Register((*nodeInner)(nil))
 	state.Register((*nodeWork)(nil))
 	state.Register((*nodeTable)(nil))
 	state.Register((*nodeEntry)(nil))
-	state.Register((*sentFile)(nil))
 	state.Register((*identity)(nil))
 	state.Register((*Process)(nil))
+	state.Register((*processInner)(nil))
 	state.Register((*Ref)(nil))
+	state.Register((*refInner)(nil))
 	state.Register((*refExtra)(nil))
 	state.Register((*refSet)(nil))
 	state.Register((*registry)(nil))
+	state.Register((*registryInner)(nil))
 	state.Register((*registryEntry)(nil))
 	state.Register((*deadNodes)(nil))
-	state.Register((*fileArray)(nil))
+	state.Register((*deadNodesInner)(nil))
 	state.Register((*objectCounter)(nil))
 	state.Register((*stats)(nil))
 	state.Register((*commandCounts)(nil))
 	state.Register((*Tenant)(nil))
 	state.Register((*tenants)(nil))
 	state.Register((*Thread)(nil))
+	state.Register((*threadInner)(nil))
 	state.Register((*threadError)(nil))
 	state.Register((*Transaction)(nil))
-	state.Register((*completion)(nil))
+	state.Register((*transactionInner)(nil))
 	state.Register((*logEntry)(nil))
 	state.Register((*transactionLog)(nil))
 	state.Register((*logSlot)(nil))

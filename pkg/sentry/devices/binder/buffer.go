@@ -66,7 +66,7 @@ func (p *Process) releaseReference(ctx context.Context, raw []byte) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if node := p.nodeLocked(o.Binder); node != nil {
-			node.decLocked(ctx, o.Type == binder.BINDER_TYPE_BINDER, false) // +checklocksignore: node.owner is p.
+			node.decLocked(ctx, p, o.Type == binder.BINDER_TYPE_BINDER, false)
 		}
 	case binder.BINDER_TYPE_HANDLE, binder.BINDER_TYPE_WEAK_HANDLE:
 		o.UnmarshalUnsafe(raw)

@@ -23,7 +23,7 @@ func (th *Thread) call(task Task, uio usermem.IO, m *message) {
 	if f != nil {
 		th.proc.mu.Lock()
 		defer th.proc.mu.Unlock()
-		th.lastError = extendedErrorOf(m.debugID, f)
+		th.inner.lastError = extendedErrorOf(m.debugID, f)
 		th.failLocked(f.br)
 	}
 }
@@ -65,11 +65,11 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 
 	done.Get().spamSuspect = t.buffer.SpamSuspect()
 	p.mu.Lock()
-	th.lastError = noError(m.debugID)
+	th.inner.lastError = noError(m.debugID)
 	if oneWay {
-		th.queueLocked(done.Get())
+		th.queueLocked(p, done.Get())
 	} else {
-		th.todo.pushBack(done.Get())
+		th.inner.todo.pushBack(done.Get())
 		th.pushCallLocked(t)
 	}
 	p.mu.Unlock()
@@ -80,9 +80,10 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	}
 	if f == nil {
 		if pending {
-			p.mu.Lock()
-			done.Get().pendingFrozen = true // +checklocksignore: its proc is p.
-			p.mu.Unlock()
+			c := done.Get()
+			c.proc.mu.Lock()
+			c.pendingFrozen = true
+			c.proc.mu.Unlock()
 		}
 		return nil
 	}
@@ -126,10 +127,10 @@ func (p *Process) target(handle uint32) (list.Arc[*Node], *failure) {
 func (n *Node) target() (list.Arc[*Node], *failure) {
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
-	if n.dead {
+	if n.inner.dead {
 		return list.Arc[*Node]{}, deadOwner
 	}
-	n.localStrong++
+	n.inner.localStrong++
 	return list.BorrowOf(n).Arc(), nil
 }
 
@@ -138,13 +139,13 @@ func (n *Node) target() (list.Arc[*Node], *failure) {
 //
 // +checklocks:th.proc.mu
 func (th *Thread) mayCallLocked() *failure {
-	for w := range th.todo.items.All() {
+	for w := range th.inner.todo.items.All() {
 		if _, ok := w.(*Transaction); ok {
 			return failedUnreadCall
 		}
 		break
 	}
-	if th.stack.Ok() && th.stack.Get().handler() != th {
+	if th.inner.stack.Ok() && th.inner.stack.Get().handler() != th {
 		return failedInCall
 	}
 	return nil
@@ -169,14 +170,14 @@ func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Th
 		th.proc.mu.Unlock()
 		return nil, f
 	}
-	held := th.stack.Clone()
+	held := th.inner.stack.Clone()
 	th.proc.mu.Unlock()
 	// Further up, the calls are on the stacks of others.
 	for held.Ok() {
 		t := held.Get()
 		t.mu.Lock()
-		from := t.from
-		next := t.fromParent.Clone()
+		from := t.inner.from
+		next := t.inner.fromParent.Clone()
 		t.mu.Unlock()
 		held.Release(ctx)
 		if from != nil && from.proc == to {
@@ -199,34 +200,34 @@ func (t *Transaction) queue(th *Thread) (pending bool, superseded list.Arc[*Tran
 	if q.refusesLocked(t.oneWay()) {
 		return false, superseded, frozenReceiver
 	}
-	if q.dead || th != nil && th.dead { // +checklocksignore: th.proc is q.
+	if q.inner.dead || th != nil && th.lockedBy(q).dead {
 		return false, superseded, deadReceiver
 	}
-	t.beginLocked() // +checklocksignore: t.to is q.
+	t.beginLocked(q)
 	if t.oneWay() {
-		pending = q.freezer.frozen
-		if n.asyncBusy {
-			if n.asyncTodo == nil {
-				n.asyncTodo = &asyncQueue{}
+		pending = q.inner.freezer.frozen
+		if n.inner.asyncBusy {
+			if n.inner.asyncTodo == nil {
+				n.inner.asyncTodo = &asyncQueue{}
 			}
 			if pending {
-				superseded = n.asyncTodo.takeSuperseded(context.Background(), t)
+				superseded = n.inner.asyncTodo.takeSuperseded(context.Background(), t)
 				if old := superseded.Get(); old != nil {
-					old.endLocked() // +checklocksignore: old.to is q.
+					old.endLocked(q)
 				}
 			}
-			n.asyncTodo.push(t)
+			n.inner.asyncTodo.push(t)
 			return pending, superseded, nil
 		}
-		n.asyncBusy = true
+		n.inner.asyncBusy = true
 	}
 	if th == nil {
 		th = q.selectThreadLocked()
 	}
 	if th != nil {
-		th.queueLocked(t) // +checklocksignore: th.proc is q.
+		th.queueLocked(q, t)
 	} else {
-		q.todo.pushBack(t)
+		q.inner.todo.pushBack(t)
 	}
 	q.wakeThreadLocked(th)
 	return pending, superseded, nil

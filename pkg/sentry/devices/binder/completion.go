@@ -81,7 +81,7 @@ func (c *completion) take(context.Context, *Thread) delivery {
 	switch {
 	case c.pendingFrozen:
 		d.add(binder.BR_TRANSACTION_PENDING_FROZEN)
-	case c.spamSuspect && c.proc.oneWaySpamDetection:
+	case c.spamSuspect && c.proc.inner.oneWaySpamDetection:
 		d.add(binder.BR_ONEWAY_SPAM_SUSPECT)
 	default:
 		d.add(binder.BR_TRANSACTION_COMPLETE)

@@ -71,7 +71,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 	t.sent = gohacks.Nanotime()
 	t.to = to
 	t.nodeID = m.log.node
-	t.onlyFor = m.log.toTID // +checklocksignore: nobody else has t.
+	t.onlyFor = m.log.toTID
 	c := &th.scratch.compose
 	*c = composer{task: task, uio: uio, th: th, m: m, t: t, cargo: newCargo(target, payer)}
 	extra := m.buffersSize

@@ -103,7 +103,7 @@ func (c *Context) managerNode() list.Arc[*Node] {
 	}
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
-	if n.dead {
+	if n.inner.dead {
 		return list.Arc[*Node]{}
 	}
 	return list.BorrowOf(n).Arc()
@@ -142,7 +142,7 @@ func (c *Context) setManager(p *Process, caller auth.KUID, object *binder.FlatOb
 		}
 	}
 	c.user = managerUser{uid: caller, set: true}
-	n.becomeManagerLocked() // +checklocksignore: n.owner is p.
+	n.becomeManagerLocked(p)
 	c.manager.Store(n)
 	return nil
 }

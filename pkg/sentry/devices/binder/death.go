@@ -45,6 +45,14 @@ type death struct {
 	state deathState
 }
 
+// stateLocked returns d's state. p is d's process.
+//
+// +checklocks:p.mu
+func (d *death) stateLocked(p *Process) *deathState {
+	p.mustBe(d.proc)
+	return &d.state // +checklocksignore: p is d.proc.
+}
+
 // Destroy implements list.Counted.Destroy.
 func (d *death) Destroy(context.Context) {
 	d.proc.stats().deleted(objectDeath)
@@ -63,7 +71,7 @@ func (d *death) take(context.Context, *Thread) delivery {
 		out.add(binder.BR_CLEAR_DEATH_NOTIFICATION_DONE)
 		return out
 	}
-	d.proc.deliveredDeath.add(d.cookie, d)
+	d.proc.inner.deliveredDeath.add(d.cookie, d)
 	out.add(binder.BR_DEAD_BINDER)
 	// The recipient may well send transactions at once; nothing else is to be
 	// in its way.
@@ -94,52 +102,52 @@ func (p *Process) requestDeath(handle uint32, cookie uint64) error {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	if r := p.refLocked(handle, false); r != nil {
-		return r.requestDeathLocked(cookie) // +checklocksignore: r.proc is p.
+		return r.requestDeathLocked(p, cookie)
 	}
 	return nil
 }
 
-// +checklocks:r.proc.refsMu
-func (r *Ref) requestDeathLocked(cookie uint64) error {
-	if r.deathLocked() != nil {
+// +checklocks:p.refsMu
+func (r *Ref) requestDeathLocked(p *Process, cookie uint64) error {
+	in := r.lockedBy(p)
+	if in.death() != nil {
 		return nil
 	}
-	if err := r.proc.account.Charge(noticePrice); err != nil {
+	if err := p.account.Charge(noticePrice); err != nil {
 		return err
 	}
-	r.proc.stats().created(objectDeath)
-	fresh := list.NewUnique(&death{proc: r.proc, cookie: cookie})
-	r.extraLocked().death = fresh.Share()
+	p.stats().created(objectDeath)
+	fresh := list.NewUnique(&death{proc: p, cookie: cookie})
+	in.needExtra().death = fresh.Share()
 
 	n := r.node()
 	n.owner.mu.Lock()
-	dead := n.dead
+	dead := n.inner.dead
 	n.owner.mu.Unlock()
 	// If the node dies just now, its owner comes for the notification when this call has
 	// released refsMu.
 	if dead {
-		r.announceDeathLocked()
+		r.announceDeathLocked(p)
 	}
 	return nil
 }
 
-// announceDeathLocked queues BR_DEAD_BINDER for r's process, if it has asked
-// for it and it's not queued yet.
+// announceDeathLocked queues BR_DEAD_BINDER for p, r's process, if it has asked for it
+// and it's not queued yet.
 //
-// +checklocks:r.proc.refsMu
-func (r *Ref) announceDeathLocked() {
-	d := r.deathLocked()
+// +checklocks:p.refsMu
+func (r *Ref) announceDeathLocked(p *Process) {
+	d := r.lockedBy(p).death()
 	if d == nil {
 		return
 	}
-	d.proc.mu.Lock()
-	defer d.proc.mu.Unlock()
-	if d.state != deathRequested {
-		return
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if state := d.stateLocked(p); *state == deathRequested {
+		*state = deathDead
+		p.inner.todo.pushBack(d)
+		p.wakeupLocked()
 	}
-	d.state = deathDead
-	d.proc.todo.pushBack(d)
-	d.proc.wakeupLocked()
 }
 
 // announceDeath is announceDeathLocked for callers that hold no lock. r may be
@@ -147,7 +155,7 @@ func (r *Ref) announceDeathLocked() {
 func (r *Ref) announceDeath() {
 	r.proc.refsMu.Lock()
 	defer r.proc.refsMu.Unlock()
-	r.announceDeathLocked()
+	r.announceDeathLocked(r.proc)
 }
 
 // clearDeath handles BC_CLEAR_DEATH_NOTIFICATION. If the cookie isn't that of
@@ -156,25 +164,26 @@ func (p *Process) clearDeath(ctx context.Context, th *Thread, handle uint32, coo
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	if r := p.refLocked(handle, false); r != nil {
-		r.clearDeathLocked(ctx, th, cookie) // +checklocksignore: r.proc is p.
+		r.clearDeathLocked(ctx, p, th, cookie)
 	}
 }
 
-// +checklocks:r.proc.refsMu
-func (r *Ref) clearDeathLocked(ctx context.Context, th *Thread, cookie uint64) {
-	d := r.deathLocked()
+// +checklocks:p.refsMu
+func (r *Ref) clearDeathLocked(ctx context.Context, p *Process, th *Thread, cookie uint64) {
+	in := r.lockedBy(p)
+	d := in.death()
 	if d == nil || d.cookie != cookie {
 		return
 	}
-	held := r.extra.death.Take()
-	d.proc.mu.Lock()
+	held := in.extra.death.Take()
+	p.mu.Lock()
 	if d.on == nil {
-		d.finishLocked(th)
+		d.finishLocked(p, th)
 	} else {
 		// It's queued or delivered; BC_DEAD_BINDER_DONE goes on from here.
-		d.state = deathDeadAndClear
+		*d.stateLocked(p) = deathDeadAndClear
 	}
-	d.proc.mu.Unlock()
+	p.mu.Unlock()
 	held.Release(ctx)
 }
 
@@ -182,17 +191,17 @@ func (r *Ref) clearDeathLocked(ctx context.Context, th *Thread, cookie uint64) {
 func (p *Process) deadBinderDone(ctx context.Context, th *Thread, cookie uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if d, ok := p.deliveredDeath.first(cookie).(*death); ok {
-		d.answeredLocked(ctx, th) // +checklocksignore: d.proc is p.
+	if d, ok := p.inner.deliveredDeath.first(cookie).(*death); ok {
+		d.answeredLocked(ctx, p, th)
 	}
 }
 
-// +checklocks:d.proc.mu
-func (d *death) answeredLocked(ctx context.Context, th *Thread) {
+// +checklocks:p.mu
+func (d *death) answeredLocked(ctx context.Context, p *Process, th *Thread) {
 	kept := list.BorrowOf(d).Arc()
-	d.proc.deliveredDeath.dequeue(ctx, d.cookie, d)
-	if d.state == deathDeadAndClear {
-		d.finishLocked(th)
+	p.inner.deliveredDeath.dequeue(ctx, d.cookie, d)
+	if *d.stateLocked(p) == deathDeadAndClear {
+		d.finishLocked(p, th)
 	}
 	kept.Release(ctx)
 }
@@ -200,21 +209,21 @@ func (d *death) answeredLocked(ctx context.Context, th *Thread) {
 // finishLocked queues BR_CLEAR_DEATH_NOTIFICATION_DONE, for th, whose command
 // led to it.
 //
-// +checklocks:d.proc.mu
-func (d *death) finishLocked(th *Thread) {
-	d.state = deathClear
-	th.queueForLooperLocked(d) // +checklocksignore: th.proc is d.proc.
+// +checklocks:p.mu
+func (d *death) finishLocked(p *Process, th *Thread) {
+	*d.stateLocked(p) = deathClear
+	th.queueForLooperLocked(p, d)
 }
 
-// queueForLooperLocked queues w for th, if it is a looper, and else for whichever
-// thread comes first.
+// queueForLooperLocked queues w for th, a thread of p, if it is a looper, and else for
+// whichever thread comes first.
 //
-// +checklocks:th.proc.mu
-func (th *Thread) queueForLooperLocked(w work) {
-	if th.looper&(looperRegistered|looperEntered) != 0 {
-		th.queueLocked(w)
+// +checklocks:p.mu
+func (th *Thread) queueForLooperLocked(p *Process, w work) {
+	if th.lockedBy(p).looper&(looperRegistered|looperEntered) != 0 {
+		th.queueLocked(p, w)
 		return
 	}
-	th.proc.todo.pushBack(w)
-	th.proc.wakeupLocked()
+	p.inner.todo.pushBack(w)
+	p.wakeupLocked()
 }

@@ -56,9 +56,9 @@ func (d *Domain) remove(p *Process) {
 	d.closed.mu.Lock()
 	defer d.closed.mu.Unlock()
 	d.procs.remove(p)
-	d.closed.counts.add(&p.counts)
-	if d.closed.summing && p.ordinal < d.closed.summed {
-		d.closed.sum.add(&p.counts)
+	d.closed.inner.counts.add(&p.counts)
+	if d.closed.inner.summing && p.ordinal < d.closed.inner.summed {
+		d.closed.inner.sum.add(&p.counts)
 	}
 }
 
@@ -73,17 +73,21 @@ type closedCounts struct {
 	mu sync.Mutex `state:"nosave"`
 
 	// +checklocks:mu
+	inner closedCountsInner
+}
+
+// closedCountsInner is what the mu of closedCounts guards.
+//
+// +stateify savable
+type closedCountsInner struct {
 	counts commandCounts
 
 	// summing is true while somebody sums up. sum then has the counts of all that
 	// were gone when that began, of the live ones whose ordinal is at least
 	// summed, and of those that were to come and have gone meanwhile.
-	// +checklocks:mu
-	summing bool `state:"nosave"`
-	// +checklocks:mu
-	summed uint64 `state:"nosave"`
-	// +checklocks:mu
-	sum commandCounts `state:"nosave"`
+	summing bool          `state:"nosave"`
+	summed  uint64        `state:"nosave"`
+	sum     commandCounts `state:"nosave"`
 }
 
 // counts returns what all processes have written and read: each is counted once,
@@ -94,26 +98,26 @@ func (d *Domain) counts() *commandCounts {
 	defer c.sumMu.Unlock()
 
 	c.mu.Lock()
-	c.summing, c.summed = true, math.MaxUint64
-	c.sum = commandCounts{}
-	c.sum.add(&c.counts)
+	c.inner.summing, c.inner.summed = true, math.MaxUint64
+	c.inner.sum = commandCounts{}
+	c.inner.sum.add(&c.inner.counts)
 	var batch []registryEntry
 	for {
-		batch = d.procs.older(batch[:0], c.summed)
+		batch = d.procs.older(batch[:0], c.inner.summed)
 		if len(batch) == 0 {
 			break
 		}
 		for _, e := range batch {
-			c.sum.add(&e.proc.counts)
-			c.summed = e.ordinal
+			c.inner.sum.add(&e.proc.counts)
+			c.inner.summed = e.ordinal
 		}
 		c.mu.Unlock()
 		yieldToWaiters()
 		c.mu.Lock()
 	}
 	sum := &commandCounts{}
-	sum.add(&c.sum)
-	c.summing = false
+	sum.add(&c.inner.sum)
+	c.inner.summing = false
 	c.mu.Unlock()
 	return sum
 }

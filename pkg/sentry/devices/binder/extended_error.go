@@ -47,8 +47,8 @@ func extendedErrorOf(id int32, f *failure) extendedError {
 func (th *Thread) noteError(id int32, f *failure) {
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
-	if th.lastError.command == binder.BR_OK {
-		th.lastError = extendedErrorOf(id, f)
+	if th.inner.lastError.command == binder.BR_OK {
+		th.inner.lastError = extendedErrorOf(id, f)
 	}
 }
 
@@ -57,7 +57,7 @@ func (th *Thread) noteError(id int32, f *failure) {
 func (th *Thread) takeError() binder.ExtendedError {
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
-	e := th.lastError
-	th.lastError = noError(0)
+	e := th.inner.lastError
+	th.inner.lastError = noError(0)
 	return binder.ExtendedError{ID: uint32(e.id), Command: e.command, Param: e.param}
 }

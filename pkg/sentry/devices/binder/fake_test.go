@@ -386,7 +386,7 @@ func (a *app) newLooper() *thread {
 //
 // +checklocksignore
 func (th *thread) state() *Thread {
-	return th.app.threads[th.id].Get()
+	return th.app.inner.threads[th.id].Get()
 }
 
 // Block implements context.Blocker.Block.

@@ -124,7 +124,7 @@ func (th *Thread) closeFiles(task Task, b *alloc.Claimed) {
 	}
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
-	th.needReturn = true
+	th.inner.needReturn = true
 }
 
 // deviceFile is implemented by the FileDescriptionImpl of an open device.

@@ -43,16 +43,22 @@ type flights struct {
 	// mu is a leaf.
 	mu sync.Mutex `state:"nosave"`
 
-	// queued has the transactions with such devices.
 	// +checklocks:mu
-	queued map[*Transaction]struct{}
+	inner flightsInner
 
 	// changes counts departures and arrivals. Process.flightChange is the last one
 	// that a process, or its device, took part in.
 	changes atomicbitops.Uint64
+}
+
+// flightsInner is what the mu of flights guards.
+//
+// +stateify savable
+type flightsInner struct {
+	// queued has the transactions with such devices.
+	queued map[*Transaction]struct{}
 
 	// ticking is true if tick will be called, or is at work.
-	// +checklocks:mu
 	ticking bool `state:"nosave"`
 }
 
@@ -61,10 +67,10 @@ func (f *flights) departed(t *Transaction) {
 	f.note(t)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.queued == nil {
-		f.queued = make(map[*Transaction]struct{})
+	if f.inner.queued == nil {
+		f.inner.queued = make(map[*Transaction]struct{})
 	}
-	f.queued[t] = struct{}{}
+	f.inner.queued[t] = struct{}{}
 	f.startLocked()
 }
 
@@ -74,7 +80,7 @@ func (f *flights) arrived(t *Transaction) {
 	f.note(t)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.queued, t)
+	delete(f.inner.queued, t)
 }
 
 func (f *flights) note(t *Transaction) {
@@ -99,8 +105,8 @@ func (f *flights) start() {
 //
 // +checklocks:f.mu
 func (f *flights) startLocked() {
-	if !f.ticking && len(f.queued) != 0 {
-		f.ticking = true
+	if !f.inner.ticking && len(f.inner.queued) != 0 {
+		f.inner.ticking = true
 		f.clock.AfterFunc(flightPeriod, f.tick)
 	}
 }
@@ -117,7 +123,7 @@ func (f *flights) tick() {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ticking = false
+	f.inner.ticking = false
 	f.startLocked()
 }
 
@@ -175,7 +181,7 @@ func (f *flights) search() *search {
 	n := 0
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for t := range f.queued {
+	for t := range f.inner.queued {
 		// As long as the lock is held, t keeps its files.
 		for _, sent := range t.files {
 			s.add(sent.file, t.to)

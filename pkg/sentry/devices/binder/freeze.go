@@ -65,7 +65,7 @@ func (p *Process) freeze(task Task, timeout time.Duration) (time.Duration, error
 		err = linuxerr.EAGAIN
 	}
 	if err != nil {
-		p.freezer.frozen = false
+		p.inner.freezer.frozen = false
 	}
 	p.mu.Unlock()
 	if err == nil {
@@ -80,11 +80,11 @@ func (p *Process) freeze(task Task, timeout time.Duration) (time.Duration, error
 // Errors: ERESTARTSYS.
 func (p *Process) awaitIdle(task Task, timeout time.Duration) (time.Duration, error) {
 	entry, idle := waiter.NewChannelEntry(waiter.EventInternal)
-	p.freezer.idle.EventRegister(&entry)
-	defer p.freezer.idle.EventUnregister(&entry)
+	p.idle.EventRegister(&entry)
+	defer p.idle.EventUnregister(&entry)
 	for timeout > 0 {
 		p.mu.Lock()
-		done := p.freezer.outstanding == 0
+		done := p.inner.freezer.outstanding == 0
 		p.mu.Unlock()
 		if done {
 			break
@@ -110,13 +110,13 @@ func (v *View) frozenInfo(info *binder.FrozenStatusInfo) error {
 			info.SyncRecv, info.AsyncRecv = 0, 0
 		}
 		p.mu.Lock()
-		if p.freezer.syncReceived {
+		if p.inner.freezer.syncReceived {
 			info.SyncRecv |= binder.FROZEN_SYNC_RECEIVED
 		}
 		if p.busyLocked() {
 			info.SyncRecv |= binder.FROZEN_TXNS_PENDING
 		}
-		if p.freezer.asyncReceived {
+		if p.inner.freezer.asyncReceived {
 			info.AsyncRecv |= binder.FROZEN_ASYNC_RECEIVED
 		}
 		p.mu.Unlock()

@@ -26,18 +26,31 @@ type freezeNotification struct {
 	proc   *Process
 	cookie uint64
 
-	// frozen is the state to tell next, or that was told last.
 	// +checklocks:proc.mu
+	inner freezeNotificationInner
+}
+
+// freezeNotificationInner is what the mu of a freezeNotification's process guards.
+//
+// +stateify savable
+type freezeNotificationInner struct {
+	// frozen is the state to tell next, or that was told last.
 	frozen bool
 
 	// cleared is true if the process has cleared the request: that is what to
 	// tell next.
-	// +checklocks:proc.mu
 	cleared bool
 
 	// again is true if there's more to tell once the process has answered.
-	// +checklocks:proc.mu
 	again bool
+}
+
+// lockedBy returns what the mu of p, f's process, guards.
+//
+// +checklocks:p.mu
+func (f *freezeNotification) lockedBy(p *Process) *freezeNotificationInner {
+	p.mustBe(f.proc)
+	return &f.inner // +checklocksignore: p is f.proc.
 }
 
 // Destroy implements list.Counted.Destroy.
@@ -53,16 +66,16 @@ func (f *freezeNotification) cancel(context.Context) {}
 //
 // +checklocks:f.proc.mu
 func (f *freezeNotification) take(context.Context, *Thread) delivery {
-	if f.cleared {
+	if f.inner.cleared {
 		out := delivery{cookie: f.cookie}
 		out.add(binder.BR_CLEAR_FREEZE_NOTIFICATION_DONE)
 		return out
 	}
-	f.proc.deliveredFreezes.add(f.cookie, f)
+	f.proc.inner.deliveredFreezes.add(f.cookie, f)
 	// struct binder_frozen_state_info has the same layout as what other returns
 	// have: the cookie comes first, and then the state, with padding.
 	out := delivery{ptr: f.cookie, last: true}
-	if f.frozen {
+	if f.inner.frozen {
 		out.cookie = 1
 	}
 	out.add(binder.BR_FROZEN_BINDER)
@@ -72,7 +85,7 @@ func (f *freezeNotification) take(context.Context, *Thread) delivery {
 // describe implements work.describe.
 func (f *freezeNotification) describe(l *logWriter) {
 	f.proc.mu.Lock()
-	cleared := f.cleared
+	cleared := f.inner.cleared
 	f.proc.mu.Unlock()
 	if cleared {
 		l.buf.WriteString("has cleared freeze notification\n")
@@ -81,18 +94,20 @@ func (f *freezeNotification) describe(l *logWriter) {
 	}
 }
 
-// queueLocked queues f for whichever thread comes first.
+// queueLocked queues f for whichever thread of p, its process, comes first.
 //
-// +checklocks:f.proc.mu
-func (f *freezeNotification) queueLocked() {
-	f.proc.todo.pushBack(f)
-	f.proc.wakeupLocked()
+// +checklocks:p.mu
+func (f *freezeNotification) queueLocked(p *Process) {
+	p.inner.todo.pushBack(f)
+	p.wakeupLocked()
 }
 
-// deliveredLocked returns whether f waits for the process to answer.
+// deliveredLocked returns whether f waits for p, its process, to answer.
 //
-// +checklocks:f.proc.mu
-func (f *freezeNotification) deliveredLocked() bool { return f.proc.deliveredFreezes.has(f.cookie, f) }
+// +checklocks:p.mu
+func (f *freezeNotification) deliveredLocked(p *Process) bool {
+	return p.inner.deliveredFreezes.has(f.cookie, f)
+}
 
 // requestFreeze handles BC_REQUEST_FREEZE_NOTIFICATION. The process is told the
 // present state at once, unless the node is dead.
@@ -103,7 +118,7 @@ func (p *Process) requestFreeze(handle uint32, cookie uint64) error {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	r := p.refLocked(handle, false)
-	if r == nil || r.freezeLocked() != nil { // +checklocksignore: r.proc is p.
+	if r == nil || r.lockedBy(p).freeze() != nil {
 		return linuxerr.EINVAL
 	}
 	if err := p.account.Charge(noticePrice); err != nil {
@@ -111,40 +126,41 @@ func (p *Process) requestFreeze(handle uint32, cookie uint64) error {
 	}
 	p.stats().created(objectFreeze)
 	fresh := list.NewUnique(&freezeNotification{proc: p, cookie: cookie})
-	r.extraLocked().freeze = fresh.Share() // +checklocksignore: r.proc is p.
-	r.announceFrozenLocked()               // +checklocksignore: r.proc is p.
+	r.lockedBy(p).needExtra().freeze = fresh.Share()
+	r.announceFrozenLocked(p)
 	return nil
 }
 
-// announceFrozenLocked tells r's process, if it has asked for it, whether the
-// owner of the node is frozen. Since the state is that of now, and refsMu is
-// held, the last one to announce a change announces the last state.
+// announceFrozenLocked tells p, r's process, if it has asked for it, whether the owner
+// of the node is frozen. Since the state is that of now, and refsMu is held, the last
+// one to announce a change announces the last state.
 //
-// +checklocks:r.proc.refsMu
-func (r *Ref) announceFrozenLocked() {
-	f := r.freezeLocked()
+// +checklocks:p.refsMu
+func (r *Ref) announceFrozenLocked(p *Process) {
+	f := r.lockedBy(p).freeze()
 	if f == nil {
 		return
 	}
 	n := r.node()
 	n.owner.mu.Lock()
-	dead, frozen := n.dead, n.owner.freezer.frozen // +checklocksignore: n.owner.mu is locked.
+	dead, frozen := n.inner.dead, n.owner.inner.freezer.frozen
 	n.owner.mu.Unlock()
 	if dead {
 		return
 	}
-	f.proc.mu.Lock()
-	defer f.proc.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	in := f.lockedBy(p)
 	if f.on == nil {
-		f.frozen = frozen
-		f.queueLocked()
+		in.frozen = frozen
+		f.queueLocked(p)
 		return
 	}
 	// What waits to be read tells the last state. What was read and not answered
 	// is followed by another one, even if the state is again what was told.
-	if f.frozen != frozen {
-		f.frozen = frozen
-		f.again = f.again || f.deliveredLocked()
+	if in.frozen != frozen {
+		in.frozen = frozen
+		in.again = in.again || f.deliveredLocked(p)
 	}
 }
 
@@ -158,9 +174,9 @@ func (p *Process) announceFrozen(ctx context.Context) {
 	for ptr, more := uint64(0), true; more; yieldToWaiters() {
 		var nodes []*Node
 		p.mu.Lock()
-		nodes, more = p.nodes.next(ptr, buf[:0])
+		nodes, more = p.inner.nodes.next(ptr, buf[:0])
 		for i, n := range nodes {
-			used[i] = n.useLocked() // +checklocksignore: its owner is p.
+			used[i] = n.useLocked(p)
 			ptr = n.ptr + 1
 		}
 		p.mu.Unlock()
@@ -168,7 +184,7 @@ func (p *Process) announceFrozen(ctx context.Context) {
 			for _, r := range n.refsInOrder() {
 				// r may be gone meanwhile; then it has no request.
 				r.proc.refsMu.Lock()
-				r.announceFrozenLocked()
+				r.announceFrozenLocked(r.proc)
 				r.proc.refsMu.Unlock()
 			}
 			unuse(ctx, used[i])
@@ -188,26 +204,28 @@ func (p *Process) clearFreeze(ctx context.Context, handle uint32, cookie uint64)
 	if r == nil {
 		return linuxerr.EINVAL
 	}
-	f := r.freezeLocked() // +checklocksignore: r.proc is p.
+	in := r.lockedBy(p)
+	f := in.freeze()
 	if f == nil || f.cookie != cookie {
 		return linuxerr.EINVAL
 	}
-	held := r.extra.freeze.Take() // +checklocksignore: r.proc is p.
+	held := in.extra.freeze.Take()
 	p.mu.Lock()
-	f.clearLocked() // +checklocksignore: f.proc is p.
+	f.clearLocked(p)
 	p.mu.Unlock()
 	held.Release(ctx)
 	return nil
 }
 
-// +checklocks:f.proc.mu
-func (f *freezeNotification) clearLocked() {
-	f.cleared = true
+// +checklocks:p.mu
+func (f *freezeNotification) clearLocked(p *Process) {
+	in := f.lockedBy(p)
+	in.cleared = true
 	switch {
 	case f.on == nil:
-		f.queueLocked()
-	case f.deliveredLocked():
-		f.again = true
+		f.queueLocked(p)
+	case f.deliveredLocked(p):
+		in.again = true
 	}
 }
 
@@ -217,21 +235,21 @@ func (f *freezeNotification) clearLocked() {
 func (p *Process) freezeDone(ctx context.Context, cookie uint64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f, ok := p.deliveredFreezes.first(cookie).(*freezeNotification)
+	f, ok := p.inner.deliveredFreezes.first(cookie).(*freezeNotification)
 	if !ok {
 		return linuxerr.EINVAL
 	}
-	f.answeredLocked(ctx) // +checklocksignore: f.proc is p.
+	f.answeredLocked(ctx, p)
 	return nil
 }
 
-// +checklocks:f.proc.mu
-func (f *freezeNotification) answeredLocked(ctx context.Context) {
+// +checklocks:p.mu
+func (f *freezeNotification) answeredLocked(ctx context.Context, p *Process) {
 	kept := list.BorrowOf(f).Arc()
-	f.proc.deliveredFreezes.dequeue(ctx, f.cookie, f)
-	if f.again {
-		f.again = false
-		f.queueLocked()
+	p.inner.deliveredFreezes.dequeue(ctx, f.cookie, f)
+	if in := f.lockedBy(p); in.again {
+		in.again = false
+		f.queueLocked(p)
 	}
 	kept.Release(ctx)
 }

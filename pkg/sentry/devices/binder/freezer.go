@@ -3,11 +3,8 @@
 
 package binder
 
-import "gvisor.dev/gvisor/pkg/waiter"
-
 // freezer is what a Process has of being frozen: a state in which it takes no
-// synchronous calls, since whoever froze it is about to stop its threads. All of
-// it is protected by the process's mu but for idle.
+// synchronous calls, since whoever froze it is about to stop its threads.
 //
 // +stateify savable
 type freezer struct {
@@ -22,17 +19,14 @@ type freezer struct {
 	// their end: calls that are not answered, one-way calls and replies that are
 	// not read.
 	outstanding int
-
-	// idle has those who wait for outstanding to be zero.
-	idle waiter.Queue
 }
 
 // setFrozenLocked freezes p or thaws it. What came before is forgotten.
 //
 // +checklocks:p.mu
 func (p *Process) setFrozenLocked(frozen bool) {
-	p.freezer.frozen = frozen && !p.dead
-	p.freezer.syncReceived, p.freezer.asyncReceived = false, false
+	p.inner.freezer.frozen = frozen && !p.inner.dead
+	p.inner.freezer.syncReceived, p.inner.freezer.asyncReceived = false, false
 }
 
 // refusesLocked notes a call that comes for p, and returns whether p refuses it
@@ -41,13 +35,13 @@ func (p *Process) setFrozenLocked(frozen bool) {
 // +checklocks:p.mu
 func (p *Process) refusesLocked(oneWay bool) bool {
 	switch {
-	case !p.freezer.frozen:
+	case !p.inner.freezer.frozen:
 		return false
 	case oneWay:
-		p.freezer.asyncReceived = true
+		p.inner.freezer.asyncReceived = true
 		return false
 	default:
-		p.freezer.syncReceived = true
+		p.inner.freezer.syncReceived = true
 		return true
 	}
 }
@@ -56,4 +50,4 @@ func (p *Process) refusesLocked(oneWay bool) bool {
 // outstanding, or a thread handles a call or waits for a reply.
 //
 // +checklocks:p.mu
-func (p *Process) busyLocked() bool { return p.freezer.outstanding > 0 || p.stacked > 0 }
+func (p *Process) busyLocked() bool { return p.inner.freezer.outstanding > 0 || p.inner.stacked > 0 }

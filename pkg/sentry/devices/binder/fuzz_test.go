@@ -407,8 +407,8 @@ func (m *machine) target(s *slot, handle uint32) *Node {
 func (m *machine) answer(s *slot, th *thread) []byte {
 	to := uint16(nobody)
 	if state := th.state(); state != nil {
-		if call := state.stack.Get(); call != nil && call.from != nil {
-			to = uint16(call.from.proc.pid)
+		if call := state.inner.stack.Get(); call != nil && call.inner.from != nil {
+			to = uint16(call.inner.from.proc.pid)
 		}
 	}
 	return m.message(s, th, pick[uint32](m, binder.BC_REPLY, binder.BC_REPLY, binder.BC_REPLY_SG), 0, to)

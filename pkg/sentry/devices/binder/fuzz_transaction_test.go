@@ -161,7 +161,7 @@ func nodeFor(p *peer, n uint64) uint64 { return 0x1000*uint64(p.pid) + 0x10*n }
 // node returns p's node at ptr, or nil.
 //
 // +checklocksignore
-func (p *peer) node(ptr uint64) *Node { return p.app.Process.nodes.get(ptr) }
+func (p *peer) node(ptr uint64) *Node { return p.app.Process.inner.nodes.get(ptr) }
 
 // ref returns what p has as handle, or nil.
 //
@@ -665,7 +665,7 @@ func (x *exchange) model(l *letter) error {
 			var o binder.FlatObject
 			o.UnmarshalUnsafe(raw)
 			r := l.from.ref(uint32(o.Binder))
-			if r == nil || r.strong == 0 && o.Type == binder.BINDER_TYPE_HANDLE { // +checklocksignore: nobody else is at work.
+			if r == nil || r.inner.strong == 0 && o.Type == binder.BINDER_TYPE_HANDLE { // +checklocksignore: nobody else is at work.
 				return linuxerr.EINVAL
 			}
 		case binder.BINDER_TYPE_FD:

@@ -34,17 +34,17 @@ func (p *Process) chunks() *kvvec.Vec[*handleChunk] { return &p.handles.chunks }
 func (p *Process) numRefs() int { return p.handles.ids.Len() }
 
 // +checklocksignore
-func (p *Process) isFrozen() bool { return p.freezer.frozen }
+func (p *Process) isFrozen() bool { return p.inner.freezer.frozen }
 
 // +checklocksignore
-func (p *Process) started() uint32 { return p.startedThreads }
+func (p *Process) started() uint32 { return p.inner.startedThreads }
 
 // waitingNow returns the threads that wait for any work.
 func (p *Process) waitingNow() []*Thread {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var ths []*Thread
-	for c := p.waiting.Front(); c.Ok(); c.Next() {
+	for c := p.inner.waiting.Front(); c.Ok(); c.Next() {
 		ths = append(ths, c.Value())
 	}
 	return ths
@@ -56,31 +56,31 @@ func (p *Process) nodeAt(ptr uint64) *Node { return p.nodeLocked(ptr) }
 // local returns the counts of the references that are held for the owner.
 //
 // +checklocksignore
-func (n *Node) local() (strong, weak int) { return int(n.localStrong), int(n.localWeak) }
+func (n *Node) local() (strong, weak int) { return int(n.inner.localStrong), int(n.inner.localWeak) }
 
 // told returns what the owner knows of.
 //
 // +checklocksignore
-func (n *Node) told() (strong, weak bool) { return n.hasStrong, n.hasWeak }
+func (n *Node) told() (strong, weak bool) { return n.inner.hasStrong, n.inner.hasWeak }
 
 // keep makes n stay until its owner ends, as if the owner had been told of a
 // weak reference and had not answered.
 //
 // +checklocksignore
-func (n *Node) keep() { n.localWeak, n.hasWeak = 1, true }
+func (n *Node) keep() { n.inner.localWeak, n.inner.hasWeak = 1, true }
 
 // interrupt makes a read by th return what there is, if it isn't worth to wake
 // up for.
 //
 // +checklocksignore
-func (th *Thread) interrupt() { th.processTodo = true }
+func (th *Thread) interrupt() { th.inner.processTodo = true }
 
 // +checklocksignore
-func (th *Thread) looperNow() looperState { return th.looper }
+func (th *Thread) looperNow() looperState { return th.inner.looper }
 
 // +checklocksignore
 func (p *Process) allNodes() []*Node {
-	nodes, _ := p.nodes.next(0, make([]*Node, 0, p.nodes.len()))
+	nodes, _ := p.inner.nodes.next(0, make([]*Node, 0, p.inner.nodes.len()))
 	return nodes
 }
 
@@ -99,7 +99,7 @@ func (p *Process) mustAddNode(object *binder.FlatObject) *Node {
 }
 
 // +checklocksignore
-func (f *flights) numQueued() int { return len(f.queued) }
+func (f *flights) numQueued() int { return len(f.inner.queued) }
 
 // +checklocksignore
-func (f *flights) forgetTimer() { f.ticking = false }
+func (f *flights) forgetTimer() { f.inner.ticking = false }

@@ -31,7 +31,7 @@ func (w *world) requireSound() {
 		w.check(c.Active <= c.Total, "no more objects went than came")
 	}
 	for p := range w.view().processes() {
-		w.check(!p.dead, "the domain has no dead process") // +checklocksignore
+		w.check(!p.inner.dead, "the domain has no dead process") // +checklocksignore
 		p.requireSound(w)
 		p.requireMappingSound(w)
 	}
@@ -55,9 +55,9 @@ func (p *Process) requireSound(w *world) {
 			used++
 			w.check(int(r.handle) == i*handlesPerChunk+j, "a reference knows its handle")
 			w.check(isUsed(&p.handles.ids, int(r.handle)), "a handle with a reference is in use")
-			w.check(r.node().refs.of(p) == r, "a node knows its references, one for each process")
-			w.check(r.strong >= 0 && r.weak >= 0, "the counts of a reference are not negative")
-			w.check(r.strong+r.weak > 0, "a reference has a count")
+			w.check(r.node().inner.refs.of(p) == r, "a node knows its references, one for each process")
+			w.check(r.inner.strong >= 0 && r.inner.weak >= 0, "the counts of a reference are not negative")
+			w.check(r.inner.strong+r.inner.weak > 0, "a reference has a count")
 			w.check(r.node().owner != p, "nobody has a reference to their own node")
 		}
 		w.check(chunk.used == used, "a chunk knows how many references it has")
@@ -66,20 +66,20 @@ func (p *Process) requireSound(w *world) {
 	w.check(p.handles.ids.Len() == inUse, "each handle in use has a reference")
 
 	for _, n := range p.allNodes() {
-		w.check(p.nodes.get(n.ptr) == n && n.owner == p, "a node knows where it is")
-		w.check(!n.dead, "the nodes of a process that lives live")
+		w.check(p.inner.nodes.get(n.ptr) == n && n.owner == p, "a node knows where it is")
+		w.check(!n.inner.dead, "the nodes of a process that lives live")
 		n.requireSound(w)
 	}
-	for id, held := range p.threads {
+	for id, held := range p.inner.threads {
 		th := held.Get()
 		w.check(th.id == id, "a thread knows its ID")
-		w.check(!th.dead, "the threads of a process that lives live")
+		w.check(!th.inner.dead, "the threads of a process that lives live")
 		w.check(!th.waitingLinks.Linked(), "nobody waits")
 		th.requireStackSound(w)
 	}
-	w.check(p.waiting.Empty(), "nobody waits")
-	w.check(p.freezer.outstanding == p.countOutstanding(w), "a process knows how many transactions are outstanding")
-	for cookie, l := range p.deliveredFreezes.byCookie {
+	w.check(p.inner.waiting.Empty(), "nobody waits")
+	w.check(p.inner.freezer.outstanding == p.countOutstanding(w), "a process knows how many transactions are outstanding")
+	for cookie, l := range p.inner.deliveredFreezes.byCookie {
 		w.check(!l.empty(), "no empty list is kept")
 		for item := range l.items.All() {
 			f, ok := item.(*freezeNotification)
@@ -87,12 +87,12 @@ func (p *Process) requireSound(w *world) {
 		}
 	}
 	stacked := 0
-	for _, held := range p.threads {
-		if held.Get().stack.Ok() {
+	for _, held := range p.inner.threads {
+		if held.Get().inner.stack.Ok() {
 			stacked++
 		}
 	}
-	w.check(p.stacked == stacked, "a process knows how many of its threads are in a transaction")
+	w.check(p.inner.stacked == stacked, "a process knows how many of its threads are in a transaction")
 }
 
 // countOutstanding counts the transactions to p that have not come to their end.
@@ -108,22 +108,22 @@ func (p *Process) countOutstanding(w *world) int {
 			}
 		}
 	}
-	count(&p.todo)
+	count(&p.inner.todo)
 	for _, n := range p.allNodes() {
-		if n.asyncTodo != nil {
-			count(&n.asyncTodo.list)
+		if n.inner.asyncTodo != nil {
+			count(&n.inner.asyncTodo.list)
 		}
 	}
-	for _, held := range p.threads {
+	for _, held := range p.inner.threads {
 		th := held.Get()
-		count(&th.todo)
-		for t := th.stack.Get(); t != nil; {
-			if t.toThread == th {
+		count(&th.inner.todo)
+		for t := th.inner.stack.Get(); t != nil; {
+			if t.inner.toThread == th {
 				w.check(t.outstanding, "a call that is handled is outstanding")
 				n++
-				t = t.toParent.Get()
+				t = t.inner.toParent.Get()
 			} else {
-				t = t.fromParent.Get()
+				t = t.inner.fromParent.Get()
 			}
 		}
 	}
@@ -134,23 +134,23 @@ func (p *Process) countOutstanding(w *world) int {
 func (n *Node) requireSound(w *world) {
 	w.t.Helper()
 	strong := int32(0)
-	w.check(n.refs.only == nil || n.refs.many == nil, "a node has one reference or many")
-	w.check(n.refs.many == nil || len(n.refs.many) > 1, "a node has one reference or many")
-	for _, r := range n.refs.all() {
+	w.check(n.inner.refs.only == nil || n.inner.refs.many == nil, "a node has one reference or many")
+	w.check(n.inner.refs.many == nil || len(n.inner.refs.many) > 1, "a node has one reference or many")
+	for _, r := range n.refsInOrder() {
 		w.check(r.node() == n, "a reference knows its node")
 		w.check(r.proc.handles.get(r.handle) == r, "each reference has a handle")
-		if r.strong > 0 {
+		if r.inner.strong > 0 {
 			strong++
 		}
 	}
-	w.check(n.internalStrong == strong, "a node knows how many references are strong")
-	w.check(n.localStrong >= 0 && n.localWeak >= 0, "the counts of a node are not negative")
-	w.check(n.asyncBusy || n.asyncTodo == nil, "one-way calls wait for one before them")
+	w.check(n.inner.internalStrong == strong, "a node knows how many references are strong")
+	w.check(n.inner.localStrong >= 0 && n.inner.localWeak >= 0, "the counts of a node are not negative")
+	w.check(n.inner.asyncBusy || n.inner.asyncTodo == nil, "one-way calls wait for one before them")
 
-	held := n.hasStrong || n.hasWeak || n.internalStrong+n.localStrong+n.localWeak > 0 || !n.refs.empty()
+	held := n.inner.hasStrong || n.inner.hasWeak || n.inner.internalStrong+n.inner.localStrong+n.inner.localWeak > 0 || !n.inner.refs.empty()
 	w.check(held, "somebody knows a node")
-	told := n.hasWeak == (n.localWeak > 0 || !n.refs.empty() || n.localStrong > 0)
-	w.check(told || n.queuedLocked() || w.deaf[n.owner], "the owner is told that references came or went")
+	told := n.inner.hasWeak == (n.inner.localWeak > 0 || !n.inner.refs.empty() || n.inner.localStrong > 0)
+	w.check(told || n.inner.queued() || w.deaf[n.owner], "the owner is told that references came or went")
 }
 
 // requireStackSound checks that th's stack ends, and is linked by th.
@@ -159,16 +159,16 @@ func (n *Node) requireSound(w *world) {
 func (th *Thread) requireStackSound(w *world) {
 	w.t.Helper()
 	depth := uint64(0)
-	for t := th.stack.Get(); t != nil; {
+	for t := th.inner.stack.Get(); t != nil; {
 		depth++
 		w.check(depth <= w.domain.stats.objects[objectTransaction].created.Load(), "a stack ends")
 		w.check(!t.reply && !t.oneWay(), "what is on a stack has a reply")
-		if t.toThread == th {
+		if t.inner.toThread == th {
 			w.check(t.to == th.proc, "a call is handled by whom it went to")
-			t = t.toParent.Get()
+			t = t.inner.toParent.Get()
 		} else {
-			w.check(t.from == th && t.fromProc == th.proc, "a call on a stack is the thread's")
-			t = t.fromParent.Get()
+			w.check(t.inner.from == th && t.fromProc == th.proc, "a call on a stack is the thread's")
+			t = t.inner.fromParent.Get()
 		}
 	}
 }
@@ -197,11 +197,11 @@ func (p *Process) requireMappingSound(w *world) {
 // +checklocksignore
 func (p *Process) requireGone(w *world) {
 	w.t.Helper()
-	require.True(w.t, p.dead)
-	require.Zero(w.t, p.nodes.len())
-	require.Empty(w.t, p.threads)
-	require.True(w.t, p.todo.empty() && p.deliveredDeath.empty() && p.deliveredFreezes.empty())
-	require.Zero(w.t, p.freezer.outstanding)
+	require.True(w.t, p.inner.dead)
+	require.Zero(w.t, p.inner.nodes.len())
+	require.Empty(w.t, p.inner.threads)
+	require.True(w.t, p.inner.todo.empty() && p.inner.deliveredDeath.empty() && p.inner.deliveredFreezes.empty())
+	require.Zero(w.t, p.inner.freezer.outstanding)
 	for other := range w.view().openedBy(p.id) {
 		require.NotSame(w.t, p, other)
 	}

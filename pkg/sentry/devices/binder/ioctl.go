@@ -20,7 +20,7 @@ import (
 // argument can't be read or written, or EFAULT then, depending on the request;
 // ENOMEM if the process's account has no room for what the call needs.
 func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
-	th, err := p.thread(task)
+	th, err := p.thread(task.ThreadID())
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 	err = th.ioctl(task, uio, request, arg, nonBlocking)
 	th.scratch = scratch{}
 	th.proc.mu.Lock()
-	th.needReturn = false
+	th.inner.needReturn = false
 	th.proc.mu.Unlock()
 	return err
 }
@@ -64,7 +64,7 @@ func (th *Thread) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 			return linuxerr.EINVAL
 		}
 		p.mu.Lock()
-		p.maxThreads = n
+		p.inner.maxThreads = n
 		p.mu.Unlock()
 		return nil
 
@@ -91,7 +91,7 @@ func (th *Thread) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 			return linuxerr.EFAULT
 		}
 		p.mu.Lock()
-		p.oneWaySpamDetection = enable != 0
+		p.inner.oneWaySpamDetection = enable != 0
 		p.mu.Unlock()
 		return nil
 

@@ -209,7 +209,7 @@ func (l *logWriter) step() {
 	case logBuffers:
 		l.nextBuffers()
 	case logTodo:
-		if !l.queue(&l.p.todo, "  ") { // +checklocksignore: it locks l.p.mu.
+		if !l.queue(l.p.todoList(), "  ") {
 			l.enter(logDelivered)
 		}
 	case logDelivered:

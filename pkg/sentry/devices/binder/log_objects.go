@@ -59,11 +59,11 @@ func (l *logWriter) nextNode() {
 	var used [batchSize]list.Arc[*Node]
 	p := l.p
 	p.mu.Lock()
-	nodes, more := p.nodes.next(l.key, buf[:0])
+	nodes, more := p.inner.nodes.next(l.key, buf[:0])
 	for i, n := range nodes {
 		begun := n.ptr == l.key && l.detail != logHead
-		if begun || l.all() || n.asyncBusy { // +checklocksignore: n.owner is p.
-			used[i] = n.useLocked() // +checklocksignore: n.owner is p.
+		if begun || l.all() || n.lockedBy(p).asyncBusy {
+			used[i] = n.useLocked(p)
 		}
 	}
 	p.mu.Unlock()
@@ -134,9 +134,9 @@ func (l *logWriter) node(n *Node) bool {
 		return true // What waited for it has gone with its owner.
 	}
 	for {
-		l.p.mu.Lock()
-		q := n.asyncTodo // +checklocksignore: n.owner is l.p.
-		l.p.mu.Unlock()
+		n.owner.mu.Lock()
+		q := n.inner.asyncTodo
+		n.owner.mu.Unlock()
 		if q == nil || !l.eachQueued(&q.list, func(w work) {
 			l.buf.WriteString("    ")
 			l.transaction("pending async transaction", w.(*Transaction))
@@ -155,31 +155,22 @@ func (n *Node) describe(l *logWriter) {
 	defer n.owner.mu.Unlock()
 	// The last number counts what uses the node while it is neither counted as a
 	// reference: the log itself, too, though it need not say so of dead nodes.
-	users := n.users
+	users := n.inner.users
 	if l.p == nil {
 		users++
 	}
 	fmt.Fprintf(l.buf, "  node %d: u%s c%s hs %d hw %d ls %d lw %d is %d iw %d tr %d",
 		n.debugID, l.pointers.format(n.ptr), l.pointers.format(n.cookie),
-		bit(n.hasStrong), bit(n.hasWeak), n.localStrong, n.localWeak,
-		n.internalStrong, n.refs.len(), users)
+		bit(n.inner.hasStrong), bit(n.inner.hasWeak), n.inner.localStrong, n.inner.localWeak,
+		n.inner.internalStrong, n.inner.refs.len(), users)
 }
 
 // refsBefore returns the Refs to n that came before the one with the given number, or
 // before all if that is zero, the last one first: as many as a selection has. It
 // takes the owner's lock for a batch at a time.
 func (n *Node) refsBefore(number int32) []*Ref {
-	n.owner.mu.Lock()
-	only := n.refs.only
-	n.owner.mu.Unlock()
-	if only != nil {
-		if number == 0 {
-			return []*Ref{only}
-		}
-		return nil
-	}
 	s := selection[*Ref]{compare: func(a, b *Ref) int { return int(b.debugID - a.debugID) }}
-	visit(&n.owner.mu, &n.refs.many, func(_ *Process, r *Ref) { // +checklocksignore: it is locked there.
+	n.visitRefs(func(r *Ref) {
 		if number == 0 || r.debugID-number < 0 {
 			s.add(r)
 		}
@@ -210,14 +201,14 @@ func (l *logWriter) nextRefs() {
 // describe writes the handle's line, unless it has gone.
 func (r *Ref) describe(l *logWriter) {
 	r.proc.refsMu.Lock()
-	n, strong, weak, death := r.node(), r.strong, r.weak, r.deathLocked()
+	n, strong, weak, death := r.node(), r.inner.strong, r.inner.weak, r.inner.death()
 	if n == nil {
 		r.proc.refsMu.Unlock()
 		return
 	}
 	number, state := n.debugID, ""
 	n.owner.mu.Lock()
-	if n.dead {
+	if n.inner.dead {
 		state = "dead "
 	}
 	n.owner.mu.Unlock()
@@ -260,7 +251,7 @@ func (l *logWriter) nextBuffers() {
 // follows their stacks.
 func (p *Process) findHandled(calls map[int32]bool) {
 	p.mu.Lock()
-	none := p.stacked == 0
+	none := p.inner.stacked == 0
 	p.mu.Unlock()
 	if none || len(calls) == 0 {
 		return
@@ -278,8 +269,8 @@ func (p *Process) findHandled(calls map[int32]bool) {
 			var stacks []stack
 			p.mu.Lock()
 			for _, id := range batch {
-				if th := p.threads[id].Get(); th != nil {
-					stacks = append(stacks, stack{th, th.stack.Clone()}) // +checklocksignore: th.proc is p.
+				if th := p.inner.threads[id].Get(); th != nil {
+					stacks = append(stacks, stack{th, th.lockedBy(p).stack.Clone()})
 				}
 			}
 			p.mu.Unlock()

@@ -244,7 +244,7 @@ func TestLogReadAfterRestore(t *testing.T) {
 func TestWorkListAfter(t *testing.T) {
 	const many = 3*batchSize + 5
 	var items []*threadError
-	var mu sync.Mutex
+	var p Process
 	var l workList
 	for i := range uint32(many) {
 		e := list.NewUnique(&threadError{br: i})
@@ -255,7 +255,7 @@ func TestWorkListAfter(t *testing.T) {
 	}
 	after := func(seq uint64) (brs []uint32) {
 		var buf [batchSize]queuedWork
-		for _, q := range l.after(newContext(), &mu, seq, buf[:0]) {
+		for _, q := range p.queuedAfter(newContext(), &l, seq, buf[:0]) {
 			brs = append(brs, q.Get().(*threadError).br)
 			require.Equal(t, q.seq, q.Get().item().seq)
 			q.Release(newContext())

@@ -7,7 +7,9 @@ import (
 	"cmp"
 	"slices"
 
-	"gvisor.dev/gvisor/pkg/sync"
+	"gvisor.dev/gvisor/pkg/context"
+
+	"sentrybinder/pkg/binder/list"
 )
 
 // selected is the number of elements that a selection has.
@@ -44,36 +46,69 @@ func (s *selection[T]) sorted() []T {
 	return s.elems
 }
 
-// visit calls f for each element of m, which mu guards: for a batch at a time. What
-// comes or goes between the batches may be visited or not.
-func visit[K comparable, V any](mu *sync.Mutex, m *map[K]V, f func(K, V)) {
-	visited := 0
-	mu.Lock()
-	defer mu.Unlock()
-	for k, v := range *m {
-		f(k, v)
-		if visited++; visited%batchSize == 0 {
-			mu.Unlock()
-			yieldToWaiters()
-			mu.Lock()
-		}
-	}
-}
-
-// keysFrom returns the lowest keys of m that are at least from, in order, and whether
-// there are others. See visit.
-func keysFrom[K cmp.Ordered, V any](mu *sync.Mutex, m *map[K]V, from K) (found []K, more bool) {
-	s := selection[K]{compare: cmp.Compare[K]}
-	visit(mu, m, func(k K, _ V) {
-		if k >= from {
-			s.add(k)
+// threadsFrom returns the lowest IDs of p's threads that are at least from, in order,
+// and whether there are others. See visitThreads.
+func (p *Process) threadsFrom(from int32) ([]int32, bool) {
+	s := selection[int32]{compare: cmp.Compare[int32]}
+	p.visitThreads(func(id int32) {
+		if id >= from {
+			s.add(id)
 		}
 	})
 	return s.sorted(), s.more
 }
 
-// threadsFrom returns the lowest IDs of p's threads that are at least from, in order,
-// and whether there are others.
-func (p *Process) threadsFrom(from int32) ([]int32, bool) {
-	return keysFrom(&p.mu, &p.threads, from) // +checklocksignore: it is locked there.
+// todoList returns the list of what any thread of p is to do.
+func (p *Process) todoList() *workList {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return &p.inner.todo
+}
+
+// todoList returns the list of what th alone is to do.
+func (th *Thread) todoList() *workList {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	return &th.inner.todo
+}
+
+// queuedWork is a reference to an item of work, and its sequence number.
+type queuedWork struct {
+	list.Arc[work]
+	seq uint64
+}
+
+// queuedAfter appends to items the next items on l, which p's mu guards, in order,
+// whose sequence numbers are greater than seq: as many as items has room for, or
+// fewer, but none only if there are none. It takes the lock for a batch at a time.
+func (p *Process) queuedAfter(ctx context.Context, l *workList, seq uint64, items []queuedWork) []queuedWork {
+	var from queuedWork // where the next batch begins
+	for {
+		p.mu.Lock()
+		c := l.items.Front()
+		if from.Ok() {
+			if i := from.Get().item(); i.on == l && i.seq == from.seq {
+				c = l.items.At(&i.links)
+			}
+		}
+		var last work
+		for n := 0; n < batchSize && c.Ok() && len(items) < cap(items); n++ {
+			last = c.Value()
+			if at := last.item().seq; at > seq {
+				items = append(items, queuedWork{list.BorrowOf(last).Arc(), at})
+			}
+			c.Next()
+		}
+		was := from
+		more := c.Ok() && len(items) == 0
+		if more {
+			from = queuedWork{list.BorrowOf(last).Arc(), last.item().seq}
+		}
+		p.mu.Unlock()
+		was.Release(ctx)
+		if !more {
+			return items
+		}
+		yieldToWaiters()
+	}
 }

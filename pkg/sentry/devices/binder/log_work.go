@@ -32,7 +32,7 @@ func (l *logWriter) nextThread() {
 // is full before all is written.
 func (l *logWriter) thread(id int32) bool {
 	l.p.mu.Lock()
-	th := l.p.threads[id].Get()
+	th := l.p.inner.threads[id].Get()
 	l.p.mu.Unlock()
 	if th == nil {
 		return true
@@ -52,7 +52,7 @@ func (l *logWriter) thread(id int32) bool {
 		}
 		l.enterDetail(logQueue)
 	}
-	for l.queue(&th.todo, "    ") { // +checklocksignore: it locks th.proc.mu.
+	for l.queue(th.todoList(), "    ") {
 		if l.isFull() {
 			return false
 		}
@@ -69,7 +69,7 @@ func (l *logWriter) thread(id int32) bool {
 func (l *logWriter) stack(th *Thread) bool {
 	ctx := context.Background()
 	th.proc.mu.Lock()
-	top := th.stack.Clone()
+	top := th.inner.stack.Clone()
 	th.proc.mu.Unlock()
 	for top.Ok() {
 		if l.isFull() {
@@ -95,10 +95,10 @@ func (t *Transaction) below(th *Thread) (next list.Arc[*Transaction], title stri
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch th {
-	case t.toThread:
-		return t.toParent.Clone(), "incoming transaction"
-	case t.from:
-		return t.fromParent.Clone(), "outgoing transaction"
+	case t.inner.toThread:
+		return t.inner.toParent.Clone(), "incoming transaction"
+	case t.inner.from:
+		return t.inner.fromParent.Clone(), "outgoing transaction"
 	}
 	return next, ""
 }
@@ -108,10 +108,13 @@ func (t *Transaction) below(th *Thread) (next list.Arc[*Transaction], title stri
 func (l *logWriter) transaction(title string, t *Transaction) {
 	t.mu.Lock()
 	to, toTID := t.to.id, t.onlyFor
-	if t.toThread != nil {
-		toTID = t.toThread.id
+	switch {
+	case t.inner.toThread != nil:
+		toTID = t.inner.toThread.id
+	case t.inner.read:
+		toTID = 0
 	}
-	if t.left {
+	if t.inner.left {
 		to = identity{} // Linux forgets the process then, too.
 	}
 	t.mu.Unlock()
@@ -146,7 +149,7 @@ func (l *logWriter) queue(q *workList, indent string) bool {
 func (l *logWriter) eachQueued(q *workList, f func(work)) bool {
 	ctx := context.Background()
 	var buf [batchSize]queuedWork
-	items := q.after(ctx, &l.p.mu, l.item, buf[:0])
+	items := l.p.queuedAfter(ctx, q, l.item, buf[:0])
 	for i := range items {
 		f(items[i].Get())
 		l.item = items[i].seq
@@ -165,7 +168,7 @@ func (l *logWriter) line(indent string) {
 // answered. Linux says whether there are any, not how many.
 func (l *logWriter) delivered() {
 	l.p.mu.Lock()
-	death, freeze := !l.p.deliveredDeath.empty(), !l.p.deliveredFreezes.empty()
+	death, freeze := !l.p.inner.deliveredDeath.empty(), !l.p.inner.deliveredFreezes.empty()
 	l.p.mu.Unlock()
 	if death {
 		l.line("  ")

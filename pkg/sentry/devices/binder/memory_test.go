@@ -28,7 +28,7 @@ func heldReferences(t testing.TB, n int) *world {
 		_, err := holder.acquireNode(owner, node, true, state, holder.account)
 		require.NoError(t, err)
 		p.mu.Lock()
-		item, ok := state.todo.popFront()
+		item, ok := state.inner.todo.popFront()
 		require.True(t, ok)
 		_ = item.Get().take(owner, state)
 		p.mu.Unlock()

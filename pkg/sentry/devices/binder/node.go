@@ -4,7 +4,9 @@
 package binder
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
@@ -32,40 +34,6 @@ import (
 type Node struct {
 	list.Count
 	debugID int32
-	owner   *Process
-	ptr     uint64
-	cookie  uint64
-
-	// work is what the node is queued by, if it is, to tell the owner how the
-	// references stand.
-	// +checklocks:owner.mu
-	work *nodeWork
-
-	// refs has the Refs, all of which hold a weak reference.
-	// +checklocks:owner.mu
-	refs refSet
-
-	// asyncTodo has the one-way transactions that wait for another one; see
-	// asyncBusy. It is nil if there are none.
-	// +checklocks:owner.mu
-	asyncTodo *asyncQueue
-
-	// internalStrong counts the Refs that hold a strong reference, too.
-	// +checklocks:owner.mu
-	internalStrong int32
-
-	// localStrong and localWeak count references that are held for the owner
-	// itself: by the buffers that were sent to it, and by what it has been told
-	// and has not answered.
-	// +checklocks:owner.mu
-	localStrong int32
-	// +checklocks:owner.mu
-	localWeak int32
-
-	// users counts the calls that are about to make references to the node. They
-	// keep it as a weak reference would.
-	// +checklocks:owner.mu
-	users int32
 
 	// acceptsFDs, wantsSecctx and minPriority are what the owner asked for
 	// when it first sent the node.
@@ -73,25 +41,63 @@ type Node struct {
 	wantsSecctx bool
 	minPriority uint8
 
-	// dead is true once the owner has closed the device.
+	owner  *Process
+	ptr    uint64
+	cookie uint64
+
 	// +checklocks:owner.mu
+	inner nodeInner
+}
+
+// nodeInner is what the mu of a Node's owner guards.
+//
+// +stateify savable
+type nodeInner struct {
+	// work is what the node is queued by, if it is, to tell the owner how the
+	// references stand.
+	work *nodeWork
+
+	// refs has the Refs, all of which hold a weak reference.
+	refs refSet
+
+	// asyncTodo has the one-way transactions that wait for another one; see
+	// asyncBusy. It is nil if there are none.
+	asyncTodo *asyncQueue
+
+	// internalStrong counts the Refs that hold a strong reference, too.
+	internalStrong int32
+
+	// localStrong and localWeak count references that are held for the owner
+	// itself: by the buffers that were sent to it, and by what it has been told
+	// and has not answered.
+	localStrong int32
+	localWeak   int32
+
+	// users counts the calls that are about to make references to the node. They
+	// keep it as a weak reference would.
+	users int32
+
+	// dead is true once the owner has closed the device.
 	dead bool
 
 	// hasStrong and hasWeak are what the owner has last been told.
 	// pendingStrong and pendingWeak are true until it has answered.
-	// +checklocks:owner.mu
-	hasStrong bool
-	// +checklocks:owner.mu
-	hasWeak bool
-	// +checklocks:owner.mu
+	hasStrong     bool
+	hasWeak       bool
 	pendingStrong bool
-	// +checklocks:owner.mu
-	pendingWeak bool
+	pendingWeak   bool
 
 	// asyncBusy is true while a one-way transaction to the node is queued or
 	// its buffer is in use; the next ones wait in asyncTodo.
-	// +checklocks:owner.mu
 	asyncBusy bool
+}
+
+// lockedBy returns what the mu of p, n's owner, guards.
+//
+// +checklocks:p.mu
+func (n *Node) lockedBy(p *Process) *nodeInner {
+	p.mustBe(n.owner)
+	return &n.inner // +checklocksignore: p is n.owner.
 }
 
 // Destroy implements list.Counted.Destroy.
@@ -120,8 +126,8 @@ func (w *nodeWork) cancel(context.Context) {
 	n := w.node
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
-	if n.work == w {
-		n.work = nil
+	if n.inner.work == w {
+		n.inner.work = nil
 	}
 }
 
@@ -129,7 +135,7 @@ func (w *nodeWork) cancel(context.Context) {
 //
 // +checklocks:w.node.owner.mu
 func (w *nodeWork) take(ctx context.Context, _ *Thread) delivery {
-	w.node.work = nil
+	w.node.inner.work = nil
 	return w.node.tellLocked(ctx)
 }
 
@@ -139,36 +145,40 @@ func (w *nodeWork) describe(l *logWriter) {
 	fmt.Fprintf(l.buf, "node work %d: u%s c%s\n", n.debugID, l.pointers.format(n.ptr), l.pointers.format(n.cookie))
 }
 
-// queuedLocked returns whether n is on a todo list.
-//
-// +checklocks:n.owner.mu
-func (n *Node) queuedLocked() bool { return n.work != nil && n.work.on != nil }
+// queued returns whether the node is on a todo list.
+func (in *nodeInner) queued() bool { return in.work != nil && in.work.on != nil }
 
-// queueLocked adds n, which is on no list, to l.
+// queueLocked adds n, which is on no list, to l, a list of p.
 //
-// +checklocks:n.owner.mu
-func (n *Node) queueLocked(ctx context.Context, l *workList) {
-	n.work = &nodeWork{node: n}
-	fresh := list.NewUnique(n.work)
+// +checklocks:p.mu
+func (n *Node) queueLocked(ctx context.Context, p *Process, l *workList) {
+	w := &nodeWork{node: n}
+	n.lockedBy(p).work = w
+	fresh := list.NewUnique(w)
 	held := fresh.Share()
-	l.pushBack(n.work)
+	l.pushBack(w)
 	held.Release(ctx)
 }
 
-// dequeueLocked takes n off the list that it is on, if it is on one.
-//
-// +checklocks:n.owner.mu
-func (n *Node) dequeueLocked(ctx context.Context) {
-	if n.work != nil {
-		dequeue(ctx, n.work)
-		n.work = nil
+// dequeue takes the node off the list that it is on, if it is on one.
+func (in *nodeInner) dequeue(ctx context.Context) {
+	if in.work != nil {
+		dequeue(ctx, in.work)
+		in.work = nil
 	}
 }
+
+// strong returns whether there are strong references.
+func (in *nodeInner) strong() bool { return in.internalStrong > 0 || in.localStrong > 0 }
+
+// weak returns whether there are references that are no strong ones. Each Ref holds
+// one, whether it has a strong one or not.
+func (in *nodeInner) weak() bool { return in.localWeak > 0 || in.users > 0 || !in.refs.empty() }
 
 // nodeLocked returns p's node at ptr, or nil.
 //
 // +checklocks:p.mu
-func (p *Process) nodeLocked(ptr uint64) *Node { return p.nodes.get(ptr) }
+func (p *Process) nodeLocked(ptr uint64) *Node { return p.inner.nodes.get(ptr) }
 
 // newNodeLocked adds a node to p as object describes it.
 //
@@ -194,18 +204,19 @@ func (p *Process) newNodeLocked(object *binder.FlatObject) (*Node, error) {
 	p.stats().created(objectNode)
 	fresh := list.NewUnique(n)
 	held := fresh.Share()
-	p.nodes.insert(held.IntoRaw())
+	p.inner.nodes.insert(held.IntoRaw())
 	return n, nil
 }
 
-// becomeManagerLocked makes n what a context manager is: it holds references to
-// itself for ever, and isn't told.
+// becomeManagerLocked makes n, a node of p, what a context manager is: it holds
+// references to itself for ever, and isn't told.
 //
-// +checklocks:n.owner.mu
-func (n *Node) becomeManagerLocked() {
-	n.localStrong++
-	n.localWeak++
-	n.hasStrong, n.hasWeak = true, true
+// +checklocks:p.mu
+func (n *Node) becomeManagerLocked(p *Process) {
+	in := n.lockedBy(p)
+	in.localStrong++
+	in.localWeak++
+	in.hasStrong, in.hasWeak = true, true
 }
 
 // incLocked adds a reference: strong or weak, by a Ref (internal) or by the
@@ -219,70 +230,71 @@ func (n *Node) becomeManagerLocked() {
 func (n *Node) incLocked(ctx context.Context, strong, internal bool, th *Thread) error {
 	if strong {
 		if internal {
-			if th == nil && n.internalStrong == 0 && !(!n.dead && n.owner.ctx.isManager(n) && n.hasStrong) {
+			if th == nil && n.inner.internalStrong == 0 && !(!n.inner.dead && n.owner.ctx.isManager(n) && n.inner.hasStrong) {
 				return linuxerr.EINVAL
 			}
-			n.internalStrong++
+			n.inner.internalStrong++
 		} else {
-			n.localStrong++
+			n.inner.localStrong++
 		}
-		if !n.hasStrong && th != nil {
-			n.dequeueLocked(ctx)
-			n.queueLocked(ctx, &th.todo) // +checklocksignore: th.proc is n.owner.
+		if !n.inner.hasStrong && th != nil {
+			n.inner.dequeue(ctx)
+			n.queueLocked(ctx, n.owner, &th.lockedBy(n.owner).todo)
 		}
 		return nil
 	}
 	if !internal {
-		n.localWeak++
+		n.inner.localWeak++
 	}
-	if !n.hasWeak && !n.queuedLocked() && th != nil {
-		n.queueLocked(ctx, &th.todo) // +checklocksignore: th.proc is n.owner.
+	if !n.inner.hasWeak && !n.inner.queued() && th != nil {
+		n.queueLocked(ctx, n.owner, &th.lockedBy(n.owner).todo)
 	}
 	return nil
 }
 
-// decLocked drops a reference that incLocked added. If it was the last, the
-// owner is told, or, if it knows of none, the node goes.
+// decLocked drops a reference that incLocked added to n, a node of p. If it was the
+// last, the owner is told, or, if it knows of none, the node goes.
 //
-// +checklocks:n.owner.mu
-func (n *Node) decLocked(ctx context.Context, strong, internal bool) {
+// +checklocks:p.mu
+func (n *Node) decLocked(ctx context.Context, p *Process, strong, internal bool) {
+	in := n.lockedBy(p)
 	if strong {
 		if internal {
-			n.internalStrong--
-		} else if !n.dead {
+			in.internalStrong--
+		} else if !in.dead {
 			// Those of a dead owner have gone with it.
-			n.localStrong--
+			in.localStrong--
 		}
-		if n.internalStrong > 0 || n.localStrong > 0 {
+		if in.strong() {
 			return
 		}
 	} else {
-		if !internal && !n.dead {
-			n.localWeak--
+		if !internal && !in.dead {
+			in.localWeak--
 		}
-		if n.localWeak > 0 || n.users > 0 || !n.refs.empty() {
+		if in.weak() {
 			return
 		}
 	}
-	if !n.dead && (n.hasStrong || n.hasWeak) {
-		if !n.queuedLocked() {
-			n.queueLocked(ctx, &n.owner.todo)
-			n.owner.wakeupLocked()
+	if !in.dead && (in.hasStrong || in.hasWeak) {
+		if !in.queued() {
+			n.queueLocked(ctx, p, &p.inner.todo)
+			p.wakeupLocked()
 		}
 		return
 	}
-	if n.dead || n.internalStrong > 0 || n.localStrong > 0 || n.localWeak > 0 || n.users > 0 || !n.refs.empty() {
+	if in.dead || in.strong() || in.weak() {
 		return
 	}
-	n.dequeueLocked(ctx)
-	n.owner.removeNodeLocked(ctx, n)
+	in.dequeue(ctx)
+	p.removeNodeLocked(ctx, n)
 }
 
-// useLocked keeps n, in the table of its owner too, until unuse.
+// useLocked keeps n, a node of p, in p's table too, until unuse.
 //
-// +checklocks:n.owner.mu
-func (n *Node) useLocked() list.Arc[*Node] {
-	n.users++
+// +checklocks:p.mu
+func (n *Node) useLocked(p *Process) list.Arc[*Node] {
+	n.lockedBy(p).users++
 	return list.BorrowOf(n).Arc()
 }
 
@@ -290,16 +302,16 @@ func (n *Node) useLocked() list.Arc[*Node] {
 func unuse(ctx context.Context, used list.Arc[*Node]) {
 	n := used.Get()
 	n.owner.mu.Lock()
-	n.users--
+	n.inner.users--
 	// This drops no reference, but the node if there's none.
-	n.decLocked(ctx, false, true)
+	n.decLocked(ctx, n.owner, false, true)
 	n.owner.mu.Unlock()
 	used.Release(ctx)
 }
 
 // +checklocks:p.mu
 func (p *Process) removeNodeLocked(ctx context.Context, n *Node) {
-	p.nodes.remove(n)
+	p.inner.nodes.remove(n)
 	held := list.FromRaw(n)
 	held.Release(ctx)
 }
@@ -308,32 +320,32 @@ func (p *Process) removeNodeLocked(ctx context.Context, n *Node) {
 func (n *Node) dec(ctx context.Context, strong, internal bool) {
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
-	n.decLocked(ctx, strong, internal)
+	n.decLocked(ctx, n.owner, strong, internal)
 }
 
 // tellLocked returns what the owner has to be told of how the references stand.
 //
 // +checklocks:n.owner.mu
 func (n *Node) tellLocked(ctx context.Context) delivery {
-	strong := n.internalStrong > 0 || n.localStrong > 0
-	weak := strong || n.localWeak > 0 || n.users > 0 || !n.refs.empty()
+	strong := n.inner.strong()
+	weak := strong || n.inner.weak()
 	d := delivery{ptr: n.ptr, cookie: n.cookie}
-	if weak && !n.hasWeak {
-		n.hasWeak, n.pendingWeak = true, true
-		n.localWeak++
+	if weak && !n.inner.hasWeak {
+		n.inner.hasWeak, n.inner.pendingWeak = true, true
+		n.inner.localWeak++
 		d.add(binder.BR_INCREFS)
 	}
-	if strong && !n.hasStrong {
-		n.hasStrong, n.pendingStrong = true, true
-		n.localStrong++
+	if strong && !n.inner.hasStrong {
+		n.inner.hasStrong, n.inner.pendingStrong = true, true
+		n.inner.localStrong++
 		d.add(binder.BR_ACQUIRE)
 	}
-	if !strong && n.hasStrong {
-		n.hasStrong = false
+	if !strong && n.inner.hasStrong {
+		n.inner.hasStrong = false
 		d.add(binder.BR_RELEASE)
 	}
-	if !weak && n.hasWeak {
-		n.hasWeak = false
+	if !weak && n.inner.hasWeak {
+		n.inner.hasWeak = false
 		d.add(binder.BR_DECREFS)
 	}
 	if !weak && !strong {
@@ -352,26 +364,19 @@ func (p *Process) acknowledge(ctx context.Context, strong bool, pc *binder.PtrCo
 	if n == nil {
 		return
 	}
-	n.users++ // +checklocksignore: n.owner is p.
-	if n.cookie == pc.Cookie {
-		n.acknowledgeLocked(ctx, strong) // +checklocksignore: n.owner is p.
-	}
-	n.users-- // +checklocksignore: n.owner is p.
-	// As with unuse, this may wake a thread of p for nothing.
-	n.decLocked(ctx, false, true) // +checklocksignore: n.owner is p.
-}
-
-// +checklocks:n.owner.mu
-func (n *Node) acknowledgeLocked(ctx context.Context, strong bool) {
-	pending := &n.pendingWeak
+	in := n.lockedBy(p)
+	in.users++
+	pending := &in.pendingWeak
 	if strong {
-		pending = &n.pendingStrong
+		pending = &in.pendingStrong
 	}
-	if !*pending {
-		return
+	if n.cookie == pc.Cookie && *pending {
+		*pending = false
+		n.decLocked(ctx, p, strong, false)
 	}
-	*pending = false
-	n.decLocked(ctx, strong, false)
+	in.users--
+	// As with unuse, this may wake a thread of p for nothing.
+	n.decLocked(ctx, p, false, true)
 }
 
 // nextAsyncLocked ends a one-way transaction to n, whose buffer is free, and
@@ -379,32 +384,61 @@ func (n *Node) acknowledgeLocked(ctx context.Context, strong bool) {
 //
 // +checklocks:n.owner.mu
 func (n *Node) nextAsyncLocked(ctx context.Context) {
-	if n.asyncTodo == nil {
-		n.asyncBusy = false
+	if n.inner.asyncTodo == nil {
+		n.inner.asyncBusy = false
 		return
 	}
-	next, ok := n.asyncTodo.pop()
+	next, ok := n.inner.asyncTodo.pop()
 	if !ok {
-		n.asyncBusy, n.asyncTodo = false, nil
+		n.inner.asyncBusy, n.inner.asyncTodo = false, nil
 		return
 	}
-	n.owner.todo.pushBack(next.Get())
+	n.owner.inner.todo.pushBack(next.Get())
 	next.Release(ctx)
 	n.owner.wakeupLocked()
 }
 
-// releaseLocked ends a node whose owner closes the device: its Refs stay, but
-// refer to a dead node. It returns the one-way transactions that were waiting, if
-// there are any.
+// releaseLocked ends n, a node of p, which closes the device: its Refs stay, but refer
+// to a dead node. It returns the one-way transactions that were waiting, if there are
+// any.
 //
-// +checklocks:n.owner.mu
-func (n *Node) releaseLocked(ctx context.Context) (waiting *asyncQueue) {
-	n.dead = true
-	n.localStrong, n.localWeak = 0, 0
-	n.dequeueLocked(ctx)
-	if !n.refs.empty() {
-		n.owner.ctx.domain.dead.add(n)
+// +checklocks:p.mu
+func (n *Node) releaseLocked(ctx context.Context, p *Process) (waiting *asyncQueue) {
+	in := n.lockedBy(p)
+	in.dead = true
+	in.localStrong, in.localWeak = 0, 0
+	in.dequeue(ctx)
+	if !in.refs.empty() {
+		p.ctx.domain.dead.add(n)
 	}
-	waiting, n.asyncTodo = n.asyncTodo, nil
+	waiting, in.asyncTodo = in.asyncTodo, nil
 	return waiting
+}
+
+// visitRefs calls f for each Ref to n: for a batch at a time. Those that come or go
+// between the batches may be visited or not.
+func (n *Node) visitRefs(f func(*Ref)) {
+	visited := 0
+	n.owner.mu.Lock()
+	defer n.owner.mu.Unlock()
+	if only := n.inner.refs.only; only != nil {
+		f(only)
+		return
+	}
+	for _, r := range n.inner.refs.many {
+		f(r)
+		if visited++; visited%batchSize == 0 {
+			n.owner.mu.Unlock()
+			yieldToWaiters()
+			n.owner.mu.Lock()
+		}
+	}
+}
+
+// refsInOrder returns the Refs to n, in the order in which they came. See visitRefs.
+func (n *Node) refsInOrder() []*Ref {
+	var refs []*Ref
+	n.visitRefs(func(r *Ref) { refs = append(refs, r) })
+	slices.SortFunc(refs, func(a, b *Ref) int { return cmp.Compare(a.debugID, b.debugID) })
+	return refs
 }

@@ -17,16 +17,17 @@ func (p *Process) debugInfo(ptr uint64) binder.NodeDebugInfo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var buf [1]*Node
-	nodes, _ := p.nodes.next(ptr+1, buf[:0])
+	nodes, _ := p.inner.nodes.next(ptr+1, buf[:0])
 	if len(nodes) == 0 || nodes[0].ptr <= ptr {
 		return binder.NodeDebugInfo{} // The latter if ptr is the highest address.
 	}
 	next := nodes[0]
 	info := binder.NodeDebugInfo{Ptr: next.ptr, Cookie: next.cookie}
-	if next.hasStrong { // +checklocksignore: next.owner is p.
+	in := next.lockedBy(p)
+	if in.hasStrong {
 		info.HasStrongRef = 1
 	}
-	if next.hasWeak { // +checklocksignore: next.owner is p.
+	if in.hasWeak {
 		info.HasWeakRef = 1
 	}
 	return info
@@ -58,7 +59,7 @@ func (p *Process) nodeInfoForRef(ctx context.Context, info *binder.NodeInfoForRe
 	n := r.node()
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
-	info.StrongCount = uint32(n.localStrong + n.internalStrong)
-	info.WeakCount = uint32(n.localWeak)
+	info.StrongCount = uint32(n.inner.localStrong + n.inner.internalStrong)
+	info.WeakCount = uint32(n.inner.localWeak)
 	return nil
 }

@@ -43,14 +43,14 @@ func (fd *deviceFD) Epollable() bool { return true }
 // thread, if it is idle and there is work for any thread, and if it has never
 // called the driver. It is an error that p's account has no room for the Thread.
 func (p *Process) readinessFor(threadID int32) waiter.EventMask {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	th, err := p.threadLocked(threadID)
+	th, err := p.thread(threadID)
 	if err != nil {
 		return waiter.EventErr
 	}
-	th.looper |= looperPolled // +checklocksignore: th.proc is p.
-	if th.readyLocked() {     // +checklocksignore: th.proc is p.
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	th.inner.looper |= looperPolled
+	if th.readyLocked() {
 		return waiter.ReadableEvents
 	}
 	return 0

@@ -68,63 +68,62 @@ type Process struct {
 
 	mu sync.Mutex `state:"nosave"`
 
-	// dead is true once the device was closed for the last time.
 	// +checklocks:mu
-	dead bool
-
-	// nodes has p's own nodes by address, and a reference to each.
-	// +checklocks:mu
-	nodes nodeTable
-
-	// threads has the threads that have called the driver, by thread ID.
-	// +checklocks:mu
-	threads map[int32]list.Arc[*Thread]
-
-	// todo is work for whichever thread comes first.
-	// +checklocks:mu
-	todo workList
-
-	// deliveredDeath has the death notifications that p was told of and has
-	// not answered.
-	// +checklocks:mu
-	deliveredDeath deliveredWork
-
-	// deliveredFreezes has the freeze notifications that p was told of and has
-	// not answered.
-	// +checklocks:mu
-	deliveredFreezes deliveredWork
-
-	// freezer is protected by mu but for idle.
-	freezer freezer
-
-	// stacked is the number of threads that handle a call or wait for a reply.
-	// +checklocks:mu
-	stacked int
-
-	// waiting has the threads that wait for todo, last come first.
-	// +checklocks:mu
-	waiting list.List[*Thread, waitingID]
-
-	// maxThreads is the number of loopers that the driver may ask for,
-	// requestedThreads those that it has asked for and that have not come, and
-	// startedThreads those that have come.
-	// +checklocks:mu
-	maxThreads uint32
-	// +checklocks:mu
-	requestedThreads uint32
-	// +checklocks:mu
-	startedThreads uint32
-
-	// oneWaySpamDetection is true if the process wants to be told when it sends
-	// so much that it's probably in error.
-	// +checklocks:mu
-	oneWaySpamDetection bool
+	inner processInner
 
 	// counts has what the process has written and read.
 	counts commandCounts
 
 	// pollers wait in poll(2) and the like, for any thread's work.
 	pollers waiter.Queue
+
+	// idle has those who wait for freezer.outstanding to be zero.
+	idle waiter.Queue
+}
+
+// processInner is what a Process's mu guards.
+//
+// +stateify savable
+type processInner struct {
+	// dead is true once the device was closed for the last time.
+	dead bool
+
+	// nodes has p's own nodes by address, and a reference to each.
+	nodes nodeTable
+
+	// threads has the threads that have called the driver, by thread ID.
+	threads map[int32]list.Arc[*Thread]
+
+	// todo is work for whichever thread comes first.
+	todo workList
+
+	// deliveredDeath has the death notifications that p was told of and has
+	// not answered.
+	deliveredDeath deliveredWork
+
+	// deliveredFreezes has the freeze notifications that p was told of and has
+	// not answered.
+	deliveredFreezes deliveredWork
+
+	// freezer is how p stands to being frozen.
+	freezer freezer
+
+	// stacked is the number of threads that handle a call or wait for a reply.
+	stacked int
+
+	// waiting has the threads that wait for todo, last come first.
+	waiting list.List[*Thread, waitingID]
+
+	// maxThreads is the number of loopers that the driver may ask for,
+	// requestedThreads those that it has asked for and that have not come, and
+	// startedThreads those that have come.
+	maxThreads       uint32
+	requestedThreads uint32
+	startedThreads   uint32
+
+	// oneWaySpamDetection is true if the process wants to be told when it sends
+	// so much that it's probably in error.
+	oneWaySpamDetection bool
 }
 
 // open adds a process to c. mf is where its mapping will lie.
@@ -143,8 +142,10 @@ func (c *Context) open(tenant *Tenant, opener *kernel.ThreadGroup, id identity, 
 		id:      id,
 		tenant:  tenant,
 		ordinal: c.domain.driver.nextOrdinal(),
-		nodes:   newNodeTable(),
-		threads: make(map[int32]list.Arc[*Thread]),
+		inner: processInner{
+			nodes:   newNodeTable(),
+			threads: make(map[int32]list.Arc[*Thread]),
+		},
 	}
 	p.alloc.Init(mf, c.domain.driver.reclaimer)
 	p.stats().created(objectProcess)
@@ -165,6 +166,14 @@ func (p *Process) drop() {
 	}
 }
 
+// mustBe panics, in race builds, if p isn't other: somebody has the lock of the wrong
+// process.
+func (p *Process) mustBe(other *Process) {
+	if sync.RaceEnabled && p != other {
+		panic("binder: the lock is another process's")
+	}
+}
+
 func (p *Process) stats() *stats { return &p.ctx.domain.stats }
 
 // wakeupLocked makes a thread look at p.todo.
@@ -179,7 +188,7 @@ func (p *Process) wakeupLocked() {
 //
 // +checklocks:p.mu
 func (p *Process) selectThreadLocked() *Thread {
-	ref, ok := p.waiting.PopFront()
+	ref, ok := p.inner.waiting.PopFront()
 	if !ok {
 		return nil
 	}
@@ -199,23 +208,13 @@ func (p *Process) wakeThreadLocked(th *Thread) {
 	p.pollers.Notify(waiter.ReadableEvents)
 }
 
-// thread returns the caller's Thread, which is made by its first call.
+// thread returns the Thread of the task id, which is made by its first call.
 //
 // Errors: ENOMEM if p's account has no room for it.
-func (p *Process) thread(task Task) (*Thread, error) {
-	id := task.ThreadID() // This takes a lock of the kernel's.
+func (p *Process) thread(id int32) (*Thread, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.threadLocked(id)
-}
-
-// threadLocked returns the Thread of the task id.
-//
-// Errors: ENOMEM, as thread.
-//
-// +checklocks:p.mu
-func (p *Process) threadLocked(id int32) (*Thread, error) {
-	if th := p.threads[id].Get(); th != nil {
+	if th := p.inner.threads[id].Get(); th != nil {
 		return th, nil
 	}
 	th, err := newThread(p, id)
@@ -223,20 +222,44 @@ func (p *Process) threadLocked(id int32) (*Thread, error) {
 		return nil, err
 	}
 	fresh := list.NewUnique(th)
-	p.threads[id] = fresh.Share()
+	p.inner.threads[id] = fresh.Share()
 	return th, nil
 }
 
 // flush makes all threads that are in a read return. It is called when a
 // descriptor of the device is closed, which may be to end the loopers.
 func (p *Process) flush() {
-	for ids := range slices.Chunk(sortedKeys(&p.mu, &p.threads), batchSize) { // +checklocksignore: it is locked there.
+	for ids := range slices.Chunk(p.threadIDs(), batchSize) {
 		p.mu.Lock()
 		for _, id := range ids {
-			if th := p.threads[id].Get(); th != nil {
-				th.makeReturnLocked() // +checklocksignore: its proc is p.
+			if th := p.inner.threads[id].Get(); th != nil {
+				th.makeReturnLocked(p)
 			}
 		}
 		p.mu.Unlock()
 	}
+}
+
+// visitThreads calls f for the ID of each thread of p: for a batch at a time. Those
+// that come or go between the batches may be visited or not.
+func (p *Process) visitThreads(f func(id int32)) {
+	visited := 0
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id := range p.inner.threads {
+		f(id)
+		if visited++; visited%batchSize == 0 {
+			p.mu.Unlock()
+			yieldToWaiters()
+			p.mu.Lock()
+		}
+	}
+}
+
+// threadIDs returns the IDs of p's threads in order. See visitThreads.
+func (p *Process) threadIDs() []int32 {
+	var ids []int32
+	p.visitThreads(func(id int32) { ids = append(ids, id) })
+	slices.Sort(ids)
+	return ids
 }

@@ -103,7 +103,7 @@ func (th *Thread) endRead(err error) (spawn bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	spawn = err == nil && th.needsLooperLocked()
-	if !p.todo.empty() {
+	if !p.inner.todo.empty() {
 		p.wakeupLocked()
 	}
 	return spawn
@@ -175,19 +175,19 @@ func (th *Thread) takeWork(w *returnWriter, procWork, wait, nonBlocking bool) (d
 			return delivery{}, false, false, err
 		}
 	}
-	from := &th.todo
+	from := &th.inner.todo
 	if from.empty() {
-		if !procWork || p.todo.empty() {
-			return delivery{}, false, w.pos == returnSize && !th.needReturn, nil
+		if !procWork || p.inner.todo.empty() {
+			return delivery{}, false, w.pos == returnSize && !th.inner.needReturn, nil
 		}
-		from = &p.todo
+		from = &p.inner.todo
 	}
 	if !w.fits() {
 		return delivery{}, false, false, nil
 	}
 	item, _ := from.popFront()
-	if th.todo.empty() {
-		th.processTodo = false
+	if th.inner.todo.empty() {
+		th.inner.processTodo = false
 	}
 	d = item.Get().take(w.task, th)
 	item.Release(w.task)

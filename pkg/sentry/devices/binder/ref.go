@@ -4,9 +4,7 @@
 package binder
 
 import (
-	"cmp"
 	"math"
-	"slices"
 
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
@@ -26,15 +24,19 @@ type Ref struct {
 	proc    *Process
 	target  list.Arc[*Node]
 
+	// +checklocks:proc.refsMu
+	inner refInner
+}
+
+// refInner is what the refsMu of a Ref's process guards.
+//
+// +stateify savable
+type refInner struct {
 	// strong and weak count the references that the process has acquired
 	// through this handle. The Ref goes when both are zero.
-	// +checklocks:proc.refsMu
-	strong int32
-	// +checklocks:proc.refsMu
-	weak int32
+	strong, weak int32
 
 	// extra is nil if the Ref has none of it.
-	// +checklocks:proc.refsMu
 	extra *refExtra
 }
 
@@ -52,86 +54,64 @@ type refExtra struct {
 	payer *account.Account
 }
 
-// extraLocked returns r.extra, which it makes if there's none.
+// lockedBy returns what the refsMu of p, r's process, guards.
 //
-// +checklocks:r.proc.refsMu
-func (r *Ref) extraLocked() *refExtra {
-	if r.extra == nil {
-		r.extra = &refExtra{}
-	}
-	return r.extra
+// +checklocks:p.refsMu
+func (r *Ref) lockedBy(p *Process) *refInner {
+	p.mustBe(r.proc)
+	return &r.inner // +checklocksignore: p is r.proc.
 }
 
-// payerLocked returns what the Ref is charged to.
-//
-// +checklocks:r.proc.refsMu
-func (r *Ref) payerLocked() *account.Account {
-	if r.extra != nil && r.extra.payer != nil {
-		return r.extra.payer
+// needExtra returns in.extra, which it makes if there's none.
+func (in *refInner) needExtra() *refExtra {
+	if in.extra == nil {
+		in.extra = &refExtra{}
 	}
-	return r.proc.account
+	return in.extra
 }
 
-// deathLocked returns the death notification, or nil.
-//
-// +checklocks:r.proc.refsMu
-func (r *Ref) deathLocked() *death {
-	if r.extra == nil {
+// payer returns what the Ref, one of p's, is charged to.
+func (in *refInner) payer(p *Process) *account.Account {
+	if in.extra != nil && in.extra.payer != nil {
+		return in.extra.payer
+	}
+	return p.account
+}
+
+// death returns the death notification, or nil.
+func (in *refInner) death() *death {
+	if in.extra == nil {
 		return nil
 	}
-	return r.extra.death.Get()
+	return in.extra.death.Get()
 }
 
-// freezeLocked returns the freeze notification, or nil.
-//
-// +checklocks:r.proc.refsMu
-func (r *Ref) freezeLocked() *freezeNotification {
-	if r.extra == nil {
+// freeze returns the freeze notification, or nil.
+func (in *refInner) freeze() *freezeNotification {
+	if in.extra == nil {
 		return nil
 	}
-	return r.extra.freeze.Get()
-}
-
-// refsInOrder returns the Refs to n, in the order in which they came. It takes the
-// owner's lock for a batch at a time.
-func (n *Node) refsInOrder() []*Ref {
-	mu := &n.owner.mu
-	mu.Lock()
-	if only := n.refs.only; only != nil || len(n.refs.many) == 0 {
-		mu.Unlock()
-		if only == nil {
-			return nil
-		}
-		return []*Ref{only}
-	}
-	var refs []*Ref
-	// What comes and goes between the batches may be missing or there.
-	for _, r := range n.refs.many {
-		refs = append(refs, r)
-		if len(refs)%batchSize == 0 {
-			mu.Unlock()
-			yieldToWaiters()
-			mu.Lock()
-		}
-	}
-	mu.Unlock()
-	slices.SortFunc(refs, func(a, b *Ref) int { return cmp.Compare(a.debugID, b.debugID) })
-	return refs
+	return in.extra.freeze.Get()
 }
 
 // node returns the node that r refers to.
 func (r *Ref) node() *Node { return r.target.Get() }
 
-// incLocked acquires the reference once more: strong or weak. See
+// count returns the count of strong references, or of weak ones.
+func (in *refInner) count(strong bool) *int32 {
+	if strong {
+		return &in.strong
+	}
+	return &in.weak
+}
+
+// incLocked acquires the reference r of p once more: strong or weak. See
 // Node.incLocked for th and the error, which is also returned when the process has
 // acquired it more often than can be counted.
 //
-// +checklocks:r.proc.refsMu
-func (r *Ref) incLocked(ctx context.Context, strong bool, th *Thread) error {
-	count := &r.weak
-	if strong {
-		count = &r.strong
-	}
+// +checklocks:p.refsMu
+func (r *Ref) incLocked(ctx context.Context, p *Process, strong bool, th *Thread) error {
+	count := r.lockedBy(p).count(strong)
 	if *count == math.MaxInt32 {
 		return linuxerr.EINVAL
 	}
@@ -148,15 +128,12 @@ func (r *Ref) incLocked(ctx context.Context, strong bool, th *Thread) error {
 	return nil
 }
 
-// decLocked releases the reference once. With the last one the handle goes. It
+// decLocked releases the reference r of p once. With the last one the handle goes. It
 // returns EINVAL if there's none to release.
 //
-// +checklocks:r.proc.refsMu
-func (r *Ref) decLocked(ctx context.Context, strong bool) error {
-	count := &r.weak
-	if strong {
-		count = &r.strong
-	}
+// +checklocks:p.refsMu
+func (r *Ref) decLocked(ctx context.Context, p *Process, strong bool) error {
+	count := r.lockedBy(p).count(strong)
 	if *count == 0 {
 		return linuxerr.EINVAL
 	}
@@ -164,53 +141,53 @@ func (r *Ref) decLocked(ctx context.Context, strong bool) error {
 	if strong && *count == 0 {
 		r.node().dec(ctx, true, true)
 	}
-	r.removeIfUnusedLocked(ctx)
+	r.removeIfUnusedLocked(ctx, p)
 	return nil
 }
 
-// removeIfUnusedLocked removes the Ref if the process has no reference through
-// it.
+// removeIfUnusedLocked removes r, a Ref of p, if p has no reference through it.
 //
-// +checklocks:r.proc.refsMu
-func (r *Ref) removeIfUnusedLocked(ctx context.Context) {
-	if r.strong == 0 && r.weak == 0 {
-		r.removeLocked(ctx)
+// +checklocks:p.refsMu
+func (r *Ref) removeIfUnusedLocked(ctx context.Context, p *Process) {
+	if in := r.lockedBy(p); in.strong == 0 && in.weak == 0 {
+		r.removeLocked(ctx, p)
 	}
 }
 
-// removeLocked removes the Ref from its process and from its node, whatever its
-// counts, and the notifications with it.
+// removeLocked removes r from p and from its node, whatever its counts, and the
+// notifications with it.
 //
-// +checklocks:r.proc.refsMu
-func (r *Ref) removeLocked(ctx context.Context) {
-	r.proc.handles.remove(r.handle)
-	if d := r.deathLocked(); d != nil {
-		r.proc.mu.Lock()
-		r.proc.deliveredDeath.dequeue(ctx, d.cookie, d)
-		r.proc.mu.Unlock()
-		r.extra.death.Release(ctx)
+// +checklocks:p.refsMu
+func (r *Ref) removeLocked(ctx context.Context, p *Process) {
+	in := r.lockedBy(p)
+	p.handles.remove(r.handle)
+	if d := in.death(); d != nil {
+		p.mu.Lock()
+		p.inner.deliveredDeath.dequeue(ctx, d.cookie, d)
+		p.mu.Unlock()
+		in.extra.death.Release(ctx)
 	}
-	if f := r.freezeLocked(); f != nil {
-		r.proc.mu.Lock()
-		r.proc.deliveredFreezes.dequeue(ctx, f.cookie, f)
-		r.proc.mu.Unlock()
-		r.extra.freeze.Release(ctx)
+	if f := in.freeze(); f != nil {
+		p.mu.Lock()
+		p.inner.deliveredFreezes.dequeue(ctx, f.cookie, f)
+		p.mu.Unlock()
+		in.extra.freeze.Release(ctx)
 	}
 
 	n := r.node()
 	n.owner.mu.Lock()
-	if r.strong > 0 {
-		n.decLocked(ctx, true, true)
+	if in.strong > 0 {
+		n.decLocked(ctx, n.owner, true, true)
 	}
-	n.refs.remove(r)
-	if n.dead && n.refs.empty() {
+	n.inner.refs.remove(r)
+	if n.inner.dead && n.inner.refs.empty() {
 		n.owner.ctx.domain.dead.remove(n)
 	}
-	n.decLocked(ctx, false, true)
+	n.decLocked(ctx, n.owner, false, true)
 	n.owner.mu.Unlock()
 	r.target.Release(ctx)
-	r.proc.stats().deleted(objectRef)
-	r.payerLocked().Credit(refPrice)
+	p.stats().deleted(objectRef)
+	in.payer(p).Credit(refPrice)
 }
 
 // refLocked returns p's Ref for handle, or nil. A Ref without a strong
@@ -219,7 +196,7 @@ func (r *Ref) removeLocked(ctx context.Context) {
 // +checklocks:p.refsMu
 func (p *Process) refLocked(handle uint32, needStrong bool) *Ref {
 	r := p.handles.get(handle)
-	if r == nil || needStrong && r.strong == 0 { // +checklocksignore: r.proc is p.
+	if r == nil || needStrong && r.lockedBy(p).strong == 0 {
 		return nil
 	}
 	return r
@@ -236,7 +213,7 @@ func (p *Process) useNode(handle uint32, needStrong bool) (list.Arc[*Node], bool
 	n := r.node()
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
-	return n.useLocked(), true
+	return n.useLocked(n.owner), true
 }
 
 // changeRef handles BC_INCREFS and BC_ACQUIRE (increment), BC_DECREFS and
@@ -261,10 +238,10 @@ func (p *Process) changeRef(ctx context.Context, handle uint32, increment, stron
 		return linuxerr.EINVAL
 	}
 	if increment {
-		return r.incLocked(ctx, strong, nil) // +checklocksignore: r.proc is p.
+		return r.incLocked(ctx, p, strong, nil)
 	}
 	defer p.shrinkHandlesLocked()
-	return r.decLocked(ctx, strong) // +checklocksignore: r.proc is p.
+	return r.decLocked(ctx, p, strong)
 }
 
 // acquireNode acquires n for p and returns the handle, a new one if p had none,
@@ -280,10 +257,11 @@ func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thr
 		// The Ref is made, and the table grown, without the lock. Meanwhile
 		// another thread may have made a Ref for n.
 		p.refsMu.Unlock()
-		r = &Ref{proc: p, target: list.BorrowOf(n).Arc(), debugID: p.ctx.domain.nextID()}
+		var extra *refExtra
 		if payer != p.account {
-			r.extra = &refExtra{payer: payer} // +checklocksignore: nobody else has r.
+			extra = &refExtra{payer: payer}
 		}
+		r = &Ref{proc: p, target: list.BorrowOf(n).Arc(), debugID: p.ctx.domain.nextID(), inner: refInner{extra: extra}}
 		p.refsMu.Lock()
 		id, err := p.unusedHandleLocked(n)
 		if err != nil {
@@ -298,8 +276,8 @@ func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thr
 			return 0, err
 		}
 	}
-	if err := r.incLocked(ctx, strong, th); err != nil { // +checklocksignore: r.proc is p.
-		r.removeIfUnusedLocked(ctx) // +checklocksignore: r.proc is p.
+	if err := r.incLocked(ctx, p, strong, th); err != nil {
+		r.removeIfUnusedLocked(ctx, p)
 		return 0, err
 	}
 	return r.handle, nil
@@ -309,7 +287,7 @@ func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thr
 func (n *Node) refOf(p *Process) *Ref {
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
-	return n.refs.of(p)
+	return n.inner.refs.of(p)
 }
 
 // insertRefLocked gives r the handle id and puts it into p's table and its node's
@@ -319,7 +297,7 @@ func (n *Node) refOf(p *Process) *Ref {
 //
 // +checklocks:p.refsMu
 func (p *Process) insertRefLocked(r *Ref, id idpool.Unused) error {
-	payer := r.payerLocked() // +checklocksignore: r.proc is p.
+	payer := r.lockedBy(p).payer(p)
 	if err := payer.Charge(refPrice); err != nil {
 		return err
 	}
@@ -332,8 +310,8 @@ func (p *Process) insertRefLocked(r *Ref, id idpool.Unused) error {
 
 	n := r.node()
 	n.owner.mu.Lock()
-	n.refs.insert(r)
-	if n.dead {
+	n.inner.refs.insert(r)
+	if n.inner.dead {
 		n.owner.ctx.domain.dead.add(n)
 	}
 	n.owner.mu.Unlock()

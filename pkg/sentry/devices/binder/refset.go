@@ -3,12 +3,6 @@
 
 package binder
 
-import (
-	"cmp"
-	"maps"
-	"slices"
-)
-
 // refSet has the Refs to a node, one for each process that has any. Most nodes are
 // known to one process: for these it is a pointer. Its user guards it.
 //
@@ -61,12 +55,4 @@ func (s *refSet) remove(r *Ref) {
 		}
 		s.many = nil
 	}
-}
-
-// all returns the Refs, in the order in which they came.
-func (s *refSet) all() []*Ref {
-	if s.only != nil {
-		return []*Ref{s.only}
-	}
-	return slices.SortedFunc(maps.Values(s.many), func(a, b *Ref) int { return cmp.Compare(a.debugID, b.debugID) })
 }

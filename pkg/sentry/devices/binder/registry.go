@@ -19,14 +19,19 @@ type registry struct {
 	// mu is a leaf.
 	mu sync.Mutex `state:"nosave"`
 
+	// +checklocks:mu
+	inner registryInner
+}
+
+// registryInner is what a registry's mu guards.
+//
+// +stateify savable
+type registryInner struct {
 	// byAge and byOpener hold the same entries.
-	// +checklocks:mu
-	byAge *btree.BTreeG[registryEntry] `state:".([]registryEntry)"`
-	// +checklocks:mu
+	byAge    *btree.BTreeG[registryEntry] `state:".([]registryEntry)"`
 	byOpener *btree.BTreeG[registryEntry] `state:"nosave"`
 
 	// loaded holds the entries until all of the driver is loaded.
-	// +checklocks:mu
 	loaded []registryEntry `state:"nosave"`
 }
 
@@ -58,8 +63,8 @@ func (r *registry) init() {
 
 // +checklocks:r.mu
 func (r *registry) initLocked() {
-	r.byAge = btree.NewG(registryDegree, func(a, b registryEntry) bool { return a.ordinal < b.ordinal })
-	r.byOpener = btree.NewG(registryDegree, func(a, b registryEntry) bool {
+	r.inner.byAge = btree.NewG(registryDegree, func(a, b registryEntry) bool { return a.ordinal < b.ordinal })
+	r.inner.byOpener = btree.NewG(registryDegree, func(a, b registryEntry) bool {
 		return cmp.Or(cmp.Compare(a.ns, b.ns), cmp.Compare(a.pid, b.pid), cmp.Compare(a.ordinal, b.ordinal)) < 0
 	})
 }
@@ -71,12 +76,12 @@ func (r *registry) add(p *Process) (first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	first = true
-	r.byOpener.AscendGreaterOrEqual(registryEntry{ns: e.ns, pid: e.pid}, func(other registryEntry) bool {
+	r.inner.byOpener.AscendGreaterOrEqual(registryEntry{ns: e.ns, pid: e.pid}, func(other registryEntry) bool {
 		first = other.ns != e.ns || other.pid != e.pid
 		return false
 	})
-	r.byAge.ReplaceOrInsert(e)
-	r.byOpener.ReplaceOrInsert(e)
+	r.inner.byAge.ReplaceOrInsert(e)
+	r.inner.byOpener.ReplaceOrInsert(e)
 	return first
 }
 
@@ -90,15 +95,15 @@ func (r *registry) remove(p *Process) {
 
 // +checklocks:r.mu
 func (r *registry) removeLocked(e registryEntry) {
-	r.byAge.Delete(e)
-	r.byOpener.Delete(e)
+	r.inner.byAge.Delete(e)
+	r.inner.byOpener.Delete(e)
 }
 
 // len returns the number of open devices.
 func (r *registry) len() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.byAge.Len()
+	return r.inner.byAge.Len()
 }
 
 // older appends to list the next entries whose ordinal is less than before, the
@@ -112,7 +117,7 @@ func (r *registry) older(list []registryEntry, before uint64) []registryEntry {
 // +checklocks:r.mu
 func (r *registry) olderLocked(list []registryEntry, before uint64) []registryEntry {
 	end := len(list) + batchSize
-	r.byAge.DescendLessOrEqual(registryEntry{ordinal: before}, func(e registryEntry) bool {
+	r.inner.byAge.DescendLessOrEqual(registryEntry{ordinal: before}, func(e registryEntry) bool {
 		if e.ordinal < before {
 			list = append(list, e)
 		}
@@ -127,7 +132,7 @@ func (r *registry) olderOf(list []registryEntry, id identity, before uint64) []r
 	pivot := registryEntry{ns: id.nsID(), pid: id.pid, ordinal: before}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.byOpener.DescendLessOrEqual(pivot, func(e registryEntry) bool {
+	r.inner.byOpener.DescendLessOrEqual(pivot, func(e registryEntry) bool {
 		if e.ns != pivot.ns || e.pid != pivot.pid {
 			return false
 		}
@@ -147,15 +152,20 @@ type deadNodes struct {
 	// mu is a leaf.
 	mu sync.Mutex `state:"nosave"`
 
-	// last is the last ordinal that was given out.
 	// +checklocks:mu
+	inner deadNodesInner
+}
+
+// deadNodesInner is what a deadNodes's mu guards.
+//
+// +stateify savable
+type deadNodesInner struct {
+	// last is the last ordinal that was given out.
 	last uint64
 
 	// ordinals and byAge hold the same nodes.
-	// +checklocks:mu
 	ordinals map[*Node]uint64
-	// +checklocks:mu
-	byAge *btree.BTreeG[deadNode] `state:"nosave"`
+	byAge    *btree.BTreeG[deadNode] `state:"nosave"`
 }
 
 // deadNode is a node in deadNodes.
@@ -167,23 +177,23 @@ type deadNode struct {
 func (d *deadNodes) init() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.ordinals = make(map[*Node]uint64)
+	d.inner.ordinals = make(map[*Node]uint64)
 	d.initLocked()
 }
 
 // +checklocks:d.mu
 func (d *deadNodes) initLocked() {
-	d.byAge = btree.NewG(registryDegree, func(a, b deadNode) bool { return a.ordinal < b.ordinal })
+	d.inner.byAge = btree.NewG(registryDegree, func(a, b deadNode) bool { return a.ordinal < b.ordinal })
 }
 
 // add adds n, whose owner is gone and to which there is a Ref.
 func (d *deadNodes) add(n *Node) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, ok := d.ordinals[n]; !ok {
-		d.last++
-		d.ordinals[n] = d.last
-		d.byAge.ReplaceOrInsert(deadNode{d.last, n})
+	if _, ok := d.inner.ordinals[n]; !ok {
+		d.inner.last++
+		d.inner.ordinals[n] = d.inner.last
+		d.inner.byAge.ReplaceOrInsert(deadNode{d.inner.last, n})
 	}
 }
 
@@ -191,9 +201,9 @@ func (d *deadNodes) add(n *Node) {
 func (d *deadNodes) remove(n *Node) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if ordinal, ok := d.ordinals[n]; ok {
-		delete(d.ordinals, n)
-		d.byAge.Delete(deadNode{ordinal: ordinal})
+	if ordinal, ok := d.inner.ordinals[n]; ok {
+		delete(d.inner.ordinals, n)
+		d.inner.byAge.Delete(deadNode{ordinal: ordinal})
 	}
 }
 
@@ -203,7 +213,7 @@ func (d *deadNodes) older(before uint64) []deadNode {
 	var nodes []deadNode
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.byAge.DescendLessOrEqual(deadNode{ordinal: before}, func(e deadNode) bool {
+	d.inner.byAge.DescendLessOrEqual(deadNode{ordinal: before}, func(e deadNode) bool {
 		if e.ordinal < before {
 			nodes = append(nodes, e)
 		}

@@ -139,20 +139,20 @@ func TestCountsWhileClosing(t *testing.T) {
 	}
 	// It has come to the middle.
 	c.mu.Lock()
-	c.summing, c.summed = true, w.apps[apps/2].ordinal
+	c.inner.summing, c.inner.summed = true, w.apps[apps/2].ordinal
 	for _, a := range w.apps[apps/2:] {
-		c.sum.add(&a.counts)
+		c.inner.sum.add(&a.counts)
 	}
 	c.mu.Unlock()
 	for _, i := range []int{apps - 1, apps / 2, apps/2 - 1, 0} {
 		w.apps[i].close()
 	}
 	c.mu.Lock()
-	sum := enters(&c.sum)
+	sum := enters(&c.inner.sum)
 	for _, a := range w.apps[:apps/2-2] {
 		sum += enters(&a.counts)
 	}
-	c.summing = false
+	c.inner.summing = false
 	c.mu.Unlock()
 	require.EqualValues(t, apps, sum)
 	require.EqualValues(t, apps, enters(w.domain.counts()))

@@ -50,10 +50,10 @@ func (p *Process) releaseOne(ctx context.Context) {
 	p.tenant.procs.remove(p)
 
 	p.mu.Lock()
-	p.dead = true
+	p.inner.dead = true
 	p.setFrozenLocked(false)
-	threads := p.threads
-	p.threads = nil
+	threads := p.inner.threads
+	p.inner.threads = nil
 	p.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(threads)) {
 		held := threads[id]
@@ -80,10 +80,10 @@ func (p *Process) releaseNodes(ctx context.Context) {
 	for more := true; more; yieldToWaiters() {
 		var nodes []*Node
 		p.mu.Lock()
-		nodes, more = p.nodes.next(0, buf[:0])
+		nodes, more = p.inner.nodes.next(0, buf[:0])
 		for i, n := range nodes {
-			p.nodes.remove(n)
-			waiting[i] = n.releaseLocked(ctx) // +checklocksignore: n.owner is p.
+			p.inner.nodes.remove(n)
+			waiting[i] = n.releaseLocked(ctx, p)
 		}
 		p.mu.Unlock()
 		for i, n := range nodes {
@@ -101,17 +101,17 @@ func (p *Process) releaseNodes(ctx context.Context) {
 func (p *Process) popTodo() (list.Arc[work], bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.todo.popFront()
+	return p.inner.todo.popFront()
 }
 
 // popDelivered removes a notification that p has not answered.
 func (p *Process) popDelivered() (list.Arc[work], bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if w, ok := p.deliveredDeath.pop(); ok {
+	if w, ok := p.inner.deliveredDeath.pop(); ok {
 		return w, true
 	}
-	return p.deliveredFreezes.pop()
+	return p.inner.deliveredFreezes.pop()
 }
 
 // popWaiting removes the first one-way transaction of q, the queue of a node of p,
@@ -135,7 +135,7 @@ func (p *Process) releaseRefs(ctx context.Context) {
 		p.refsMu.Lock()
 		refs, next, more = p.handles.next(next, buf[:0])
 		for _, r := range refs {
-			r.removeLocked(ctx) // +checklocksignore: r.proc is p.
+			r.removeLocked(ctx, p)
 		}
 		p.refsMu.Unlock()
 	}

@@ -15,21 +15,21 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 	p := th.proc
 	th.begin(task, m, logReply)
 	p.mu.Lock()
-	if !th.stack.Ok() || th.stack.Get().handler() != th {
+	if !th.inner.stack.Ok() || th.inner.stack.Get().handler() != th {
 		f := failedNoCall
-		th.lastError = extendedErrorOf(m.debugID, f)
+		th.inner.lastError = extendedErrorOf(m.debugID, f)
 		th.failLocked(f.br)
 		p.mu.Unlock()
 		th.end(m, f)
 		return
 	}
-	th.lastError = noError(m.debugID)
-	call := th.stack.Get()
+	th.inner.lastError = noError(m.debugID)
+	call := th.inner.stack.Get()
 	call.mu.Lock()
-	held := th.swapStackLocked(call.toParent.Take())
+	held := th.swapStackLocked(call.inner.toParent.Take())
 	defer held.Release(task)
-	caller := call.from
-	call.toThread = nil
+	caller := call.inner.from
+	call.inner.toThread = nil
 	call.mu.Unlock()
 	p.mu.Unlock()
 	setNice(task, call.savedNice)
@@ -47,7 +47,7 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 	}
 	// The caller hears of the failure; the one who answers has done its part.
 	p.mu.Lock()
-	call.endLocked() // +checklocksignore: call.to is p.
+	call.endLocked(p)
 	th.failLocked(binder.BR_TRANSACTION_COMPLETE)
 	p.mu.Unlock()
 	if caller != nil {
@@ -71,16 +71,16 @@ func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transac
 	defer th.scratch.compose.pin.Release()
 
 	th.proc.mu.Lock()
-	th.queueLocked(done.Get())
-	call.endLocked() // +checklocksignore: call.to is th.proc.
+	th.queueLocked(th.proc, done.Get())
+	call.endLocked(th.proc)
 	th.proc.mu.Unlock()
 
 	q := caller.proc
 	q.mu.Lock()
 	popped, ok := caller.popCallLocked(call)
 	if ok {
-		t.beginLocked() // +checklocksignore: t.to is q.
-		caller.queueLocked(t)
+		t.beginLocked(q)
+		caller.queueLocked(q, t)
 		caller.signal()
 	}
 	q.mu.Unlock()

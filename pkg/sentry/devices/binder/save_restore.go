@@ -54,11 +54,9 @@ func (ts *tenants) saveByID() map[string]*Tenant {
 func (ts *tenants) loadByID(_ context.Context, byID map[string]*Tenant) { ts.byID.Store(&byID) }
 
 // saveByAge is invoked by stateify.
-func (r *registry) saveByAge() []registryEntry {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	entries := make([]registryEntry, 0, r.byAge.Len())
-	r.byAge.Ascend(func(e registryEntry) bool {
+func (in *registryInner) saveByAge() []registryEntry {
+	entries := make([]registryEntry, 0, in.byAge.Len())
+	in.byAge.Ascend(func(e registryEntry) bool {
 		entries = append(entries, e)
 		return true
 	})
@@ -66,23 +64,19 @@ func (r *registry) saveByAge() []registryEntry {
 }
 
 // loadByAge is invoked by stateify.
-func (r *registry) loadByAge(_ context.Context, entries []registryEntry) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.loaded = entries
-}
+func (in *registryInner) loadByAge(_ context.Context, entries []registryEntry) { in.loaded = entries }
 
 // afterLoad is invoked by stateify. Namespaces may have other IDs than before.
 func (r *registry) afterLoad(context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.initLocked()
-	for _, e := range r.loaded {
+	for _, e := range r.inner.loaded {
 		e = entryOf(e.proc)
-		r.byAge.ReplaceOrInsert(e)
-		r.byOpener.ReplaceOrInsert(e)
+		r.inner.byAge.ReplaceOrInsert(e)
+		r.inner.byOpener.ReplaceOrInsert(e)
 	}
-	r.loaded = nil
+	r.inner.loaded = nil
 }
 
 // afterLoad is invoked by stateify.
@@ -90,8 +84,8 @@ func (d *deadNodes) afterLoad(context.Context) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.initLocked()
-	for n, ordinal := range d.ordinals {
-		d.byAge.ReplaceOrInsert(deadNode{ordinal, n})
+	for n, ordinal := range d.inner.ordinals {
+		d.inner.byAge.ReplaceOrInsert(deadNode{ordinal, n})
 	}
 }
 

@@ -22,7 +22,7 @@ func (th *Thread) failCall(ctx context.Context, t *Transaction, br uint32) bool 
 	popped.Release(ctx)
 	if e := th.replyError.Get(); e.br == binder.BR_OK {
 		e.br = br
-		th.queueLocked(e)
+		th.queueLocked(th.proc, e)
 		th.signal()
 	}
 	return true
@@ -34,8 +34,8 @@ func (th *Thread) failCall(ctx context.Context, t *Transaction, br uint32) bool 
 func (th *Thread) pushCallLocked(t *Transaction) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.from = th
-	t.fromParent = th.swapStackLocked(list.BorrowOf(t).Arc())
+	t.inner.from = th
+	t.inner.fromParent = th.swapStackLocked(list.BorrowOf(t).Arc())
 }
 
 // popCallLocked notes that th doesn't wait for the reply to t any more, and
@@ -43,16 +43,16 @@ func (th *Thread) pushCallLocked(t *Transaction) {
 //
 // +checklocks:th.proc.mu
 func (th *Thread) popCallLocked(t *Transaction) (list.Arc[*Transaction], bool) {
-	if th.stack.Get() != t {
+	if th.inner.stack.Get() != t {
 		return list.Arc[*Transaction]{}, false
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.from != th {
+	if t.inner.from != th {
 		return list.Arc[*Transaction]{}, false
 	}
-	t.from = nil
-	return th.swapStackLocked(t.fromParent.Take()), true
+	t.inner.from = nil
+	return th.swapStackLocked(t.inner.fromParent.Take()), true
 }
 
 // handle makes th the thread that handles call, which it has just read.
@@ -62,8 +62,8 @@ func (th *Thread) handle(call list.Arc[*Transaction]) {
 	t := call.Get()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.toThread, t.onlyFor = th, 0
-	t.toParent = th.swapStackLocked(call)
+	t.inner.toThread, t.inner.read = th, true
+	t.inner.toParent = th.swapStackLocked(call)
 }
 
 // swapStackLocked makes top the innermost transaction of th and returns the one
@@ -71,14 +71,14 @@ func (th *Thread) handle(call list.Arc[*Transaction]) {
 //
 // +checklocks:th.proc.mu
 func (th *Thread) swapStackLocked(top list.Arc[*Transaction]) list.Arc[*Transaction] {
-	was := th.stack.Take()
+	was := th.inner.stack.Take()
 	if was.Ok() {
-		th.proc.stacked--
+		th.proc.inner.stacked--
 	}
 	if top.Ok() {
-		th.proc.stacked++
+		th.proc.inner.stacked++
 	}
-	th.stack = top
+	th.inner.stack = top
 	return was
 }
 
@@ -90,13 +90,13 @@ func (th *Thread) unwind(ctx context.Context, top list.Arc[*Transaction]) {
 			t := top.Get()
 			t.mu.Lock()
 			var next list.Arc[*Transaction]
-			if t.toThread == th {
-				t.toThread, t.left = nil, true
-				next = t.toParent.Take()
-				t.endLocked() // +checklocksignore: t.to is th.proc.
+			if t.inner.toThread == th {
+				t.inner.toThread, t.inner.left = nil, true
+				next = t.inner.toParent.Take()
+				t.endLocked(th.proc)
 			} else {
-				t.from = nil
-				next = t.fromParent.Clone()
+				t.inner.from = nil
+				next = t.inner.fromParent.Clone()
 			}
 			t.mu.Unlock()
 			top.Release(ctx)

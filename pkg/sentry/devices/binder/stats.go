@@ -180,9 +180,9 @@ func (p *Process) writeStats(buf *bytes.Buffer, ids pidsIn) {
 	fmt.Fprintf(buf, "proc %d\ncontext %s\n", ids.pid(p.id), p.ctx.name)
 
 	p.mu.Lock()
-	threads, ready, nodes := len(p.threads), p.waiting.Len(), p.nodes.len()
-	requested, started, most := p.requestedThreads, p.startedThreads, p.maxThreads
-	pending := p.todo.transactions
+	threads, ready, nodes := len(p.inner.threads), p.inner.waiting.Len(), p.inner.nodes.len()
+	requested, started, most := p.inner.requestedThreads, p.inner.startedThreads, p.inner.maxThreads
+	pending := p.inner.todo.transactions
 	p.mu.Unlock()
 
 	refs, strong, weak := 0, 0, 0
@@ -193,8 +193,9 @@ func (p *Process) writeStats(buf *bytes.Buffer, ids pidsIn) {
 		found, next, more = p.handles.next(next, batch[:0])
 		for _, r := range found {
 			refs++
-			strong += int(r.strong) // +checklocksignore: r.proc is p.
-			weak += int(r.weak)     // +checklocksignore: r.proc is p.
+			in := r.lockedBy(p)
+			strong += int(in.strong)
+			weak += int(in.weak)
 		}
 		p.refsMu.Unlock()
 	}

@@ -37,8 +37,7 @@ const (
 type waitingID struct{}
 
 // Thread is a thread of an application that has called the driver, until it
-// leaves by BINDER_THREAD_EXIT or the process closes the device. What it owns
-// is protected by proc.mu.
+// leaves by BINDER_THREAD_EXIT or the process closes the device.
 //
 // +stateify savable
 type Thread struct {
@@ -53,39 +52,13 @@ type Thread struct {
 	wake chan struct{} `state:"nosave"`
 
 	// +checklocks:proc.mu
-	looper looperState
-
-	// dead is true once the thread has left.
-	// +checklocks:proc.mu
-	dead bool
-
-	// needReturn is true if the thread's next read, or the one that it is in,
-	// is to return with nothing rather than wait. A thread's first one does.
-	// +checklocks:proc.mu
-	needReturn bool
-
-	// todo is work for this thread alone. processTodo is false if there is
-	// nothing on it that's worth to wake up for: what a sender gets to know
-	// when its transaction was queued can wait until the reply is there.
-	// +checklocks:proc.mu
-	todo workList
-	// +checklocks:proc.mu
-	processTodo bool
-
-	// stack is the innermost transaction that the thread handles, or waits for
-	// the reply of.
-	// +checklocks:proc.mu
-	stack list.Arc[*Transaction]
+	inner threadInner
 
 	// returnError is how the thread's last command failed, replyError how a
 	// transaction did that it waits for the reply of. Only the thread's own
 	// calls change the former.
 	returnError list.Arc[*threadError]
 	replyError  list.Arc[*threadError]
-
-	// lastError is what BINDER_GET_EXTENDED_ERROR answers.
-	// +checklocks:proc.mu
-	lastError extendedError
 
 	// freezeLeft is what was left of the time-out of a BINDER_FREEZE that was
 	// interrupted and that the thread's next ioctl is to be, or zero. Only the
@@ -94,6 +67,33 @@ type Thread struct {
 
 	// scratch is in use while the thread is in an ioctl.
 	scratch scratch `state:"nosave"`
+}
+
+// threadInner is what the mu of a Thread's process guards.
+//
+// +stateify savable
+type threadInner struct {
+	looper looperState
+
+	// dead is true once the thread has left.
+	dead bool
+
+	// needReturn is true if the thread's next read, or the one that it is in,
+	// is to return with nothing rather than wait. A thread's first one does.
+	needReturn bool
+
+	// todo is work for this thread alone. processTodo is false if there is
+	// nothing on it that's worth to wake up for: what a sender gets to know
+	// when its transaction was queued can wait until the reply is there.
+	todo        workList
+	processTodo bool
+
+	// stack is the innermost transaction that the thread handles, or waits for
+	// the reply of.
+	stack list.Arc[*Transaction]
+
+	// lastError is what BINDER_GET_EXTENDED_ERROR answers.
+	lastError extendedError
 }
 
 // newThread returns a Thread of p.
@@ -108,11 +108,18 @@ func newThread(p *Process, id int32) (*Thread, error) {
 		proc:        p,
 		id:          id,
 		wake:        make(chan struct{}, 1),
-		needReturn:  true,
-		lastError:   noError(0),
+		inner:       threadInner{needReturn: true, lastError: noError(0)},
 		returnError: newThreadError(),
 		replyError:  newThreadError(),
 	}, nil
+}
+
+// lockedBy returns what the mu of p, th's process, guards.
+//
+// +checklocks:p.mu
+func (th *Thread) lockedBy(p *Process) *threadInner {
+	p.mustBe(th.proc)
+	return &th.inner // +checklocksignore: p is th.proc.
 }
 
 // Destroy implements list.Counted.Destroy.
@@ -124,7 +131,7 @@ func (th *Thread) Destroy(context.Context) {
 // describe writes the thread's heading.
 func (th *Thread) describe(l *logWriter) {
 	th.proc.mu.Lock()
-	looper, needReturn := th.looper, th.needReturn
+	looper, needReturn := th.inner.looper, th.inner.needReturn
 	th.proc.mu.Unlock()
 	// The last number counts what uses the thread beside itself: nothing does for
 	// longer than a call takes that it's in.
@@ -171,25 +178,28 @@ func (e *threadError) describe(l *logWriter) {
 	fmt.Fprintf(l.buf, "transaction error: %d\n", br)
 }
 
-// makeReturnLocked makes th return from the read that it is in, or is to make.
+// makeReturnLocked makes th, a thread of p, return from the read that it is in, or is
+// to make.
 //
-// +checklocks:th.proc.mu
-func (th *Thread) makeReturnLocked() {
-	th.needReturn = true
-	if th.looper&looperWaiting != 0 {
+// +checklocks:p.mu
+func (th *Thread) makeReturnLocked(p *Process) {
+	in := th.lockedBy(p)
+	in.needReturn = true
+	if in.looper&looperWaiting != 0 {
 		th.signal()
 	}
 }
 
-// queueLocked adds w to what th alone is to do. It doesn't wake th.
+// queueLocked adds w to what th alone, a thread of p, is to do. It doesn't wake th.
 //
-// +checklocks:th.proc.mu
-func (th *Thread) queueLocked(w work) {
-	th.todo.pushBack(w)
-	th.processTodo = true
-	if th.looper&looperWaiting == 0 {
+// +checklocks:p.mu
+func (th *Thread) queueLocked(p *Process, w work) {
+	in := th.lockedBy(p)
+	in.todo.pushBack(w)
+	in.processTodo = true
+	if in.looper&looperWaiting == 0 {
 		// A thread that waits in poll(2) has to hear of its own work, too.
-		th.proc.pollers.Notify(waiter.ReadableEvents)
+		p.pollers.Notify(waiter.ReadableEvents)
 	}
 }
 
@@ -200,7 +210,7 @@ func (th *Thread) queueLocked(w work) {
 func (th *Thread) failLocked(br uint32) {
 	e := th.returnError.Get()
 	e.br = br
-	th.queueLocked(e)
+	th.queueLocked(th.proc, e)
 }
 
 // failed returns whether a failure has to be read before th takes commands.
@@ -213,14 +223,14 @@ func (th *Thread) failed() bool { return th.returnError.Get().br != binder.BR_OK
 //
 // +checklocks:th.proc.mu
 func (th *Thread) takesProcWorkLocked() bool {
-	return !th.stack.Ok() && th.todo.empty()
+	return !th.inner.stack.Ok() && th.inner.todo.empty()
 }
 
 // hasWorkLocked returns whether a read by th has something to return.
 //
 // +checklocks:th.proc.mu
 func (th *Thread) hasWorkLocked(procWork bool) bool {
-	return th.processTodo || th.needReturn || procWork && !th.proc.todo.empty()
+	return th.inner.processTodo || th.inner.needReturn || procWork && !th.proc.inner.todo.empty()
 }
 
 // waitLocked waits until th has work. It unlocks th.proc.mu while it sleeps.
@@ -231,7 +241,7 @@ func (th *Thread) hasWorkLocked(procWork bool) bool {
 // +checklocks:th.proc.mu
 func (th *Thread) waitLocked(task Task, procWork, nonBlocking bool) error {
 	p := th.proc
-	th.looper |= looperWaiting
+	th.inner.looper |= looperWaiting
 	defer th.stopWaitingLocked()
 	for !th.hasWorkLocked(procWork) {
 		if nonBlocking {
@@ -239,7 +249,7 @@ func (th *Thread) waitLocked(task Task, procWork, nonBlocking bool) error {
 		}
 		if procWork && !th.waitingLinks.Linked() {
 			if ref, ok := th.waitingLinks.Claim(th); ok {
-				p.waiting.PushFront(ref)
+				p.inner.waiting.PushFront(ref)
 			}
 		}
 		p.mu.Unlock()
@@ -263,8 +273,8 @@ func (th *Thread) waitLocked(task Task, procWork, nonBlocking bool) error {
 //
 // +checklocks:th.proc.mu
 func (th *Thread) stopWaitingLocked() {
-	th.looper &^= looperWaiting
-	if ref, ok := th.proc.waiting.Remove(&th.waitingLinks); ok {
+	th.inner.looper &^= looperWaiting
+	if ref, ok := th.proc.inner.waiting.Remove(&th.waitingLinks); ok {
 		ref.Release(context.Background())
 	}
 }
@@ -276,30 +286,30 @@ func (th *Thread) register() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case th.looper&looperEntered != 0, p.requestedThreads == 0:
-		th.looper |= looperInvalid
+	case th.inner.looper&looperEntered != 0, p.inner.requestedThreads == 0:
+		th.inner.looper |= looperInvalid
 	default:
-		p.requestedThreads--
-		p.startedThreads++
+		p.inner.requestedThreads--
+		p.inner.startedThreads++
 	}
-	th.looper |= looperRegistered
+	th.inner.looper |= looperRegistered
 }
 
 // enter handles BC_ENTER_LOOPER.
 func (th *Thread) enter() {
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
-	if th.looper&looperRegistered != 0 {
-		th.looper |= looperInvalid
+	if th.inner.looper&looperRegistered != 0 {
+		th.inner.looper |= looperInvalid
 	}
-	th.looper |= looperEntered
+	th.inner.looper |= looperEntered
 }
 
 // exitLooper handles BC_EXIT_LOOPER.
 func (th *Thread) exitLooper() {
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
-	th.looper |= looperExited
+	th.inner.looper |= looperExited
 }
 
 // needsLooperLocked returns whether the application should start another
@@ -309,11 +319,11 @@ func (th *Thread) exitLooper() {
 // +checklocks:th.proc.mu
 func (th *Thread) needsLooperLocked() bool {
 	p := th.proc
-	if th.looper&(looperRegistered|looperEntered) == 0 ||
-		p.requestedThreads != 0 || !p.waiting.Empty() || p.startedThreads >= p.maxThreads {
+	if th.inner.looper&(looperRegistered|looperEntered) == 0 ||
+		p.inner.requestedThreads != 0 || !p.inner.waiting.Empty() || p.inner.startedThreads >= p.inner.maxThreads {
 		return false
 	}
-	p.requestedThreads++
+	p.inner.requestedThreads++
 	return true
 }
 
@@ -321,8 +331,8 @@ func (th *Thread) needsLooperLocked() bool {
 func (th *Thread) exit(ctx context.Context) {
 	p := th.proc
 	p.mu.Lock()
-	held := p.threads[th.id]
-	delete(p.threads, th.id)
+	held := p.inner.threads[th.id]
+	delete(p.inner.threads, th.id)
 	// The thread is new at its next read, which doesn't wait. Who waits for it
 	// in epoll_wait(2) has to look again.
 	p.pollers.Notify(waiter.ReadableEvents)
@@ -337,7 +347,7 @@ func (th *Thread) exit(ctx context.Context) {
 // Preconditions: No lock is held.
 func (th *Thread) release(ctx context.Context) {
 	th.proc.mu.Lock()
-	th.dead = true
+	th.inner.dead = true
 	stack := th.swapStackLocked(list.Arc[*Transaction]{})
 	th.proc.mu.Unlock()
 
@@ -358,5 +368,5 @@ func (th *Thread) release(ctx context.Context) {
 func (th *Thread) popTodo() (list.Arc[work], bool) {
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
-	return th.todo.popFront()
+	return th.inner.todo.popFront()
 }

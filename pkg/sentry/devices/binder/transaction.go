@@ -77,43 +77,46 @@ type Transaction struct {
 	// +checklocks:to.mu
 	outstanding bool
 
-	mu sync.Mutex `state:"nosave"`
-
-	// from is the thread that waits for the reply, as long as it does. A reply
-	// and a one-way call have none.
-	// +checklocks:mu
-	from *Thread
-
-	// fromParent is the next transaction on the stack of from. It stays when
-	// from is gone: if the call fails, the failure is that of fromParent.
-	// +checklocks:mu
-	fromParent list.Arc[*Transaction]
-
-	// toThread is the thread that handles the call, as long as it does.
-	// +checklocks:mu
-	toThread *Thread
-
-	// onlyFor is the ID of the thread that is to read it, if it isn't for any,
-	// until it does.
-	// +checklocks:mu
+	// onlyFor is the ID of the thread that is to read it, if it isn't for any.
 	onlyFor int32
 
-	// left is true if the thread that handled the call has left.
-	// +checklocks:mu
-	left bool
+	mu sync.Mutex `state:"nosave"`
 
-	// toParent is the next transaction on the stack of toThread.
 	// +checklocks:mu
-	toParent list.Arc[*Transaction]
+	inner transactionInner
 
 	// nextUpdate is a link of asyncQueue's, whose user guards it.
 	nextUpdate *Transaction
 }
 
+// transactionInner is what a Transaction's mu guards: how a call is linked to its
+// threads.
+//
+// +stateify savable
+type transactionInner struct {
+	// from is the thread that waits for the reply, as long as it does. A reply
+	// and a one-way call have none.
+	from *Thread
+
+	// fromParent is the next transaction on the stack of from. It stays when
+	// from is gone: if the call fails, the failure is that of fromParent.
+	fromParent list.Arc[*Transaction]
+
+	// toThread is the thread that handles the call, as long as it does.
+	toThread *Thread
+
+	// read is true once a thread has begun to handle the call, and left if that has
+	// gone meanwhile.
+	read, left bool
+
+	// toParent is the next transaction on the stack of toThread.
+	toParent list.Arc[*Transaction]
+}
+
 // Destroy implements list.Counted.Destroy.
 func (t *Transaction) Destroy(ctx context.Context) {
 	t.mu.Lock()
-	fromParent, toParent := t.fromParent.Take(), t.toParent.Take()
+	fromParent, toParent := t.inner.fromParent.Take(), t.inner.toParent.Take()
 	t.mu.Unlock()
 	fromParent.Release(ctx)
 	toParent.Release(ctx)
@@ -135,14 +138,14 @@ func (t *Transaction) oneWay() bool { return !t.reply && t.flags&binder.TF_ONE_W
 func (t *Transaction) sender() *Thread {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.from
+	return t.inner.from
 }
 
 // handler returns the thread that handles t, or nil.
 func (t *Transaction) handler() *Thread {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.toThread
+	return t.inner.toThread
 }
 
 // take implements work.take.
@@ -150,7 +153,7 @@ func (t *Transaction) handler() *Thread {
 // +checklocks:t.to.mu
 func (t *Transaction) take(context.Context, *Thread) delivery {
 	if t.reply || t.oneWay() {
-		t.endLocked()
+		t.endLocked(t.to)
 	}
 	return delivery{transaction: list.BorrowOf(t).Arc(), last: true}
 }
@@ -170,7 +173,7 @@ func (t *Transaction) cancelWith(ctx context.Context, br uint32) {
 	t.dropFiles(ctx)
 	t.buffer.Abandon(ctx)
 	t.to.mu.Lock()
-	t.endLocked()
+	t.endLocked(t.to)
 	t.to.mu.Unlock()
 	if !t.reply && !t.oneWay() {
 		t.fail(ctx, br)
@@ -189,7 +192,7 @@ func (t *Transaction) fail(ctx context.Context, br uint32) {
 			break
 		}
 		t.mu.Lock()
-		next := t.fromParent.Take()
+		next := t.inner.fromParent.Take()
 		t.mu.Unlock()
 		held.Release(ctx)
 		held = next
@@ -207,28 +210,37 @@ func (t *Transaction) abandon(ctx context.Context) {
 	t.to.discardBuffer(ctx, &b, t.placed.OffsetsSize)
 }
 
-// beginLocked counts t, which is about to be queued, as outstanding.
+// outstandingLocked returns whether t counts as outstanding for p, its receiver.
 //
-// +checklocks:t.to.mu
-func (t *Transaction) beginLocked() {
+// +checklocks:p.mu
+func (t *Transaction) outstandingLocked(p *Process) *bool {
+	p.mustBe(t.to)
+	return &t.outstanding // +checklocksignore: p is t.to.
+}
+
+// beginLocked counts t, which is about to be queued for p, as outstanding.
+//
+// +checklocks:p.mu
+func (t *Transaction) beginLocked(p *Process) {
 	if t.hasDevices {
 		t.inFlight = true
-		t.to.ctx.domain.driver.flights.departed(t)
+		p.ctx.domain.driver.flights.departed(t)
 	}
-	t.outstanding = true
-	t.to.freezer.outstanding++
+	*t.outstandingLocked(p) = true
+	p.inner.freezer.outstanding++
 }
 
 // endLocked ends what beginLocked has begun, if it did and that has not ended.
 //
-// +checklocks:t.to.mu
-func (t *Transaction) endLocked() {
-	if !t.outstanding {
+// +checklocks:p.mu
+func (t *Transaction) endLocked(p *Process) {
+	outstanding := t.outstandingLocked(p)
+	if !*outstanding {
 		return
 	}
-	t.outstanding = false
-	f := &t.to.freezer
+	*outstanding = false
+	f := &p.inner.freezer
 	if f.outstanding--; f.outstanding == 0 {
-		f.idle.Notify(waiter.EventInternal)
+		p.idle.Notify(waiter.EventInternal)
 	}
 }

@@ -57,13 +57,13 @@ func (th *thread) takeCall() received {
 // +checklocksignore
 func (th *thread) stack() string {
 	s := ""
-	for t := th.state().stack.Get(); t != nil; {
-		if t.toThread == th.state() {
+	for t := th.state().inner.stack.Get(); t != nil; {
+		if t.inner.toThread == th.state() {
 			s += fmt.Sprintf("handles %d,", t.code)
-			t = t.toParent.Get()
+			t = t.inner.toParent.Get()
 		} else {
 			s += fmt.Sprintf("waits for %d,", t.code)
-			t = t.fromParent.Get()
+			t = t.inner.fromParent.Get()
 		}
 	}
 	return s

@@ -125,7 +125,7 @@ func (c *composer) translateBinder(o *binder.FlatObject) error {
 		p.mu.Unlock()
 		return err
 	}
-	used := n.useLocked() // +checklocksignore: n.owner is p.
+	used := n.useLocked(p)
 	p.mu.Unlock()
 	defer unuse(c.task, used)
 

@@ -5,7 +5,6 @@ package binder
 
 import (
 	"gvisor.dev/gvisor/pkg/context"
-	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/binder/list"
 )
@@ -133,47 +132,6 @@ func (l *workList) popFront() (list.Arc[work], bool) {
 }
 
 func (l *workList) empty() bool { return l.items.Empty() }
-
-// queuedWork is a reference to an item of work, and its sequence number.
-type queuedWork struct {
-	list.Arc[work]
-	seq uint64
-}
-
-// after appends to items the next items on l, in order, whose sequence numbers are
-// greater than seq: as many as items has room for, or fewer, but none only if there
-// are none. It takes mu, which guards l, for a batch at a time.
-func (l *workList) after(ctx context.Context, mu *sync.Mutex, seq uint64, items []queuedWork) []queuedWork {
-	var from queuedWork // where the next batch begins
-	for {
-		mu.Lock()
-		c := l.items.Front()
-		if from.Ok() {
-			if i := from.Get().item(); i.on == l && i.seq == from.seq {
-				c = l.items.At(&i.links)
-			}
-		}
-		var last work
-		for n := 0; n < batchSize && c.Ok() && len(items) < cap(items); n++ {
-			last = c.Value()
-			if at := last.item().seq; at > seq {
-				items = append(items, queuedWork{list.BorrowOf(last).Arc(), at})
-			}
-			c.Next()
-		}
-		was := from
-		more := c.Ok() && len(items) == 0
-		if more {
-			from = queuedWork{list.BorrowOf(last).Arc(), last.item().seq}
-		}
-		mu.Unlock()
-		was.Release(ctx)
-		if !more {
-			return items
-		}
-		yieldToWaiters()
-	}
-}
 
 // cancelAll gives up the work that pop returns, until it returns false.
 //

@@ -152,9 +152,9 @@ func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) 
 		hc.UnmarshalBytes(params)
 		if cmd == binder.BC_REQUEST_DEATH_NOTIFICATION {
 			if err := p.requestDeath(hc.Handle, hc.Cookie); err != nil {
-				p.mu.Lock()
-				th.failLocked(binder.BR_ERROR) // +checklocksignore: th.proc is p.
-				p.mu.Unlock()
+				th.proc.mu.Lock()
+				th.failLocked(binder.BR_ERROR)
+				th.proc.mu.Unlock()
 			}
 		} else {
 			p.clearDeath(task, th, hc.Handle, hc.Cookie)
