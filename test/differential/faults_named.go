@@ -40,7 +40,7 @@ var namedFaults = []namedFault{
 		"		if g.open[i].index != index {\n", "		if g.open[i].index > index {\n"},
 		"TestCVE_2020_0041", false},
 	{fault{"work is given up without the lock", "release.go",
-		"	defer p.mu.Unlock()\n	return p.inner.todo.popFront()\n", "	p.mu.Unlock()\n	return p.inner.todo.popFront()\n"},
+		"	defer p.mu.Unlock()\n	return p.inner.todo.pop()\n", "	p.mu.Unlock()\n	return p.inner.todo.pop()\n"},
 		"TestCVE_2020_0423", true},
 	{fault{"a reference that was refused stays", "ref.go",
 		"		r.removeIfUnusedLocked(ctx, p)\n", ""},

@@ -275,3 +275,32 @@ func TestSenderPays(t *testing.T) {
 	manager.expectNothing()
 	other.tenant.account.SetLimit(math.MaxInt64)
 }
+
+// TestDeadProcessKeepsLittle: whatever a process had, a reference to one of its nodes
+// keeps no more of it than is charged.
+func TestDeadProcessKeepsLittle(t *testing.T) {
+	const n = 200
+	w := newWorld(t)
+	client, holder := w.newApp(), w.newApp()
+	before := heapInUse()
+	for range n {
+		dying := w.newApp()
+		w.give(dying, holder, 0x10)
+		handle := w.give(dying, client, 0x20)
+		for i := range uint64(100) {
+			client.write(client.call(handle, binder.TF_ONE_WAY, parcel("")))
+			client.returned(binder.BR_TRANSACTION_COMPLETE)
+			w.give(dying, client, 0x100+8*i)
+			w.give(client, dying, 0x10000*uint64(dying.pid)+8*i)
+			dying.app.newThread()
+		}
+		dying.app.close()
+		client.returned(binder.BR_RELEASE)
+		for handle := uint32(1); handle < 200; handle++ {
+			client.write(cmd(binder.BC_RELEASE, handle))
+		}
+	}
+	took := (heapInUse() - before) / n
+	t.Logf("a dead process with a node takes %d bytes", took)
+	require.LessOrEqual(t, took, uint64(processPrice+nodePrice+refPrice))
+}

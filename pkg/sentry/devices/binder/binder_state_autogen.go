@@ -1287,6 +1287,40 @@ func (p *processInner) StateLoad(ctx context.Context, stateSourceObject state.So
 	stateSourceObject.Load(12, &p.oneWaySpamDetection)
 }
 
+func (q *processTodo) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.processTodo"
+}
+
+func (q *processTodo) StateFields() []string {
+	return []string{
+		"workList",
+		"first",
+		"last",
+		"overtaking",
+	}
+}
+
+func (q *processTodo) beforeSave() {}
+
+// +checklocksignore
+func (q *processTodo) StateSave(stateSinkObject state.Sink) {
+	q.beforeSave()
+	stateSinkObject.Save(0, &q.workList)
+	stateSinkObject.Save(1, &q.first)
+	stateSinkObject.Save(2, &q.last)
+	stateSinkObject.Save(3, &q.overtaking)
+}
+
+func (q *processTodo) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (q *processTodo) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &q.workList)
+	stateSourceObject.Load(1, &q.first)
+	stateSourceObject.Load(2, &q.last)
+	stateSourceObject.Load(3, &q.overtaking)
+}
+
 func (r *Ref) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.Ref"
 }
@@ -1851,6 +1885,7 @@ func (t *Transaction) StateFields() []string {
 		"onlyFor",
 		"inner",
 		"nextUpdate",
+		"nextTodo",
 	}
 }
 
@@ -1885,6 +1920,7 @@ func (t *Transaction) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(21, &t.onlyFor)
 	stateSinkObject.Save(22, &t.inner)
 	stateSinkObject.Save(23, &t.nextUpdate)
+	stateSinkObject.Save(24, &t.nextTodo)
 }
 
 func (t *Transaction) afterLoad(context.Context) {}
@@ -1914,6 +1950,7 @@ func (t *Transaction) StateLoad(ctx context.Context, stateSourceObject state.Sou
 	stateSourceObject.Load(21, &t.onlyFor)
 	stateSourceObject.Load(22, &t.inner)
 	stateSourceObject.Load(23, &t.nextUpdate)
+	stateSourceObject.Load(24, &t.nextTodo)
 	stateSourceObject.LoadValue(11, new(int64), func(y any) { t.loadSent(ctx, y.(int64)) })
 }
 
@@ -2174,6 +2211,7 @@ func init() {
 	state.Register((*identity)(nil))
 	state.Register((*Process)(nil))
 	state.Register((*processInner)(nil))
+	state.Register((*processTodo)(nil))
 	state.Register((*Ref)(nil))
 	state.Register((*refInner)(nil))
 	state.Register((*refExtra)(nil))

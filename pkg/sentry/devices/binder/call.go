@@ -227,7 +227,7 @@ func (t *Transaction) queue(th *Thread) (pending bool, superseded list.Arc[*Tran
 	if th != nil {
 		th.queueLocked(q, t)
 	} else {
-		q.inner.todo.pushBack(t)
+		q.inner.todo.pushTransaction(t)
 	}
 	q.wakeThreadLocked(th)
 	return pending, superseded, nil

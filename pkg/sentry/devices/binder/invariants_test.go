@@ -108,7 +108,7 @@ func (p *Process) countOutstanding(w *world) int {
 			}
 		}
 	}
-	count(&p.inner.todo)
+	count(&p.inner.todo.workList)
 	for _, n := range p.allNodes() {
 		if n.inner.asyncTodo != nil {
 			count(&n.inner.asyncTodo.list)

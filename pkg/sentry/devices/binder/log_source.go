@@ -62,7 +62,7 @@ func (p *Process) threadsFrom(from int32) ([]int32, bool) {
 func (p *Process) todoList() *workList {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return &p.inner.todo
+	return &p.inner.todo.workList
 }
 
 // todoList returns the list of what th alone is to do.

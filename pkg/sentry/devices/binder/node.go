@@ -278,7 +278,7 @@ func (n *Node) decLocked(ctx context.Context, p *Process, strong, internal bool)
 	}
 	if !in.dead && (in.hasStrong || in.hasWeak) {
 		if !in.queued() {
-			n.queueLocked(ctx, p, &p.inner.todo)
+			n.queueLocked(ctx, p, &p.inner.todo.workList)
 			p.wakeupLocked()
 		}
 		return
@@ -393,7 +393,7 @@ func (n *Node) nextAsyncLocked(ctx context.Context) {
 		n.inner.asyncBusy, n.inner.asyncTodo = false, nil
 		return
 	}
-	n.owner.inner.todo.pushBack(next.Get())
+	n.owner.inner.todo.pushTransaction(next.Get().(*Transaction))
 	next.Release(ctx)
 	n.owner.wakeupLocked()
 }

@@ -31,7 +31,7 @@ const nodeTableDegree = 32
 
 func newNodeTable() nodeTable {
 	less := func(a, b nodeEntry) bool { return a.ptr < b.ptr }
-	return nodeTable{btree.NewWithFreeListG(nodeTableDegree, less, btree.NewFreeListG[nodeEntry](1))}
+	return nodeTable{btree.NewWithFreeListG(nodeTableDegree, less, btree.NewFreeListG[nodeEntry](0))}
 }
 
 func (t *nodeTable) len() int { return t.tree.Len() }
@@ -46,6 +46,9 @@ func (t *nodeTable) get(ptr uint64) *Node {
 func (t *nodeTable) insert(n *Node) { t.tree.ReplaceOrInsert(nodeEntry{n.ptr, n}) }
 
 func (t *nodeTable) remove(n *Node) { t.tree.Delete(nodeEntry{ptr: n.ptr}) }
+
+// clear gives up the memory of a table without nodes.
+func (t *nodeTable) clear() { t.tree.Clear(false) }
 
 // next appends to nodes the nodes with the lowest addresses from ptr on: as many as
 // nodes has room for. If more remains false, there are no others.

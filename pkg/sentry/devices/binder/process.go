@@ -37,7 +37,8 @@ type Process struct {
 	flightChange atomicbitops.Uint64
 
 	// opener is the thread group that opened the device, and pid its ID in the
-	// root PID namespace. opener is nil in tests without a kernel.
+	// root PID namespace. opener is nil in tests without a kernel, and once p was
+	// released; only calls that p is open for use it.
 	opener *kernel.ThreadGroup
 	pid    int32
 
@@ -95,7 +96,7 @@ type processInner struct {
 	threads map[int32]list.Arc[*Thread]
 
 	// todo is work for whichever thread comes first.
-	todo workList
+	todo processTodo
 
 	// deliveredDeath has the death notifications that p was told of and has
 	// not answered.

@@ -175,17 +175,21 @@ func (th *Thread) takeWork(w *returnWriter, procWork, wait, nonBlocking bool) (d
 			return delivery{}, false, false, err
 		}
 	}
-	from := &th.inner.todo
-	if from.empty() {
+	own := !th.inner.todo.empty()
+	if !own {
 		if !procWork || p.inner.todo.empty() {
 			return delivery{}, false, w.pos == returnSize && !th.inner.needReturn, nil
 		}
-		from = &p.inner.todo
 	}
 	if !w.fits() {
 		return delivery{}, false, false, nil
 	}
-	item, _ := from.popFront()
+	var item list.Arc[work]
+	if own {
+		item, _ = th.inner.todo.popFront()
+	} else {
+		item, _ = p.inner.todo.pop()
+	}
 	if th.inner.todo.empty() {
 		th.inner.processTodo = false
 	}

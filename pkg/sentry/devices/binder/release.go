@@ -68,6 +68,7 @@ func (p *Process) releaseOne(ctx context.Context) {
 	cancelAll(ctx, p.popTodo)
 	cancelAll(ctx, p.popDelivered)
 	p.alloc.Release(ctx)
+	p.opener = nil
 	p.stats().deleted(objectProcess)
 	p.drop()
 }
@@ -95,13 +96,16 @@ func (p *Process) releaseNodes(ctx context.Context) {
 			held.Release(ctx)
 		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inner.nodes.clear()
 }
 
 // popTodo removes the first item of what any thread of p is to do.
 func (p *Process) popTodo() (list.Arc[work], bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.inner.todo.popFront()
+	return p.inner.todo.pop()
 }
 
 // popDelivered removes a notification that p has not answered.

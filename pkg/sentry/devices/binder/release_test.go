@@ -58,7 +58,7 @@ func TestChainOfCloses(t *testing.T) {
 			unread.Get().buffer, pin = r.Commit()
 			pin.Release()
 			p.mu.Lock()
-			p.inner.todo.pushBack(unread.Get())
+			p.inner.todo.pushTransaction(unread.Get())
 			p.mu.Unlock()
 			unread.Release(newContext())
 		}

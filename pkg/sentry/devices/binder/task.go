@@ -89,10 +89,7 @@ func (t kernelTask) ProcessID(proc *Process) int32 {
 
 // PIDOf implements Task.PIDOf.
 func (t kernelTask) PIDOf(proc *Process) int32 {
-	if proc.opener.PIDNamespace() == t.PIDNamespace() {
-		return int32(proc.opener.ID()) // This takes no lock.
-	}
-	return int32(t.PIDNamespace().IDOfThreadGroup(proc.opener))
+	return pidsIn{t.PIDNamespace()}.pid(proc.id) // This takes no lock within a namespace.
 }
 
 // View implements Task.View.

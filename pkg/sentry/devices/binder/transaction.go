@@ -85,8 +85,10 @@ type Transaction struct {
 	// +checklocks:mu
 	inner transactionInner
 
-	// nextUpdate is a link of asyncQueue's, whose user guards it.
+	// nextUpdate is a link of asyncQueue's and nextTodo one of processTodo's, whose
+	// users guard them.
 	nextUpdate *Transaction
+	nextTodo   *Transaction
 }
 
 // transactionInner is what a Transaction's mu guards: how a call is linked to its

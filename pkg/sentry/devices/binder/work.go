@@ -143,15 +143,22 @@ func cancelAll(ctx context.Context, pop func() (list.Arc[work], bool)) {
 	}
 }
 
+// remove removes w, which is on l, and returns its reference.
+func (l *workList) remove(w work) list.Arc[work] {
+	i := w.item()
+	ref, ok := l.items.Remove(&i.links)
+	if !ok {
+		return list.Arc[work]{}
+	}
+	l.count(w, -1)
+	i.on = nil
+	return ref.Arc()
+}
+
 // dequeue takes w off the list that it is on, if it is on one.
 func dequeue(ctx context.Context, w work) {
-	i := w.item()
-	if i.on == nil {
-		return
-	}
-	if ref, ok := i.on.items.Remove(&i.links); ok {
-		i.on.count(w, -1)
-		i.on = nil
-		ref.Release(ctx)
+	if on := w.item().on; on != nil {
+		held := on.remove(w)
+		held.Release(ctx)
 	}
 }

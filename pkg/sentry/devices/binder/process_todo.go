@@ -1,0 +1,64 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"sentrybinder/pkg/binder/list"
+)
+
+// maxOvertaken is the number of notifications that a transaction waits for, at most.
+const maxOvertaken = 32
+
+// processTodo is work for whichever thread of a process comes first, in the order in
+// which it came, but for one thing: whoever waits for a reply waits no longer than
+// maxOvertaken notifications take, of deaths, freezes, or how references stand. A
+// process can make others be told of a million at once, by ending. As each
+// notification says how things are when it is read, they may as well come later.
+//
+// Its user is a Process, whose mu guards it.
+//
+// +stateify savable
+type processTodo struct {
+	workList
+
+	// first and last are the ends of the chain of the transactions on the list, by
+	// Transaction.nextTodo.
+	first, last *Transaction
+
+	// overtaking is the number of notifications that were taken since a transaction
+	// was, while one was waiting.
+	overtaking int
+}
+
+// pushTransaction adds t, which must not be on a list, with a new reference.
+func (q *processTodo) pushTransaction(t *Transaction) {
+	if q.first == nil {
+		q.first = t
+	} else {
+		q.last.nextTodo = t
+	}
+	q.last = t
+	q.pushBack(t)
+}
+
+// pop removes the next item and returns its reference, or returns false if there is
+// none.
+func (q *processTodo) pop() (list.Arc[work], bool) {
+	var w list.Arc[work]
+	if q.first != nil && q.overtaking >= maxOvertaken {
+		w = q.remove(q.first)
+	} else {
+		var ok bool
+		if w, ok = q.popFront(); !ok {
+			return w, false
+		}
+	}
+	if t, ok := w.Get().(*Transaction); ok {
+		q.first, t.nextTodo = t.nextTodo, nil
+		q.overtaking = 0
+	} else if q.first != nil {
+		q.overtaking++
+	}
+	return w, true
+}
