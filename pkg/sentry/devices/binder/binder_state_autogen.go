@@ -609,7 +609,6 @@ func (f *flights) StateFields() []string {
 		"clock",
 		"supervisor",
 		"inner",
-		"changes",
 	}
 }
 
@@ -621,7 +620,6 @@ func (f *flights) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(0, &f.clock)
 	stateSinkObject.Save(1, &f.supervisor)
 	stateSinkObject.Save(2, &f.inner)
-	stateSinkObject.Save(3, &f.changes)
 }
 
 func (f *flights) afterLoad(context.Context) {}
@@ -631,7 +629,6 @@ func (f *flights) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(0, &f.clock)
 	stateSourceObject.Load(1, &f.supervisor)
 	stateSourceObject.Load(2, &f.inner)
-	stateSourceObject.Load(3, &f.changes)
 }
 
 func (f *flightsInner) StateTypeName() string {
@@ -641,6 +638,7 @@ func (f *flightsInner) StateTypeName() string {
 func (f *flightsInner) StateFields() []string {
 	return []string{
 		"queued",
+		"changes",
 	}
 }
 
@@ -650,6 +648,7 @@ func (f *flightsInner) beforeSave() {}
 func (f *flightsInner) StateSave(stateSinkObject state.Sink) {
 	f.beforeSave()
 	stateSinkObject.Save(0, &f.queued)
+	stateSinkObject.Save(1, &f.changes)
 }
 
 func (f *flightsInner) afterLoad(context.Context) {}
@@ -657,6 +656,7 @@ func (f *flightsInner) afterLoad(context.Context) {}
 // +checklocksignore
 func (f *flightsInner) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &f.queued)
+	stateSourceObject.Load(1, &f.changes)
 }
 
 func (f *freezeNotification) StateTypeName() string {

@@ -79,6 +79,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 		superseded.Release(task)
 	}
 	if f == nil {
+		t.watchDevices()
 		if pending {
 			c := done.Get()
 			c.proc.mu.Lock()

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"gvisor.dev/gvisor/pkg/atomicbitops"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/sync"
@@ -45,10 +44,6 @@ type flights struct {
 
 	// +checklocks:mu
 	inner flightsInner
-
-	// changes counts departures and arrivals. Process.flightChange is the last one
-	// that a process, or its device, took part in.
-	changes atomicbitops.Uint64
 }
 
 // flightsInner is what the mu of flights guards.
@@ -58,55 +53,74 @@ type flightsInner struct {
 	// queued has the transactions with such devices.
 	queued map[*Transaction]struct{}
 
+	// changes counts arrivals. Process.flightChange is the last one that a process,
+	// or its device, took part in.
+	changes uint64
+
 	// ticking is true if tick will be called, or is at work.
 	ticking bool `state:"nosave"`
 }
 
-// departed notes that t, which is about to be queued, has devices.
+// departed notes that t, which is about to be queued, has devices. The caller calls
+// start once it holds no lock.
 func (f *flights) departed(t *Transaction) {
-	f.note(t)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.inner.queued == nil {
 		f.inner.queued = make(map[*Transaction]struct{})
 	}
 	f.inner.queued[t] = struct{}{}
-	f.startLocked()
+}
+
+// watchDevices lets devices be looked for that nobody can reach, if t has any.
+//
+// Preconditions: No lock is held.
+func (t *Transaction) watchDevices() {
+	if t.hasDevices {
+		t.to.ctx.domain.driver.flights.start()
+	}
 }
 
 // arrived notes that t's files are about to be dropped: somebody has read t, or
 // nobody will.
 func (f *flights) arrived(t *Transaction) {
-	f.note(t)
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	delete(f.inner.queued, t)
-}
-
-func (f *flights) note(t *Transaction) {
-	change := f.changes.Add(1)
-	t.to.flightChange.Store(change)
+	// A search that has seen t began before this change, and one that begins later
+	// will not see t.
+	f.inner.changes++
+	change := f.inner.changes
+	f.mu.Unlock()
+	t.to.changed(change)
 	for _, sent := range t.files {
 		if p := processOf(sent.file); p != nil {
-			p.flightChange.Store(change)
+			p.changed(change)
 		}
 	}
 }
 
-// start makes tick be called, if there is anything in flight. That is so already but
-// after a restore.
-func (f *flights) start() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.startLocked()
+// changed notes that p, or its device, took part in a change.
+func (p *Process) changed(change uint64) {
+	for {
+		last := p.flightChange.Load()
+		if last >= change || p.flightChange.CompareAndSwap(last, change) {
+			return
+		}
+	}
 }
 
-// startLocked is start for callers that hold f.mu.
+// start makes tick be called, if there is anything in flight and it will not be
+// already.
 //
-// +checklocks:f.mu
-func (f *flights) startLocked() {
-	if !f.inner.ticking && len(f.inner.queued) != 0 {
+// Preconditions: No lock is held; the clock takes one that the whole sentry shares.
+func (f *flights) start() {
+	f.mu.Lock()
+	start := !f.inner.ticking && len(f.inner.queued) != 0
+	if start {
 		f.inner.ticking = true
+	}
+	f.mu.Unlock()
+	if start {
 		f.clock.AfterFunc(flightPeriod, f.tick)
 	}
 }
@@ -122,9 +136,9 @@ func (f *flights) tick() {
 		p.release(ctx)
 	}
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.inner.ticking = false
-	f.startLocked()
+	f.mu.Unlock()
+	f.start()
 }
 
 // flyer is a process whose device is in flight.
@@ -177,10 +191,11 @@ func (f *flights) unreachable() []*Process {
 // search collects all devices in flight. Those that come and go meanwhile may be
 // missing or there.
 func (f *flights) search() *search {
-	s := &search{flyers: make(map[*Process]*flyer), asOf: f.changes.Load(), toward: make(map[*Process][]*Process)}
+	s := &search{flyers: make(map[*Process]*flyer), toward: make(map[*Process][]*Process)}
 	n := 0
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	s.asOf = f.inner.changes
 	for t := range f.inner.queued {
 		// As long as the lock is held, t keeps its files.
 		for _, sent := range t.files {

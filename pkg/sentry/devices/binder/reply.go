@@ -86,6 +86,7 @@ func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transac
 	q.mu.Unlock()
 	if ok {
 		popped.Release(task)
+		t.watchDevices()
 		return nil
 	}
 
