@@ -256,9 +256,6 @@ func (s *hostileThread) contents() binder.TransactionData {
 		at += 8
 	}
 	s.next = at
-	if s.fd != nil && s.fd.orphan {
-		td.Flags &^= binder.TF_ACCEPT_FDS
-	}
 	if s.oneIn(32) {
 		switch s.n(6) {
 		case 0:
@@ -296,7 +293,7 @@ func (s *hostileThread) nativeHandle() binder.TransactionData {
 	s.put64(at+size, first)
 	s.put64(at+size+alloc.OffsetSize, second)
 	for i := range 4 {
-		s.put32(at+block+4*i, 8+s.n(4))
+		s.put32(at+block+4*i, s.descriptor())
 	}
 	td := binder.TransactionData{
 		Target:      uint64(s.target()),
@@ -305,9 +302,6 @@ func (s *hostileThread) nativeHandle() binder.TransactionData {
 		OffsetsSize: 2 * alloc.OffsetSize,
 		Buffer:      s.next,
 		Offsets:     s.next + size,
-	}
-	if s.fd != nil && s.fd.orphan {
-		td.Flags &^= binder.TF_ACCEPT_FDS
 	}
 	s.next += block + 16
 	return td
@@ -330,19 +324,14 @@ func (s *hostileThread) flags() uint32 {
 func (s *hostileThread) object(at, count uint64) uint64 {
 	t := hostileTypes[s.n(uint32(len(hostileTypes)))]
 	flags := s.n(1<<13) | s.n(2)*binder.FLAT_BINDER_FLAG_ACCEPTS_FDS
-	orphan := s.fd != nil && s.fd.orphan
 	switch t {
 	case binder.BINDER_TYPE_BINDER, binder.BINDER_TYPE_WEAK_BINDER:
-		if orphan {
-			t += binder.BINDER_TYPE_HANDLE - binder.BINDER_TYPE_BINDER
-			break
-		}
 		ptr := s.node()
 		o := binder.FlatObject{Type: t, Flags: flags, Binder: ptr, Cookie: s.cookie(ptr)}
 		o.MarshalUnsafe(s.Bytes[at:])
 		return binder.SizeOfFlatObject
 	case binder.BINDER_TYPE_FD:
-		o := binder.FDObject{Type: t, FD: s.n(hostileFiles + 1)}
+		o := binder.FDObject{Type: t, FD: s.descriptor()}
 		o.MarshalUnsafe(s.Bytes[at:])
 		return binder.SizeOfFDObject
 	case binder.BINDER_TYPE_PTR:
@@ -371,6 +360,18 @@ func (s *hostileThread) object(at, count uint64) uint64 {
 	o := binder.FlatObject{Type: t, Flags: flags, Binder: uint64(s.target()), Cookie: s.wild64()}
 	o.MarshalUnsafe(s.Bytes[at:])
 	return binder.SizeOfFlatObject
+}
+
+// descriptor returns that of a device, or of another file, which is likely to be there.
+func (s *hostileThread) descriptor() uint32 {
+	switch s.n(8) {
+	case 0:
+		return s.n(hostileFiles + 1)
+	case 1, 2:
+		return s.n(2)
+	default:
+		return 8 + s.n(4)
+	}
 }
 
 // parent returns a place in a block that an earlier object may stand for.

@@ -40,14 +40,8 @@ func (s *hostileThread) rarely() {
 		request = binder.BINDER_GET_FROZEN_INFO
 		s.put32(hostileArg, uint32(s.app.storm.lastPID.Load())-s.n(2*hostilePlaces))
 	case 4, 5, 6:
-		if s.fd.orphan {
-			return
-		}
 		request = binder.BINDER_SET_CONTEXT_MGR
 	case 7:
-		if s.fd.orphan {
-			return
-		}
 		request = binder.BINDER_SET_CONTEXT_MGR_EXT
 	case 8:
 		request = binder.BINDER_GET_NODE_DEBUG_INFO
@@ -90,7 +84,10 @@ func (s *hostileThread) rarely() {
 	case 19:
 		if s.oneIn(8) {
 			c := s.app.storm.contexts[s.n(hostileDevices)]
-			file := s.app.storm.openDevice(c, s.app.pid, uint64(s.n(2))<<14, true)
+			file := s.app.storm.openDevice(c, s.app.pid, uint64(s.n(2))<<14)
+			if file == nil {
+				break
+			}
 			if _, ok := s.app.install(file); !ok {
 				file.DecRef(s)
 			}

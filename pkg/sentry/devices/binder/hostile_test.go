@@ -6,6 +6,7 @@ package binder
 import (
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -51,8 +52,10 @@ type hostileStorm struct {
 	limit int64
 	done  atomic.Int64
 
-	// steps and calls count ioctls, and transactions that were received.
-	steps, received atomic.Int64
+	// steps and received count ioctls, and transactions that were received; refused
+	// those ioctls and opens that failed for want of memory, deaf the requests for
+	// death notifications that did, and devicesSent the devices that were to be sent.
+	steps, received, refused, deaf, devicesSent atomic.Int64
 
 	lastPID, lastTID atomic.Int32
 
@@ -73,6 +76,9 @@ const (
 	hostileThreads = 3
 	hostileDevices = 3
 	hostileFiles   = 16
+
+	// hostileMemoryLimit is in bytes.
+	hostileMemoryLimit = 1 << 20
 )
 
 // hostileApp is a process: what its threads share.
@@ -89,11 +95,6 @@ type hostileApp struct {
 type hostileFile struct {
 	deviceFD
 
-	// orphan is true if nobody can send to the device: it has no nodes, and
-	// accepts no files. Such a file may itself be sent; others could end up in
-	// flight to themselves.
-	orphan bool
-
 	// manager is true if the device became the context manager.
 	manager atomic.Bool
 
@@ -102,13 +103,18 @@ type hostileFile struct {
 }
 
 // openDevice returns a device that process pid has opened, and mapped if size is
-// not zero.
-func (s *hostileStorm) openDevice(c *Context, pid int32, size uint64, orphan bool) *vfs.FileDescription {
+// not zero, or nil if there's no memory for it.
+func (s *hostileStorm) openDevice(c *Context, pid int32, size uint64) *vfs.FileDescription {
+	p, err := c.open(s.tenant, nil, pidOf(pid), s.mf)
+	if err != nil {
+		s.refused.Add(1) // The account has no room.
+		return nil
+	}
 	ctx := newContext()
 	vd := testVFS().NewAnonVirtualDentry("[binder]")
 	defer vd.DecRef(ctx)
-	fd := &hostileFile{orphan: orphan, mapped: size}
-	fd.proc = must(c.open(s.tenant, nil, pidOf(pid), s.mf))
+	fd := &hostileFile{mapped: size}
+	fd.proc = p
 	if err := fd.vfsfd.Init(fd, linux.O_RDWR, auth.CredentialsFromContext(ctx), vd.Mount(), vd.Dentry(), &vfs.FileDescriptionOptions{
 		UseDentryMetadata: true,
 		SpecialFile:       true,
@@ -133,7 +139,7 @@ func (s *hostileStorm) newApp(random *rand.Rand) *hostileApp {
 		if random.IntN(4) != 0 {
 			size = max(size, 16<<10)
 		}
-		a.files[i] = s.openDevice(s.contexts[(first+i)%len(s.contexts)], a.pid, size, false)
+		a.files[i] = s.openDevice(s.contexts[(first+i)%len(s.contexts)], a.pid, size)
 	}
 	for i := 8; i < 12; i++ {
 		file := s.files[random.IntN(len(s.files))]
@@ -231,6 +237,8 @@ func (s *hostileStorm) run() *hostileDelays {
 		s.clock.Advance(flightPeriod)
 		s.mf.StartEvictions()
 	})
+	limits := rand.New(rand.NewPCG(s.seed, 1<<33))
+	every(3*time.Millisecond, func() { s.tenant.account.SetLimit(s.limitOf(limits)) })
 	delays := newHostileDelays(s)
 	every(time.Millisecond, delays.sample)
 	every(10*time.Second, s.watchdog())
@@ -246,6 +254,23 @@ func (s *hostileStorm) run() *hostileDelays {
 	close(over)
 	aside.Wait()
 	return delays
+}
+
+// limitOf returns a limit of what the processes may make the driver keep, in bytes: mostly
+// none, else as much as there is or somewhat more, or less.
+func (s *hostileStorm) limitOf(random *rand.Rand) int64 {
+	switch random.IntN(16) {
+	case 0:
+		return hostileMemoryLimit
+	case 1:
+		return s.tenant.account.Used() + random.Int64N(64<<10)
+	case 2:
+		return s.tenant.account.Used() + random.Int64N(1<<10)
+	case 3:
+		return random.Int64N(hostileMemoryLimit)
+	default:
+		return math.MaxInt64
+	}
 }
 
 // watchdog returns a function that ends the test if there has been no progress for
@@ -370,8 +395,15 @@ func TestHostile(t *testing.T) {
 	done := s.done.Load()
 	t.Logf("%d commands in %v, %.0f a second: %d processes, %d ioctls, %d transactions received",
 		done, took.Round(time.Millisecond), float64(done)/took.Seconds(), s.lastPID.Load(), s.steps.Load(), s.received.Load())
+	t.Logf("for want of memory, %d ioctls and opens have failed, and %d requests for notifications; %d devices were sent",
+		s.refused.Load(), s.deaf.Load(), s.devicesSent.Load())
 	t.Log(delays)
 	t.Logf("\n%s", readLog(s.view(), Log{Kind: LogStats}))
+	t.Logf("%d devices are in flight to each other at the end", tenant.procs.len())
+	eventually(t, "devices in flight end with those that they are in flight to", func() bool {
+		clock.Advance(flightPeriod)
+		return tenant.procs.len() == 0
+	})
 	s.requireNothingLeft(t, goroutines)
 }
 
@@ -382,6 +414,7 @@ func (s *hostileStorm) requireNothingLeft(t *testing.T, goroutines int) {
 	}
 	require.Equal(t, "binder state:\n", stateOf(s.view()))
 	require.Zero(t, s.tenant.procs.len())
+	require.Zero(t, s.driver.flights.numQueued())
 	require.Zero(t, s.tenant.account.Used(), "bytes that are left")
 	for i, file := range s.files {
 		require.EqualValues(t, 1, file.ReadRefs(), "references to file %d", i)

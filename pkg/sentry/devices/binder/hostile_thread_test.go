@@ -214,15 +214,11 @@ func (s *hostileThread) SetNiceness(n int) { s.nice = n }
 // SignalPending implements Task.SignalPending.
 func (s *hostileThread) SignalPending() bool { return s.signaled }
 
-// GetFile implements Task.GetFile. A device that could be sent to itself isn't there.
+// GetFile implements Task.GetFile.
 func (s *hostileThread) GetFile(fd int32) *vfs.FileDescription {
 	file := s.app.file(fd)
-	if file == nil {
-		return nil
-	}
-	if fd, ok := file.Impl().(*hostileFile); ok && !fd.orphan {
-		file.DecRef(s)
-		return nil
+	if file != nil && processOf(file) != nil {
+		s.app.storm.devicesSent.Add(1)
 	}
 	return file
 }
@@ -265,9 +261,6 @@ func (s *hostileThread) run(steps int) {
 		}
 		if fd, ok := file.Impl().(*hostileFile); ok {
 			s.fd, s.proc = fd, fd.proc
-			if fd.orphan {
-				clear(s.Bytes) // Nothing is to be there that makes it a node.
-			}
 			for range 1 + s.n(8) {
 				s.step()
 				steps--
@@ -282,7 +275,11 @@ func (s *hostileThread) run(steps int) {
 // ioctl makes an ioctl by p.
 func (s *hostileThread) ioctl(p *Process, request uint32, arg hostarch.Addr) error {
 	s.signaled = false
-	return p.ioctl(s, s, request, arg, !s.oneIn(8))
+	err := p.ioctl(s, s, request, arg, !s.oneIn(8))
+	if linuxerr.Equals(linuxerr.ENOMEM, err) {
+		s.app.storm.refused.Add(1)
+	}
+	return err
 }
 
 // writeRead makes a BINDER_WRITE_READ by p and returns its argument.
@@ -371,6 +368,10 @@ func (s *hostileThread) answer(b []byte) {
 	for len(b) >= 4 {
 		br := binary.LittleEndian.Uint32(b)
 		size := binder.CommandSize(br)
+		if br == binder.BR_ERROR {
+			size = 0 // For want of memory, it comes alone.
+			s.app.storm.deaf.Add(1)
+		}
 		if len(b) < 4+size {
 			return // A fault has left something of before.
 		}
