@@ -29,7 +29,7 @@ import (
 )
 
 var (
-	hostileCommands = flag.Int64("commands", 0, "commands that TestHostile carries out, instead of ten million, or 200,000 with the race detector")
+	hostileCommands = flag.Int64("commands", 0, "commands that TestHostile carries out, instead of ten million, or a million with the race detector")
 	hostileSeed     = flag.Uint64("seed", 0, "seed of TestHostile, instead of one by the clock")
 )
 
@@ -360,8 +360,11 @@ func TestHostile(t *testing.T) {
 	limit, seed := *hostileCommands, *hostileSeed
 	if limit == 0 {
 		limit = 10_000_000
-		if sync.RaceEnabled || testing.Short() {
+		switch {
+		case testing.Short():
 			limit = 200_000
+		case sync.RaceEnabled:
+			limit = 1_000_000
 		}
 	}
 	if seed == 0 {
