@@ -4,7 +4,10 @@
 package pod
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -48,6 +51,49 @@ func TestMemoryApart(t *testing.T) {
 			place.server.exec("stop", place.device)
 		}
 	}
+}
+
+// TestPodOf200MiB: the sandbox of a pod stays below 200 MiB while a container makes all
+// the nodes that it can get, up to two million, with the limit that it has by default
+// if the pod has so much memory. Those who hold its nodes, or share a device with it, live.
+func TestPodOf200MiB(t *testing.T) {
+	const pod, nodes = 200 << 20, 2_000_000
+	p := newPod(t)
+	source := t.TempDir()
+	root := p.start("root", sharedHint(source))
+	one := p.start("one", both(shared(source), limited(pod/8)))
+	greedy := p.start("greedy", both(shared(source), limited(pod/8)))
+	const device = binderfs + "/binder"
+	one.server("hold", device)
+	one.serve("/dev/binder", "one")
+	before := root.peakMemory()
+	made := greedy.flood(device)
+	after := root.peakMemory()
+	t.Logf("the sandbox took %d MiB at most before, and %d MiB with %d nodes", before>>20, after>>20, made)
+	require.Greater(t, made, 50_000)
+	require.Less(t, made, nodes)
+	require.Less(t, after, int64(pod))
+	who, _ := one.call("/dev/binder")
+	require.Equal(t, "one", who)
+	who, _ = root.call("/dev/binder")
+	require.Empty(t, who)
+	greedy.serve("/dev/binder", "greedy")
+}
+
+// peakMemory returns the most that the sandbox, of which c is the first container, has
+// had of the host's memory at once, in bytes.
+func (c *container) peakMemory() int64 {
+	c.t.Helper()
+	var state specs.State
+	require.NoError(c.t, json.Unmarshal([]byte(c.run("state", c.id)), &state))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", state.Pid))
+	require.NoError(c.t, err)
+	_, peak, ok := strings.Cut(string(status), "VmHWM:")
+	require.True(c.t, ok)
+	var kib int64
+	_, err = fmt.Sscan(peak, &kib)
+	require.NoError(c.t, err)
+	return kib << 10
 }
 
 // flood makes nodes in the container until there's no memory for more, and returns how
