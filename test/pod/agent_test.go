@@ -198,7 +198,11 @@ func (c *client) awaitLabelled() (uint32, binder.TransactionDataSecctx) {
 	for {
 		buf := kept.read[:]
 		wr := binder.WriteRead{ReadSize: uint64(len(buf)), ReadBuffer: uint64(uintptr(unsafe.Pointer(&buf[0])))}
-		c.ioctl("BINDER_WRITE_READ", binder.BINDER_WRITE_READ, unsafe.Pointer(&wr))
+		err := c.tryIoctl(binder.BINDER_WRITE_READ, unsafe.Pointer(&wr))
+		if err == unix.EINTR {
+			continue // Go sends signals to its own threads.
+		}
+		check("BINDER_WRITE_READ", err)
 		for b := buf[:wr.ReadConsumed]; len(b) > 0; {
 			br := binary.NativeEndian.Uint32(b)
 			params := b[4 : 4+binder.CommandSize(br)]
