@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -112,6 +113,21 @@ func (a *aggressor) need(objects int) {
 	}
 }
 
+// refuse counts err if it says that there's no memory.
+func (a *aggressor) refuse(err error) {
+	if errors.Is(err, unix.ENOMEM) {
+		a.refused.Add(1)
+	}
+}
+
+// failed is refuse for the last call of a thread, which has failed.
+func (a *aggressor) failed(e *endpoint) {
+	var last binder.ExtendedError
+	if e.Try(binder.BINDER_GET_EXTENDED_ERROR, unsafe.Pointer(&last)) == 0 && last.Param < 0 {
+		a.refuse(unix.Errno(-last.Param))
+	}
+}
+
 // spin does nothing but that: what others lose to it they lose to the scheduler.
 func (a *aggressor) spin(threads int) {
 	a.act(threads, func(int) func() int {
@@ -137,6 +153,7 @@ func (a *aggressor) offerAll(e *endpoint, count int) {
 			o.add(node(i))
 		}
 		if _, ok := e.try(0, serviceKeep, o.data, o.offsets); !ok {
+			a.failed(e)
 			break
 		}
 		a.made.Add(uint64(len(o.offsets)))
@@ -152,6 +169,7 @@ func (a *aggressor) collect(e *endpoint, from uint32, count int) []uint32 {
 	for len(handles) < count && !a.stop.Load() {
 		answer, ok := e.try(from, serviceMake, nil, nil)
 		if !ok {
+			a.failed(e)
 			break
 		}
 		commands = commands[:0]
@@ -292,7 +310,9 @@ func (a *aggressor) comeAndGo() {
 				runtime.LockOSThread() // and never unlocked: the thread ends
 				th := e.thread()
 				var version, nothing int32
-				th.Try(binder.BINDER_VERSION, unsafe.Pointer(&version)) // it may get no memory
+				if errno := th.Try(binder.BINDER_VERSION, unsafe.Pointer(&version)); errno != 0 {
+					a.refuse(errno)
+				}
 				if left%2 == 0 {
 					th.Try(binder.BINDER_THREAD_EXIT, unsafe.Pointer(&nothing))
 				}
@@ -310,11 +330,14 @@ func (a *aggressor) comeAndGo() {
 
 // logs reads all logs, again and again, which have a crowd to tell of.
 func (a *aggressor) logs() {
-	dir, err := os.MkdirTemp("", "binderfs")
-	peer.Check(err)
-	peer.Check(unix.Mount("binder", dir, "binder", 0, "stats=global"))
-	defer os.Remove(dir)
-	defer unix.Unmount(dir, unix.MNT_DETACH)
+	dir := filepath.Dir(*device)
+	if _, err := os.Stat(dir + "/binder_logs"); err != nil {
+		dir, err = os.MkdirTemp("", "binderfs")
+		peer.Check(err)
+		peer.Check(unix.Mount("binder", dir, "binder", 0, "stats=global"))
+		defer os.Remove(dir)
+		defer unix.Unmount(dir, unix.MNT_DETACH)
+	}
 	others := start("hostile/crowd", nil)
 	defer others.stop()
 	buffer := make([]byte, 64<<10)
@@ -396,6 +419,7 @@ func (a *aggressor) devices() {
 	for len(fds) < many() && !a.stop.Load() {
 		fd, err := unix.Open(*device, unix.O_RDWR|unix.O_CLOEXEC, 0)
 		if err != nil {
+			a.refuse(err)
 			break
 		}
 		fds = append(fds, fd)
@@ -411,6 +435,7 @@ func (a *aggressor) devices() {
 			}
 			var err error
 			if *fd, err = unix.Open(*device, unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
+				a.refuse(err)
 				*fd = -1
 				return 0
 			}

@@ -35,6 +35,9 @@ type board struct {
 	// rounds counts what the attacker has done, with so many objects. made counts
 	// those that it will do it with next.
 	rounds, objects, made atomic.Uint64
+
+	// refused counts what the attacker did not get for want of memory.
+	refused atomic.Uint64
 }
 
 const boardSize = 4096
@@ -62,5 +65,6 @@ func (b *board) reset() {
 	b.rounds.Store(0)
 	b.objects.Store(0)
 	b.made.Store(0)
+	b.refused.Store(0)
 	b.phase.Store(idle)
 }

@@ -28,6 +28,9 @@ type outcome struct {
 	// Rounds is how often the attacker did what Attack does, meanwhile, with so many
 	// Objects.
 	Rounds, Objects uint64
+
+	// Refused is how often it met its limit: the driver had no memory for it.
+	Refused uint64
 }
 
 // calledFor is how long calls took, in microseconds.
@@ -70,7 +73,7 @@ func hostile() {
 		b.reset()
 		from.attack(a.name)
 		all := v.measure(0, b, &a)
-		o := outcome{Attack: a.name, Rounds: b.rounds.Load(), Objects: b.objects.Load()}
+		o := outcome{Attack: a.name, Rounds: b.rounds.Load(), Objects: b.objects.Load(), Refused: b.refused.Load()}
 		b.stop.Store(true)
 		from.end()
 		client.dropAll(0, 1)
@@ -220,7 +223,8 @@ func (n *neighbourhood) ask(line string) {
 }
 
 // neighbour is the role of what another container runs, and what starts attackers
-// there. They have a service of their own to use, which is as new for each.
+// there. They have a service of their own to use, which is as new for each, unless the
+// containers share the device: then it is the victims'.
 func neighbour() {
 	board := filepath.Join(*elsewhere, "board")
 	peer.Check(os.WriteFile(board, make([]byte, boardSize), 0o600))
@@ -230,13 +234,16 @@ func neighbour() {
 	requests, answers := bufio.NewScanner(openFIFO(*elsewhere, "requests")), openFIFO(*elsewhere, "answers")
 	for requests.Scan() {
 		name := requests.Text()
-		server := start("hostile/service", nil)
+		var server *process
+		if !*together {
+			server = start("hostile/service", nil)
+		}
 		here := &sameContainer{board: board}
 		here.attack(name)
 		fmt.Fprintln(answers)
 		requests.Scan()
 		here.end()
-		server.stop()
+		server.end()
 		fmt.Fprintln(answers)
 	}
 }

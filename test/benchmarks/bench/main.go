@@ -39,6 +39,7 @@ var (
 	calls      = flag.Int("calls", 20_000, "calls to measure alone, and as many beside an attack")
 	repeats    = flag.Int("repeats", 3, "how often to measure alone and beside an attack, in turn")
 	limit      = flag.Duration("limit", 4*time.Second, "time after which enough calls have been measured beside an attack")
+	together   = flag.Bool("together", false, "the container of -elsewhere shares the device")
 	elsewhere  = flag.String("elsewhere", "", "directory shared with the container in which a neighbour attacks; attack from this one if empty")
 	boardPath  = flag.String("board", "", "file of a board (internal)")
 

@@ -48,9 +48,13 @@ var attackKinds = []attackKind{
 const (
 	pod       place = "systrap, two containers"
 	podOneCPU place = pod + oneCPU
+
+	// These share a device, in binderfs.
+	together       place = "systrap, two containers that share binderfs"
+	togetherOneCPU place = together + oneCPU
 )
 
-var hostilePlaces = []place{systrap, systrapOneCPU, pod, podOneCPU, oracleCOneCPU, oracleROneCPU}
+var hostilePlaces = []place{systrap, systrapOneCPU, pod, podOneCPU, together, togetherOneCPU, oracleCOneCPU, oracleROneCPU}
 
 // ours is whether the place has this driver.
 func (p place) ours() bool { return strings.HasPrefix(string(p), string(systrap)) }
@@ -70,6 +74,9 @@ type attackRow struct {
 	// Least rounds and objects of a turn.
 	Rounds, Objects uint64
 
+	// Refused is the most that a turn's attacker did not get for want of memory.
+	Refused uint64
+
 	// OfAlone and OfSpin are the medians of the turns' ratios of Acting to these.
 	OfAlone, OfSpin ratios
 }
@@ -80,7 +87,7 @@ type ratios struct{ P99, Max float64 }
 type turn struct {
 	Attack                      string
 	Alone, Spin, Making, Acting called
-	Rounds, Objects             uint64
+	Rounds, Objects, Refused    uint64
 }
 
 // called is how long calls took, in microseconds.
@@ -89,11 +96,10 @@ type called struct {
 	P50, P99, Max float64
 }
 
-// accountLimit is the memory that each container may have the driver keep: more than
-// any attack needs.
+// accountLimit is the annotation of what each container may have the driver keep.
 const accountLimit = "dev.sentrybinder.memory"
 
-const accountBytes = "4294967296"
+func accountBytes() string { return fmt.Sprint(*memoryLimit) }
 
 // hostile measures all attacks in all places: each in a sandbox of its own, in which
 // calls are made alone and beside the attack in turn.
@@ -167,8 +173,8 @@ func (p place) runHostile(args []string, stdout, stderr *bytes.Buffer) error {
 	program := append([]string{"build/bench/bench"}, append(args, "hostile")...)
 	var cmd *exec.Cmd
 	switch p {
-	case pod, podOneCPU:
-		return runInPod(p == podOneCPU, program, stdout, stderr)
+	case pod, podOneCPU, together, togetherOneCPU:
+		return runInPod(p == podOneCPU || p == togetherOneCPU, p == together || p == togetherOneCPU, program, stdout, stderr)
 	case oracleCOneCPU, oracleROneCPU:
 		if cmd = p.command(program...); cmd == nil {
 			return nil
@@ -177,7 +183,7 @@ func (p place) runHostile(args []string, stdout, stderr *bytes.Buffer) error {
 		i := slices.Index(cmd.Args, "--")
 		cmd.Args = slices.Insert(cmd.Args, slices.Index(cmd.Args[i:], "--")+i, "-m", "4G", "-t", "3600")
 	default:
-		cmd = p.command(append([]string{"--annotation", accountLimit + "=" + accountBytes}, program...)...)
+		cmd = p.command(append([]string{"--annotation", accountLimit + "=" + accountBytes()}, program...)...)
 	}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	return cmd.Run()
@@ -214,6 +220,7 @@ func (r *attackRow) summarize() {
 	r.Rounds, r.Objects = r.Turns[0].Rounds, r.Turns[0].Objects
 	for _, t := range r.Turns {
 		r.Rounds, r.Objects = min(r.Rounds, t.Rounds), min(r.Objects, t.Objects)
+		r.Refused = max(r.Refused, t.Refused)
 	}
 	ratiosTo := func(part func(turn) called) ratios {
 		var acting, other [2][]float64
@@ -242,11 +249,11 @@ func attacksTable(rows []*attackRow) string {
 	var s strings.Builder
 	s.WriteString("Figures are medians of turns: of calls alone, beside as many threads as the attacker's that only spin, " +
 		"while the attacker makes what it attacks with, and while it attacks; ratios are medians of those of a turn. " +
-		"Of what it did, and with how many objects, each is the least of a turn; calls are those of all turns during the attack.\n\n")
-	s.WriteString("| where | attack | with | did | calls | alone: p99 | max | spin: p99 | max | making: p99 | max | attack: p50 | p99 | max | p99: of alone | of spin | max: of alone | of spin |\n")
-	s.WriteString("| --- | --- | ---: | --- |" + strings.Repeat(" ---: |", 14) + "\n")
+		"Of what it did, and with how many objects, each is the least of a turn; refused is how often, at most in a turn, there was no memory for it; calls are those of all turns during the attack.\n\n")
+	s.WriteString("| where | attack | with | did | refused | calls | alone: p99 | max | spin: p99 | max | making: p99 | max | attack: p50 | p99 | max | p99: of alone | of spin | max: of alone | of spin |\n")
+	s.WriteString("| --- | --- | ---: | --- |" + strings.Repeat(" ---: |", 15) + "\n")
 	for _, r := range rows {
-		fmt.Fprintf(&s, "| %s | %s | %s | %d %s | %d |", r.Place, r.Attack, number(float64(r.Objects)), r.Rounds, r.Does, r.Acting.Calls)
+		fmt.Fprintf(&s, "| %s | %s | %s | %d %s | %d | %d |", r.Place, r.Attack, number(float64(r.Objects)), r.Rounds, r.Does, r.Refused, r.Acting.Calls)
 		for _, x := range []float64{
 			r.Alone.P99, r.Alone.Max, r.Spin.P99, r.Spin.Max, r.Making.P99, r.Making.Max, r.Acting.P50, r.Acting.P99, r.Acting.Max,
 			r.OfAlone.P99, r.OfSpin.P99, r.OfAlone.Max, r.OfSpin.Max,

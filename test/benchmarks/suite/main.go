@@ -24,15 +24,16 @@ import (
 )
 
 var (
-	runs  = flag.Int("runs", 5, "runs of each benchmark")
-	span  = flag.Duration("time", 150*time.Millisecond, "time that each figure is measured for, in each run")
-	short = flag.Bool("short", false, "make a hundredth of the nodes and processes: a test of the benchmarks themselves")
-	keep  = flag.Bool("record", false, "measure nothing, but show the last results in the README")
-	runsc = flag.String("runsc", "bin/runsc", "runsc in whose sandboxes to measure")
-	turns = flag.Int("turns", 1, "turns of hostile, in each of which calls are made alone and beside an attack")
-	only  = flag.String("attacks", "", "attacks of hostile, by letters, to measure beside; all if empty")
-	at    = flag.String("places", "", "places of hostile, separated by semicolons; all if empty")
-	out   = flag.String("out", "build/bench", "directory to write to")
+	runs        = flag.Int("runs", 5, "runs of each benchmark")
+	span        = flag.Duration("time", 150*time.Millisecond, "time that each figure is measured for, in each run")
+	short       = flag.Bool("short", false, "make a hundredth of the nodes and processes: a test of the benchmarks themselves")
+	keep        = flag.Bool("record", false, "measure nothing, but show the last results in the README")
+	runsc       = flag.String("runsc", "bin/runsc", "runsc in whose sandboxes to measure")
+	turns       = flag.Int("turns", 1, "turns of hostile, in each of which calls are made alone and beside an attack")
+	only        = flag.String("attacks", "", "attacks of hostile, by letters, to measure beside; all if empty")
+	memoryLimit = flag.Int64("memory", 4<<30, "bytes that hostile's containers can make the driver keep; no attack needs more than the default")
+	at          = flag.String("places", "", "places of hostile, separated by semicolons; all if empty")
+	out         = flag.String("out", "build/bench", "directory to write to")
 )
 
 func main() {

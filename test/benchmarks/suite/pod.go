@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -22,23 +23,27 @@ import (
 var pods atomic.Int64
 
 // runInPod runs the benchmarks' program in a container that shares a sandbox, and a
-// directory, with another one, in which attackers start. It takes root.
-func runInPod(pinned bool, program []string, stdout, stderr io.Writer) (err error) {
+// directory, with another one, in which attackers start. If they are together, they
+// share a binderfs, too. It takes root.
+func runInPod(pinned, together bool, program []string, stdout, stderr io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "pod")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	p := &podOf{dir: dir, pinned: pinned, id: fmt.Sprintf("bench-%d-%d", os.Getpid(), pods.Add(1))}
+	p := &podOf{dir: dir, pinned: pinned, together: together, id: fmt.Sprintf("bench-%d-%d", os.Getpid(), pods.Add(1))}
 	// runsc leaves this mount there for the next sandbox.
 	defer unix.Unmount(filepath.Join(dir, "state", "null-netns"), unix.MNT_DETACH)
 
-	const elsewhere = "-elsewhere=/shared"
-	attackers := append(append([]string{"/bench", elsewhere, "-role=hostile/neighbour"}, program[1:len(program)-1]...), program[len(program)-1])
+	flags := []string{"/bench", "-elsewhere=/shared"}
+	if together {
+		flags = append(flags, "-together", "-device=/binderfs/binder")
+	}
+	attackers := slices.Concat(flags, []string{"-role=hostile/neighbour"}, program[1:])
 	if err := p.bundle("attackers", program[0], attackers); err != nil {
 		return err
 	}
-	victims := append([]string{"/bench", elsewhere}, program[1:]...)
+	victims := slices.Concat(flags, program[1:])
 	if err := p.bundle("victims", program[0], victims); err != nil {
 		return err
 	}
@@ -76,6 +81,9 @@ type podOf struct {
 	dir, id string
 	pinned  bool
 	started int
+
+	// together is whether the containers share a binderfs.
+	together bool
 }
 
 func (p *podOf) runsc(args ...string) *exec.Cmd {
@@ -92,7 +100,7 @@ func (p *podOf) runsc(args ...string) *exec.Cmd {
 func (p *podOf) bundle(name, program string, args []string) error {
 	bundle := filepath.Join(p.dir, name)
 	root := filepath.Join(bundle, "rootfs")
-	for _, dir := range []string{"dev", "proc", "tmp", "shared"} {
+	for _, dir := range []string{"dev", "proc", "tmp", "shared", "binderfs"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			return err
 		}
@@ -132,12 +140,19 @@ func (p *podOf) bundle(name, program string, args []string) error {
 			"io.kubernetes.cri.container-type": kind,
 			"io.kubernetes.cri.container-name": name,
 			"io.kubernetes.cri.sandbox-id":     p.id,
-			accountLimit:                       accountBytes,
+			accountLimit:                       accountBytes(),
 
 			"dev.gvisor.spec.mount.shared.source": shared,
 			"dev.gvisor.spec.mount.shared.type":   "tmpfs",
 			"dev.gvisor.spec.mount.shared.share":  "pod",
 		},
+	}
+	if p.together {
+		const hint = "dev.gvisor.spec.mount.binders."
+		spec.Mounts = append(spec.Mounts, specs.Mount{Type: "binder", Destination: "/binderfs", Source: "/binders"})
+		for name, value := range map[string]string{"source": "/binders", "type": "binder", "share": "pod", "options": "stats=global"} {
+			spec.Annotations[hint+name] = value
+		}
 	}
 	config, err := json.Marshal(spec)
 	if err != nil {

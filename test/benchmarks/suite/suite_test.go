@@ -209,7 +209,7 @@ func TestAttackRow(t *testing.T) {
 		{What: "call beside the worst attack: p99 of that alone, Linux's C driver, one CPU", Figure: 100},
 		{What: "call beside the worst attack: maximum of that alone, Linux's C driver, one CPU", Figure: 100},
 	}, report.Marks)
-	require.Contains(t, report.markdown(), "| systrap | open and close devices | 900 | 5 opens | 30 | 3.00 | 30.0 | 3.00 | 30.0 |  |  | 4.50 | 9.00 | 90.0 | 3.00 | 2.00 | 3.00 | 2.00 |\n")
+	require.Contains(t, report.markdown(), "| systrap | open and close devices | 900 | 5 opens | 0 | 30 | 3.00 | 30.0 | 3.00 | 30.0 |  |  | 4.50 | 9.00 | 90.0 | 3.00 | 2.00 | 3.00 | 2.00 |\n")
 }
 
 // An attack that has done nothing says nothing: its run has failed.
