@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
 	"unsafe"
@@ -67,6 +68,10 @@ func agent(args []string) {
 		hold(args[1])
 	case "flood":
 		flood(args[1])
+	case "circle":
+		circle(args[1])
+	case "send":
+		send(open(args[1]), 3)
 	case "stop":
 		c := open(args[1])
 		c.write(transaction(binder.BC_TRANSACTION, nil))
@@ -278,6 +283,34 @@ func give(device, path string) {
 		tr.MarshalBytes(reply[4:])
 		c.write(reply)
 	}
+}
+
+// circle sends an open device to itself, and leaves it there.
+func circle(device string) {
+	c := open(device)
+	object := binder.FlatObject{Flags: binder.FLAT_BINDER_FLAG_ACCEPTS_FDS}
+	c.ioctl("BINDER_SET_CONTEXT_MGR_EXT", binder.BINDER_SET_CONTEXT_MGR_EXT, unsafe.Pointer(&object))
+	// It can't be a client of its own.
+	cmd := exec.Command("/proc/self/exe", "send", device)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.ExtraFiles = []*os.File{os.NewFile(uintptr(c.fd), device)}
+	check("sending", cmd.Run())
+}
+
+// send sends a file to the context manager.
+func send(c *client, fd uint32) {
+	object := binder.FDObject{Type: binder.BINDER_TYPE_FD, FD: fd}
+	data := make([]byte, object.SizeBytes())
+	object.MarshalBytes(data)
+	call := transaction(binder.BC_TRANSACTION, data)
+	kept.offsets = make([]byte, 8)
+	var tr binder.TransactionData
+	tr.UnmarshalBytes(call[4:])
+	tr.Flags = binder.TF_ONE_WAY
+	tr.OffsetsSize, tr.Offsets = 8, uint64(uintptr(unsafe.Pointer(&kept.offsets[0])))
+	tr.MarshalBytes(call[4:])
+	c.write(call)
+	fmt.Println("sent")
 }
 
 // take calls one that gives, and returns what it gets.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
@@ -94,6 +95,16 @@ func (c *container) peakMemory() int64 {
 	_, err = fmt.Sscan(peak, &kib)
 	require.NoError(c.t, err)
 	return kib << 10
+}
+
+// TestCircle: a device that was sent to itself, and that nobody has open any more, is
+// ended.
+func TestCircle(t *testing.T) {
+	p := newPod(t)
+	c := p.start("one", mounts(specs.Mount{Type: "binder", Destination: binderfs, Source: "binder", Options: []string{"stats=global"}}))
+	require.Equal(t, "sent\n", c.exec("circle", binderfs+"/binder"))
+	const state = binderfs + "/binder_logs/state"
+	require.Eventually(t, func() bool { return c.exec("cat", state) == "binder state:\n" }, time.Minute, 100*time.Millisecond)
 }
 
 // flood makes nodes in the container until there's no memory for more, and returns how
