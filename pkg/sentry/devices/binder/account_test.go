@@ -304,3 +304,27 @@ func TestDeadProcessKeepsLittle(t *testing.T) {
 	t.Logf("a dead process with a node takes %d bytes", took)
 	require.LessOrEqual(t, took, uint64(processPrice+nodePrice+refPrice))
 }
+
+// TestCallerPays: whoever calls pays for the answers, and for what it keeps of them.
+func TestCallerPays(t *testing.T) {
+	w, other := sharing(t)
+	manager, client := w.newManager(), other.newApp()
+	manager.app.installFile(newEventFile(t))
+	before, calls := w.tenant.account.Used(), other.tenant.account.Used()
+	for range 10 {
+		client.write(client.call(0, binder.TF_ACCEPT_FDS, parcel("")))
+		manager.takeCall()
+		manager.write(manager.reply(parcel(fileObject(3))))
+		manager.returned(binder.BR_TRANSACTION_COMPLETE)
+		require.Equal(t, before, w.tenant.account.Used(), "before the answer is read, too")
+		client.expectReply()
+	}
+	require.EqualValues(t, 10*bufferPrice, other.tenant.account.Used()-calls)
+
+	other.tenant.account.SetLimit(other.tenant.account.Used() + transactionPrice + completionPrice + bufferPrice)
+	client.write(client.call(0, binder.TF_ACCEPT_FDS, parcel("")))
+	manager.takeCall()
+	manager.write(manager.reply(parcel("")))
+	client.expectNoMemory(binder.BR_TRANSACTION_COMPLETE, binder.BR_FAILED_REPLY)
+	other.tenant.account.SetLimit(math.MaxInt64)
+}

@@ -55,6 +55,9 @@ type composer struct {
 // the result is pinned by th.scratch.compose.pin, which the caller releases.
 func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, target list.Arc[*Node], call *Transaction) (list.Arc[*Transaction], *failure) {
 	payer := th.proc.account
+	if call != nil {
+		payer = to.account // It has asked for the reply, and is the one to free it.
+	}
 	if err := payer.Charge(transactionPrice + bufferPrice); err != nil {
 		releaseTarget(task, target)
 		return list.Arc[*Transaction]{}, failedNoMemory.by(err)
@@ -65,6 +68,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 	t.flags = m.Flags
 	t.reply = call != nil
 	t.fromProc = th.proc
+	t.payer = payer
 	t.senderEUID = task.EffectiveKUID()
 	t.nice = m.nice
 	t.fromTID = th.id

@@ -34,7 +34,7 @@ func (t *Transaction) dropFiles(ctx context.Context) {
 	for _, f := range t.files {
 		f.file.DecRef(ctx)
 	}
-	t.fromProc.account.Credit(int64(len(t.files)) * filePrice)
+	t.payer.Credit(int64(len(t.files)) * filePrice)
 	t.files = nil
 }
 
@@ -42,7 +42,7 @@ func (t *Transaction) dropFiles(ctx context.Context) {
 // in bytes from the start of the buffer.
 //
 // Errors: EPERM if the receiver doesn't accept files, EBADF if the sender has no
-// such file, ENOMEM if its account has no room for it.
+// such file, ENOMEM if the payer has no room for it.
 func (c *composer) takeFile(fd uint32, at uint64) error {
 	if !c.filesAllowed {
 		return linuxerr.EPERM
@@ -51,7 +51,7 @@ func (c *composer) takeFile(fd uint32, at uint64) error {
 	if file == nil {
 		return linuxerr.EBADF
 	}
-	if err := c.th.proc.account.Charge(filePrice); err != nil {
+	if err := c.t.payer.Charge(filePrice); err != nil {
 		file.DecRef(c.task)
 		return err
 	}

@@ -7,10 +7,11 @@ package binder
 // bytes, with what refers to them in tables and on lists. They are charged to the
 // account of the process that makes the object: see package account.
 //
-// The maker of a transaction is its sender: it pays as well for the buffer in the
-// receiver's mapping, until the receiver frees that, and for the receiver's references
-// to the nodes in it, until the receiver releases them. So nobody can use up the
-// account of another by sending to it.
+// A call is paid for by its sender: with the buffer in the receiver's mapping, until
+// the receiver frees that, and with the receiver's references to the nodes in it,
+// until the receiver releases them. A reply is paid for by its receiver, who has
+// asked for it. So nobody can use up the account of another by sending to it, nor by
+// calling it.
 const (
 	// processPrice is that of an open device.
 	processPrice = 3 << 10

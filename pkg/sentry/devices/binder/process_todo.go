@@ -55,7 +55,9 @@ func (q *processTodo) pop() (list.Arc[work], bool) {
 		}
 	}
 	if t, ok := w.Get().(*Transaction); ok {
-		q.first, t.nextTodo = t.nextTodo, nil
+		if q.first, t.nextTodo = t.nextTodo, nil; q.first == nil {
+			q.last = nil
+		}
 		q.overtaking = 0
 	} else if q.first != nil {
 		q.overtaking++

@@ -52,7 +52,7 @@ func TestChainOfCloses(t *testing.T) {
 			require.NoError(t, p.account.Charge(transactionPrice+bufferPrice+filePrice))
 			p.hold()
 			unread := list.NewUnique(&Transaction{
-				fromProc: p, to: p, flags: binder.TF_ONE_WAY, files: []sentFile{{file: last}},
+				fromProc: p, payer: p.account, to: p, flags: binder.TF_ONE_WAY, files: []sentFile{{file: last}},
 			})
 			var pin alloc.Pin
 			unread.Get().buffer, pin = r.Commit()

@@ -141,8 +141,8 @@ func (c *composer) translatePointer(o *binder.BufferObject, offset uint64) error
 
 // translateFileArray takes the files that o stands for.
 //
-// Errors: EINVAL if the array is malformed or can't be read, ENOMEM if the sender's
-// account has no room for it, and those of takeFile.
+// Errors: EINVAL if the array is malformed or can't be read, ENOMEM if the
+// payer has no room for it, and those of takeFile.
 func (c *composer) translateFileArray(o *binder.FDArrayObject) error {
 	const size = 4
 	parent, err := c.gather.parent(o.Parent, o.ParentOffset)
@@ -163,7 +163,7 @@ func (c *composer) translateFileArray(o *binder.FDArrayObject) error {
 		return linuxerr.EINVAL
 	}
 	c.gather.fixups = append(c.gather.fixups, fixup{start: start, size: o.NumFDs * size})
-	if err := c.th.proc.account.Charge(fileArrayPrice); err != nil {
+	if err := c.t.payer.Charge(fileArrayPrice); err != nil {
 		return err
 	}
 	c.cargo.fileArrays = append(c.cargo.fileArrays, fileArray{start, o.NumFDs})

@@ -12,6 +12,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/binder/list"
 	"sentrybinder/pkg/binder/pool"
+	"sentrybinder/pkg/sentry/devices/binder/account"
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
@@ -37,6 +38,10 @@ type Transaction struct {
 	// fromProc is the sender, and senderEUID the effective user of its thread.
 	fromProc   *Process
 	senderEUID auth.KUID
+
+	// payer is what t is charged to, with its buffer, its files, and the references
+	// that it makes for the receiver: see prices.go.
+	payer *account.Account
 
 	// nice is the nice value of the sender, and savedNice that which the thread
 	// that handles the call had before.
@@ -123,7 +128,7 @@ func (t *Transaction) Destroy(ctx context.Context) {
 	fromParent.Release(ctx)
 	toParent.Release(ctx)
 	t.fromProc.stats().deleted(objectTransaction)
-	t.fromProc.account.Credit(transactionPrice)
+	t.payer.Credit(transactionPrice)
 	t.fromProc.drop()
 	transactions.Put(t)
 }

@@ -129,7 +129,7 @@ func (c *composer) translateBinder(o *binder.FlatObject) error {
 	p.mu.Unlock()
 	defer unuse(c.task, used)
 
-	handle, err := c.t.to.acquireNode(c.task, n, strong, c.th, c.th.proc.account)
+	handle, err := c.t.to.acquireNode(c.task, n, strong, c.th, c.t.payer)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (c *composer) translateHandle(o *binder.FlatObject) error {
 		o.Binder, o.Cookie = n.ptr, n.cookie
 		return nil
 	}
-	handle, err := c.t.to.acquireNode(c.task, n, strong, nil, c.th.proc.account)
+	handle, err := c.t.to.acquireNode(c.task, n, strong, nil, c.t.payer)
 	if err != nil {
 		return err
 	}
