@@ -133,7 +133,7 @@ func plantNamed(here place) error {
 	}
 	unit := filepath.Join(dir, "unit.test")
 	buildUnit := func(args ...string) error {
-		args = append([]string{"test", "-c", "-race", "-o", unit}, args...)
+		args = append([]string{"test", "-c", "-race", "-tags=lockdep", "-o", unit}, args...)
 		return goBuild("1", append(args, "./"+driverDir)...)
 	}
 	if err := buildUnit(); err != nil {

@@ -6,8 +6,13 @@
 // For a package with types marked "+stateify savable" it writes the methods that
 // save and restore them to PACKAGE_state_autogen.go, and for one with types
 // marked "+marshal" those that copy them from and to applications to
-// PACKAGE_abi_autogen_unsafe.go, as in gVisor. With -check it writes nothing and
-// fails if a file would change.
+// PACKAGE_abi_autogen_unsafe.go, as in gVisor. The mutex types that a package uses and
+// does not declare, as in
+//
+//	mu processMutex
+//
+// go to PACKAGE_mutex_autogen.go: with them, builds with the tag lockdep check the order
+// of locks. With -check it writes nothing and fails if a file would change.
 //
 // A type with a StateSave method has the others written by hand too, and is left
 // alone. A generic type that is marked must have one, since go_stateify knows nothing

@@ -26,6 +26,7 @@ var outputs = []output{
 		return stateify(p, p.TestGoFiles, tmp)
 	}},
 	{"_abi_autogen_unsafe.go", marshal},
+	{"_mutex_autogen.go", mutexes},
 }
 
 // stateify generates the methods that save and restore the marked types in names,

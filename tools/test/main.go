@@ -132,7 +132,8 @@ func unitTests() ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"test", "-race", "-json"}
+	// lockdep has each lock say in what order it was taken; see package locking.
+	args := []string{"test", "-race", "-tags=lockdep", "-json"}
 	for _, pkg := range strings.Fields(string(list)) {
 		if !strings.HasPrefix(pkg, "sentrybinder/test/") {
 			args = append(args, pkg)

@@ -10,7 +10,6 @@ import (
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/gohacks"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
-	"gvisor.dev/gvisor/pkg/sync"
 	"gvisor.dev/gvisor/pkg/tcpip"
 
 	"sentrybinder/pkg/abi/binder"
@@ -74,7 +73,7 @@ type Context struct {
 	// of its owner as long as that lives, and is set and unset with mu locked.
 	manager atomic.Pointer[Node] `state:".(*Node)"`
 
-	mu sync.Mutex `state:"nosave"`
+	mu contextMutex `state:"nosave"`
 
 	// user is whom the context manager must run as.
 	// +checklocks:mu

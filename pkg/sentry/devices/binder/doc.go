@@ -80,35 +80,41 @@
 //
 // # Locks
 //
-// There's no lock that all processes of a context take for each transaction. The
-// order is:
+// No lock is taken by every transaction of a context. The order is:
 //
-//	Process.refsMu            the handles of a process, and its Refs' counts
-//	  Process.mu              threads, todo lists, nodes and their counts,
-//	                          transaction stacks
-//	    Context.mu            who becomes context manager
-//	    Transaction.mu        how a call is linked to its threads
-//	    Process.pollers       (waiter.Queue, and what is notified by it; freezer.idle
-//	                          is another)
+//	Process.refsMu            a process's handles, and its Refs: refInner
+//	  Process.mu              threads, todo lists, nodes, the ends of transactions:
+//	                          processInner, threadInner, nodeInner
+//	    Context.mu            who may become context manager
+//	    Transaction.mu        which threads a call is linked to: transactionInner
 //	    deadNodes.mu          nodes without an owner; a leaf
-//	alloc's locks             the buffers of a process. None of the others is held when
-//	                          its methods are called, nor the other way round
-//	closedCounts.sumMu        who sums up what was written and read
-//	  closedCounts.mu         the sum
+//	    flights.mu            the devices in transactions; a leaf
+//	    Process.pollers and Process.idle: those of the queue, and of what is notified,
+//	                          such as epoll's EventPoll.readyMu
+//	closedCounts.sumMu        one sum at a time
+//	  closedCounts.mu         what closed processes have written and read
 //	    registry.mu           the processes of a domain or a tenant; a leaf
-//	tenants.mu                changes of the list of containers; a leaf
-//	flights.mu                the devices in transactions; a leaf
-//	logSlot.mu                one of the last transactions; a leaf
+//	tenants.mu                changes to the list of containers; a leaf
+//	logSlot.mu                an entry of the transaction log; a leaf
+//	alloc's locks             the buffers of a process; see package alloc
 //
-// Nobody holds two locks of the same kind, whatever the processes: so Ref (in
-// the table of one process, refsMu) may look after its Node (of another, mu),
-// while the opposite happens in the other direction. While a node's owner dies
-// it marks its nodes dead under mu and comes for the Refs afterwards, without
-// it; a process that asks for a death notification looks for the mark after it
-// has stored the request. One of them finds the other.
+// Each lock is a class of its own for gVisor's lockdep, which proves the order in the
+// race builds of the tests, and that no goroutine holds two locks of a class, whatever
+// the processes. So a Ref (in the table of one process, refsMu) may look after its Node
+// (of another, mu), while the opposite happens in the other direction. While a node's
+// owner dies it marks its nodes dead under mu and comes for the Refs afterwards, without
+// it; a process that asks for a death notification looks for the mark after it has
+// stored the request. One of them finds the other.
 //
-// TaskSet.mu, which is the kernel's, is taken to translate process IDs (see pidsIn)
-// with none of these locks held.
+// What a lock guards is one struct, mostly called inner. State that the lock of another
+// object guards, as that of a Node, is to be had from lockedBy, for which checklocks
+// wants the lock of the process that it is given; race builds check that it is the
+// right process.
+//
+// The sentry's own locks are taken with none of these held: TaskSet.mu, to translate
+// process IDs (see pidsIn); the locks of the MemoryFile (see package alloc) and those
+// of the Timekeeper, to set timers; and alloc's. EventPoll.readyMu is the exception.
+// Nothing of the driver is called with it held.
 //
 // No lock is held while memory of an application is accessed, which may fault,
 // nor while a file is dropped. The buffer that a sender fills is pinned instead:

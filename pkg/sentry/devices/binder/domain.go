@@ -7,7 +7,6 @@ import (
 	"math"
 
 	"gvisor.dev/gvisor/pkg/atomicbitops"
-	"gvisor.dev/gvisor/pkg/sync"
 )
 
 // Domain is the home of Contexts: the /dev of a Tenant, or an instance of
@@ -67,10 +66,10 @@ func (d *Domain) remove(p *Process) {
 // +stateify savable
 type closedCounts struct {
 	// sumMu lets one caller at a time sum up.
-	sumMu sync.Mutex `state:"nosave"`
+	sumMu closedSumMutex `state:"nosave"`
 
 	// mu comes before registry.mu.
-	mu sync.Mutex `state:"nosave"`
+	mu closedCountsMutex `state:"nosave"`
 
 	// +checklocks:mu
 	inner closedCountsInner

@@ -10,7 +10,6 @@ import (
 
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
-	"gvisor.dev/gvisor/pkg/sync"
 	"gvisor.dev/gvisor/pkg/tcpip"
 )
 
@@ -40,7 +39,7 @@ type flights struct {
 	supervisor Supervisor
 
 	// mu is a leaf.
-	mu sync.Mutex `state:"nosave"`
+	mu flightsMutex `state:"nosave"`
 
 	// +checklocks:mu
 	inner flightsInner

@@ -60,14 +60,14 @@ type Process struct {
 	// alloc has the buffers that p receives transactions in.
 	alloc alloc.Space
 
-	refsMu sync.Mutex `state:"nosave"`
+	refsMu processRefsMutex `state:"nosave"`
 
 	// handles has p's references to nodes of others. A node knows who has one to
 	// it.
 	// +checklocks:refsMu
 	handles handleTable
 
-	mu sync.Mutex `state:"nosave"`
+	mu processMutex `state:"nosave"`
 
 	// +checklocks:mu
 	inner processInner

@@ -7,8 +7,6 @@ import (
 	"cmp"
 
 	"github.com/google/btree"
-
-	"gvisor.dev/gvisor/pkg/sync"
 )
 
 // registry holds open devices, by age and by the process that opened them. What it
@@ -17,7 +15,7 @@ import (
 // +stateify savable
 type registry struct {
 	// mu is a leaf.
-	mu sync.Mutex `state:"nosave"`
+	mu registryMutex `state:"nosave"`
 
 	// +checklocks:mu
 	inner registryInner
@@ -150,7 +148,7 @@ func (r *registry) olderOf(list []registryEntry, id identity, before uint64) []r
 // +stateify savable
 type deadNodes struct {
 	// mu is a leaf.
-	mu sync.Mutex `state:"nosave"`
+	mu deadNodesMutex `state:"nosave"`
 
 	// +checklocks:mu
 	inner deadNodesInner

@@ -9,7 +9,6 @@ import (
 
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
-	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/sentry/devices/binder/account"
 )
@@ -66,7 +65,7 @@ type tenants struct {
 	byID atomic.Pointer[map[string]*Tenant] `state:".(map[string]*Tenant)"`
 
 	// mu is a leaf.
-	mu sync.Mutex `state:"nosave"`
+	mu tenantsMutex `state:"nosave"`
 }
 
 // get returns the tenant of a container, or nil if there's no such container.

@@ -6,7 +6,6 @@ package binder
 import (
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
-	"gvisor.dev/gvisor/pkg/sync"
 	"gvisor.dev/gvisor/pkg/waiter"
 
 	"sentrybinder/pkg/abi/binder"
@@ -85,7 +84,7 @@ type Transaction struct {
 	// onlyFor is the ID of the thread that is to read it, if it isn't for any.
 	onlyFor int32
 
-	mu sync.Mutex `state:"nosave"`
+	mu transactionMutex `state:"nosave"`
 
 	// +checklocks:mu
 	inner transactionInner

@@ -8,7 +8,6 @@ import (
 	"fmt"
 
 	"gvisor.dev/gvisor/pkg/atomicbitops"
-	"gvisor.dev/gvisor/pkg/sync"
 )
 
 // logSize is the number of transactions that a transactionLog keeps.
@@ -93,7 +92,7 @@ type transactionLog struct {
 //
 // +stateify savable
 type logSlot struct {
-	mu sync.Mutex `state:"nosave"`
+	mu logSlotMutex `state:"nosave"`
 
 	// +checklocks:mu
 	entry logEntry

@@ -29,7 +29,6 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/fsimpl/kernfs"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
-	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/sentry/devices/binder"
 	"sentrybinder/pkg/sentry/devices/binder/account"
@@ -163,7 +162,7 @@ type filesystem struct {
 
 	// These fields come first, since checklocks takes the eighth for that of
 	// kernfs.Filesystem.
-	mu sync.Mutex `state:"nosave"`
+	mu filesystemMutex `state:"nosave"`
 
 	// +checklocks:mu
 	options options

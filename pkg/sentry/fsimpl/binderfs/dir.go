@@ -13,7 +13,6 @@ import (
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/fsimpl/kernfs"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
-	"gvisor.dev/gvisor/pkg/sync"
 )
 
 // dir is a directory. Only in an instance's root can something be removed or
@@ -34,7 +33,7 @@ type dir struct {
 	// none is what kernfs lists by itself.
 	none kernfs.OrderedChildren
 
-	mu sync.Mutex `state:"nosave"`
+	mu dirMutex `state:"nosave"`
 
 	// entries has what is in the directory by name.
 	// +checklocks:mu
@@ -230,8 +229,8 @@ func (d *dir) Rename(ctx context.Context, oldName, newName string, child, dstDir
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if dst != d {
-		dst.mu.Lock()
-		defer dst.mu.Unlock()
+		dst.mu.NestedLock()
+		defer dst.mu.NestedUnlock()
 	}
 	e := d.entries[oldName]
 	if e == nil || e.inode != child {

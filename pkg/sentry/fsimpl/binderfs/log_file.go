@@ -13,7 +13,6 @@ import (
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/fsimpl/kernfs"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
-	"gvisor.dev/gvisor/pkg/sync"
 	"gvisor.dev/gvisor/pkg/usermem"
 
 	"sentrybinder/pkg/sentry/devices/binder"
@@ -51,7 +50,7 @@ type logFD struct {
 	kernfs.DynamicBytesFD
 	file *logFile
 
-	mu sync.Mutex `state:"nosave"`
+	mu logMutex `state:"nosave"`
 
 	// offset is where the next read(2) begins.
 	// +checklocks:mu

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
-	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/binder/idpool"
 )
@@ -29,7 +28,7 @@ const (
 // +stateify savable
 type blocks struct {
 	// mu is a leaf.
-	mu sync.Mutex `state:"nosave"`
+	mu blocksMutex `state:"nosave"`
 
 	// users counts the instances that have a block.
 	// +checklocks:mu

@@ -136,7 +136,7 @@ func TestUsedWhileGoing(t *testing.T) {
 			return func() {}
 		}, 0},
 		"unmapped": {func(t *testing.T, w *fixture) func() {
-			require.False(t, w.addressMu.TryLock(), "the mapping goes, and another may be in its place")
+			require.False(t, w.addressMu.mu.TryLock(), "the mapping goes, and another may be in its place")
 			return w.Unmap
 		}, 0},
 		"closed": {func(t *testing.T, w *fixture) func() {

@@ -22,13 +22,6 @@ const MaxSize = 4 << 20
 // lock is held.
 const maxSteps = 32
 
-// The types of the locks, for who wants to check their order; see doc.go.
-type (
-	addressMutex   = sync.Mutex
-	spaceMutex     = sync.Mutex
-	reclaimerMutex = sync.Mutex
-)
-
 // Space is the mapping that a process receives transactions in, and the memory
 // behind it. A Space is in use from Init to Release.
 //
