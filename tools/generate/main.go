@@ -11,8 +11,8 @@
 //
 //	mu processMutex
 //
-// go to PACKAGE_mutex_autogen.go: with them, builds with the tag lockdep check the order
-// of locks. With -check it writes nothing and fails if a file would change.
+// go to PACKAGE_mutex_autogen.go, and to PACKAGE_lockdep_autogen.go for builds with the
+// tag lockdep, which check the order of locks. With -check it writes nothing and fails if a file would change.
 //
 // A type with a StateSave method has the others written by hand too, and is left
 // alone. A generic type that is marked must have one, since go_stateify knows nothing

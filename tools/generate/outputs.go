@@ -26,7 +26,8 @@ var outputs = []output{
 		return stateify(p, p.TestGoFiles, tmp)
 	}},
 	{"_abi_autogen_unsafe.go", marshal},
-	{"_mutex_autogen.go", mutexes},
+	{"_mutex_autogen.go", func(p pkg, _ string) ([]byte, error) { return mutexes(p, false) }},
+	{"_lockdep_autogen.go", func(p pkg, _ string) ([]byte, error) { return mutexes(p, true) }},
 }
 
 // stateify generates the methods that save and restore the marked types in names,
