@@ -72,7 +72,7 @@ var namedFaults = []namedFault{
 		"	c.gather.fixups = append(c.gather.fixups, fixup{parent.start + o.ParentOffset, 8, 0, true})\n	if o.NumFDs == 0 {\n"},
 		"TestCVE_2026_23194", false},
 	{fault{"a thread that is no looper waits for itself", "death.go",
-		"	p.inner.todo.pushBack(w)\n	p.wakeupLocked()\n}\n", "	p.mu.Lock()\n	p.inner.todo.pushBack(w)\n	p.wakeupLocked()\n}\n"},
+		"	p.inner.todo.pushBack(w)\n	p.wakeupLocked(ctx)\n}\n", "	p.mu.Lock()\n	p.inner.todo.pushBack(w)\n	p.wakeupLocked(ctx)\n}\n"},
 		"TestCVE_2026_23400", false},
 	{fault{"whatever is in the mapping's place receives", "alloc/space.go",
 		"	s.inner.mapped = false\n", ""},

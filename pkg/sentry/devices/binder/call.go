@@ -73,7 +73,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 		th.pushCallLocked(t)
 	}
 	p.mu.Unlock()
-	pending, superseded, f := t.queue(inChain)
+	pending, superseded, f := t.queue(task, inChain)
 	if superseded.Ok() {
 		superseded.Get().abandon(task)
 		superseded.Release(task)
@@ -193,7 +193,7 @@ func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Th
 // queue gives t, a call, to its receiver: to thread th, or, if that is nil, to
 // whichever takes it. It returns whether it has to wait there, since the receiver
 // is frozen, and the call that it has replaced, if there's one.
-func (t *Transaction) queue(th *Thread) (pending bool, superseded list.Arc[*Transaction], f *failure) {
+func (t *Transaction) queue(ctx context.Context, th *Thread) (pending bool, superseded list.Arc[*Transaction], f *failure) {
 	n := t.targetNode()
 	q := n.owner
 	q.mu.Lock()
@@ -212,7 +212,7 @@ func (t *Transaction) queue(th *Thread) (pending bool, superseded list.Arc[*Tran
 				n.inner.asyncTodo = &asyncQueue{}
 			}
 			if pending {
-				superseded = n.inner.asyncTodo.takeSuperseded(context.Background(), t)
+				superseded = n.inner.asyncTodo.takeSuperseded(ctx, t)
 				if old := superseded.Get(); old != nil {
 					old.endLocked(q)
 				}
@@ -223,7 +223,7 @@ func (t *Transaction) queue(th *Thread) (pending bool, superseded list.Arc[*Tran
 		n.inner.asyncBusy = true
 	}
 	if th == nil {
-		th = q.selectThreadLocked()
+		th = q.selectThreadLocked(ctx)
 	}
 	if th != nil {
 		th.queueLocked(q, t)

@@ -98,17 +98,17 @@ func (d *death) describe(l *logWriter) {
 // that has one, or for one that is unknown, is ignored, as in Linux.
 //
 // Errors: ENOMEM if p's account has no room for it.
-func (p *Process) requestDeath(handle uint32, cookie uint64) error {
+func (p *Process) requestDeath(ctx context.Context, handle uint32, cookie uint64) error {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	if r := p.refLocked(handle, false); r != nil {
-		return r.requestDeathLocked(p, cookie)
+		return r.requestDeathLocked(ctx, p, cookie)
 	}
 	return nil
 }
 
 // +checklocks:p.refsMu
-func (r *Ref) requestDeathLocked(p *Process, cookie uint64) error {
+func (r *Ref) requestDeathLocked(ctx context.Context, p *Process, cookie uint64) error {
 	in := r.lockedBy(p)
 	if in.death() != nil {
 		return nil
@@ -127,7 +127,7 @@ func (r *Ref) requestDeathLocked(p *Process, cookie uint64) error {
 	// If the node dies just now, its owner comes for the notification when this call has
 	// released refsMu.
 	if dead {
-		r.announceDeathLocked(p)
+		r.announceDeathLocked(ctx, p)
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (r *Ref) requestDeathLocked(p *Process, cookie uint64) error {
 // and it's not queued yet.
 //
 // +checklocks:p.refsMu
-func (r *Ref) announceDeathLocked(p *Process) {
+func (r *Ref) announceDeathLocked(ctx context.Context, p *Process) {
 	d := r.lockedBy(p).death()
 	if d == nil {
 		return
@@ -146,16 +146,16 @@ func (r *Ref) announceDeathLocked(p *Process) {
 	if state := d.stateLocked(p); *state == deathRequested {
 		*state = deathDead
 		p.inner.todo.pushBack(d)
-		p.wakeupLocked()
+		p.wakeupLocked(ctx)
 	}
 }
 
 // announceDeath is announceDeathLocked for callers that hold no lock. r may be
 // gone meanwhile.
-func (r *Ref) announceDeath() {
+func (r *Ref) announceDeath(ctx context.Context) {
 	r.proc.refsMu.Lock()
 	defer r.proc.refsMu.Unlock()
-	r.announceDeathLocked(r.proc)
+	r.announceDeathLocked(ctx, r.proc)
 }
 
 // clearDeath handles BC_CLEAR_DEATH_NOTIFICATION. If the cookie isn't that of
@@ -178,7 +178,7 @@ func (r *Ref) clearDeathLocked(ctx context.Context, p *Process, th *Thread, cook
 	held := in.extra.death.Take()
 	p.mu.Lock()
 	if d.on == nil {
-		d.finishLocked(p, th)
+		d.finishLocked(ctx, p, th)
 	} else {
 		// It's queued or delivered; BC_DEAD_BINDER_DONE goes on from here.
 		*d.stateLocked(p) = deathDeadAndClear
@@ -201,7 +201,7 @@ func (d *death) answeredLocked(ctx context.Context, p *Process, th *Thread) {
 	kept := list.BorrowOf(d).Arc()
 	p.inner.deliveredDeath.dequeue(ctx, d.cookie, d)
 	if *d.stateLocked(p) == deathDeadAndClear {
-		d.finishLocked(p, th)
+		d.finishLocked(ctx, p, th)
 	}
 	kept.Release(ctx)
 }
@@ -210,20 +210,20 @@ func (d *death) answeredLocked(ctx context.Context, p *Process, th *Thread) {
 // led to it.
 //
 // +checklocks:p.mu
-func (d *death) finishLocked(p *Process, th *Thread) {
+func (d *death) finishLocked(ctx context.Context, p *Process, th *Thread) {
 	*d.stateLocked(p) = deathClear
-	th.queueForLooperLocked(p, d)
+	th.queueForLooperLocked(ctx, p, d)
 }
 
 // queueForLooperLocked queues w for th, a thread of p, if it is a looper, and else for
 // whichever thread comes first.
 //
 // +checklocks:p.mu
-func (th *Thread) queueForLooperLocked(p *Process, w work) {
+func (th *Thread) queueForLooperLocked(ctx context.Context, p *Process, w work) {
 	if th.lockedBy(p).looper&(looperRegistered|looperEntered) != 0 {
 		th.queueLocked(p, w)
 		return
 	}
 	p.inner.todo.pushBack(w)
-	p.wakeupLocked()
+	p.wakeupLocked(ctx)
 }

@@ -97,9 +97,9 @@ func (f *freezeNotification) describe(l *logWriter) {
 // queueLocked queues f for whichever thread of p, its process, comes first.
 //
 // +checklocks:p.mu
-func (f *freezeNotification) queueLocked(p *Process) {
+func (f *freezeNotification) queueLocked(ctx context.Context, p *Process) {
 	p.inner.todo.pushBack(f)
-	p.wakeupLocked()
+	p.wakeupLocked(ctx)
 }
 
 // deliveredLocked returns whether f waits for p, its process, to answer.
@@ -114,7 +114,7 @@ func (f *freezeNotification) deliveredLocked(p *Process) bool {
 //
 // Errors: EINVAL if there's no such handle, or if it has a request. ENOMEM if p's
 // account has no room for it.
-func (p *Process) requestFreeze(handle uint32, cookie uint64) error {
+func (p *Process) requestFreeze(ctx context.Context, handle uint32, cookie uint64) error {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	r := p.refLocked(handle, false)
@@ -127,7 +127,7 @@ func (p *Process) requestFreeze(handle uint32, cookie uint64) error {
 	p.stats().created(objectFreeze)
 	fresh := list.NewUnique(&freezeNotification{proc: p, cookie: cookie})
 	r.lockedBy(p).needExtra().freeze = fresh.Share()
-	r.announceFrozenLocked(p)
+	r.announceFrozenLocked(ctx, p)
 	return nil
 }
 
@@ -136,7 +136,7 @@ func (p *Process) requestFreeze(handle uint32, cookie uint64) error {
 // one to announce a change announces the last state.
 //
 // +checklocks:p.refsMu
-func (r *Ref) announceFrozenLocked(p *Process) {
+func (r *Ref) announceFrozenLocked(ctx context.Context, p *Process) {
 	f := r.lockedBy(p).freeze()
 	if f == nil {
 		return
@@ -153,7 +153,7 @@ func (r *Ref) announceFrozenLocked(p *Process) {
 	in := f.lockedBy(p)
 	if f.on == nil {
 		in.frozen = frozen
-		f.queueLocked(p)
+		f.queueLocked(ctx, p)
 		return
 	}
 	// What waits to be read tells the last state. What was read and not answered
@@ -184,7 +184,7 @@ func (p *Process) announceFrozen(ctx context.Context) {
 			for _, r := range n.refsInOrder() {
 				// r may be gone meanwhile; then it has no request.
 				r.proc.refsMu.Lock()
-				r.announceFrozenLocked(r.proc)
+				r.announceFrozenLocked(ctx, r.proc)
 				r.proc.refsMu.Unlock()
 			}
 			unuse(ctx, used[i])
@@ -211,19 +211,19 @@ func (p *Process) clearFreeze(ctx context.Context, handle uint32, cookie uint64)
 	}
 	held := in.extra.freeze.Take()
 	p.mu.Lock()
-	f.clearLocked(p)
+	f.clearLocked(ctx, p)
 	p.mu.Unlock()
 	held.Release(ctx)
 	return nil
 }
 
 // +checklocks:p.mu
-func (f *freezeNotification) clearLocked(p *Process) {
+func (f *freezeNotification) clearLocked(ctx context.Context, p *Process) {
 	in := f.lockedBy(p)
 	in.cleared = true
 	switch {
 	case f.on == nil:
-		f.queueLocked(p)
+		f.queueLocked(ctx, p)
 	case f.deliveredLocked(p):
 		in.again = true
 	}
@@ -249,7 +249,7 @@ func (f *freezeNotification) answeredLocked(ctx context.Context, p *Process) {
 	p.inner.deliveredFreezes.dequeue(ctx, f.cookie, f)
 	if in := f.lockedBy(p); in.again {
 		in.again = false
-		f.queueLocked(p)
+		f.queueLocked(ctx, p)
 	}
 	kept.Release(ctx)
 }

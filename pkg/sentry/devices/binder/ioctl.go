@@ -165,7 +165,7 @@ func (th *Thread) writeRead(task Task, uio usermem.IO, arg hostarch.Addr, nonBlo
 	}
 	if err == nil && wr.ReadSize > 0 {
 		err = th.read(task, uio, wr, nonBlocking)
-		if th.endRead(err) {
+		if th.endRead(task, err) {
 			err = th.scratch.returns.putSpawnLooper()
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 
+	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/gohacks"
 )
 
@@ -132,6 +133,7 @@ const logPieceSize = 16 << 10
 // logWriter writes a piece of a log.
 type logWriter struct {
 	*LogPlace
+	ctx  context.Context
 	view *View
 	log  Log
 	buf  *bytes.Buffer
@@ -152,8 +154,8 @@ type logWriter struct {
 
 // WriteLog appends the next piece of log, of what v has, to buf, from place on, which
 // it advances. It returns false if there is no more.
-func (v *View) WriteLog(buf *bytes.Buffer, log Log, place *LogPlace) bool {
-	l := v.newLogWriter(buf, log, place)
+func (v *View) WriteLog(ctx context.Context, buf *bytes.Buffer, log Log, place *LogPlace) bool {
+	l := v.newLogWriter(ctx, buf, log, place)
 	for l.part != logEnd && !l.isFull() {
 		l.step()
 		yieldToWaiters()
@@ -161,8 +163,8 @@ func (v *View) WriteLog(buf *bytes.Buffer, log Log, place *LogPlace) bool {
 	return l.part != logEnd
 }
 
-func (v *View) newLogWriter(buf *bytes.Buffer, log Log, place *LogPlace) *logWriter {
-	l := &logWriter{LogPlace: place, view: v, log: log, buf: buf, full: buf.Len() + logPieceSize, now: gohacks.Nanotime()}
+func (v *View) newLogWriter(ctx context.Context, buf *bytes.Buffer, log Log, place *LogPlace) *logWriter {
+	l := &logWriter{LogPlace: place, ctx: ctx, view: v, log: log, buf: buf, full: buf.Len() + logPieceSize, now: gohacks.Nanotime()}
 	if log.Hashed {
 		l.pointers.hasher = &v.domain.hasher
 	}

@@ -54,7 +54,6 @@ func (l *logWriter) nextDeadNode() {
 // those without a one-way transaction. As in Linux the log uses each for a moment: an
 // owner whose thread has left with the news that nobody has a reference gets it again.
 func (l *logWriter) nextNode() {
-	ctx := context.Background()
 	var buf [batchSize]*Node
 	var used [batchSize]list.Arc[*Node]
 	p := l.p
@@ -70,7 +69,7 @@ func (l *logWriter) nextNode() {
 	defer func() {
 		for i := range nodes {
 			if used[i].Ok() {
-				unuse(ctx, used[i])
+				unuse(l.ctx, used[i])
 			}
 		}
 	}()
@@ -229,7 +228,7 @@ func (l *logWriter) nextBuffers() {
 			handled[buffers[i].DebugID] = false
 		}
 	}
-	l.p.findHandled(handled)
+	l.p.findHandled(l.ctx, handled)
 	for i := range buffers {
 		b := &buffers[i]
 		state := "active"
@@ -249,14 +248,13 @@ func (l *logWriter) nextBuffers() {
 // findHandled sets those of calls, which has them by number, to true that a thread of
 // p handles. It takes the lock for a batch of threads at a time, and not while it
 // follows their stacks.
-func (p *Process) findHandled(calls map[int32]bool) {
+func (p *Process) findHandled(ctx context.Context, calls map[int32]bool) {
 	p.mu.Lock()
 	none := p.inner.stacked == 0
 	p.mu.Unlock()
 	if none || len(calls) == 0 {
 		return
 	}
-	ctx := context.Background()
 	type stack struct {
 		th  *Thread
 		top list.Arc[*Transaction]

@@ -31,7 +31,7 @@ func readPieces(t testing.TB, v *View, log Log, f func()) string {
 	var place LogPlace
 	for more := true; more; f() {
 		var piece bytes.Buffer
-		more = v.WriteLog(&piece, log, &place)
+		more = v.WriteLog(newContext(), &piece, log, &place)
 		require.LessOrEqual(t, piece.Len(), maxLogPiece)
 		all.Write(piece.Bytes())
 	}
@@ -150,7 +150,7 @@ func TestLogReadersTakeLittleMemory(t *testing.T) {
 		var mu sync.Mutex
 		for i := range places {
 			wg.Go(func() {
-				again := c.view().WriteLog(&bufs[i], Log{Kind: LogState}, &places[i])
+				again := c.view().WriteLog(newContext(), &bufs[i], Log{Kind: LogState}, &places[i])
 				mu.Lock()
 				defer mu.Unlock()
 				more = more || again
@@ -228,13 +228,13 @@ func TestLogReadAfterRestore(t *testing.T) {
 	for place.part != logEnd {
 		places = append(places, place)
 		first = append(first, buf.String())
-		s.view().newLogWriter(&buf, log, &place).step()
+		s.view().newLogWriter(newContext(), &buf, log, &place).step()
 	}
 	require.Greater(t, len(places), 20)
 	restored := s.restore()
 	for i, place := range places {
 		rest := bytes.NewBufferString(first[i])
-		for restored.view().WriteLog(rest, log, &place) {
+		for restored.view().WriteLog(newContext(), rest, log, &place) {
 		}
 		require.Equal(t, whole, unstable.ReplaceAllString(rest.String(), "@"), "%+v", places[i])
 	}

@@ -6,8 +6,6 @@ package binder
 import (
 	"fmt"
 
-	"gvisor.dev/gvisor/pkg/context"
-
 	"sentrybinder/pkg/binder/list"
 )
 
@@ -67,7 +65,7 @@ func (l *logWriter) thread(id int32) bool {
 // not written yet stays below. The lock is only held for the first, and that of each
 // for the next one.
 func (l *logWriter) stack(th *Thread) bool {
-	ctx := context.Background()
+	ctx := l.ctx
 	th.proc.mu.Lock()
 	top := th.inner.stack.Clone()
 	th.proc.mu.Unlock()
@@ -147,7 +145,7 @@ func (l *logWriter) queue(q *workList, indent string) bool {
 // eachQueued calls f for the next items: a batch of those after item on q, whose lock
 // is that of the present process. It returns false if there are none.
 func (l *logWriter) eachQueued(q *workList, f func(work)) bool {
-	ctx := context.Background()
+	ctx := l.ctx
 	var buf [batchSize]queuedWork
 	items := l.p.queuedAfter(ctx, q, l.item, buf[:0])
 	for i := range items {

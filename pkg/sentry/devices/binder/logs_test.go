@@ -21,7 +21,7 @@ import (
 func readLog(v *View, log Log) string {
 	var buf bytes.Buffer
 	var place LogPlace
-	for v.WriteLog(&buf, log, &place) {
+	for v.WriteLog(newContext(), &buf, log, &place) {
 	}
 	return buf.String()
 }

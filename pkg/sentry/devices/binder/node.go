@@ -279,7 +279,7 @@ func (n *Node) decLocked(ctx context.Context, p *Process, strong, internal bool)
 	if !in.dead && (in.hasStrong || in.hasWeak) {
 		if !in.queued() {
 			n.queueLocked(ctx, p, &p.inner.todo.workList)
-			p.wakeupLocked()
+			p.wakeupLocked(ctx)
 		}
 		return
 	}
@@ -395,7 +395,7 @@ func (n *Node) nextAsyncLocked(ctx context.Context) {
 	}
 	n.owner.inner.todo.pushTransaction(next.Get().(*Transaction))
 	next.Release(ctx)
-	n.owner.wakeupLocked()
+	n.owner.wakeupLocked(ctx)
 }
 
 // releaseLocked ends n, a node of p, which closes the device: its Refs stay, but refer

@@ -180,21 +180,21 @@ func (p *Process) stats() *stats { return &p.ctx.domain.stats }
 // wakeupLocked makes a thread look at p.todo.
 //
 // +checklocks:p.mu
-func (p *Process) wakeupLocked() {
-	p.wakeThreadLocked(p.selectThreadLocked())
+func (p *Process) wakeupLocked(ctx context.Context) {
+	p.wakeThreadLocked(p.selectThreadLocked(ctx))
 }
 
 // selectThreadLocked takes a thread off p.waiting, so that it is not selected
 // again before it has run, or returns nil if none waits.
 //
 // +checklocks:p.mu
-func (p *Process) selectThreadLocked() *Thread {
+func (p *Process) selectThreadLocked(ctx context.Context) *Thread {
 	ref, ok := p.inner.waiting.PopFront()
 	if !ok {
 		return nil
 	}
 	th := ref.Get()
-	ref.Release(context.Background())
+	ref.Release(ctx)
 	return th
 }
 

@@ -4,6 +4,7 @@
 package binder
 
 import (
+	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/usermem"
@@ -98,13 +99,13 @@ func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlock
 
 // endRead passes on work that th was woken for and has not taken. It returns
 // whether the application should start another looper; see needsLooperLocked.
-func (th *Thread) endRead(err error) (spawn bool) {
+func (th *Thread) endRead(ctx context.Context, err error) (spawn bool) {
 	p := th.proc
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	spawn = err == nil && th.needsLooperLocked()
 	if !p.inner.todo.empty() {
-		p.wakeupLocked()
+		p.wakeupLocked(ctx)
 	}
 	return spawn
 }

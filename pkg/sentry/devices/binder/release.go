@@ -90,7 +90,7 @@ func (p *Process) releaseNodes(ctx context.Context) {
 		for i, n := range nodes {
 			cancelAll(ctx, func() (list.Arc[work], bool) { return p.popWaiting(waiting[i]) })
 			for _, r := range n.refsInOrder() {
-				r.announceDeath()
+				r.announceDeath(ctx)
 			}
 			held := list.FromRaw(n)
 			held.Release(ctx)

@@ -242,7 +242,7 @@ func (th *Thread) hasWorkLocked(procWork bool) bool {
 func (th *Thread) waitLocked(task Task, procWork, nonBlocking bool) error {
 	p := th.proc
 	th.inner.looper |= looperWaiting
-	defer th.stopWaitingLocked()
+	defer th.stopWaitingLocked(task)
 	for !th.hasWorkLocked(procWork) {
 		if nonBlocking {
 			return linuxerr.EAGAIN
@@ -272,10 +272,10 @@ func (th *Thread) waitLocked(task Task, procWork, nonBlocking bool) error {
 // stopWaitingLocked ends waitLocked.
 //
 // +checklocks:th.proc.mu
-func (th *Thread) stopWaitingLocked() {
+func (th *Thread) stopWaitingLocked(ctx context.Context) {
 	th.inner.looper &^= looperWaiting
 	if ref, ok := th.proc.inner.waiting.Remove(&th.waitingLinks); ok {
-		ref.Release(context.Background())
+		ref.Release(ctx)
 	}
 }
 

@@ -151,7 +151,7 @@ func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) 
 		var hc binder.HandleCookie
 		hc.UnmarshalBytes(params)
 		if cmd == binder.BC_REQUEST_DEATH_NOTIFICATION {
-			if err := p.requestDeath(hc.Handle, hc.Cookie); err != nil {
+			if err := p.requestDeath(task, hc.Handle, hc.Cookie); err != nil {
 				th.proc.mu.Lock()
 				th.failLocked(binder.BR_ERROR)
 				th.proc.mu.Unlock()
@@ -167,7 +167,7 @@ func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) 
 		var hc binder.HandleCookie
 		hc.UnmarshalBytes(params)
 		if cmd == binder.BC_REQUEST_FREEZE_NOTIFICATION {
-			return p.requestFreeze(hc.Handle, hc.Cookie)
+			return p.requestFreeze(task, hc.Handle, hc.Cookie)
 		}
 		return p.clearFreeze(task, hc.Handle, hc.Cookie)
 

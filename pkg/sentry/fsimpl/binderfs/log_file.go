@@ -99,7 +99,7 @@ func (t *logText) fill(ctx context.Context, f *logFile) bool {
 			t.piece = bytes.Buffer{} // whose memory is of no use any more
 			return false
 		}
-		t.ended = !f.domain.View(ctx).WriteLog(&t.piece, f.log, &t.next)
+		t.ended = !f.domain.View(ctx).WriteLog(ctx, &t.piece, f.log, &t.next)
 	}
 	return true
 }
