@@ -108,7 +108,7 @@ func (p *Process) target(handle uint32) (list.Arc[*Node], *failure) {
 		if r == nil {
 			return list.Arc[*Node]{}, failedUnknownHandle
 		}
-		return r.node().target()
+		return r.node().keepAsTarget()
 	}
 	manager := p.ctx.manager.Load()
 	if manager == nil {
@@ -117,15 +117,15 @@ func (p *Process) target(handle uint32) (list.Arc[*Node], *failure) {
 	if manager.owner.pid == p.pid {
 		return list.Arc[*Node]{}, failedOwnManager
 	}
-	return manager.target()
+	return manager.keepAsTarget()
 }
 
-// target makes n the target of a call: it adds a strong local reference, unless
+// keepAsTarget makes n the target of a call: it adds a strong local reference, unless
 // n's owner is dead.
 //
 // Preconditions: There's a reference that keeps n in its owner's table, as long as
 // that lives.
-func (n *Node) target() (list.Arc[*Node], *failure) {
+func (n *Node) keepAsTarget() (list.Arc[*Node], *failure) {
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
 	if n.inner.dead {
@@ -152,7 +152,7 @@ func (th *Thread) mayCallLocked() *failure {
 	return nil
 }
 
-// releaseTarget ends what target has begun. A reply has no target.
+// releaseTarget ends what keepAsTarget has begun. A reply has no target.
 func releaseTarget(ctx context.Context, target list.Arc[*Node]) {
 	if n := target.Get(); n != nil {
 		n.dec(ctx, true, false)

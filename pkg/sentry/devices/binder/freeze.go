@@ -12,7 +12,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// freeze handles BINDER_FREEZE: it freezes or thaws all that process info.PID
+// freezeProcess handles BINDER_FREEZE: it freezes or thaws all that process info.PID
 // has open, of whatever device that the caller can see, what was opened last first. If left is not zero,
 // the call is made again after an interruption, and that's left of the time.
 //
@@ -20,7 +20,7 @@ import (
 // when the time is over. ERESTARTSYS if the wait was interrupted. Of what the
 // process has open, that which could not be frozen is thawed then, and the rest
 // stays as it is.
-func (th *Thread) freeze(task Task, info *binder.FreezeInfo, left time.Duration) error {
+func (th *Thread) freezeProcess(task Task, info *binder.FreezeInfo, left time.Duration) error {
 	v := task.View(th.proc)
 	found := false
 	for p := range v.openedBy(v.pids.identity(int32(info.PID))) {

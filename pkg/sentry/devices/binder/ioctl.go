@@ -28,7 +28,7 @@ func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 		th.exit(task)
 		return nil
 	}
-	err = th.ioctl(task, uio, request, arg, nonBlocking)
+	err = th.request(task, uio, request, arg, nonBlocking)
 	th.scratch = scratch{}
 	th.proc.mu.Lock()
 	th.inner.needReturn = false
@@ -48,7 +48,8 @@ type scratch struct {
 	returns returnWriter
 }
 
-func (th *Thread) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
+// request carries out an ioctl other than BINDER_THREAD_EXIT.
+func (th *Thread) request(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
 	p := th.proc
 	freezeLeft := th.freezeLeft
 	th.freezeLeft = 0
@@ -124,7 +125,7 @@ func (th *Thread) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 		if _, err := info.CopyIn(cc, arg); err != nil {
 			return linuxerr.EFAULT
 		}
-		return th.freeze(task, &info, freezeLeft)
+		return th.freezeProcess(task, &info, freezeLeft)
 
 	case binder.BINDER_GET_FROZEN_INFO:
 		var info binder.FrozenStatusInfo
