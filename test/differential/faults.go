@@ -82,7 +82,7 @@ var faults = []fault{
 		"	if c.copied = min(c.copied, offset); offset > b.DataSize {"},
 	{"a file needs no permission", "files.go",
 		"	if !c.filesAllowed {", "	if false {"},
-	{"the context manager is refused for its user first", "context.go",
+	{"the context manager is refused for its user first", "manager.go",
 		"	if c.manager.Load() != nil {\n		return linuxerr.EBUSY\n	}\n	if c.user.set && c.user.uid != caller {\n		return linuxerr.EPERM\n	}\n",
 		"	if c.user.set && c.user.uid != caller {\n		return linuxerr.EPERM\n	}\n	if c.manager.Load() != nil {\n		return linuxerr.EBUSY\n	}\n"},
 }

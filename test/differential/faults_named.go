@@ -36,7 +36,7 @@ var namedFaults = []namedFault{
 	{fault{"a thread that has left is still known", "thread.go",
 		"	delete(p.inner.threads, th.id)\n", ""},
 		"TestCVE_2019_2215", false},
-	{fault{"an object that was not looked at is a parent", "scatter_gather.go",
+	{fault{"an object that was not looked at is a parent", "gather.go",
 		"		if g.open[i].index != index {\n", "		if g.open[i].index > index {\n"},
 		"TestCVE_2020_0041", false},
 	{fault{"work is given up without the lock", "release.go",

@@ -125,6 +125,34 @@ func (c *cargo) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(2, &c.payer)
 }
 
+func (f *fileArray) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.fileArray"
+}
+
+func (f *fileArray) StateFields() []string {
+	return []string{
+		"start",
+		"n",
+	}
+}
+
+func (f *fileArray) beforeSave() {}
+
+// +checklocksignore
+func (f *fileArray) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
+	stateSinkObject.Save(0, &f.start)
+	stateSinkObject.Save(1, &f.n)
+}
+
+func (f *fileArray) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (f *fileArray) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.start)
+	stateSourceObject.Load(1, &f.n)
+}
+
 func (c *completion) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.completion"
 }
@@ -188,42 +216,6 @@ func (d *containerDevice) afterLoad(context.Context) {}
 func (d *containerDevice) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &d.driver)
 	stateSourceObject.Load(1, &d.name)
-}
-
-func (d *Driver) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.Driver"
-}
-
-func (d *Driver) StateFields() []string {
-	return []string{
-		"reclaimer",
-		"flights",
-		"lastOrdinal",
-		"names",
-		"tenants",
-	}
-}
-
-func (d *Driver) beforeSave() {}
-
-// +checklocksignore
-func (d *Driver) StateSave(stateSinkObject state.Sink) {
-	d.beforeSave()
-	stateSinkObject.Save(0, &d.reclaimer)
-	stateSinkObject.Save(1, &d.flights)
-	stateSinkObject.Save(2, &d.lastOrdinal)
-	stateSinkObject.Save(3, &d.names)
-	stateSinkObject.Save(4, &d.tenants)
-}
-
-// +checklocksignore
-func (d *Driver) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &d.reclaimer)
-	stateSourceObject.Load(1, &d.flights)
-	stateSourceObject.Load(2, &d.lastOrdinal)
-	stateSourceObject.Load(3, &d.names)
-	stateSourceObject.Load(4, &d.tenants)
-	stateSourceObject.AfterLoad(func() { d.afterLoad(ctx) })
 }
 
 func (c *Context) StateTypeName() string {
@@ -513,6 +505,42 @@ func (c *closedCountsInner) StateLoad(ctx context.Context, stateSourceObject sta
 	stateSourceObject.Load(0, &c.counts)
 }
 
+func (d *Driver) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.Driver"
+}
+
+func (d *Driver) StateFields() []string {
+	return []string{
+		"reclaimer",
+		"flights",
+		"lastOrdinal",
+		"names",
+		"tenants",
+	}
+}
+
+func (d *Driver) beforeSave() {}
+
+// +checklocksignore
+func (d *Driver) StateSave(stateSinkObject state.Sink) {
+	d.beforeSave()
+	stateSinkObject.Save(0, &d.reclaimer)
+	stateSinkObject.Save(1, &d.flights)
+	stateSinkObject.Save(2, &d.lastOrdinal)
+	stateSinkObject.Save(3, &d.names)
+	stateSinkObject.Save(4, &d.tenants)
+}
+
+// +checklocksignore
+func (d *Driver) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &d.reclaimer)
+	stateSourceObject.Load(1, &d.flights)
+	stateSourceObject.Load(2, &d.lastOrdinal)
+	stateSourceObject.Load(3, &d.names)
+	stateSourceObject.Load(4, &d.tenants)
+	stateSourceObject.AfterLoad(func() { d.afterLoad(ctx) })
+}
+
 func (e *extendedError) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.extendedError"
 }
@@ -542,62 +570,6 @@ func (e *extendedError) StateLoad(ctx context.Context, stateSourceObject state.S
 	stateSourceObject.Load(0, &e.id)
 	stateSourceObject.Load(1, &e.command)
 	stateSourceObject.Load(2, &e.param)
-}
-
-func (s *sentFile) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.sentFile"
-}
-
-func (s *sentFile) StateFields() []string {
-	return []string{
-		"file",
-		"offset",
-	}
-}
-
-func (s *sentFile) beforeSave() {}
-
-// +checklocksignore
-func (s *sentFile) StateSave(stateSinkObject state.Sink) {
-	s.beforeSave()
-	stateSinkObject.Save(0, &s.file)
-	stateSinkObject.Save(1, &s.offset)
-}
-
-func (s *sentFile) afterLoad(context.Context) {}
-
-// +checklocksignore
-func (s *sentFile) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &s.file)
-	stateSourceObject.Load(1, &s.offset)
-}
-
-func (f *fileArray) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.fileArray"
-}
-
-func (f *fileArray) StateFields() []string {
-	return []string{
-		"start",
-		"n",
-	}
-}
-
-func (f *fileArray) beforeSave() {}
-
-// +checklocksignore
-func (f *fileArray) StateSave(stateSinkObject state.Sink) {
-	f.beforeSave()
-	stateSinkObject.Save(0, &f.start)
-	stateSinkObject.Save(1, &f.n)
-}
-
-func (f *fileArray) afterLoad(context.Context) {}
-
-// +checklocksignore
-func (f *fileArray) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &f.start)
-	stateSourceObject.Load(1, &f.n)
 }
 
 func (f *flights) StateTypeName() string {
@@ -725,40 +697,6 @@ func (f *freezeNotificationInner) StateLoad(ctx context.Context, stateSourceObje
 	stateSourceObject.Load(0, &f.frozen)
 	stateSourceObject.Load(1, &f.cleared)
 	stateSourceObject.Load(2, &f.again)
-}
-
-func (f *freezer) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/devices/binder.freezer"
-}
-
-func (f *freezer) StateFields() []string {
-	return []string{
-		"frozen",
-		"syncReceived",
-		"asyncReceived",
-		"outstanding",
-	}
-}
-
-func (f *freezer) beforeSave() {}
-
-// +checklocksignore
-func (f *freezer) StateSave(stateSinkObject state.Sink) {
-	f.beforeSave()
-	stateSinkObject.Save(0, &f.frozen)
-	stateSinkObject.Save(1, &f.syncReceived)
-	stateSinkObject.Save(2, &f.asyncReceived)
-	stateSinkObject.Save(3, &f.outstanding)
-}
-
-func (f *freezer) afterLoad(context.Context) {}
-
-// +checklocksignore
-func (f *freezer) StateLoad(ctx context.Context, stateSourceObject state.Source) {
-	stateSourceObject.Load(0, &f.frozen)
-	stateSourceObject.Load(1, &f.syncReceived)
-	stateSourceObject.Load(2, &f.asyncReceived)
-	stateSourceObject.Load(3, &f.outstanding)
 }
 
 func (h *handleChunk) StateTypeName() string {
@@ -1287,6 +1225,40 @@ func (p *processInner) StateLoad(ctx context.Context, stateSourceObject state.So
 	stateSourceObject.Load(12, &p.oneWaySpamDetection)
 }
 
+func (f *freezer) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.freezer"
+}
+
+func (f *freezer) StateFields() []string {
+	return []string{
+		"frozen",
+		"syncReceived",
+		"asyncReceived",
+		"outstanding",
+	}
+}
+
+func (f *freezer) beforeSave() {}
+
+// +checklocksignore
+func (f *freezer) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
+	stateSinkObject.Save(0, &f.frozen)
+	stateSinkObject.Save(1, &f.syncReceived)
+	stateSinkObject.Save(2, &f.asyncReceived)
+	stateSinkObject.Save(3, &f.outstanding)
+}
+
+func (f *freezer) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (f *freezer) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.frozen)
+	stateSourceObject.Load(1, &f.syncReceived)
+	stateSourceObject.Load(2, &f.asyncReceived)
+	stateSourceObject.Load(3, &f.outstanding)
+}
+
 func (q *processTodo) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.processTodo"
 }
@@ -1677,7 +1649,7 @@ func (t *Tenant) StateFields() []string {
 		"account",
 		"secctx",
 		"dev",
-		"devices",
+		"contexts",
 		"procs",
 	}
 }
@@ -1692,7 +1664,7 @@ func (t *Tenant) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(2, &t.account)
 	stateSinkObject.Save(3, &t.secctx)
 	stateSinkObject.Save(4, &t.dev)
-	stateSinkObject.Save(5, &t.devices)
+	stateSinkObject.Save(5, &t.contexts)
 	stateSinkObject.Save(6, &t.procs)
 }
 
@@ -1705,7 +1677,7 @@ func (t *Tenant) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(2, &t.account)
 	stateSourceObject.Load(3, &t.secctx)
 	stateSourceObject.Load(4, &t.dev)
-	stateSourceObject.Load(5, &t.devices)
+	stateSourceObject.Load(5, &t.contexts)
 	stateSourceObject.Load(6, &t.procs)
 }
 
@@ -1997,6 +1969,34 @@ func (t *transactionInner) StateLoad(ctx context.Context, stateSourceObject stat
 	stateSourceObject.Load(5, &t.toParent)
 }
 
+func (s *sentFile) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.sentFile"
+}
+
+func (s *sentFile) StateFields() []string {
+	return []string{
+		"file",
+		"offset",
+	}
+}
+
+func (s *sentFile) beforeSave() {}
+
+// +checklocksignore
+func (s *sentFile) StateSave(stateSinkObject state.Sink) {
+	s.beforeSave()
+	stateSinkObject.Save(0, &s.file)
+	stateSinkObject.Save(1, &s.offset)
+}
+
+func (s *sentFile) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (s *sentFile) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &s.file)
+	stateSourceObject.Load(1, &s.offset)
+}
+
 func (e *logEntry) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.logEntry"
 }
@@ -2181,9 +2181,9 @@ func init() {
 	state.Register((*updateKind)(nil))
 	state.Register((*updateChain)(nil))
 	state.Register((*cargo)(nil))
+	state.Register((*fileArray)(nil))
 	state.Register((*completion)(nil))
 	state.Register((*containerDevice)(nil))
-	state.Register((*Driver)(nil))
 	state.Register((*Context)(nil))
 	state.Register((*managerUser)(nil))
 	state.Register((*death)(nil))
@@ -2193,14 +2193,12 @@ func init() {
 	state.Register((*Domain)(nil))
 	state.Register((*closedCounts)(nil))
 	state.Register((*closedCountsInner)(nil))
+	state.Register((*Driver)(nil))
 	state.Register((*extendedError)(nil))
-	state.Register((*sentFile)(nil))
-	state.Register((*fileArray)(nil))
 	state.Register((*flights)(nil))
 	state.Register((*flightsInner)(nil))
 	state.Register((*freezeNotification)(nil))
 	state.Register((*freezeNotificationInner)(nil))
-	state.Register((*freezer)(nil))
 	state.Register((*handleChunk)(nil))
 	state.Register((*handleTable)(nil))
 	state.Register((*hasher)(nil))
@@ -2214,6 +2212,7 @@ func init() {
 	state.Register((*identity)(nil))
 	state.Register((*Process)(nil))
 	state.Register((*processInner)(nil))
+	state.Register((*freezer)(nil))
 	state.Register((*processTodo)(nil))
 	state.Register((*Ref)(nil))
 	state.Register((*refInner)(nil))
@@ -2234,6 +2233,7 @@ func init() {
 	state.Register((*threadError)(nil))
 	state.Register((*Transaction)(nil))
 	state.Register((*transactionInner)(nil))
+	state.Register((*sentFile)(nil))
 	state.Register((*logEntry)(nil))
 	state.Register((*transactionLog)(nil))
 	state.Register((*logSlot)(nil))

@@ -152,14 +152,6 @@ func (th *Thread) mayCallLocked() *failure {
 	return nil
 }
 
-// releaseTarget ends what keepAsTarget has begun. A reply has no target.
-func releaseTarget(ctx context.Context, target list.Arc[*Node]) {
-	if n := target.Get(); n != nil {
-		n.dec(ctx, true, false)
-		target.Release(ctx)
-	}
-}
-
 // checkStack checks that th is in a position to call to. It returns the thread
 // of to that waits for what th is doing, if there's one: the call goes to it.
 func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Thread, *failure) {

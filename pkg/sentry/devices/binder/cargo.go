@@ -58,3 +58,11 @@ func targetOf(c alloc.Cargo) *Node {
 // targetNode returns the node that t, which has a buffer, was sent to, or nil if it's a
 // reply.
 func (t *Transaction) targetNode() *Node { return targetOf(t.buffer.Cargo()) }
+
+// fileArray is a BINDER_TYPE_FDA in a buffer: n file descriptors from start on, in
+// bytes from the start of the buffer.
+//
+// +stateify savable
+type fileArray struct {
+	start, n uint64
+}

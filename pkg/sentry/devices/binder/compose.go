@@ -4,6 +4,7 @@
 package binder
 
 import (
+	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/gohacks"
 	"gvisor.dev/gvisor/pkg/hostarch"
@@ -162,12 +163,6 @@ func (c *composer) fill() error {
 	return c.reservation.Write(c.t.secctxStart(), append([]byte(c.th.proc.tenant.secctx), 0))
 }
 
-// secctxStart returns where the security context lies, in bytes from the start
-// of the buffer: at the end of the extra space.
-func (t *Transaction) secctxStart() uint64 {
-	return t.placed.ExtraStart() + (t.placed.ExtraSize+7)&^7 - (t.secctxSize+7)&^7
-}
-
 // copyIn copies n bytes at address addr of the sender to offset in the buffer.
 func (c *composer) copyIn(offset, addr, n uint64) error {
 	if n == 0 {
@@ -186,4 +181,12 @@ func (c *composer) copyIn(offset, addr, n uint64) error {
 		return linuxerr.EFAULT
 	}
 	return nil
+}
+
+// releaseTarget ends what keepAsTarget has begun. A reply has no target.
+func releaseTarget(ctx context.Context, target list.Arc[*Node]) {
+	if n := target.Get(); n != nil {
+		n.dec(ctx, true, false)
+		target.Release(ctx)
+	}
 }

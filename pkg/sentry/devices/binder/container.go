@@ -4,6 +4,9 @@
 package binder
 
 import (
+	"fmt"
+
+	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
@@ -33,5 +36,31 @@ func (d *containerDevice) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.De
 	if tenant == nil {
 		return nil, linuxerr.ENXIO
 	}
-	return tenant.devices[d.name].Open(ctx, mnt, vfsd, opts)
+	return NewDevice(tenant.contexts[d.name]).Open(ctx, mnt, vfsd, opts)
+}
+
+// Linux numbers the devices that have no number of their own among the misc
+// devices downwards from this minor.
+const lastDynamicMinor = 127
+
+// RegisterDevices registers d's devices with vfsObj. Each container that opens one
+// finds a context of its own.
+func (d *Driver) RegisterDevices(vfsObj *vfs.VirtualFilesystem) error {
+	minor := uint32(lastDynamicMinor)
+	for _, name := range d.names {
+		for vfsObj.IsDeviceRegistered(vfs.CharDevice, linux.MISC_MAJOR, minor) {
+			if minor == 0 {
+				return fmt.Errorf("no minor number is left for binder device %q", name)
+			}
+			minor--
+		}
+		if err := vfsObj.RegisterDevice(vfs.CharDevice, linux.MISC_MAJOR, minor, &containerDevice{driver: d, name: name}, &vfs.RegisterDeviceOptions{
+			GroupName: "misc",
+			Pathname:  name,
+			FilePerms: 0666,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -24,27 +24,33 @@
 //
 // From the application down:
 //
-//	device, mapping, poll        what vfs and mm see of an open device
-//	ioctl, task                  a request, and what the driver asks of its caller
+//	device, container, mapping,  what vfs and mm see of an open device
+//	poll
+//	ioctl, task, kernel_task     a request, and what the driver asks of its caller
 //	write, read                  commands in, returns out
 //	message, call, reply         a transaction is sent
-//	compose, translate, files,   ... and its contents copied and translated
-//	scatter_gather
-//	buffer, cargo                what the buffer of a transaction holds, and its end
+//	compose, translate, object,  its contents are copied and translated
+//	gather, scatter_gather
+//	files, buffer, cargo         descriptors for its receiver; what its buffer holds, and
+//	                             the end of that
+//	failure, extended_error      why it was not sent
 //	freeze, death,               the other requests
 //	freeze_notification, node_info
 //
-//	context, process, thread     a device; an open of it; a thread that uses it
-//	node, nodes, ref, refset,    an object; a process's handle for it
+//	context, manager             a device, and its context manager
+//	process, freezer, thread     an open of it, and a thread that uses it
+//	node, nodes, ref, refset,    an object, and a process's handle for it
 //	handles
-//	transaction, stack,          a call or a reply; the calls that a thread is in;
-//	completion                   what its sender gets to know
+//	transaction, stack,          a call or a reply, the calls that a thread is in, and
+//	completion, priority         what the sender gets to know
 //	work, async, delivered       what a thread is to be told, and the lists of that
 //
-//	domain, tenant, view         a /dev or an instance of binderfs; a container; what
-//	                             a caller can see of both
-//	registry, flights, release   open devices; those in flight; their end
-//	log, stats                   what binder_logs shows, piece by piece
+//	driver, domain, tenant, view the sandbox, a /dev or an instance of binderfs, a
+//	                             container, and what a caller can see of them
+//	registry, flights, release   open devices, those in flight, and their end
+//	prices                       what is charged for each object
+//	log, log_*, stats,           what binder_logs shows, piece by piece
+//	transaction_log
 //
 // A Context belongs to a Domain: the /dev of a container, which is a Tenant, or an
 // instance of binderfs. The mapping's buffers and their memory are package alloc's,

@@ -120,3 +120,17 @@ func (d *Domain) counts() *commandCounts {
 	c.mu.Unlock()
 	return sum
 }
+
+// ObjectCounts returns the number of objects that d holds, by kind. The counts
+// of different kinds are not taken at the same instant.
+func (d *Domain) ObjectCounts() []ObjectCount {
+	counts := make([]ObjectCount, numObjectKinds)
+	for k := range counts {
+		// deleted is read first: an object that comes and goes in between may
+		// be seen as active, but never as a negative count.
+		deleted := d.stats.objects[k].deleted.Load()
+		created := d.stats.objects[k].created.Load()
+		counts[k] = ObjectCount{Name: objectNames[k], Active: created - deleted, Total: created}
+	}
+	return counts
+}

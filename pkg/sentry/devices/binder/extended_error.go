@@ -41,23 +41,3 @@ func extendedErrorOf(id int32, f *failure) extendedError {
 	}
 	return extendedError{id: id, command: f.br, param: -int32(errno)}
 }
-
-// noteError notes that reply id to th failed by f, unless there's an error that
-// th doesn't know yet.
-func (th *Thread) noteError(id int32, f *failure) {
-	th.proc.mu.Lock()
-	defer th.proc.mu.Unlock()
-	if th.inner.lastError.command == binder.BR_OK {
-		th.inner.lastError = extendedErrorOf(id, f)
-	}
-}
-
-// takeError handles BINDER_GET_EXTENDED_ERROR: it returns the last error and
-// forgets it.
-func (th *Thread) takeError() binder.ExtendedError {
-	th.proc.mu.Lock()
-	defer th.proc.mu.Unlock()
-	e := th.inner.lastError
-	th.inner.lastError = noError(0)
-	return binder.ExtendedError{ID: uint32(e.id), Command: e.command, Param: e.param}
-}

@@ -104,7 +104,7 @@ func newWorld(t testing.TB) *world {
 	clock := newTestClock()
 	w := &world{t: t, clock: clock, deaf: make(map[*Process]bool)}
 	w.driver, w.tenant = newTenant(clock)
-	w.domain, w.ctx = w.tenant.dev, w.tenant.devices["binder"].ctx
+	w.domain, w.ctx = w.tenant.dev, w.tenant.contexts["binder"]
 	t.Cleanup(func() {
 		w.closeAll()
 		w.requireEmpty()

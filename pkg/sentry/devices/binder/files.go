@@ -4,39 +4,12 @@
 package binder
 
 import (
-	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
-
-// sentFile is a file in a transaction that has not been delivered.
-//
-// +stateify savable
-type sentFile struct {
-	file *vfs.FileDescription
-
-	// offset is where the receiver's file descriptor goes, in bytes from the
-	// start of the buffer.
-	offset uint64
-}
-
-// dropFiles drops the files that t still has.
-//
-// Preconditions: No lock is held; a file may be a binder device.
-func (t *Transaction) dropFiles(ctx context.Context) {
-	if t.inFlight {
-		t.inFlight = false
-		t.to.ctx.domain.driver.flights.arrived(t)
-	}
-	for _, f := range t.files {
-		f.file.DecRef(ctx)
-	}
-	t.payer.Credit(int64(len(t.files)) * filePrice)
-	t.files = nil
-}
 
 // takeFile takes file fd of the sender. Its descriptor in the receiver goes to at,
 // in bytes from the start of the buffer.
@@ -90,14 +63,6 @@ func (t *Transaction) installFiles(task Task) error {
 // maxFilesAtOnce is the number of descriptors that are copied at once.
 const maxFilesAtOnce = 64
 
-// fileArray is a BINDER_TYPE_FDA in a buffer: n file descriptors from start on, in
-// bytes from the start of the buffer.
-//
-// +stateify savable
-type fileArray struct {
-	start, n uint64
-}
-
 // closeFiles closes the descriptors in the arrays of b, a delivered buffer that th
 // is about to free: other than those that were sent by themselves, they go with
 // it.
@@ -125,17 +90,4 @@ func (th *Thread) closeFiles(task Task, b *alloc.Claimed) {
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
 	th.inner.needReturn = true
-}
-
-// deviceFile is implemented by the FileDescriptionImpl of an open device.
-type deviceFile interface {
-	process() *Process
-}
-
-// processOf returns the process that an open device is, or nil if file is no device.
-func processOf(file *vfs.FileDescription) *Process {
-	if fd, ok := file.Impl().(deviceFile); ok {
-		return fd.process()
-	}
-	return nil
 }

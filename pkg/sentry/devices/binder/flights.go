@@ -245,3 +245,16 @@ func (s *search) takeOutReachable() {
 		}
 	}
 }
+
+// deviceFile is implemented by the FileDescriptionImpl of an open device.
+type deviceFile interface {
+	process() *Process
+}
+
+// processOf returns the process that an open device is, or nil if file is no device.
+func processOf(file *vfs.FileDescription) *Process {
+	if fd, ok := file.Impl().(deviceFile); ok {
+		return fd.process()
+	}
+	return nil
+}

@@ -31,7 +31,7 @@ func newCancelWorld(t *testing.T) *cancelWorld {
 	clock := faketime.NewManualClock()
 	driver, tenant := newTenant(clock)
 	s := &hostileStorm{driver: driver, tenant: tenant, clock: clock, mf: testMemory()}
-	w := &cancelWorld{t: t, storm: s, context: tenant.devices["binder"].ctx}
+	w := &cancelWorld{t: t, storm: s, context: tenant.contexts["binder"]}
 	t.Cleanup(func() {
 		require.Equal(t, "binder state:\n", stateOf(s.view()))
 		for _, c := range tenant.dev.ObjectCounts() {

@@ -3,11 +3,7 @@
 
 package binder
 
-import (
-	"fmt"
-
-	"sentrybinder/pkg/binder/list"
-)
+import "sentrybinder/pkg/binder/list"
 
 // nextThread goes on with the thread at key, or the next one by ID.
 func (l *logWriter) nextThread() {
@@ -99,38 +95,6 @@ func (t *Transaction) below(th *Thread) (next list.Arc[*Transaction], title stri
 		return t.inner.fromParent.Clone(), "outgoing transaction"
 	}
 	return next, ""
-}
-
-// transaction writes t's line, which is begun. The contents are only shown in the log
-// of the receiver.
-func (l *logWriter) transaction(title string, t *Transaction) {
-	t.mu.Lock()
-	to, toTID := t.to.id, t.onlyFor
-	switch {
-	case t.inner.toThread != nil:
-		toTID = t.inner.toThread.id
-	case t.inner.read:
-		toTID = 0
-	}
-	if t.inner.left {
-		to = identity{} // Linux forgets the process then, too.
-	}
-	t.mu.Unlock()
-	ids := l.view.pids
-	fmt.Fprintf(l.buf, "%s %d: %016x from %d:%d to %d:%d code %x flags %x pri %d a%d r%d elapsed %dms",
-		title, t.debugID, hashed(&l.view.domain.hasher, t), ids.pid(t.fromProc.id), ids.tid(t.fromTID, t.fromProc.id), ids.pid(to), ids.tid(toTID, to), t.code, t.flags, t.nice,
-		bit(t.oneWay()), bit(t.reply), max(l.now-t.sent, 0)/1e6)
-	switch b := &t.placed; {
-	case t.to != l.p:
-	case !l.p.alloc.Holds(b):
-		l.buf.WriteString(" buffer free")
-	default:
-		if t.nodeID != 0 {
-			fmt.Fprintf(l.buf, " node %d", t.nodeID)
-		}
-		fmt.Fprintf(l.buf, " size %d:%d offset %x", b.DataSize, b.OffsetsSize, b.Start)
-	}
-	l.buf.WriteByte('\n')
 }
 
 // queue writes the next items of work of the present process: a batch of those after

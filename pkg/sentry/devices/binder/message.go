@@ -60,3 +60,11 @@ func (th *Thread) end(m *message, f *failure) {
 	}
 	d.log.update(m.logPlace, &m.log)
 }
+
+// to notes who receives the transaction: th, or any thread of p if it is nil.
+func (e *logEntry) to(p *Process, th *Thread) {
+	e.toProc = p.id
+	if th != nil {
+		e.toTID = th.id
+	}
+}

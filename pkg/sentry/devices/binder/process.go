@@ -264,3 +264,21 @@ func (p *Process) threadIDs() []int32 {
 	slices.Sort(ids)
 	return ids
 }
+
+// freezer is what a Process has of being frozen: a state in which it takes no
+// synchronous calls, since whoever froze it is about to stop its threads.
+//
+// +stateify savable
+type freezer struct {
+	frozen bool
+
+	// syncReceived is true if a synchronous call came, and was refused, since the
+	// process was frozen. asyncReceived is true if a one-way call came.
+	syncReceived  bool
+	asyncReceived bool
+
+	// outstanding counts the transactions to the process that have not come to
+	// their end: calls that are not answered, one-way calls and replies that are
+	// not read.
+	outstanding int
+}

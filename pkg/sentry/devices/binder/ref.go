@@ -317,3 +317,55 @@ func (p *Process) insertRefLocked(r *Ref, id idpool.Unused) error {
 	n.owner.mu.Unlock()
 	return nil
 }
+
+// unusedHandleLocked returns the lowest handle that p has free for n, which is
+// at least 1 unless n is the context manager. It unlocks p.refsMu while it
+// allocates memory.
+//
+// +checklocks:p.refsMu
+func (p *Process) unusedHandleLocked(n *Node) (idpool.Unused, error) {
+	from := 1
+	if p.ctx.isManager(n) {
+		from = 0
+	}
+	for {
+		if id, ok := p.handles.ids.FindUnused(from); ok {
+			if p.handles.get(uint32(id.ID())) == nil {
+				return id, nil
+			}
+			// The pool and the table disagree. The table is right.
+			warnings().Warningf("binder: handle %d was in use and free at once", id.ID())
+			if err := id.Acquire(); err != nil {
+				return idpool.Unused{}, linuxerr.ENOMEM
+			}
+			continue
+		}
+		request, ok := p.handles.ids.GrowRequest()
+		if !ok {
+			return idpool.Unused{}, linuxerr.ENOMEM
+		}
+		p.refsMu.Unlock()
+		resizer := request.Alloc()
+		p.refsMu.Lock()
+		p.handles.ids.Grow(resizer)
+	}
+}
+
+// shrinkHandlesLocked gives memory back after handles were freed. It unlocks
+// p.refsMu while it allocates the smaller table.
+//
+// +checklocks:p.refsMu
+func (p *Process) shrinkHandlesLocked() {
+	for p.handles.chunks.Len() > 0 && p.handles.chunks.At(p.handles.chunks.Len()-1) == nil {
+		p.handles.chunks.SwapRemove(p.handles.chunks.Len() - 1)
+	}
+	p.handles.chunks.ShrinkAfterRemoval()
+	request, ok := p.handles.ids.ShrinkRequest()
+	if !ok {
+		return
+	}
+	p.refsMu.Unlock()
+	resizer := request.Alloc()
+	p.refsMu.Lock()
+	p.handles.ids.Shrink(resizer)
+}

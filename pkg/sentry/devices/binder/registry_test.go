@@ -23,7 +23,7 @@ func TestRegistry(t *testing.T) {
 	ts := d.containers("one", "two")
 	shared := d.NewDomain()
 	contexts := func(tenant *Tenant) []*Context {
-		return []*Context{tenant.devices["a"].ctx, tenant.devices["b"].ctx, shared.NewContext("c")}
+		return []*Context{tenant.contexts["a"], tenant.contexts["b"], shared.NewContext("c")}
 	}
 	var live []*Process
 	random := rand.New(rand.NewSource(1))

@@ -17,12 +17,6 @@ type Scheduler interface {
 	Block(caller Task, wake <-chan struct{}) error
 }
 
-// SetScheduler replaces d's scheduler. It is not saved: after a restore, d has its
-// own again.
-//
-// Preconditions: No device of d was opened yet.
-func (d *Driver) SetScheduler(s Scheduler) { d.scheduler = s }
-
 // goScheduler is the driver's own Scheduler.
 type goScheduler struct{}
 
@@ -36,6 +30,3 @@ func (goScheduler) Wake(wake chan struct{}) {
 
 // Block implements Scheduler.Block.
 func (goScheduler) Block(caller Task, wake <-chan struct{}) error { return caller.Block(wake) }
-
-// signal makes th look for work, if it waits.
-func (th *Thread) signal() { th.proc.ctx.domain.driver.scheduler.Wake(th.wake) }

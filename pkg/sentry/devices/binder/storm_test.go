@@ -255,7 +255,7 @@ func (s *stormThread) answer(b []byte) {
 func TestStorm(t *testing.T) {
 	const places, threads, steps = 6, 3, 150
 	_, tenant := newTenant(tcpip.NewStdClock())
-	ctx, view := tenant.devices["binder"].ctx, &View{domain: tenant.dev, tenant: tenant}
+	ctx, view := tenant.contexts["binder"], &View{domain: tenant.dev, tenant: tenant}
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
 

@@ -4,11 +4,8 @@
 package binder
 
 import (
-	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/context"
-	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
-	"gvisor.dev/gvisor/pkg/sentry/limits"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/usermem"
 )
@@ -67,77 +64,4 @@ type Task interface {
 	// CloseFile closes the caller's file fd, if there's one. No lock may be
 	// held: the file may be a binder device.
 	CloseFile(fd int32)
-}
-
-// kernelTask implements Task by a kernel.Task.
-type kernelTask struct {
-	*kernel.Task
-}
-
-// ThreadID implements Task.ThreadID.
-func (t kernelTask) ThreadID() int32 {
-	return int32(t.PIDNamespace().Root().IDOfTask(t.Task))
-}
-
-// ProcessID implements Task.ProcessID.
-func (t kernelTask) ProcessID(proc *Process) int32 {
-	if proc.opener == t.ThreadGroup() {
-		return proc.pid // This takes no lock.
-	}
-	return int32(t.TGIDInRoot())
-}
-
-// PIDOf implements Task.PIDOf.
-func (t kernelTask) PIDOf(proc *Process) int32 {
-	return pidsIn{t.PIDNamespace()}.pid(proc.id) // This takes no lock within a namespace.
-}
-
-// View implements Task.View.
-func (t kernelTask) View(proc *Process) *View { return proc.ctx.domain.View(t) }
-
-// UIDOf implements Task.UIDOf.
-func (t kernelTask) UIDOf(kuid auth.KUID) auth.UID {
-	return t.UserNamespace().MapFromKUID(kuid)
-}
-
-// EffectiveKUID implements Task.EffectiveKUID.
-func (t kernelTask) EffectiveKUID() auth.KUID {
-	return t.Credentials().EffectiveKUID
-}
-
-// SetNiceness implements Task.SetNiceness.
-func (t kernelTask) SetNiceness(n int) {
-	if n, ok := permittedNice(n, t.Limits().Get(limits.Nice).Cur, t.HasRootCapability(linux.CAP_SYS_NICE)); ok {
-		t.Task.SetNiceness(n)
-	}
-}
-
-// SignalPending implements Task.SignalPending.
-func (t kernelTask) SignalPending() bool {
-	return t.PendingSignals()&^t.SignalMask() != 0
-}
-
-// GetFile implements Task.GetFile.
-func (t kernelTask) GetFile(fd int32) *vfs.FileDescription {
-	file := t.Task.GetFile(fd)
-	if file != nil && file.StatusFlags()&linux.O_PATH != 0 {
-		file.DecRef(t)
-		return nil
-	}
-	return file
-}
-
-// InstallFiles implements Task.InstallFiles.
-func (t kernelTask) InstallFiles(files []*vfs.FileDescription) ([]int32, error) {
-	return t.NewFDs(0, files, kernel.FDFlags{CloseOnExec: true})
-}
-
-// CloseFile implements Task.CloseFile.
-func (t kernelTask) CloseFile(fd int32) {
-	file := t.FDTable().Remove(t, fd)
-	if file == nil {
-		return
-	}
-	defer file.DecRef(t)
-	_ = file.OnClose(t) // Nobody is there to hear of an error.
 }

@@ -32,9 +32,10 @@ type Tenant struct {
 	// secctx is the security context of the container's processes.
 	secctx string
 
-	// dev is the domain of the devices in the container's /dev, by name.
-	dev     *Domain
-	devices map[string]*Device
+	// dev is the domain of the devices in the container's /dev, and contexts has what
+	// they lead to, by name.
+	dev      *Domain
+	contexts map[string]*Context
 
 	// procs holds the processes that were opened in the container, whatever their
 	// domain.
@@ -144,16 +145,16 @@ func (d *Driver) RestoreContainers(ids map[string]string) {
 
 func (d *Driver) newTenant(c ContainerInfo) *Tenant {
 	t := &Tenant{
-		name:    c.Name,
-		ordinal: d.nextOrdinal(),
-		account: account.New(c.MemoryLimit),
-		secctx:  c.SecurityContext,
-		dev:     d.NewDomain(),
-		devices: make(map[string]*Device),
+		name:     c.Name,
+		ordinal:  d.nextOrdinal(),
+		account:  account.New(c.MemoryLimit),
+		secctx:   c.SecurityContext,
+		dev:      d.NewDomain(),
+		contexts: make(map[string]*Context),
 	}
 	t.procs.init()
 	for _, name := range d.names {
-		t.devices[name] = NewDevice(t.dev.NewContext(name))
+		t.contexts[name] = t.dev.NewContext(name)
 	}
 	return t
 }

@@ -36,7 +36,7 @@ func neighbours(t *testing.T) (w, other *world) {
 	other.lastID = 1000
 	other.driver, other.clock = w.driver, w.clock
 	other.tenant = w.driver.containers("other")[0]
-	other.domain, other.ctx = other.tenant.dev, other.tenant.devices["binder"].ctx
+	other.domain, other.ctx = other.tenant.dev, other.tenant.contexts["binder"]
 	return w, other
 }
 
@@ -56,11 +56,11 @@ func TestTenants(t *testing.T) {
 	d := NewDriver(faketime.NewManualClock(), nil, "a", "b")
 	ts := d.containers("one", "two")
 	one, two := ts[0], ts[1]
-	require.Equal(t, "b", one.devices["b"].ctx.name)
-	require.NotSame(t, one.devices["a"].ctx, one.devices["b"].ctx)
-	require.NotSame(t, one.devices["a"].ctx, two.devices["a"].ctx)
+	require.Equal(t, "b", one.contexts["b"].name)
+	require.NotSame(t, one.contexts["a"], one.contexts["b"])
+	require.NotSame(t, one.contexts["a"], two.contexts["a"])
 	require.NotSame(t, one.dev, two.dev)
-	require.Same(t, one.dev, one.devices["b"].ctx.domain)
+	require.Same(t, one.dev, one.contexts["b"].domain)
 	d.StopContainer("one")
 	d.StopContainer("three")
 	require.Nil(t, d.tenants.get("one"))
@@ -85,7 +85,7 @@ func TestRestartedTenant(t *testing.T) {
 	w.driver.StopContainer("id")
 	w.driver.StartContainer(ContainerInfo{ID: "again", Name: "name", MemoryLimit: math.MaxInt64})
 	w.tenant = w.driver.tenants.get("again")
-	w.domain, w.ctx = w.tenant.dev, w.tenant.devices["binder"].ctx
+	w.domain, w.ctx = w.tenant.dev, w.tenant.contexts["binder"]
 	w.newManager()
 }
 
@@ -111,7 +111,7 @@ func TestRestoreTenants(t *testing.T) {
 	d.RestoreContainers(map[string]string{"one": "2", "two": "1", "again": "7", "new": "8"})
 	for id, want := range map[string]string{"2": "of one", "1": "of two", "7": "second"} {
 		require.Equal(t, want, d.tenants.get(id).secctx)
-		require.NotNil(t, d.tenants.get(id).devices["binder"])
+		require.NotNil(t, d.tenants.get(id).contexts["binder"])
 	}
 	require.Nil(t, d.tenants.get("0"))
 	require.Nil(t, d.tenants.get("3"))
@@ -169,7 +169,7 @@ func TestFreezeOfNeighbour(t *testing.T) {
 func TestFreezeInSharedInstance(t *testing.T) {
 	w, other := sharing(t)
 	server, freezer := w.newApp(), other.newApp()
-	private := w.tenant.devices["binder"].ctx.mustOpen(w.tenant, server.app.pid)
+	private := w.tenant.contexts["binder"].mustOpen(w.tenant, server.app.pid)
 	defer private.release(newContext())
 	require.NoError(t, freezer.setFrozen(server, true))
 	require.True(t, server.isFrozen())

@@ -370,3 +370,26 @@ func (th *Thread) popTodo() (list.Arc[work], bool) {
 	defer th.proc.mu.Unlock()
 	return th.inner.todo.popFront()
 }
+
+// signal makes th look for work, if it waits.
+func (th *Thread) signal() { th.proc.ctx.domain.driver.scheduler.Wake(th.wake) }
+
+// noteError notes that reply id to th failed by f, unless there's an error that
+// th doesn't know yet.
+func (th *Thread) noteError(id int32, f *failure) {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	if th.inner.lastError.command == binder.BR_OK {
+		th.inner.lastError = extendedErrorOf(id, f)
+	}
+}
+
+// takeError handles BINDER_GET_EXTENDED_ERROR: it returns the last error and
+// forgets it.
+func (th *Thread) takeError() binder.ExtendedError {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	e := th.inner.lastError
+	th.inner.lastError = noError(0)
+	return binder.ExtendedError{ID: uint32(e.id), Command: e.command, Param: e.param}
+}

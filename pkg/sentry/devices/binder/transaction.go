@@ -4,8 +4,11 @@
 package binder
 
 import (
+	"fmt"
+
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/waiter"
 
 	"sentrybinder/pkg/abi/binder"
@@ -249,4 +252,68 @@ func (t *Transaction) endLocked(p *Process) {
 	if f.outstanding--; f.outstanding == 0 {
 		p.idle.Notify(waiter.EventInternal)
 	}
+}
+
+// sentFile is a file in a transaction that has not been delivered.
+//
+// +stateify savable
+type sentFile struct {
+	file *vfs.FileDescription
+
+	// offset is where the receiver's file descriptor goes, in bytes from the
+	// start of the buffer.
+	offset uint64
+}
+
+// dropFiles drops the files that t still has.
+//
+// Preconditions: No lock is held; a file may be a binder device.
+func (t *Transaction) dropFiles(ctx context.Context) {
+	if t.inFlight {
+		t.inFlight = false
+		t.to.ctx.domain.driver.flights.arrived(t)
+	}
+	for _, f := range t.files {
+		f.file.DecRef(ctx)
+	}
+	t.payer.Credit(int64(len(t.files)) * filePrice)
+	t.files = nil
+}
+
+// transaction writes t's line, which is begun. The contents are only shown in the log
+// of the receiver.
+func (l *logWriter) transaction(title string, t *Transaction) {
+	t.mu.Lock()
+	to, toTID := t.to.id, t.onlyFor
+	switch {
+	case t.inner.toThread != nil:
+		toTID = t.inner.toThread.id
+	case t.inner.read:
+		toTID = 0
+	}
+	if t.inner.left {
+		to = identity{} // Linux forgets the process then, too.
+	}
+	t.mu.Unlock()
+	ids := l.view.pids
+	fmt.Fprintf(l.buf, "%s %d: %016x from %d:%d to %d:%d code %x flags %x pri %d a%d r%d elapsed %dms",
+		title, t.debugID, hashed(&l.view.domain.hasher, t), ids.pid(t.fromProc.id), ids.tid(t.fromTID, t.fromProc.id), ids.pid(to), ids.tid(toTID, to), t.code, t.flags, t.nice,
+		bit(t.oneWay()), bit(t.reply), max(l.now-t.sent, 0)/1e6)
+	switch b := &t.placed; {
+	case t.to != l.p:
+	case !l.p.alloc.Holds(b):
+		l.buf.WriteString(" buffer free")
+	default:
+		if t.nodeID != 0 {
+			fmt.Fprintf(l.buf, " node %d", t.nodeID)
+		}
+		fmt.Fprintf(l.buf, " size %d:%d offset %x", b.DataSize, b.OffsetsSize, b.Start)
+	}
+	l.buf.WriteByte('\n')
+}
+
+// secctxStart returns where the security context lies, in bytes from the start
+// of the buffer: at the end of the extra space.
+func (t *Transaction) secctxStart() uint64 {
+	return t.placed.ExtraStart() + (t.placed.ExtraSize+7)&^7 - (t.secctxSize+7)&^7
 }

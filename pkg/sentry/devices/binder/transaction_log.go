@@ -59,14 +59,6 @@ type logEntry struct {
 	line  int
 }
 
-// to notes who receives the transaction: th, or any thread of p if it is nil.
-func (e *logEntry) to(p *Process, th *Thread) {
-	e.toProc = p.id
-	if th != nil {
-		e.toTID = th.id
-	}
-}
-
 // print writes the line, with the IDs of a PID namespace.
 func (e *logEntry) print(buf *bytes.Buffer, ids pidsIn) {
 	fmt.Fprintf(buf, "%d: %s from %d:%d to %d:%d context %s node %d handle %d size %d:%d ret %d/%d l=%d",

@@ -10,9 +10,6 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// maxObjectSize is the size of the largest object, in bytes.
-const maxObjectSize = binder.SizeOfBufferObject
-
 // translateAt copies the data before offset and translates the object that is
 // there. Objects must come in order and not overlap.
 func (c *composer) translateAt(offset uint64) error {
@@ -44,26 +41,6 @@ func (c *composer) translateAt(offset uint64) error {
 		return err
 	}
 	return nil
-}
-
-// objectType returns the type of the object that starts raw.
-func objectType(raw []byte) uint32 { return hostarch.ByteOrder.Uint32(raw) }
-
-// objectSize returns the size of the object that starts raw, or 0 if its type is
-// unknown.
-func objectSize(raw []byte) uint64 {
-	switch objectType(raw) {
-	case binder.BINDER_TYPE_BINDER, binder.BINDER_TYPE_WEAK_BINDER, binder.BINDER_TYPE_HANDLE, binder.BINDER_TYPE_WEAK_HANDLE:
-		return binder.SizeOfFlatObject
-	case binder.BINDER_TYPE_FD:
-		return binder.SizeOfFDObject
-	case binder.BINDER_TYPE_PTR:
-		return binder.SizeOfBufferObject
-	case binder.BINDER_TYPE_FDA:
-		return binder.SizeOfFDArrayObject
-	default:
-		return 0
-	}
 }
 
 // translate turns the object in raw, which is to stand at offset, from what it
