@@ -31,7 +31,7 @@ var faults = []fault{
 	{"the target of a call is not kept", "call.go",
 		"	n.inner.localStrong++\n	return list.BorrowOf(n).Arc(), nil", "	return list.BorrowOf(n).Arc(), nil"},
 	{"two replies are told of a failed one", "reply.go",
-		"	th.failLocked(binder.BR_TRANSACTION_COMPLETE)\n", "	th.failLocked(f.br)\n"},
+		"	th.failLocked(binder.BR_TRANSACTION_COMPLETE)\n", "	_ = binder.BR_TRANSACTION_COMPLETE\n	th.failLocked(f.br)\n"},
 	{"weak references keep nothing", "node.go",
 		"		if in.weak() {\n			return\n		}\n	}", "		if in.localWeak > 0 || in.users > 0 {\n			return\n		}\n	}"},
 	{"an acknowledgement releases twice", "node.go",
