@@ -293,6 +293,23 @@ func TestForkedChildRequests(t *testing.T) {
 	client.expect(brNoop, brTransactionComplete)
 }
 
+// Once the process that opened the device has ended, calls by its child have no
+// sender.
+//
+//covers:inherit
+func TestForkedChildOutlivesOpener(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	h := server.give(client, 0x1000, 0)
+	child := client.fork()
+	client.kill()
+	if differs(t, "only the process that opened the device may use it") {
+		require.Equal(t, unix.EINVAL, child.writeRead(0, bcEnterLooper).err)
+		return
+	}
+	child.write(bcTransaction{handle: h})
+	require.Zero(t, server.read().message(t).pid)
+}
+
 // A process that is given the descriptor over a socket may use it as a child
 // may.
 //

@@ -4,6 +4,7 @@ package binder
 
 import (
 	"context"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/state"
 )
 
@@ -1120,12 +1121,14 @@ func (p *Process) beforeSave() {}
 // +checklocksignore
 func (p *Process) StateSave(stateSinkObject state.Sink) {
 	p.beforeSave()
+	openerValue := p.saveOpener()
+	_ = (*kernel.ThreadGroup)(openerValue)
+	stateSinkObject.SaveValue(5, openerValue)
 	stateSinkObject.Save(0, &p.ctx)
 	stateSinkObject.Save(1, &p.account)
 	stateSinkObject.Save(2, &p.holders)
 	stateSinkObject.Save(3, &p.released)
 	stateSinkObject.Save(4, &p.flightChange)
-	stateSinkObject.Save(5, &p.opener)
 	stateSinkObject.Save(6, &p.pid)
 	stateSinkObject.Save(7, &p.id)
 	stateSinkObject.Save(8, &p.tenant)
@@ -1149,7 +1152,6 @@ func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(2, &p.holders)
 	stateSourceObject.Load(3, &p.released)
 	stateSourceObject.Load(4, &p.flightChange)
-	stateSourceObject.Load(5, &p.opener)
 	stateSourceObject.Load(6, &p.pid)
 	stateSourceObject.Load(7, &p.id)
 	stateSourceObject.Load(8, &p.tenant)
@@ -1162,6 +1164,7 @@ func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(15, &p.counts)
 	stateSourceObject.Load(16, &p.pollers)
 	stateSourceObject.Load(17, &p.idle)
+	stateSourceObject.LoadValue(5, new(*kernel.ThreadGroup), func(y any) { p.loadOpener(ctx, y.(*kernel.ThreadGroup)) })
 }
 
 func (p *processInner) StateTypeName() string {

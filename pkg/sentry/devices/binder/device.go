@@ -96,7 +96,7 @@ func (fd *deviceFD) ConfigureMMap(ctx context.Context, opts *memmap.MMapOpts) er
 		return linuxerr.EPERM // A binderfs is noexec.
 	}
 	t := kernel.TaskFromContext(ctx)
-	if t == nil || t.ThreadGroup() != fd.proc.opener {
+	if t == nil || t.ThreadGroup() != fd.proc.opener.Load() {
 		return linuxerr.EINVAL
 	}
 	if opts.Perms.Write {

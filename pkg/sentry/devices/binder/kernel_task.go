@@ -23,7 +23,7 @@ func (t kernelTask) ThreadID() int32 {
 
 // ProcessID implements Task.ProcessID.
 func (t kernelTask) ProcessID(proc *Process) int32 {
-	if proc.opener == t.ThreadGroup() {
+	if proc.opener.Load() == t.ThreadGroup() {
 		return proc.pid // This takes no lock.
 	}
 	return int32(t.TGIDInRoot())
@@ -31,7 +31,15 @@ func (t kernelTask) ProcessID(proc *Process) int32 {
 
 // PIDOf implements Task.PIDOf.
 func (t kernelTask) PIDOf(proc *Process) int32 {
-	return pidsIn{t.PIDNamespace()}.pid(proc.id) // This takes no lock within a namespace.
+	opener := proc.opener.Load()
+	switch {
+	case opener == nil:
+		return 0
+	case opener.PIDNamespace() == t.PIDNamespace():
+		return int32(opener.ID()) // This takes no lock.
+	default:
+		return int32(t.PIDNamespace().IDOfThreadGroup(opener))
+	}
 }
 
 // View implements Task.View.

@@ -5,6 +5,7 @@ package binder
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"gvisor.dev/gvisor/pkg/atomicbitops"
 	"gvisor.dev/gvisor/pkg/context"
@@ -38,8 +39,8 @@ type Process struct {
 
 	// opener is the thread group that opened the device, and pid its ID in the
 	// root PID namespace. opener is nil in tests without a kernel, and once p was
-	// released; only calls that p is open for use it.
-	opener *kernel.ThreadGroup
+	// released.
+	opener atomic.Pointer[kernel.ThreadGroup] `state:".(*kernel.ThreadGroup)"`
 	pid    int32
 
 	// id names the opener for the logs and for whoever freezes it.
@@ -138,7 +139,6 @@ func (c *Context) open(tenant *Tenant, opener *kernel.ThreadGroup, id identity, 
 		ctx:     c,
 		account: tenant.account,
 		holders: atomicbitops.FromInt32(1),
-		opener:  opener,
 		pid:     id.root,
 		id:      id,
 		tenant:  tenant,
@@ -148,6 +148,7 @@ func (c *Context) open(tenant *Tenant, opener *kernel.ThreadGroup, id identity, 
 			threads: make(map[int32]list.Arc[*Thread]),
 		},
 	}
+	p.opener.Store(opener)
 	p.alloc.Init(mf, c.domain.driver.reclaimer)
 	p.stats().created(objectProcess)
 	p.first = tenant.procs.add(p)

@@ -68,7 +68,7 @@ func (p *Process) releaseOne(ctx context.Context) {
 	cancelAll(ctx, p.popTodo)
 	cancelAll(ctx, p.popDelivered)
 	p.alloc.Release(ctx)
-	p.opener = nil
+	p.opener.Store(nil)
 	p.stats().deleted(objectProcess)
 	p.drop()
 }

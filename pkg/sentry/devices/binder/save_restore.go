@@ -7,6 +7,7 @@ import (
 	"context"
 
 	"gvisor.dev/gvisor/pkg/gohacks"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
 
 	"sentrybinder/pkg/binder/kvvec"
 	"sentrybinder/pkg/binder/list"
@@ -38,6 +39,12 @@ func (c *Context) saveManager() *Node { return c.manager.Load() }
 
 // loadManager is invoked by stateify.
 func (c *Context) loadManager(_ context.Context, n *Node) { c.manager.Store(n) }
+
+// saveOpener is invoked by stateify.
+func (p *Process) saveOpener() *kernel.ThreadGroup { return p.opener.Load() }
+
+// loadOpener is invoked by stateify.
+func (p *Process) loadOpener(_ context.Context, tg *kernel.ThreadGroup) { p.opener.Store(tg) }
 
 // afterLoad is invoked by stateify.
 func (h *hasher) afterLoad(context.Context) { h.init() }
