@@ -171,7 +171,8 @@ func (r *Ref) announceFrozenLocked(ctx context.Context, p *Process) {
 func (p *Process) announceFrozen(ctx context.Context) {
 	var buf [batchSize]*Node
 	var used [batchSize]list.Arc[*Node]
-	for ptr, more := uint64(0), true; more; yieldToWaiters() {
+	var walk longWalk
+	for ptr, more := uint64(0), true; more; walk.yield() {
 		var nodes []*Node
 		p.mu.Lock()
 		nodes, more = p.inner.nodes.next(ptr, buf[:0])

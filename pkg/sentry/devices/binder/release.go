@@ -78,7 +78,8 @@ func (p *Process) releaseOne(ctx context.Context) {
 func (p *Process) releaseNodes(ctx context.Context) {
 	var buf [batchSize]*Node
 	var waiting [batchSize]*asyncQueue
-	for more := true; more; yieldToWaiters() {
+	var walk longWalk
+	for more := true; more; walk.yield() {
 		var nodes []*Node
 		p.mu.Lock()
 		nodes, more = p.inner.nodes.next(0, buf[:0])
@@ -134,7 +135,8 @@ func (p *Process) popWaiting(q *asyncQueue) (list.Arc[work], bool) {
 // it finds that p is dead.
 func (p *Process) releaseRefs(ctx context.Context) {
 	var buf [batchSize]*Ref
-	for next, more := uint32(0), true; more; yieldToWaiters() {
+	var walk longWalk
+	for next, more := uint32(0), true; more; walk.yield() {
 		var refs []*Ref
 		p.refsMu.Lock()
 		refs, next, more = p.handles.next(next, buf[:0])
