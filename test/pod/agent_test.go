@@ -240,9 +240,8 @@ func transaction(bc uint32, data []byte) []byte {
 	return cmd
 }
 
-// serve makes the process the context manager of a device, and answers each call
-// with name.
-func serve(device, name string) {
+// manage makes the process the context manager of a device, and its thread a looper.
+func manage(device string) *client {
 	// In binderfs, the devices are root's.
 	_ = os.Chmod(device, 0666)
 	c := open(device)
@@ -251,6 +250,13 @@ func serve(device, name string) {
 	binary.NativeEndian.PutUint32(enter, binder.BC_ENTER_LOOPER)
 	c.write(enter)
 	fmt.Println("ready")
+	return c
+}
+
+// serve makes the process the context manager of a device, and answers each call
+// with name.
+func serve(device, name string) {
+	c := manage(device)
 	answer := []byte(name)
 	for {
 		_, tr := c.await()
@@ -261,15 +267,9 @@ func serve(device, name string) {
 
 // give is serve for one that answers with a file.
 func give(device, path string) {
-	_ = os.Chmod(device, 0666)
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	check("open "+path, err)
-	c := open(device)
-	c.ioctl("BINDER_SET_CONTEXT_MGR", binder.BINDER_SET_CONTEXT_MGR, nil)
-	enter := make([]byte, 4)
-	binary.NativeEndian.PutUint32(enter, binder.BC_ENTER_LOOPER)
-	c.write(enter)
-	fmt.Println("ready")
+	c := manage(device)
 	for {
 		c.await()
 		object := binder.FDObject{Type: binder.BINDER_TYPE_FD, FD: uint32(fd)}
@@ -357,13 +357,7 @@ const nodesAtOnce = 1000
 // hold is serve for one that keeps a reference to each node that it's sent, and ends
 // when it is sent none.
 func hold(device string) {
-	_ = os.Chmod(device, 0666)
-	c := open(device)
-	c.ioctl("BINDER_SET_CONTEXT_MGR", binder.BINDER_SET_CONTEXT_MGR, nil)
-	enter := make([]byte, 4)
-	binary.NativeEndian.PutUint32(enter, binder.BC_ENTER_LOOPER)
-	c.write(enter)
-	fmt.Println("ready")
+	c := manage(device)
 	for {
 		br, tr := c.await()
 		if br != binder.BR_TRANSACTION {
