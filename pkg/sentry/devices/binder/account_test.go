@@ -14,6 +14,7 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // withoutRoom runs try with ever more room in the account, from none on, until it
@@ -51,7 +52,7 @@ func (th *thread) expectNoMemory(want ...uint32) {
 func TestNoRoomToOpen(t *testing.T) {
 	w := newWorld(t)
 	require.NotZero(t, w.withoutRoom(func() bool {
-		p, err := w.ctx.open(w.tenant, nil, pidOf(77), testMemory())
+		p, err := w.ctx.open(w.tenant, nil, pidOf(77), memorytest.Shared())
 		if err != nil {
 			require.Equal(t, linuxerr.ENOMEM, err)
 			return false
@@ -196,7 +197,7 @@ var prices = []struct {
 		ar, _ := hostarch.Addr(testMapAddr).ToRange(testMapping)
 		for i := range n {
 			p := w.ctx.mustOpen(w.tenant, int32(i))
-			require.NoError(w.t, p.AddMapping(newContext(), nil, ar, 0, false))
+			require.NoError(w.t, p.AddMapping(memorytest.Context(), nil, ar, 0, false))
 			w.apps = append(w.apps, &app{Process: p, w: w})
 		}
 	}},

@@ -6,7 +6,6 @@ package binder
 import (
 	"errors"
 	"math"
-	"os"
 	"testing"
 	"time"
 
@@ -16,39 +15,18 @@ import (
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
-	"gvisor.dev/gvisor/pkg/memutil"
 	"gvisor.dev/gvisor/pkg/safemem"
 	"gvisor.dev/gvisor/pkg/sentry/fsimpl/eventfd"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sentry/memmap"
-	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/sync"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/usermem"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
-
-// testMemory returns the MemoryFile of all tests that don't need one of their own.
-var testMemory = sync.OnceValue(func() *pgalloc.MemoryFile { return newMemory(pgalloc.DelayedEvictionDefault) })
-
-// newMemory returns a MemoryFile.
-func newMemory(eviction pgalloc.DelayedEvictionType) *pgalloc.MemoryFile {
-	fd, err := memutil.CreateMemFD("binder-test", 0)
-	if err != nil {
-		panic(err)
-	}
-	mf, err := pgalloc.NewMemoryFile(os.NewFile(uintptr(fd), "binder-test"), pgalloc.MemoryFileOpts{
-		DelayedEviction:         eviction,
-		DisableIMAWorkAround:    true,
-		DisableMemoryAccounting: true,
-	})
-	if err != nil {
-		panic(err)
-	}
-	return mf
-}
 
 // testVFS returns the file system of all tests, for files without a path.
 var testVFS = sync.OnceValue(func() *vfs.VirtualFilesystem {
@@ -58,11 +36,6 @@ var testVFS = sync.OnceValue(func() *vfs.VirtualFilesystem {
 	}
 	return v
 })
-
-// newContext returns what the tests have in place of the context of a task.
-func newContext() context.Context {
-	return context.WithValue(context.Background(), pgalloc.CtxMemoryFile, testMemory())
-}
 
 // world is a device and the applications that use it. They run in the test's own
 // goroutine: an application does something when the test says so, and what would
@@ -248,7 +221,7 @@ func (w *world) give(owner, to *thread, ptr uint64) uint32 {
 func (a *app) mapAt(addr hostarch.Addr, size uint64) error {
 	ar, ok := addr.ToRange(size)
 	require.True(a.w.t, ok)
-	return a.AddMapping(newContext(), nil, ar, 0, false)
+	return a.AddMapping(memorytest.Context(), nil, ar, 0, false)
 }
 
 // close ends a, as the end of its process does.
@@ -259,7 +232,7 @@ func (a *app) close() {
 			break
 		}
 	}
-	ctx := newContext()
+	ctx := memorytest.Context()
 	for fd := range a.files {
 		a.closeFile(fd)
 	}
@@ -285,7 +258,7 @@ func (a *app) peek(addr, n uint64) ([]byte, error) {
 	first := (addr - testMapAddr) &^ (hostarch.PageSize - 1)
 	end := (addr - testMapAddr + n + hostarch.PageSize - 1) &^ (hostarch.PageSize - 1)
 	pages := memmap.MappableRange{Start: first, End: end}
-	ts, err := a.Translate(newContext(), pages, pages, hostarch.Read)
+	ts, err := a.Translate(memorytest.Context(), pages, pages, hostarch.Read)
 	if err != nil {
 		return nil, err
 	}
@@ -315,12 +288,12 @@ func (a *app) installFile(file *vfs.FileDescription) int32 {
 func (a *app) closeFile(fd int32) {
 	file := a.files[fd]
 	delete(a.files, fd)
-	file.DecRef(newContext())
+	file.DecRef(memorytest.Context())
 }
 
 // newEventFile returns a file that has nothing to do with binder.
 func newEventFile(t testing.TB) *vfs.FileDescription {
-	file, err := eventfd.New(newContext(), testVFS(), 0, false, linux.O_RDWR)
+	file, err := eventfd.New(memorytest.Context(), testVFS(), 0, false, linux.O_RDWR)
 	require.NoError(t, err)
 	return file
 }
@@ -329,7 +302,7 @@ func newEventFile(t testing.TB) *vfs.FileDescription {
 // It isn't one of w.apps.
 func (w *world) newDeviceFile() (*vfs.FileDescription, *Process) {
 	w.lastID++
-	ctx := newContext()
+	ctx := memorytest.Context()
 	vd := testVFS().NewAnonVirtualDentry("[binder]")
 	defer vd.DecRef(ctx)
 	fd := &deviceFD{proc: w.ctx.mustOpen(w.tenant, w.lastID)}
@@ -364,7 +337,7 @@ type thread struct {
 // newBareThread returns a thread that the driver doesn't know yet.
 func (a *app) newBareThread() *thread {
 	a.w.lastID++
-	return &thread{Context: newContext(), app: a, id: a.w.lastID}
+	return &thread{Context: memorytest.Context(), app: a, id: a.w.lastID}
 }
 
 // newThread returns a thread that has made its first ioctl, so that its reads

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // refsOf returns the number of references to file fd of a.
@@ -115,7 +116,7 @@ func TestFilesUndelivered(t *testing.T) {
 			handle := w.give(server, client, 0x10)
 			file := newEventFile(t)
 			file.IncRef()
-			defer file.DecRef(newContext())
+			defer file.DecRef(memorytest.Context())
 			client.installFile(file)
 			for _, flags := range []uint32{0, binder.TF_ONE_WAY} {
 				th := client.app.newThread()
@@ -142,7 +143,7 @@ func TestLastReferenceToDevice(t *testing.T) {
 	require.EqualValues(t, 3, w.active()["proc"])
 
 	// The process in the file has a node of the server, whose end it waits for.
-	inside := &thread{Context: newContext(), id: 99, app: &app{Process: p, w: w, mem: newAppIO(appMemory)}}
+	inside := &thread{Context: memorytest.Context(), id: 99, app: &app{Process: p, w: w, mem: newAppIO(appMemory)}}
 	require.NoError(t, inside.ioctl(binder.BINDER_VERSION, argAddr))
 	inside.write(cmd(binder.BC_REQUEST_DEATH_NOTIFICATION, w.give(server, inside, 0x20), uint64(1)))
 	server.app.close()

@@ -14,6 +14,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // searching has searches made, one after the other, until the function that it
@@ -68,7 +69,7 @@ func TestWalkInCircles(t *testing.T) {
 		steps = 500
 	}
 	w := newWorld(t)
-	ctx := newContext()
+	ctx := memorytest.Context()
 	var starts []func()
 	for range walkers {
 		client := w.newApp()
@@ -162,7 +163,7 @@ func TestFlightsAtOnce(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	w := newWorld(t)
-	ctx := newContext()
+	ctx := memorytest.Context()
 	stop := w.searching()
 	ended := 0
 	for round := range rounds {

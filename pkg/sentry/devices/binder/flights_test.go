@@ -11,6 +11,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // traveller is an application whose device may be sent.
@@ -43,7 +44,7 @@ func (client *thread) sendTo(handle uint32, devices ...*traveller) {
 func (tr *traveller) closeAll() {
 	for ; tr.held > 0; tr.held-- {
 		tr.app.Process.flush()
-		tr.file.DecRef(newContext())
+		tr.file.DecRef(memorytest.Context())
 	}
 }
 
@@ -130,7 +131,7 @@ func TestReachable(t *testing.T) {
 	// It reads second, which reads first: all is well.
 	first.app.files = make(map[int32]*vfs.FileDescription)
 	got := first.expectTransaction(binder.BR_TRANSACTION)
-	first.file.DecRef(newContext())
+	first.file.DecRef(memorytest.Context())
 	w.search()
 	require.EqualValues(t, 3, w.active()["proc"])
 	fd := got.file(0)
@@ -158,7 +159,7 @@ func TestChangedMeanwhile(t *testing.T) {
 	tr.expectTransaction(binder.BR_TRANSACTION)
 	require.Greater(t, tr.app.Process.flightChange.Load(), s.asOf)
 	tr.app.closeFile(3)
-	file.DecRef(newContext())
+	file.DecRef(memorytest.Context())
 	require.EqualValues(t, 1, w.active()["proc"])
 }
 

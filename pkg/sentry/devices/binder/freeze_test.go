@@ -12,6 +12,7 @@ import (
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // freeze makes BINDER_FREEZE.
@@ -369,7 +370,7 @@ func TestRestoreFreezer(t *testing.T) {
 	for _, th := range []**thread{&server, &client, &freezer, &busy} {
 		for _, a := range loaded.apps {
 			if a.pid == (*th).pid {
-				*th = &thread{Context: newContext(), app: a, id: (*th).id}
+				*th = &thread{Context: memorytest.Context(), app: a, id: (*th).id}
 				break
 			}
 		}

@@ -22,6 +22,7 @@ import (
 
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // FuzzTransaction sends transactions that are made of the input: with objects of
@@ -213,7 +214,7 @@ func (x *exchange) run() {
 	}
 	for _, file := range x.files {
 		x.check(file.ReadRefs() == 1, "nobody has a file")
-		file.DecRef(newContext())
+		file.DecRef(memorytest.Context())
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/faketime"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // Work is taken off a list that somebody else is about to give up. What is on a
@@ -30,7 +31,7 @@ type cancelWorld struct {
 func newCancelWorld(t *testing.T) *cancelWorld {
 	clock := faketime.NewManualClock()
 	driver, tenant := newTenant(clock)
-	s := &hostileStorm{driver: driver, tenant: tenant, clock: clock, mf: testMemory()}
+	s := &hostileStorm{driver: driver, tenant: tenant, clock: clock, mf: memorytest.Shared()}
 	w := &cancelWorld{t: t, storm: s, context: tenant.contexts["binder"]}
 	t.Cleanup(func() {
 		require.Equal(t, "binder state:\n", stateOf(s.view()))
@@ -45,7 +46,7 @@ func newCancelWorld(t *testing.T) *cancelWorld {
 func (w *cancelWorld) open() *hostileThread {
 	p := must(w.context.open(w.storm.tenant, nil, pidOf(w.storm.lastPID.Add(1)), w.storm.mf))
 	ar, _ := hostarch.Addr(testMapAddr).ToRange(64 << 10)
-	require.NoError(w.t, p.AddMapping(newContext(), nil, ar, 0, false))
+	require.NoError(w.t, p.AddMapping(memorytest.Context(), nil, ar, 0, false))
 	return w.thread(p)
 }
 

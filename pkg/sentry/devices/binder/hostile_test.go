@@ -26,6 +26,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/faketime"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 var (
@@ -110,7 +111,7 @@ func (s *hostileStorm) openDevice(c *Context, pid int32, size uint64) *vfs.FileD
 		s.refused.Add(1) // The account has no room.
 		return nil
 	}
-	ctx := newContext()
+	ctx := memorytest.Context()
 	vd := testVFS().NewAnonVirtualDentry("[binder]")
 	defer vd.DecRef(ctx)
 	fd := &hostileFile{mapped: size}
@@ -378,7 +379,7 @@ func TestHostile(t *testing.T) {
 		driver: driver,
 		tenant: tenant,
 		clock:  clock,
-		mf:     newMemory(pgalloc.DelayedEvictionEnabled),
+		mf:     memorytest.New(pgalloc.DelayedEvictionEnabled),
 		seed:   seed,
 		limit:  limit,
 		places: make([]hostilePlace, hostilePlaces),
@@ -421,7 +422,7 @@ func (s *hostileStorm) requireNothingLeft(t *testing.T, goroutines int) {
 	require.Zero(t, s.tenant.account.Used(), "bytes that are left")
 	for i, file := range s.files {
 		require.EqualValues(t, 1, file.ReadRefs(), "references to file %d", i)
-		file.DecRef(newContext())
+		file.DecRef(memorytest.Context())
 	}
 	eventually(t, "the memory goes back", func() bool {
 		usage, err := s.mf.TotalUsage()

@@ -20,6 +20,7 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // What hostileThread has in its memory: the argument of an ioctl, the buffer for
@@ -87,7 +88,7 @@ type hostileThread struct {
 
 func newHostileThread(a *hostileApp, seed uint64) *hostileThread {
 	s := &hostileThread{
-		Context: newContext(),
+		Context: memorytest.Context(),
 		BytesIO: usermem.BytesIO{Bytes: make([]byte, hostileMemory)},
 		app:     a,
 		id:      a.storm.lastTID.Add(1),

@@ -7,6 +7,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/binder/idpool"
 	"sentrybinder/pkg/binder/kvvec"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // What tests see of the driver's structures. There's one goroutine, so that they
@@ -86,7 +87,7 @@ func (p *Process) allNodes() []*Node {
 
 // mustOpen is open for tests in which it succeeds.
 func (c *Context) mustOpen(tenant *Tenant, pid int32) *Process {
-	return must(c.open(tenant, nil, pidOf(pid), testMemory()))
+	return must(c.open(tenant, nil, pidOf(pid), memorytest.Shared()))
 }
 
 // +checklocksignore

@@ -19,6 +19,7 @@ import (
 
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/binder/list"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // maxLogPiece is what a piece of a log may have in bytes: the step that fills it is of
@@ -31,7 +32,7 @@ func readPieces(t testing.TB, v *View, log Log, f func()) string {
 	var place LogPlace
 	for more := true; more; f() {
 		var piece bytes.Buffer
-		more = v.WriteLog(newContext(), &piece, log, &place)
+		more = v.WriteLog(memorytest.Context(), &piece, log, &place)
 		require.LessOrEqual(t, piece.Len(), maxLogPiece)
 		all.Write(piece.Bytes())
 	}
@@ -150,7 +151,7 @@ func TestLogReadersTakeLittleMemory(t *testing.T) {
 		var mu sync.Mutex
 		for i := range places {
 			wg.Go(func() {
-				again := c.view().WriteLog(newContext(), &bufs[i], Log{Kind: LogState}, &places[i])
+				again := c.view().WriteLog(memorytest.Context(), &bufs[i], Log{Kind: LogState}, &places[i])
 				mu.Lock()
 				defer mu.Unlock()
 				more = more || again
@@ -228,13 +229,13 @@ func TestLogReadAfterRestore(t *testing.T) {
 	for place.part != logEnd {
 		places = append(places, place)
 		first = append(first, buf.String())
-		s.view().newLogWriter(newContext(), &buf, log, &place).step()
+		s.view().newLogWriter(memorytest.Context(), &buf, log, &place).step()
 	}
 	require.Greater(t, len(places), 20)
 	restored := s.restore()
 	for i, place := range places {
 		rest := bytes.NewBufferString(first[i])
-		for restored.view().WriteLog(newContext(), rest, log, &place) {
+		for restored.view().WriteLog(memorytest.Context(), rest, log, &place) {
 		}
 		require.Equal(t, whole, unstable.ReplaceAllString(rest.String(), "@"), "%+v", places[i])
 	}
@@ -251,31 +252,31 @@ func TestWorkListAfter(t *testing.T) {
 		items = append(items, e.Get())
 		held := e.Share()
 		l.pushBack(held.Get())
-		held.Release(newContext())
+		held.Release(memorytest.Context())
 	}
 	after := func(seq uint64) (brs []uint32) {
 		var buf [batchSize]queuedWork
-		for _, q := range p.queuedAfter(newContext(), &l, seq, buf[:0]) {
+		for _, q := range p.queuedAfter(memorytest.Context(), &l, seq, buf[:0]) {
 			brs = append(brs, q.Get().(*threadError).br)
 			require.Equal(t, q.seq, q.Get().item().seq)
-			q.Release(newContext())
+			q.Release(memorytest.Context())
 		}
 		return brs
 	}
 	require.Len(t, after(0), batchSize)
 	require.Equal(t, []uint32{many - 1}, after(many-1))
 	require.Equal(t, []uint32{70, 71}, after(70)[:2])
-	dequeue(newContext(), items[69])
-	dequeue(newContext(), items[70])
+	dequeue(memorytest.Context(), items[69])
+	dequeue(memorytest.Context(), items[70])
 	require.Equal(t, []uint32{71, 72}, after(70)[:2])
 	require.Empty(t, after(many))
 	// What is queued again is last.
 	held := list.BorrowOf(items[0]).Arc()
-	dequeue(newContext(), items[0])
+	dequeue(memorytest.Context(), items[0])
 	l.pushBack(items[0])
-	held.Release(newContext())
+	held.Release(memorytest.Context())
 	require.Equal(t, []uint32{0}, after(many))
 	for w, ok := l.popFront(); ok; w, ok = l.popFront() {
-		w.Release(newContext())
+		w.Release(memorytest.Context())
 	}
 }

@@ -15,13 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // readLog returns what a log says.
 func readLog(v *View, log Log) string {
 	var buf bytes.Buffer
 	var place LogPlace
-	for v.WriteLog(newContext(), &buf, log, &place) {
+	for v.WriteLog(memorytest.Context(), &buf, log, &place) {
 	}
 	return buf.String()
 }

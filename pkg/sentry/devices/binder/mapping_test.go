@@ -14,12 +14,13 @@ import (
 
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 func TestMappingChanges(t *testing.T) {
 	w := newWorld(t)
 	a := w.open(testMapping)
-	ctx := newContext()
+	ctx := memorytest.Context()
 	at := func(start, length hostarch.Addr) hostarch.AddrRange {
 		return hostarch.AddrRange{Start: start, End: start + length}
 	}
@@ -65,8 +66,8 @@ func TestMemoryGoesBack(t *testing.T) {
 		for range 2 {
 			w.clock.Advance(time.Second)
 		}
-		testMemory().StartEvictions()
-		testMemory().WaitForEvictions()
+		memorytest.Shared().StartEvictions()
+		memorytest.Shared().WaitForEvictions()
 		for _, u := range usage() {
 			require.Zero(t, u.Used+u.Idle, "round %d: a while later", round)
 		}

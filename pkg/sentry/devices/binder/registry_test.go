@@ -14,6 +14,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/faketime"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // TestRegistry opens and closes devices at random: a View lists those of its two
@@ -59,7 +60,7 @@ func TestRegistry(t *testing.T) {
 			live = append(live, p)
 		} else {
 			i := random.Intn(len(live))
-			live[i].release(newContext())
+			live[i].release(memorytest.Context())
 			live = slices.Delete(live, i, i+1)
 		}
 		if step%50 == 0 {
@@ -67,7 +68,7 @@ func TestRegistry(t *testing.T) {
 		}
 	}
 	for _, p := range live {
-		p.release(newContext())
+		p.release(memorytest.Context())
 	}
 	live = nil
 	check(1)

@@ -14,6 +14,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/binder/list"
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // TestCloseWithBuffers closes a device whose owner has buffers: received and not
@@ -45,7 +46,7 @@ func TestChainOfCloses(t *testing.T) {
 		file, p := w.newDeviceFile()
 		if last != nil {
 			ar, _ := hostarch.Addr(testMapAddr).ToRange(hostarch.PageSize)
-			require.NoError(t, p.AddMapping(newContext(), nil, ar, 0, false))
+			require.NoError(t, p.AddMapping(memorytest.Context(), nil, ar, 0, false))
 			r, err := p.alloc.Reserve(&alloc.Request{DebugID: 1, Async: true}, newCargo(list.Arc[*Node]{}, p.account))
 			require.NoError(t, err)
 			p.stats().created(objectTransaction)
@@ -60,9 +61,9 @@ func TestChainOfCloses(t *testing.T) {
 			p.mu.Lock()
 			p.inner.todo.pushTransaction(unread.Get())
 			p.mu.Unlock()
-			unread.Release(newContext())
+			unread.Release(memorytest.Context())
 		}
 		last = file
 	}
-	last.DecRef(newContext())
+	last.DecRef(memorytest.Context())
 }

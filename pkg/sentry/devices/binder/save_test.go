@@ -22,6 +22,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/faketime"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // restore saves w, and returns a world that has been loaded from that, in memory
@@ -29,17 +30,17 @@ import (
 func (w *world) restore() *world {
 	w.t.Helper()
 	// What the kernel does before: see kernel.SaveTo.
-	testMemory().StartEvictions()
-	testMemory().WaitForEvictions()
+	memorytest.Shared().StartEvictions()
+	memorytest.Shared().WaitForEvictions()
 	for _, a := range w.apps {
-		require.NoError(w.t, a.InvalidateUnsavable(newContext()))
+		require.NoError(w.t, a.InvalidateUnsavable(memorytest.Context()))
 	}
 
 	var image bytes.Buffer
-	_, err := state.Save(newContext(), &image, &w.ctx)
+	_, err := state.Save(memorytest.Context(), &image, &w.ctx)
 	require.NoError(w.t, err)
 	restored := &world{t: w.t, lastID: w.lastID, deaf: make(map[*Process]bool)}
-	memory := context.WithValue(newContext(), pgalloc.CtxMemoryFile, copyMemory(w.t, testMemory()))
+	memory := context.WithValue(memorytest.Context(), pgalloc.CtxMemoryFile, copyMemory(w.t, memorytest.Shared()))
 	_, err = state.Load(memory, &image, &restored.ctx)
 	require.NoError(w.t, err)
 	restored.domain = restored.ctx.domain
@@ -65,7 +66,7 @@ func (w *world) restore() *world {
 
 // copyMemory returns a MemoryFile with the contents of mf.
 func copyMemory(t testing.TB, mf *pgalloc.MemoryFile) *pgalloc.MemoryFile {
-	twin := newMemory(pgalloc.DelayedEvictionDefault)
+	twin := memorytest.New(pgalloc.DelayedEvictionDefault)
 	t.Cleanup(twin.Destroy)
 	fr, err := twin.Allocate(mf.TotalSize(), pgalloc.AllocOpts{Kind: usage.Anonymous, Mode: pgalloc.AllocateUncommitted})
 	require.NoError(t, err)
@@ -157,7 +158,7 @@ func (s *scene) in(w *world) *scene {
 	for _, th := range []**thread{&twin.server, &twin.server2, &twin.client, &twin.client2, &twin.client3, &twin.other, &twin.other2, &twin.calm} {
 		for _, a := range w.apps {
 			if a.pid == (*th).pid {
-				*th = &thread{Context: newContext(), app: a, id: (*th).id}
+				*th = &thread{Context: memorytest.Context(), app: a, id: (*th).id}
 				break
 			}
 		}
@@ -257,7 +258,7 @@ func TestRestoreFiles(t *testing.T) {
 	client.app.installFile(newEventFile(t))
 	client.write(client.call(w.give(server, client, 0x10), 0, parcel(fileObject(3))))
 	loaded := w.restore()
-	th := &thread{Context: newContext(), app: loaded.apps[0], id: server.id}
+	th := &thread{Context: memorytest.Context(), app: loaded.apps[0], id: server.id}
 	clear(th.files)
 	got := th.expectTransaction(binder.BR_TRANSACTION)
 	require.EqualValues(t, 3, got.file(0))

@@ -12,6 +12,7 @@ import (
 	"gvisor.dev/gvisor/pkg/hostarch"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // blockObject puts data into the memory of th and returns the object for it.
@@ -145,7 +146,7 @@ func TestSaveFileArray(t *testing.T) {
 
 	restored := w.restore().apps[0]
 	require.Equal(t, server.pid, restored.pid)
-	th := &thread{Context: newContext(), app: restored, id: server.id}
+	th := &thread{Context: memorytest.Context(), app: restored, id: server.id}
 	th.write(got.free())
 	require.Empty(t, th.files)
 }

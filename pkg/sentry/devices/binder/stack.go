@@ -84,6 +84,7 @@ func (th *Thread) swapStackLocked(top list.Arc[*Transaction]) list.Arc[*Transact
 
 // unwind ends what was the stack of th, which has left. Nobody finds it by th.
 func (th *Thread) unwind(ctx context.Context, top list.Arc[*Transaction]) {
+	var walk longWalk
 	for top.Ok() {
 		th.proc.mu.Lock()
 		for n := 0; n < batchSize && top.Ok(); n++ {
@@ -103,5 +104,8 @@ func (th *Thread) unwind(ctx context.Context, top list.Arc[*Transaction]) {
 			top = next
 		}
 		th.proc.mu.Unlock()
+		if top.Ok() {
+			walk.yield()
+		}
 	}
 }

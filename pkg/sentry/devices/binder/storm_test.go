@@ -21,6 +21,7 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 var stormLives = flag.Int("storm-lives", 60, "processes that TestStorm starts, one after the other, in each of its six places")
@@ -266,7 +267,7 @@ func TestStorm(t *testing.T) {
 				pid := int32(1 + place + places*life)
 				p := ctx.mustOpen(tenant, pid)
 				ar, _ := hostarch.Addr(testMapAddr).ToRange(4 * hostarch.PageSize)
-				if err := p.AddMapping(newContext(), nil, ar, 0, false); err != nil {
+				if err := p.AddMapping(memorytest.Context(), nil, ar, 0, false); err != nil {
 					t.Error(err)
 				}
 				poller, _ := waiter.NewChannelEntry(waiter.ReadableEvents)
@@ -274,7 +275,7 @@ func TestStorm(t *testing.T) {
 				var alive sync.WaitGroup
 				for i := range threads {
 					s := &stormThread{
-						Context: newContext(),
+						Context: memorytest.Context(),
 						appIO:   newAppIO(stormMemory),
 						id:      pid*threads + int32(i),
 						p:       p,
@@ -288,7 +289,7 @@ func TestStorm(t *testing.T) {
 				}
 				alive.Wait()
 				p.pollers.EventUnregister(&poller)
-				p.release(newContext())
+				p.release(memorytest.Context())
 			}
 		})
 	}

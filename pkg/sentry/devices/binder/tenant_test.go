@@ -18,6 +18,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/faketime"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // containers starts containers, whose IDs are their names.
@@ -68,7 +69,7 @@ func TestTenants(t *testing.T) {
 
 	// The sentry itself is in none.
 	dev := containerDevice{driver: d, name: "a"}
-	_, err := dev.Open(newContext(), nil, nil, vfs.OpenOptions{})
+	_, err := dev.Open(memorytest.Context(), nil, nil, vfs.OpenOptions{})
 	require.Equal(t, linuxerr.ENXIO, err)
 }
 
@@ -102,10 +103,10 @@ func TestRestoreTenants(t *testing.T) {
 		saved.StartContainer(c)
 	}
 	var image bytes.Buffer
-	_, err := state.Save(newContext(), &image, &saved)
+	_, err := state.Save(memorytest.Context(), &image, &saved)
 	require.NoError(t, err)
 	var d *Driver
-	_, err = state.Load(newContext(), &image, &d)
+	_, err = state.Load(memorytest.Context(), &image, &d)
 	require.NoError(t, err)
 	require.Equal(t, "first", d.tenants.get("0").secctx)
 	d.RestoreContainers(map[string]string{"one": "2", "two": "1", "again": "7", "new": "8"})
@@ -170,7 +171,7 @@ func TestFreezeInSharedInstance(t *testing.T) {
 	w, other := sharing(t)
 	server, freezer := w.newApp(), other.newApp()
 	private := w.tenant.contexts["binder"].mustOpen(w.tenant, server.app.pid)
-	defer private.release(newContext())
+	defer private.release(memorytest.Context())
 	require.NoError(t, freezer.setFrozen(server, true))
 	require.True(t, server.isFrozen())
 	require.False(t, private.isFrozen())
@@ -214,16 +215,16 @@ func TestLoggedProcesses(t *testing.T) {
 		opened = append(opened, p)
 	}
 	require.Equal(t, []*Process{second, first}, opened)
-	first.release(newContext())
+	first.release(memorytest.Context())
 	require.Equal(t, []int32{3}, pids("one"))
 	fourth := open(inOne, 5)
 	require.Equal(t, []int32{3}, pids("one"), "there was one already")
-	second.release(newContext())
-	fourth.release(newContext())
+	second.release(memorytest.Context())
+	fourth.release(memorytest.Context())
 	fifth := open(inOne, 5)
 	require.Equal(t, []int32{5, 3}, pids("one"))
-	third.release(newContext())
-	fifth.release(newContext())
+	third.release(memorytest.Context())
+	fifth.release(memorytest.Context())
 	require.Empty(t, pids("one"))
 }
 
@@ -234,7 +235,7 @@ func TestLogsOfTenants(t *testing.T) {
 	instance := w.driver.NewDomain().NewContext("instance")
 	for _, tenant := range []*Tenant{w.tenant, other.tenant} {
 		p := instance.mustOpen(tenant, 500+int32(len(tenant.name)))
-		defer p.release(newContext())
+		defer p.release(memorytest.Context())
 	}
 	for _, w := range []*world{w, other} {
 		dying, holder := w.newApp(), w.newApp()

@@ -12,6 +12,7 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // woken checks what a read returned that has slept: so many times.
@@ -293,7 +294,7 @@ func TestReadiness(t *testing.T) {
 func TestPollersAreWoken(t *testing.T) {
 	w := newWorld(t)
 	file, p := w.newDeviceFile()
-	defer file.DecRef(newContext())
+	defer file.DecRef(memorytest.Context())
 	fd := file.Impl().(*deviceFD)
 	require.True(t, fd.Epollable())
 	woken := 0
@@ -311,13 +312,13 @@ func TestPollersAreWoken(t *testing.T) {
 	require.Equal(t, 1, woken, "work of the process")
 	require.NotZero(t, p.readinessFor(th.id))
 	require.NotZero(t, fd.Readiness(waiter.ReadableEvents), "nobody knows who asks")
-	require.NotZero(t, fd.ReadinessFor(newContext(), waiter.ReadableEvents), "no task asks")
+	require.NotZero(t, fd.ReadinessFor(memorytest.Context(), waiter.ReadableEvents), "no task asks")
 	require.Zero(t, fd.Readiness(waiter.WritableEvents))
 	th.takeCall()
 	th.write(th.reply(parcel("")))
 	require.Equal(t, 2, woken, "work of a thread that does not read")
 
-	require.NoError(t, fd.OnClose(newContext()))
+	require.NoError(t, fd.OnClose(memorytest.Context()))
 	require.Empty(t, th.read()[1:])
 	client.expectReply()
 }

@@ -5,7 +5,6 @@ package alloc
 
 import (
 	"bytes"
-	"os"
 	"slices"
 	"testing"
 	"unsafe"
@@ -15,12 +14,12 @@ import (
 
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/hostarch"
-	"gvisor.dev/gvisor/pkg/memutil"
 	"gvisor.dev/gvisor/pkg/safemem"
 	"gvisor.dev/gvisor/pkg/sentry/memmap"
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
-	"gvisor.dev/gvisor/pkg/sync"
 	"gvisor.dev/gvisor/pkg/tcpip/faketime"
+
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 const (
@@ -28,31 +27,6 @@ const (
 	testSize    = 64 << 10
 	testMapAddr = 0x7f0000000000
 )
-
-// testMemory returns the MemoryFile of all tests that don't need one of their own.
-var testMemory = sync.OnceValue(func() *pgalloc.MemoryFile { return newMemory(pgalloc.DelayedEvictionDefault) })
-
-// newMemory returns a MemoryFile.
-func newMemory(eviction pgalloc.DelayedEvictionType) *pgalloc.MemoryFile {
-	fd, err := memutil.CreateMemFD("binder-test", 0)
-	if err != nil {
-		panic(err)
-	}
-	mf, err := pgalloc.NewMemoryFile(os.NewFile(uintptr(fd), "binder-test"), pgalloc.MemoryFileOpts{
-		DelayedEviction:         eviction,
-		DisableIMAWorkAround:    true,
-		DisableMemoryAccounting: true,
-	})
-	if err != nil {
-		panic(err)
-	}
-	return mf
-}
-
-// newContext returns what the tests have in place of the context of a task.
-func newContext() context.Context {
-	return context.WithValue(context.Background(), pgalloc.CtxMemoryFile, testMemory())
-}
 
 // testAddressSpace is an address space that notes what it loses.
 type testAddressSpace struct {
@@ -78,7 +52,9 @@ type fixture struct {
 }
 
 // newFixture returns a Space with a mapping of size bytes.
-func newFixture(t testing.TB, size uint64) *fixture { return newFixtureIn(t, testMemory(), size) }
+func newFixture(t testing.TB, size uint64) *fixture {
+	return newFixtureIn(t, memorytest.Shared(), size)
+}
 
 // newFixtureIn is newFixture with memory of mf's.
 func newFixtureIn(t testing.TB, mf *pgalloc.MemoryFile, size uint64) *fixture {
@@ -86,7 +62,7 @@ func newFixtureIn(t testing.TB, mf *pgalloc.MemoryFile, size uint64) *fixture {
 	f := &fixture{&Space{}, t, &testAddressSpace{}, clock}
 	f.Init(mf, NewReclaimer(clock))
 	require.NoError(t, f.Map(f.as, rangeOf(size)))
-	t.Cleanup(func() { f.Release(newContext()) })
+	t.Cleanup(func() { f.Release(memorytest.Context()) })
 	return f
 }
 
@@ -118,7 +94,7 @@ func (f *fixture) trySend(req Request) (*Buffer, error) {
 // recall frees b.
 func (f *fixture) recall(b *Buffer) {
 	c := b.Recall()
-	c.Free(newContext())
+	c.Free(memorytest.Context())
 }
 
 // fill writes c all over b.

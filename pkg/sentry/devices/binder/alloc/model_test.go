@@ -13,6 +13,8 @@ import (
 
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
+
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // modelBuffer is what the model knows of a buffer: it's held by one of the tokens, or
@@ -123,7 +125,7 @@ func (m *model) end(b *modelBuffer) {
 
 // step goes on with b, in the way that choice says.
 func (m *model) step(b *modelBuffer, choice int) {
-	t, ctx := m.t, newContext()
+	t, ctx := m.t, memorytest.Context()
 	claim := func() {
 		c, err := m.Claim(hostarch.Addr(testMapAddr + b.span.start))
 		if b.fate != delivered || m.released {
@@ -186,7 +188,7 @@ func (m *model) release() {
 			m.end(b)
 		}
 	}
-	m.Release(newContext())
+	m.Release(memorytest.Context())
 	for _, b := range m.all {
 		require.True(m.t, b.reservation.Ok() || b.buffer.Ok() || b.claimed.Ok())
 	}

@@ -17,6 +17,8 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 	"gvisor.dev/gvisor/pkg/sync"
 	"gvisor.dev/gvisor/pkg/tcpip/faketime"
+
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // addrsOf returns the addresses of n pages from first on.
@@ -90,7 +92,7 @@ func TestBusyMemoryStays(t *testing.T) {
 // TestUsedWhileEvictable uses pages that the MemoryFile may take at any time. They
 // stay, as long as they're used or were a moment ago.
 func TestUsedWhileEvictable(t *testing.T) {
-	w := newFixtureIn(t, newMemory(pgalloc.DelayedEvictionManual), mib)
+	w := newFixtureIn(t, memorytest.New(pgalloc.DelayedEvictionManual), mib)
 	w.recall(w.sendFilled(4*hostarch.PageSize, 'x'))
 	w.clock.Advance(2 * idlePeriod)
 	require.Equal(t, 4, w.resident(), "nobody has asked for it")
@@ -140,13 +142,13 @@ func TestUsedWhileGoing(t *testing.T) {
 			return w.Unmap
 		}, 0},
 		"closed": {func(t *testing.T, w *fixture) func() {
-			w.Release(newContext())
+			w.Release(memorytest.Context())
 			return func() {}
 		}, 0},
 		"closed while somebody copies": {func(t *testing.T, w *fixture) func() {
 			r, err := w.Reserve(&Request{DataSize: hostarch.PageSize}, nil)
 			require.NoError(t, err)
-			w.Release(newContext())
+			w.Release(memorytest.Context())
 			contents := bytes.Repeat([]byte("y"), hostarch.PageSize)
 			require.NoError(t, r.Write(0, contents))
 			return func() {
@@ -154,7 +156,7 @@ func TestUsedWhileGoing(t *testing.T) {
 				require.NoError(t, r.Read(0, got))
 				require.Equal(t, contents, got)
 				c := r.Abort()
-				c.Free(newContext())
+				c.Free(memorytest.Context())
 				require.Zero(t, w.memory().Length())
 			}
 		}, 3},
@@ -188,18 +190,18 @@ func TestMemoryGoesBackAfterUnmapping(t *testing.T) {
 
 // TestClosedWhileEvictable closes a device whose memory the MemoryFile may take.
 func TestClosedWhileEvictable(t *testing.T) {
-	mf := newMemory(pgalloc.DelayedEvictionManual)
+	mf := memorytest.New(pgalloc.DelayedEvictionManual)
 	w := newFixtureIn(t, mf, mib)
 	w.recall(w.sendFilled(3*hostarch.PageSize, 'x'))
 	w.clock.Advance(2 * idlePeriod)
-	w.Release(newContext())
+	w.Release(memorytest.Context())
 	w.evict()
 	require.Empty(t, w.as.lost, "the MemoryFile still knows it")
 
 	// ... or that is about to be looked at.
 	w = newFixtureIn(t, mf, mib)
 	w.recall(w.sendFilled(3*hostarch.PageSize, 'x'))
-	w.Release(newContext())
+	w.Release(memorytest.Context())
 	w.pass()
 	require.False(t, w.reclaimer.isTicking())
 	w.ReclaimAll()
@@ -288,7 +290,7 @@ func TestReclaimWhileSending(t *testing.T) {
 					t.Errorf("contents are lost (%v)", err)
 				}
 				c := r.Abort()
-				c.Free(newContext())
+				c.Free(memorytest.Context())
 			}
 		})
 	}
@@ -373,7 +375,7 @@ func BenchmarkReclaim(b *testing.B) {
 					b.Fatal(err)
 				}
 				c := r.Abort()
-				c.Free(newContext())
+				c.Free(memorytest.Context())
 				f.ReclaimAll()
 			}
 		})

@@ -14,6 +14,8 @@ import (
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/sentry/memmap"
 	"gvisor.dev/gvisor/pkg/sync"
+
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 func TestLayout(t *testing.T) {
@@ -33,7 +35,7 @@ func TestReserveErrors(t *testing.T) {
 		return err
 	}
 	var s Space
-	s.Init(testMemory(), nil)
+	s.Init(memorytest.Shared(), nil)
 	require.Equal(t, linuxerr.ESRCH, tryReserve(&s, Request{DataSize: math.MaxUint64}), "nothing is mapped")
 	require.False(t, s.EverMapped())
 
@@ -60,14 +62,14 @@ func TestReserveErrors(t *testing.T) {
 	require.Equal(t, linuxerr.ESRCH, tryReserve(f.Space, Request{DataSize: 8}), "nothing is mapped any more")
 
 	f = newFixture(t, testSize)
-	f.Release(newContext())
+	f.Release(memorytest.Context())
 	require.Equal(t, linuxerr.ESRCH, tryReserve(f.Space, Request{DataSize: 8}), "the device is closed")
 }
 
 func TestMapOnce(t *testing.T) {
 	first, second := &testAddressSpace{}, &testAddressSpace{}
 	var s Space
-	s.Init(testMemory(), nil)
+	s.Init(memorytest.Shared(), nil)
 	require.NoError(t, s.Map(first, rangeOf(testSize)))
 	require.Equal(t, linuxerr.EAGAIN, s.Map(second, rangeOf(testSize)), "a fork")
 	require.Equal(t, linuxerr.ENOMEM, s.Map(first, rangeOf(testSize)))
@@ -75,8 +77,8 @@ func TestMapOnce(t *testing.T) {
 	require.Equal(t, linuxerr.ENOMEM, s.Map(first, rangeOf(testSize)))
 
 	var released Space
-	released.Init(testMemory(), nil)
-	released.Release(newContext())
+	released.Init(memorytest.Shared(), nil)
+	released.Release(memorytest.Context())
 	require.Equal(t, linuxerr.ENOMEM, released.Map(first, rangeOf(testSize)))
 }
 
@@ -164,7 +166,7 @@ func TestNewMemoryIsZero(t *testing.T) {
 		b := f.send(testSize)
 		require.Equal(t, make([]byte, testSize), f.read(b))
 		require.NoError(t, b.Write(0, bytes.Repeat([]byte("x"), testSize)))
-		f.Release(newContext())
+		f.Release(memorytest.Context())
 	}
 }
 
@@ -177,7 +179,7 @@ func TestFirstBuffers(t *testing.T) {
 		for i := range 4 {
 			wg.Go(func() {
 				if i == 3 {
-					f.Release(newContext())
+					f.Release(memorytest.Context())
 					return
 				}
 				r, err := f.Reserve(&Request{DataSize: 8}, nil)
@@ -188,7 +190,7 @@ func TestFirstBuffers(t *testing.T) {
 					t.Errorf("%d: %v", i, err)
 				}
 				c := r.Abort()
-				c.Free(newContext())
+				c.Free(memorytest.Context())
 			})
 		}
 		wg.Wait()
@@ -199,7 +201,7 @@ func TestFirstBuffers(t *testing.T) {
 // TestUsage: pages count as used, idle or absent, and the high-water mark stays.
 func TestUsage(t *testing.T) {
 	var s Space
-	s.Init(testMemory(), newFixture(t, testSize).reclaimer)
+	s.Init(memorytest.Shared(), newFixture(t, testSize).reclaimer)
 	f := &fixture{Space: &s, t: t}
 	require.Equal(t, Usage{}, f.Usage())
 	require.NoError(t, f.Map(nil, rangeOf(16*hostarch.PageSize)))
@@ -222,7 +224,7 @@ func TestUsage(t *testing.T) {
 	require.Equal(t, Usage{FreeAsync: 8 * hostarch.PageSize, Absent: 16, HighWater: 4}, f.Usage())
 	f.Unmap()
 	require.Equal(t, Usage{FreeAsync: 8 * hostarch.PageSize, HighWater: 4}, f.Usage())
-	f.Release(newContext())
+	f.Release(memorytest.Context())
 	require.Equal(t, Usage{FreeAsync: 8 * hostarch.PageSize, HighWater: 4}, f.Usage())
 }
 
@@ -232,7 +234,7 @@ func TestNoAllocations(t *testing.T) {
 		t.Skip("in builds with the race detector, pools reuse nothing")
 	}
 	f := newFixture(t, testSize)
-	ctx := newContext()
+	ctx := memorytest.Context()
 	word := make([]byte, 8)
 	req := Request{DataSize: 64, OffsetsSize: 8, Sender: 1, Async: true}
 	require.Zero(t, testing.AllocsPerRun(100, func() {
@@ -275,7 +277,7 @@ func BenchmarkBuffer(b *testing.B) {
 	}{{"8B", 8}, {"4KiB", 4 << 10}, {"1MiB", mib}} {
 		b.Run(bc.name, func(b *testing.B) {
 			f := newFixture(b, MaxSize)
-			ctx := newContext()
+			ctx := memorytest.Context()
 			req := Request{DataSize: bc.size}
 			for b.Loop() {
 				r, err := f.Reserve(&req, nil)

@@ -14,6 +14,8 @@ import (
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/state"
 	"gvisor.dev/gvisor/pkg/tcpip/faketime"
+
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // savedProcess is what a kernel saves.
@@ -44,18 +46,18 @@ func (f *fixture) restore(p *savedProcess) (*fixture, *savedProcess) {
 	// The tests' clock can't be saved, as the kernel's can.
 	f.reclaimer.clock = nil
 	var image bytes.Buffer
-	_, err := state.Save(newContext(), &image, p)
+	_, err := state.Save(memorytest.Context(), &image, p)
 	require.NoError(f.t, err)
 	f.reclaimer.clock = f.clock
 	if fr := f.memory(); fr.Length() != 0 {
 		f.mf.IncRef(fr, 0) // Of the restored one.
 	}
 	twin := &savedProcess{}
-	_, err = state.Load(newContext(), &image, twin)
+	_, err = state.Load(memorytest.Context(), &image, twin)
 	require.NoError(f.t, err)
 	loaded := &fixture{&twin.space, f.t, &testAddressSpace{}, faketime.NewManualClock()}
 	loaded.reclaimer.clock = loaded.clock
-	f.t.Cleanup(func() { loaded.Release(newContext()) })
+	f.t.Cleanup(func() { loaded.Release(memorytest.Context()) })
 	return loaded, twin
 }
 
@@ -63,9 +65,9 @@ func (f *fixture) restore(p *savedProcess) (*fixture, *savedProcess) {
 func newSavedFixture(t testing.TB, size uint64) (*fixture, *savedProcess) {
 	p := &savedProcess{}
 	f := &fixture{&p.space, t, &testAddressSpace{}, faketime.NewManualClock()}
-	f.Init(testMemory(), NewReclaimer(f.clock))
+	f.Init(memorytest.Shared(), NewReclaimer(f.clock))
 	require.NoError(t, f.Map(nil, rangeOf(size)))
-	t.Cleanup(func() { f.Release(newContext()) })
+	t.Cleanup(func() { f.Release(memorytest.Context()) })
 	return f, p
 }
 
@@ -73,7 +75,7 @@ func newSavedFixture(t testing.TB, size uint64) (*fixture, *savedProcess) {
 // delivered.
 func TestRestoreTokens(t *testing.T) {
 	saved, p := newSavedFixture(t, testSize)
-	ctx := newContext()
+	ctx := memorytest.Context()
 	p.cargo = &savedCargo{}
 	r, err := saved.Reserve(&Request{DebugID: 5, DataSize: 8, Sender: 7, Async: true}, p.cargo)
 	require.NoError(t, err)
@@ -116,7 +118,7 @@ func TestRestoreFree(t *testing.T) {
 		}
 		for i, b := range all {
 			if slices.Contains(kept, i) {
-				b.Deliver(newContext())
+				b.Deliver(memorytest.Context())
 			} else {
 				f.recall(b)
 			}
@@ -132,7 +134,7 @@ func TestRestoreFree(t *testing.T) {
 func TestRestoreNothing(t *testing.T) {
 	f := func(p *savedProcess) *fixture {
 		f := &fixture{&p.space, t, nil, faketime.NewManualClock()}
-		f.Init(testMemory(), NewReclaimer(f.clock))
+		f.Init(memorytest.Shared(), NewReclaimer(f.clock))
 		return f
 	}
 	p := &savedProcess{}
@@ -143,8 +145,8 @@ func TestRestoreNothing(t *testing.T) {
 	loaded.requireSound(t)
 
 	saved, p := newSavedFixture(t, testSize)
-	saved.send(8).Deliver(newContext())
-	saved.Release(newContext())
+	saved.send(8).Deliver(memorytest.Context())
+	saved.Release(memorytest.Context())
 	loaded, _ = saved.restore(p)
 	require.True(t, loaded.EverMapped())
 	require.Zero(t, loaded.memory().Length())
@@ -158,7 +160,7 @@ func TestRestoreMemory(t *testing.T) {
 	for i := range 6 {
 		b := saved.sendFilled(2*hostarch.PageSize, 'a'+byte(i))
 		addrs = append(addrs, b.Addr())
-		b.Deliver(newContext())
+		b.Deliver(memorytest.Context())
 	}
 	free := func(f *fixture, i int) {
 		c, err := f.Claim(addrs[i])
@@ -166,7 +168,7 @@ func TestRestoreMemory(t *testing.T) {
 		got := make([]byte, 2*hostarch.PageSize)
 		require.NoError(t, c.Read(0, got))
 		require.Equal(t, bytes.Repeat([]byte{'a' + byte(i)}, len(got)), got)
-		c.Free(newContext())
+		c.Free(memorytest.Context())
 	}
 	free(saved, 0)
 	free(saved, 3)

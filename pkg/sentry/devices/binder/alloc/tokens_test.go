@@ -11,12 +11,14 @@ import (
 
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
+
+	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
 // TestClaim: an application frees what it has received, once.
 func TestClaim(t *testing.T) {
 	f := newFixture(t, testSize)
-	ctx := newContext()
+	ctx := memorytest.Context()
 	f.send(8)
 	b := f.send(100)
 	addr := b.Addr()
@@ -49,7 +51,7 @@ func TestClaim(t *testing.T) {
 // TestEndedTokens uses tokens after their end.
 func TestEndedTokens(t *testing.T) {
 	f := newFixture(t, testSize)
-	ctx := newContext()
+	ctx := memorytest.Context()
 	word := make([]byte, 8)
 	var cargo cargoes
 	r, err := f.Reserve(&Request{DataSize: 8, OffsetsSize: 8}, testCargo{&cargo, 1})
@@ -101,7 +103,7 @@ func TestEndedTokens(t *testing.T) {
 // TestBounds: nobody gets beyond a buffer.
 func TestBounds(t *testing.T) {
 	f := newFixture(t, testSize)
-	ctx := newContext()
+	ctx := memorytest.Context()
 	f.send(24)
 	r, err := f.Reserve(&Request{DataSize: 13, OffsetsSize: 8, ExtraSize: 5}, nil)
 	require.NoError(t, err)
@@ -173,7 +175,7 @@ func TestOffsets(t *testing.T) {
 		break
 	}
 	c := r.Abort()
-	c.Free(newContext())
+	c.Free(memorytest.Context())
 }
 
 func TestClearOnFree(t *testing.T) {
@@ -183,7 +185,7 @@ func TestClearOnFree(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, r.Write(0, []byte("secret, and more")))
 		c := r.Abort()
-		c.Free(newContext())
+		c.Free(memorytest.Context())
 		want := "secret, and more"
 		if clearOnFree {
 			want = string(make([]byte, 16))
@@ -195,7 +197,7 @@ func TestClearOnFree(t *testing.T) {
 // TestRelease ends a process with buffers that are everywhere. Each cargo ends once.
 func TestRelease(t *testing.T) {
 	f := newFixture(t, testSize)
-	ctx := newContext()
+	ctx := memorytest.Context()
 	var cargo cargoes
 	n := 0
 	reserve := func() *Reservation {
