@@ -20,10 +20,10 @@ import (
 type outcome struct {
 	Attack string
 
-	// Alone is without an attacker, Spin beside as many threads that only use the
-	// processors, Making while the attacker makes what it attacks with, and Acting while
-	// it attacks.
-	Alone, Spin, Making, Acting calledFor
+	// Alone is without an attacker, Control beside as many threads that only make system
+	// calls, Making while the attacker makes what it attacks with, and Acting while it
+	// attacks.
+	Alone, Control, Making, Acting calledFor
 
 	// Rounds is how often the attacker did what Attack does, meanwhile, with so many
 	// Objects.
@@ -44,10 +44,9 @@ type calledFor struct {
 const settle = 500 * time.Millisecond
 
 // hostile measures calls of 128 bytes between two processes that do no harm, while
-// somebody else does: alone, beside a process that does nothing but spin, and beside the
-// attack, in turn. The service knows an
-// object of the attacker's, as services do: a thread of its own looks after it from
-// time to time, and somebody asks for it.
+// somebody else does: alone, beside the control, and beside the attack, in turn. The
+// service knows an object of the attacker's, as services do: a thread of its own looks
+// after it from time to time, and somebody asks for it.
 func hostile() {
 	a := findAttack(*attackName)
 	var from origin
@@ -82,9 +81,9 @@ func hostile() {
 	}
 	for range *repeats {
 		alone := v.measure(*calls, nil, nil)
-		spun, _ := beside(findAttack(a.control()))
+		controlled, _ := beside(findAttack(a.control()))
 		attacked, o := beside(a)
-		o.Alone, o.Spin, o.Making, o.Acting = alone[idle], spun[acting], attacked[making], attacked[acting]
+		o.Alone, o.Control, o.Making, o.Acting = alone[idle], controlled[acting], attacked[making], attacked[acting]
 		peer.Check(json.NewEncoder(os.Stdout).Encode(o))
 	}
 }

@@ -67,9 +67,9 @@ type attackRow struct {
 	Turns  []turn
 
 	// The medians of the turns' figures: of calls alone, beside as many threads that
-	// only use the processors, while the attacker makes what it attacks with, and during
+	// only make system calls, while the attacker makes what it attacks with, and during
 	// the attack.
-	Alone, Spin, Making, Acting called
+	Alone, Control, Making, Acting called
 
 	// Least rounds and objects of a turn.
 	Rounds, Objects uint64
@@ -77,17 +77,17 @@ type attackRow struct {
 	// Refused is the most that a turn's attacker did not get for want of memory.
 	Refused uint64
 
-	// OfAlone and OfSpin are the medians of the turns' ratios of Acting to these.
-	OfAlone, OfSpin ratios
+	// OfAlone and OfControl are the medians of the turns' ratios of Acting to these.
+	OfAlone, OfControl ratios
 }
 
 type ratios struct{ P99, Max float64 }
 
 // turn is what the program says of calls alone and then beside an attack.
 type turn struct {
-	Attack                      string
-	Alone, Spin, Making, Acting called
-	Rounds, Objects, Refused    uint64
+	Attack                         string
+	Alone, Control, Making, Acting called
+	Rounds, Objects, Refused       uint64
 }
 
 // called is how long calls took, in microseconds.
@@ -214,7 +214,7 @@ func (r *attackRow) summarize() {
 		return all
 	}
 	r.Alone = of(func(t turn) called { return t.Alone })
-	r.Spin = of(func(t turn) called { return t.Spin })
+	r.Control = of(func(t turn) called { return t.Control })
 	r.Making = of(func(t turn) called { return t.Making })
 	r.Acting = of(func(t turn) called { return t.Acting })
 	r.Rounds, r.Objects = r.Turns[0].Rounds, r.Turns[0].Objects
@@ -231,7 +231,7 @@ func (r *attackRow) summarize() {
 		return ratios{medianRatio(acting[0], other[0]), medianRatio(acting[1], other[1])}
 	}
 	r.OfAlone = ratiosTo(func(t turn) called { return t.Alone })
-	r.OfSpin = ratiosTo(func(t turn) called { return t.Spin })
+	r.OfControl = ratiosTo(func(t turn) called { return t.Control })
 }
 
 // worst returns the highest ratios of an attack in a place, or 0.
@@ -247,16 +247,16 @@ func (b *benchmark) worst(p place) (p99, most float64) {
 // attacksTable returns a table of attacks, in microseconds.
 func attacksTable(rows []*attackRow) string {
 	var s strings.Builder
-	s.WriteString("Figures are medians of turns: of calls alone, beside as many threads as the attacker's that only spin, " +
+	s.WriteString("Figures are medians of turns: of calls alone, beside as many threads as the attacker's that only make system calls (the control), " +
 		"while the attacker makes what it attacks with, and while it attacks; ratios are medians of those of a turn. " +
 		"Of what it did, and with how many objects, each is the least of a turn; refused is how often, at most in a turn, there was no memory for it; calls are those of all turns during the attack.\n\n")
-	s.WriteString("| where | attack | with | did | refused | calls | alone: p99 | max | spin: p99 | max | making: p99 | max | attack: p50 | p99 | max | p99: of alone | of spin | max: of alone | of spin |\n")
+	s.WriteString("| where | attack | with | did | refused | calls | alone: p99 | max | control: p99 | max | making: p99 | max | attack: p50 | p99 | max | p99: of alone | of control | max: of alone | of control |\n")
 	s.WriteString("| --- | --- | ---: | --- |" + strings.Repeat(" ---: |", 15) + "\n")
 	for _, r := range rows {
 		fmt.Fprintf(&s, "| %s | %s | %s | %d %s | %d | %d |", r.Place, r.Attack, number(float64(r.Objects)), r.Rounds, r.Does, r.Refused, r.Acting.Calls)
 		for _, x := range []float64{
-			r.Alone.P99, r.Alone.Max, r.Spin.P99, r.Spin.Max, r.Making.P99, r.Making.Max, r.Acting.P50, r.Acting.P99, r.Acting.Max,
-			r.OfAlone.P99, r.OfSpin.P99, r.OfAlone.Max, r.OfSpin.Max,
+			r.Alone.P99, r.Alone.Max, r.Control.P99, r.Control.Max, r.Making.P99, r.Making.Max, r.Acting.P50, r.Acting.P99, r.Acting.Max,
+			r.OfAlone.P99, r.OfControl.P99, r.OfAlone.Max, r.OfControl.Max,
 		} {
 			fmt.Fprintf(&s, " %s |", number(x))
 		}

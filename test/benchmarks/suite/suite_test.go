@@ -178,9 +178,9 @@ func TestNumber(t *testing.T) {
 }
 
 // attackedTurn is a turn with 99th percentiles of these, and maxima ten times that.
-func attackedTurn(alone, spin, acting float64, rounds, objects uint64) turn {
+func attackedTurn(alone, control, acting float64, rounds, objects uint64) turn {
 	of := func(x float64) called { return called{Calls: 10, P50: x / 2, P99: x, Max: 10 * x} }
-	return turn{Alone: of(alone), Spin: of(spin), Acting: of(acting), Rounds: rounds, Objects: objects}
+	return turn{Alone: of(alone), Control: of(control), Acting: of(acting), Rounds: rounds, Objects: objects}
 }
 
 func TestAttackRow(t *testing.T) {
@@ -194,7 +194,7 @@ func TestAttackRow(t *testing.T) {
 	require.Equal(t, uint64(5), r.Rounds)
 	require.Equal(t, uint64(900), r.Objects)
 	require.Equal(t, ratios{3, 3}, r.OfAlone, "ratios are of calls in the same turn")
-	require.Equal(t, ratios{2, 2}, r.OfSpin)
+	require.Equal(t, ratios{2, 2}, r.OfControl)
 
 	elsewhere := &attackRow{Place: oracleCOneCPU, Turns: []turn{attackedTurn(1, 1, 100, 1, 1)}}
 	elsewhere.summarize()
