@@ -46,6 +46,7 @@ var attacks = []attack{
 	{name: "freeze and thaw", run: (*aggressor).freeze},
 	{name: "open and close devices", run: (*aggressor).devices},
 	{name: "fragment a mapping", run: (*aggressor).fragment},
+	{name: "compute", run: (*aggressor).compute},
 	{name: "death notifications", run: func(a *aggressor) { a.deaths("hostile/service") }},
 	{name: "death notifications of the service's nodes", run: func(a *aggressor) { a.deaths("") }},
 }
@@ -466,6 +467,25 @@ func (a *aggressor) fragment() {
 			}
 			e.try(handle, serviceFree, nil, nil)
 			return 0
+		}
+	})
+}
+
+// compute does nothing to the driver, like the control, but keeps the processors for as
+// long as it takes to make a buffer full of commands and to carry these out: some 100 µs
+// of its own, and more of the sentry's, in turn.
+func (a *aggressor) compute() {
+	fd, err := unix.Open("/dev/zero", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	peer.Check(err)
+	buffer := make([]byte, 1<<20)
+	a.act(1, func(int) func() int {
+		return func() int {
+			for range 300_000 {
+				_ = a.stop.Load()
+			}
+			_, err := unix.Read(fd, buffer)
+			peer.Check(err)
+			return 1
 		}
 	})
 }

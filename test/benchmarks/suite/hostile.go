@@ -42,6 +42,8 @@ var attackKinds = []attackKind{
 	{letter: "h", name: "fragment a mapping", does: "buffers"},
 	{letter: "i", name: "death notifications", does: "dropped"},
 	{letter: "i", name: "death notifications of the service's nodes", does: "dropped", others: true},
+	// No attack on the driver, but what one of these does to others if there's none.
+	{letter: "z", name: "compute", does: "reads"},
 }
 
 // Where an attacker is in another container than those who are attacked.

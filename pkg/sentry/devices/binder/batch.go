@@ -14,29 +14,30 @@ import (
 // bounds how long a call waits for the lock, whatever an application owns.
 const batchSize = 32
 
-// yieldToWaiters lets others take a lock that the caller has unlocked before the caller
-// locks it again. Without it, a waiter would mostly find the lock taken.
-func yieldToWaiters() { runtime.Gosched() }
-
-// maxTurn is how long a long walk may run where the sentry has one CPU.
-const maxTurn = 100 * time.Microsecond
-
 // longWalk is a walk of as many batches as an application likes, which yields between
-// them.
+// them: nobody takes a lock that the walk has unlocked if the walk locks it again at
+// once.
 //
 // Where the sentry has one CPU, nobody waits for a lock while the walk runs, but all
-// wait for the CPU; and whoever yields that gets it back after milliseconds, if others
-// are busy. There, a walk yields when it has run for maxTurn.
+// wait for the CPU; and whoever yields that gets it back after 10 ms and more, if
+// others are busy: Go lets goroutines that wake each other have it in turn for that
+// long. There, a walk yields when it has run for maxTurn, or the end of a process with
+// a million nodes would take minutes.
 type longWalk struct {
 	// began is when the walk had the CPU last, in gohacks.Nanotime units.
 	began int64
 }
 
-// yield is called between batches.
+// maxTurn is how long a long walk may run where the sentry has one CPU.
+const maxTurn = 2 * time.Millisecond
+
+func startWalk() longWalk { return longWalk{gohacks.Nanotime()} }
+
+// yield is called between batches, without a lock.
 func (w *longWalk) yield() {
 	if runtime.GOMAXPROCS(0) == 1 && gohacks.Nanotime()-w.began < int64(maxTurn) {
 		return
 	}
-	yieldToWaiters()
+	runtime.Gosched()
 	w.began = gohacks.Nanotime()
 }

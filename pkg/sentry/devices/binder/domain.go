@@ -101,6 +101,7 @@ func (d *Domain) counts() *commandCounts {
 	c.inner.sum = commandCounts{}
 	c.inner.sum.add(&c.inner.counts)
 	var batch []registryEntry
+	walk := startWalk()
 	for {
 		batch = d.procs.older(batch[:0], c.inner.summed)
 		if len(batch) == 0 {
@@ -111,7 +112,7 @@ func (d *Domain) counts() *commandCounts {
 			c.inner.summed = e.ordinal
 		}
 		c.mu.Unlock()
-		yieldToWaiters()
+		walk.yield()
 		c.mu.Lock()
 	}
 	sum := &commandCounts{}

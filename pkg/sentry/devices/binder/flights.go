@@ -195,6 +195,7 @@ func (f *flights) search() *search {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s.asOf = f.inner.changes
+	walk := startWalk()
 	for t := range f.inner.queued {
 		// As long as the lock is held, t keeps its files.
 		for _, sent := range t.files {
@@ -203,7 +204,7 @@ func (f *flights) search() *search {
 		if n += len(t.files); n >= batchSize {
 			n = 0
 			f.mu.Unlock()
-			yieldToWaiters()
+			walk.yield()
 			f.mu.Lock()
 		}
 	}

@@ -171,7 +171,7 @@ func (r *Ref) announceFrozenLocked(ctx context.Context, p *Process) {
 func (p *Process) announceFrozen(ctx context.Context) {
 	var buf [batchSize]*Node
 	var used [batchSize]list.Arc[*Node]
-	var walk longWalk
+	walk := startWalk()
 	for ptr, more := uint64(0), true; more; walk.yield() {
 		var nodes []*Node
 		p.mu.Lock()

@@ -83,6 +83,7 @@ type queuedWork struct {
 // fewer, but none only if there are none. It takes the lock for a batch at a time.
 func (p *Process) queuedAfter(ctx context.Context, l *workList, seq uint64, items []queuedWork) []queuedWork {
 	var from queuedWork // where the next batch begins
+	walk := startWalk()
 	for {
 		p.mu.Lock()
 		c := l.items.Front()
@@ -109,6 +110,6 @@ func (p *Process) queuedAfter(ctx context.Context, l *workList, seq uint64, item
 		if !more {
 			return items
 		}
-		yieldToWaiters()
+		walk.yield()
 	}
 }

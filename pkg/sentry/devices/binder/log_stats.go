@@ -20,7 +20,8 @@ func (p *Process) writeStats(buf *bytes.Buffer, ids pidsIn) {
 
 	refs, strong, weak := 0, 0, 0
 	var batch [batchSize]*Ref
-	for next, more := uint32(0), true; more; yieldToWaiters() {
+	walk := startWalk()
+	for next, more := uint32(0), true; more; walk.yield() {
 		var found []*Ref
 		p.refsMu.Lock()
 		found, next, more = p.handles.next(next, batch[:0])

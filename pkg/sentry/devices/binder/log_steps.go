@@ -16,9 +16,10 @@ import (
 // it advances. It returns false if there is no more.
 func (v *View) WriteLog(ctx context.Context, buf *bytes.Buffer, log Log, place *LogPlace) bool {
 	l := v.newLogWriter(ctx, buf, log, place)
+	walk := startWalk()
 	for l.part != logEnd && !l.isFull() {
 		l.step()
-		yieldToWaiters()
+		walk.yield()
 	}
 	return l.part != logEnd
 }

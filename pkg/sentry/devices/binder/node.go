@@ -418,18 +418,18 @@ func (n *Node) releaseLocked(ctx context.Context, p *Process) (waiting *asyncQue
 // visitRefs calls f for each Ref to n: for a batch at a time. Those that come or go
 // between the batches may be visited or not.
 func (n *Node) visitRefs(f func(*Ref)) {
-	visited := 0
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
 	if only := n.inner.refs.only; only != nil {
 		f(only)
 		return
 	}
+	visited, walk := 0, startWalk()
 	for _, r := range n.inner.refs.many {
 		f(r)
 		if visited++; visited%batchSize == 0 {
 			n.owner.mu.Unlock()
-			yieldToWaiters()
+			walk.yield()
 			n.owner.mu.Lock()
 		}
 	}

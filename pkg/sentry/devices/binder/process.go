@@ -245,14 +245,14 @@ func (p *Process) flush() {
 // visitThreads calls f for the ID of each thread of p: for a batch at a time. Those
 // that come or go between the batches may be visited or not.
 func (p *Process) visitThreads(f func(id int32)) {
-	visited := 0
+	visited, walk := 0, startWalk()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for id := range p.inner.threads {
 		f(id)
 		if visited++; visited%batchSize == 0 {
 			p.mu.Unlock()
-			yieldToWaiters()
+			walk.yield()
 			p.mu.Lock()
 		}
 	}

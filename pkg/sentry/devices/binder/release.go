@@ -78,7 +78,7 @@ func (p *Process) releaseOne(ctx context.Context) {
 func (p *Process) releaseNodes(ctx context.Context) {
 	var buf [batchSize]*Node
 	var waiting [batchSize]*asyncQueue
-	var walk longWalk
+	walk := startWalk()
 	for more := true; more; walk.yield() {
 		var nodes []*Node
 		p.mu.Lock()
@@ -135,7 +135,7 @@ func (p *Process) popWaiting(q *asyncQueue) (list.Arc[work], bool) {
 // it finds that p is dead.
 func (p *Process) releaseRefs(ctx context.Context) {
 	var buf [batchSize]*Ref
-	var walk longWalk
+	walk := startWalk()
 	for next, more := uint32(0), true; more; walk.yield() {
 		var refs []*Ref
 		p.refsMu.Lock()

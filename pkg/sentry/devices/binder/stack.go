@@ -84,7 +84,7 @@ func (th *Thread) swapStackLocked(top list.Arc[*Transaction]) list.Arc[*Transact
 
 // unwind ends what was the stack of th, which has left. Nobody finds it by th.
 func (th *Thread) unwind(ctx context.Context, top list.Arc[*Transaction]) {
-	var walk longWalk
+	walk := startWalk()
 	for top.Ok() {
 		th.proc.mu.Lock()
 		for n := 0; n < batchSize && top.Ok(); n++ {

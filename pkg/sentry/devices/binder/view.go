@@ -62,6 +62,7 @@ func (v *View) newestFirst(before uint64, older func(r *registry, list []registr
 	return func(yield func(*Process) bool) {
 		// A process is in its domain's registry and in its tenant's.
 		var array [2 * batchSize]registryEntry
+		walk := startWalk()
 		for before := before; ; {
 			batch := older(&v.domain.procs, array[:0], before)
 			if v.tenant != nil {
@@ -79,7 +80,7 @@ func (v *View) newestFirst(before uint64, older func(r *registry, list []registr
 				}
 			}
 			before = batch[len(batch)-1].ordinal
-			yieldToWaiters()
+			walk.yield()
 		}
 	}
 }
