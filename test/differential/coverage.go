@@ -190,7 +190,7 @@ func coverageMain(here place, first, last uint64) error {
 	}{
 		{"the conformance tests", func(p place) error {
 			// They are run, and then no program is.
-			p.command = append(slices.Clone(p.command), "sh", "-c", conformance+` >&2; exec "$@"`, "sh")
+			p.command = inSandbox(*runsc, "sh", "-c", conformance+` >&2; exec "$@"`, "sh")
 			_, err := p.play("-file", os.DevNull)
 			return err
 		}},

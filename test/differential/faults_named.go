@@ -98,7 +98,7 @@ func (f *namedFault) dir() string {
 
 // plantNamed plants one named fault after the other and runs its test, after a run
 // without any fault.
-func plantNamed(here place) error {
+func plantNamed() error {
 	dir, err := os.MkdirTemp("build", "faults")
 	if err != nil {
 		return err
@@ -113,8 +113,7 @@ func plantNamed(here place) error {
 		return err
 	}
 	run := func(f *namedFault, sandbox, unit string) error {
-		command := append([]string{sandbox}, here.command[1:]...)
-		command = append(command, syscalls, "-must-run")
+		command := inSandbox(sandbox, syscalls, "-must-run")
 		if f.unit {
 			command = []string{unit}
 		}
@@ -129,7 +128,10 @@ func plantNamed(here place) error {
 		if err == nil && strings.Contains(string(out), "no tests to run") {
 			return errors.New("there is no such test")
 		}
-		return err
+		if err != nil {
+			return fmt.Errorf("%w:\n%s", err, out)
+		}
+		return nil
 	}
 	unit := filepath.Join(dir, "unit.test")
 	buildUnit := func(args ...string) error {
@@ -139,7 +141,7 @@ func plantNamed(here place) error {
 	if err := buildUnit(); err != nil {
 		return err
 	}
-	sandbox, err := filepath.Abs(here.command[0])
+	sandbox, err := filepath.Abs(*runsc)
 	if err != nil {
 		return err
 	}

@@ -29,10 +29,14 @@ type place struct {
 	coverage string
 }
 
+// inSandbox returns the beginning of a command that runs another one in a sandbox.
+func inSandbox(runsc string, options ...string) []string {
+	return append([]string{runsc, "--platform=systrap", "--network=none", "--ignore-cgroups", "do"}, options...)
+}
+
 func places() (linux, here place, err error) {
-	here = place{name: "sandbox", command: []string{*runsc, "--platform=systrap", "--network=none", "--ignore-cgroups", "do",
-		// Linux's.
-		"--annotation", "dev.sentrybinder.security-context=kernel"}}
+	// With the security context that Linux's senders have.
+	here = place{name: "sandbox", command: inSandbox(*runsc, "--annotation", "dev.sentrybinder.security-context=kernel")}
 	if *oracle == "" {
 		return linux, here, errors.New("there's no Linux to compare with: set BINDER_ORACLE")
 	}
@@ -133,11 +137,11 @@ func toolMain() error {
 	case *everyTest:
 		return coverageMain(here, first, last)
 	case *plant && *named:
-		return plantNamed(here)
+		return plantNamed()
 	case err != nil:
 		return err
 	case *plant:
-		return errors.Join(plantNamed(here), plantFaults(first, last, linux, here))
+		return errors.Join(plantNamed(), plantFaults(first, last, linux, here))
 	}
 	dir, err := os.MkdirTemp("build", "coverage")
 	if err != nil {
