@@ -16,7 +16,7 @@ import (
 
 	"gvisor.dev/gvisor/runsc/boot/extension"
 	"gvisor.dev/gvisor/runsc/cli/maincli"
-	"sentrybinder/runsc/binderext"
+	"sentrybinder/runsc/androidext"
 )
 
 // sidecarDirEnv names the directory in which runsc looks for gVisor's sidecar
@@ -31,6 +31,6 @@ func main() {
 			os.Setenv(sidecarDirEnv, filepath.Join(filepath.Dir(exe), "sentrybinder-bin"))
 		}
 	}
-	extension.Register(new(binderext.Extension))
+	extension.Register(androidext.New(nil))
 	maincli.Main()
 }

@@ -116,14 +116,3 @@ func (c *container) flood(device string) (nodes int) {
 	require.NoError(c.t, err, "%q", output)
 	return nodes
 }
-
-// TestInvalidMemory: an annotation that makes no sense is refused before the
-// container is created.
-func TestInvalidMemory(t *testing.T) {
-	p := newPod(t)
-	p.start("root", nil)
-	c, bundle := p.prepare("app", func(spec *specs.Spec) { spec.Annotations["dev.sentrybinder.memory"] = "1M" })
-	output, err := p.try("create", "--bundle="+bundle, c.id)
-	require.Error(t, err)
-	require.Contains(t, output, "this is a number of bytes")
-}

@@ -14,7 +14,7 @@ import (
 	"gvisor.dev/gvisor/runsc/boot/extension"
 	"gvisor.dev/gvisor/runsc/cli/maincli"
 
-	"sentrybinder/runsc/binderext"
+	"sentrybinder/runsc/androidext"
 	"sentrybinder/test/differential/gate"
 )
 
@@ -27,7 +27,7 @@ func main() {
 		}
 	}
 	g := &gate.Gate{}
-	extension.Register(&binderext.Extension{Scheduler: g})
+	extension.Register(androidext.New(g))
 	extension.Register(g)
 	maincli.Main()
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // androidDefault is what a container can make the driver keep by default where the
-// sandbox's memory is not limited, or 8 GiB and more: runsc/binderext's
+// sandbox's memory is not limited, or 8 GiB and more: runsc/androidext's
 // maxDefaultMemory. minAndroidDefault is the least default there is.
 const (
 	androidDefault    = 1 << 30

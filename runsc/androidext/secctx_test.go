@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package binderext
+package androidext
 
 import (
 	"strings"
@@ -12,23 +12,20 @@ import (
 )
 
 func TestSecurityContext(t *testing.T) {
-	spec := func(value string) *specs.Spec {
-		return &specs.Spec{Annotations: map[string]string{SecurityContextAnnotation: value}}
-	}
 	longest := strings.Repeat("x", maxSecurityContextLen)
 	for _, value := range []string{"u:r:untrusted_app:s0:c1,c2", longest} {
-		got, err := securityContext(spec(value))
+		got, err := securityContext.of(specWith(securityContext.key, value))
 		require.NoError(t, err)
 		require.Equal(t, value, got)
-		require.NoError(t, new(Extension).ValidateSpec(spec(value)))
+		require.NoError(t, New(nil).ValidateSpec(specWith(securityContext.key, value), nil))
 	}
-	got, err := securityContext(&specs.Spec{})
+	got, err := securityContext.of(&specs.Spec{})
 	require.NoError(t, err)
 	require.Equal(t, "u:object_r:unlabeled:s0", got)
 
 	for _, value := range []string{"", longest + "x", "a\x00b"} {
-		_, err := securityContext(spec(value))
-		require.ErrorContains(t, err, SecurityContextAnnotation)
-		require.Error(t, new(Extension).ValidateSpec(spec(value)))
+		_, err := securityContext.of(specWith(securityContext.key, value))
+		require.ErrorContains(t, err, securityContext.key)
+		require.Error(t, New(nil).ValidateSpec(specWith(securityContext.key, value), nil))
 	}
 }

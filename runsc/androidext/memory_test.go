@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package binderext
+package androidext
 
 import (
 	"testing"
@@ -23,18 +23,15 @@ func TestMemoryLimit(t *testing.T) {
 		require.Equal(t, want, got, "of %d", total)
 	}
 
-	spec := func(value string) *specs.Spec {
-		return &specs.Spec{Annotations: map[string]string{MemoryAnnotation: value}}
-	}
 	for value, want := range map[string]int64{"1": 1, "4294967296": 4 << 30, "9223372036854775807": 1<<63 - 1} {
-		got, err := memoryLimit(spec(value), 1<<30)
+		got, err := memoryLimit(specWith(memory.key, value), 1<<30)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
-		require.NoError(t, new(Extension).ValidateSpec(spec(value)))
+		require.NoError(t, New(nil).ValidateSpec(specWith(memory.key, value), nil))
 	}
 	for _, value := range []string{"", "0", "-1", "1M", "1.5", " 1", "9223372036854775808"} {
-		_, err := memoryLimit(spec(value), 1<<30)
-		require.ErrorContains(t, err, MemoryAnnotation)
-		require.Error(t, new(Extension).ValidateSpec(spec(value)))
+		_, err := memoryLimit(specWith(memory.key, value), 1<<30)
+		require.ErrorContains(t, err, memory.key)
+		require.Error(t, New(nil).ValidateSpec(specWith(memory.key, value), nil))
 	}
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package binderext
+package androidext
 
 import (
 	"strings"
@@ -23,12 +23,12 @@ func TestDevices(t *testing.T) {
 		{"anbox-binder,..b,b.0_é", []string{"anbox-binder", "..b", "b.0_é"}},
 		{longest, []string{longest}},
 	} {
-		got, err := devices(&specs.Spec{Annotations: map[string]string{DevicesAnnotation: tc.value}})
+		got, err := devices.of(specWith(devices.key, tc.value))
 		require.NoError(t, err, tc.value)
 		require.Equal(t, tc.want, got, tc.value)
 	}
 
-	got, err := devices(&specs.Spec{})
+	got, err := devices.of(&specs.Spec{})
 	require.NoError(t, err)
 	require.Equal(t, []string{"binder", "hwbinder", "vndbinder"}, got)
 }
@@ -47,8 +47,8 @@ func TestDevicesInvalid(t *testing.T) {
 		"binder,hwbinder,binder":          "twice",
 		"binder,pts":                      "something else",
 	} {
-		_, err := devices(&specs.Spec{Annotations: map[string]string{DevicesAnnotation: value}})
-		require.ErrorContains(t, err, DevicesAnnotation, "value %q", value)
+		_, err := devices.of(specWith(devices.key, value))
+		require.ErrorContains(t, err, devices.key, "value %q", value)
 		require.ErrorContains(t, err, want, "value %q", value)
 	}
 }

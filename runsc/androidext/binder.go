@@ -1,0 +1,102 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package androidext
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sentry/usage"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+
+	"sentrybinder/pkg/sentry/devices/binder"
+	"sentrybinder/pkg/sentry/fsimpl/binderfs"
+)
+
+// binderDriver is the Binder driver, with its devices and binderfs.
+type binderDriver struct {
+	// scheduler is the driver's, or nil for its own.
+	scheduler binder.Scheduler
+	// driver is the sandbox's, in the process that is the sandbox.
+	driver atomic.Pointer[binder.Driver]
+}
+
+// settings implements feature.settings.
+func (*binderDriver) settings() []setting {
+	return []setting{&devices, &memory, &securityContext}
+}
+
+// register implements feature.register.
+func (b *binderDriver) register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, spec *specs.Spec) error {
+	names, err := devices.of(spec)
+	if err != nil {
+		return err
+	}
+	// Devices that only some sandboxes have are known by now.
+	if err := vfsObj.ForEachDevice(func(pathname string, _ vfs.DeviceKind, _, _ uint32, _ uint16) error {
+		if name, _, _ := strings.Cut(pathname, "/"); name != "" && slices.Contains(names, name) {
+			return fmt.Errorf("annotation %s: %w", devices.key, nameTaken(name))
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	k := kernel.KernelFromContext(ctx)
+	driver := binder.NewDriver(k.Timekeeper(), k, names...)
+	if b.scheduler != nil {
+		driver.SetScheduler(b.scheduler)
+	}
+	if err := driver.RegisterDevices(vfsObj); err != nil {
+		return err
+	}
+	b.driver.Store(driver)
+	k.AddStateToCheckpoint(driverKey, driver)
+	return binderfs.Register(vfsObj, driver)
+}
+
+// driverKey is what a kernel keeps the driver by, for its restored copy to be
+// found.
+const driverKey = "dev.sentrybinder.driver"
+
+// startContainer implements containerObserver.startContainer.
+func (b *binderDriver) startContainer(_ context.Context, id, name string, spec *specs.Spec) error {
+	secctx, err := securityContext.of(spec)
+	if err != nil {
+		return err
+	}
+	limit, err := memoryLimit(spec, usage.MaximumTotalMemoryBytes)
+	if err != nil {
+		return err
+	}
+	b.driver.Load().StartContainer(binder.ContainerInfo{ID: id, Name: name, SecurityContext: secctx, MemoryLimit: limit})
+	return nil
+}
+
+// stopContainer implements containerObserver.stopContainer.
+func (b *binderDriver) stopContainer(_ context.Context, id string) {
+	b.driver.Load().StopContainer(id)
+}
+
+// restoreContainers implements containerObserver.restoreContainers.
+func (b *binderDriver) restoreContainers(ctx context.Context, ids map[string]string) error {
+	k := kernel.KernelFromContext(ctx)
+	driver, ok := k.PopCheckpointState(driverKey).(*binder.Driver)
+	if !ok {
+		return fmt.Errorf("the checkpoint has no Binder driver")
+	}
+	k.AddStateToCheckpoint(driverKey, driver)
+	driver.RestoreContainers(ids)
+	b.driver.Store(driver)
+	return nil
+}
+
+// mountOptions implements mounter.mountOptions.
+func (*binderDriver) mountOptions(fsType string) ([]string, bool) {
+	return binderfs.MountOptions, fsType == binderfs.Name
+}

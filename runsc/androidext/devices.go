@@ -1,0 +1,68 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package androidext
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// devices is the annotation whose value lists the names of a sandbox's Binder
+// devices, separated by commas. Each device has a context, and so a context manager,
+// of its own.
+//
+// Without the annotation a sandbox has the devices that Android has, with an empty
+// value none. The names are distinct file names of at most 255 bytes, without spaces
+// and control characters.
+var devices = annotation[[]string]{
+	key:    Prefix + "devices",
+	scope:  ofSandbox,
+	absent: []string{"binder", "hwbinder", "vndbinder"},
+	parse:  parseDevices,
+}
+
+// maxNameLen is the length in bytes of the longest name that a Binder device can
+// have, Linux's BINDERFS_MAX_NAME.
+const maxNameLen = 255
+
+// devNames are what gVisor puts at the top of /dev in every sandbox. A device file
+// of such a name would silently be left out.
+var devNames = []string{
+	"block", "char", "fd", "full", "fuse", "mqueue", "net", "null", "ptmx", "pts",
+	"random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero",
+}
+
+func parseDevices(value string) ([]string, error) {
+	if value == "" {
+		return nil, nil
+	}
+	names := strings.Split(value, ",")
+	for i, name := range names {
+		why := ""
+		switch {
+		case name == "":
+			why = "a device name can't be empty"
+		case len(name) > maxNameLen:
+			why = fmt.Sprintf("a device name has at most %d bytes", maxNameLen)
+		case name == "." || name == ".." || strings.ContainsRune(name, '/'):
+			why = "a device name is a file name"
+		case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }):
+			why = "a device name can't have spaces or control characters"
+		case slices.Contains(devNames, name):
+			return nil, nameTaken(name)
+		case slices.Contains(names[:i], name):
+			why = "it's there twice"
+		default:
+			continue
+		}
+		return nil, fmt.Errorf("device %q: %s", name, why)
+	}
+	return names, nil
+}
+
+func nameTaken(name string) error {
+	return fmt.Errorf("device %q: /dev has something else by that name", name)
+}
