@@ -56,7 +56,7 @@ func TestAnnotationsOfContainers(t *testing.T) {
 	p.refused("one", "a security context has 1 to 4095 bytes", annotated("security-context", ""))
 	p.refused("one", "this is a number of bytes", annotated("memory", "1M"))
 	p.refused("one", "there is no annotation dev.sentrybinder.device ", annotated("device", "a"))
-	p.refused("one", `has no effect here, but in the config of the sandbox's first container, where it is \"a,b\"`, annotated("devices", "c"))
+	p.refused("one", `has no effect here, but in the config of the sandbox's first container, where it is "a,b"`, annotated("devices", "c"))
 	p.start("one", annotated("devices", "a,b", "memory", "1000000"))
 }
 
