@@ -39,6 +39,12 @@ func agent(args []string) {
 		check("reading "+args[1], err)
 		_, err = os.Stdout.Write(text)
 		check("writing", err)
+	case "keep":
+		keep()
+	case "kept":
+		showKept()
+	case "set":
+		set(args[1], args[2])
 	case "stat":
 		var st unix.Stat_t
 		check("stat "+args[1], unix.Stat(args[1], &st))
