@@ -4,13 +4,12 @@
 package binder
 
 import (
-	"fmt"
-
-	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
+
+	"sentrybinder/pkg/sentry/devices/misc"
 )
 
 // containerDevice implements vfs.Device for a device in /dev. All containers of a
@@ -39,26 +38,11 @@ func (d *containerDevice) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.De
 	return NewDevice(tenant.contexts[d.name]).Open(ctx, mnt, vfsd, opts)
 }
 
-// Linux numbers the devices that have no number of their own among the misc
-// devices downwards from this minor.
-const lastDynamicMinor = 127
-
 // RegisterDevices registers d's devices with vfsObj. Each container that opens one
 // finds a context of its own.
 func (d *Driver) RegisterDevices(vfsObj *vfs.VirtualFilesystem) error {
-	minor := uint32(lastDynamicMinor)
 	for _, name := range d.names {
-		for vfsObj.IsDeviceRegistered(vfs.CharDevice, linux.MISC_MAJOR, minor) {
-			if minor == 0 {
-				return fmt.Errorf("no minor number is left for binder device %q", name)
-			}
-			minor--
-		}
-		if err := vfsObj.RegisterDevice(vfs.CharDevice, linux.MISC_MAJOR, minor, &containerDevice{driver: d, name: name}, &vfs.RegisterDeviceOptions{
-			GroupName: "misc",
-			Pathname:  name,
-			FilePerms: 0666,
-		}); err != nil {
+		if err := misc.Register(vfsObj, name, &containerDevice{driver: d, name: name}); err != nil {
 			return err
 		}
 	}
