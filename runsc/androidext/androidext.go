@@ -75,9 +75,11 @@ type Extension struct {
 
 // New returns the extension. scheduler is the Binder driver's, nil for its own.
 func New(scheduler binder.Scheduler) *Extension {
+	driver := &binderDriver{scheduler: scheduler}
 	// In the order in which they register.
 	return &Extension{[]feature{
-		&binderDriver{scheduler: scheduler},
+		driver,
+		&sharedMemory{binder: driver},
 	}}
 }
 

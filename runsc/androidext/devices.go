@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"sentrybinder/pkg/sentry/devices/ashmem"
 )
 
 // devices is the annotation whose value lists the names of a sandbox's Binder
@@ -28,10 +30,10 @@ var devices = annotation[[]string]{
 // have, Linux's BINDERFS_MAX_NAME.
 const maxNameLen = 255
 
-// devNames are what gVisor puts at the top of /dev in every sandbox. A device file
-// of such a name would silently be left out.
+// devNames are what gVisor puts at the top of /dev in every sandbox, and what hasAshmem
+// puts there. A device file of such a name would silently be left out.
 var devNames = []string{
-	"block", "char", "fd", "full", "fuse", "mqueue", "net", "null", "ptmx", "pts",
+	ashmem.Name, "block", "char", "fd", "full", "fuse", "mqueue", "net", "null", "ptmx", "pts",
 	"random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero",
 }
 

@@ -84,6 +84,14 @@ func agent(args []string) {
 		c.await()
 	case "call":
 		call(args[1])
+	case "keep-ashmem":
+		keepAshmem()
+	case "purge-ashmem":
+		purgeAshmem()
+	case "unpin-ashmem":
+		unpinAshmem()
+	case "memfd-ashmem":
+		memfdAshmem()
 	default:
 		panic("unknown command " + args[0])
 	}

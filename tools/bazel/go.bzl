@@ -70,7 +70,10 @@ def _place_test_impl(ctx):
     environment = ""
     if ctx.attr.runsc:
         runfiles = runfiles.merge(ctx.runfiles(files = [ctx.executable.runsc]))
-        environment = 'RUNSC="$PWD/%s" ' % ctx.executable.runsc.short_path
+        environment = 'RUNSC="$PWD/%s" ANNOTATIONS="%s" ' % (
+            ctx.executable.runsc.short_path,
+            " ".join(ctx.attr.annotations),
+        )
     launcher = ctx.actions.declare_file(ctx.label.name + ".sh")
     ctx.actions.write(
         launcher,
@@ -88,6 +91,7 @@ def _place_test_impl(ctx):
 _place_test = rule(
     implementation = _place_test_impl,
     attrs = {
+        "annotations": attr.string_list(),
         "binary": attr.label(executable = True, cfg = "target"),
         "place": attr.string(),
         "runsc": attr.label(executable = True, cfg = "target"),
@@ -113,7 +117,7 @@ def go_test(name, srcs, deps = [], data = [], **kwargs):
     _go_test_binary(name = name + "_binary", srcs = srcs, deps = deps, data = data, testonly = True)
     _test_at(name = name, binary = name + "_binary", place = "host", **kwargs)
 
-def syscall_test(name, srcs, deps = [], data = [], runsc = "//runsc", **kwargs):
+def syscall_test(name, srcs, deps = [], data = [], runsc = "//runsc", annotations = [], **kwargs):
     """Tests of the device, run in the sandbox and on Linux's own drivers.
 
     One test binary, and four test targets: name_systrap and name_ptrace run it in
@@ -126,6 +130,7 @@ def syscall_test(name, srcs, deps = [], data = [], runsc = "//runsc", **kwargs):
       deps: what of this module the tests import.
       data: what the tests read, found below their working directory.
       runsc: the runsc to test.
+      annotations: of the container in the sandbox, "KEY=VALUE" without spaces.
       **kwargs: what every test rule takes, such as size.
     """
     _go_test_binary(name = name + "_binary", srcs = srcs, deps = deps, data = data, testonly = True)
@@ -133,6 +138,7 @@ def syscall_test(name, srcs, deps = [], data = [], runsc = "//runsc", **kwargs):
         _test_at(
             name = name + "_" + platform,
             binary = name + "_binary",
+            annotations = annotations,
             place = platform,
             runsc = runsc,
             **kwargs

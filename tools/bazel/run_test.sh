@@ -7,7 +7,8 @@
 #   run_test.sh PLACE BINARY DIR [ARG...]
 #
 #   host               this machine, in the package's directory DIR as go test does
-#   systrap, ptrace    a sandbox of $RUNSC on that platform
+#   systrap, ptrace    a sandbox of $RUNSC on that platform, whose container has the
+#                      annotations in $ANNOTATIONS, KEY=VALUE each
 #   linux-c            Linux's C driver, and
 #   linux-rust         Linux's Rust driver: $BINDER_ORACLE -k c|rust -s -- COMMAND
 #                      runs COMMAND there, with security contexts; without it this
@@ -33,8 +34,12 @@ sandbox() {
 	local platform=$1 panic=$TEST_TMPDIR/panic rootless="" status=0
 	shift
 	[[ $(id -u) == 0 ]] || rootless=--rootless
+	local annotation annotations=()
+	for annotation in ${ANNOTATIONS:-}; do
+		annotations+=(--annotation "$annotation")
+	done
 	"$RUNSC" $rootless --platform="$platform" --network=none --ignore-cgroups --panic-log="$panic" \
-		"do" "$@" | cat || status=$?
+		"do" "${annotations[@]}" "$@" | cat || status=$?
 	[[ ! -s $panic ]] || cat "$panic"
 	return $status
 }
