@@ -28,6 +28,8 @@
 package androidext
 
 import (
+	"maps"
+
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
@@ -36,7 +38,7 @@ import (
 )
 
 // feature is a part of what Android needs that has a configuration of its own. It
-// may also be a containerObserver or a mounter.
+// may also be a containerObserver, a flagSetter or a mounter.
 type feature interface {
 	// settings returns the feature's annotations.
 	settings() []setting
@@ -57,6 +59,12 @@ type containerObserver interface {
 	startContainer(ctx context.Context, id, name string, spec *specs.Spec) error
 	stopContainer(ctx context.Context, id string)
 	restoreContainers(ctx context.Context, ids map[string]string) error
+}
+
+// flagSetter is implemented by features that take a sandbox with certain flags.
+type flagSetter interface {
+	// flags returns the values, by name, of runsc's flags that spec asks for.
+	flags(spec *specs.Spec) (map[string]string, error)
 }
 
 // mounter is implemented by features with a file system that a container's config
@@ -80,6 +88,7 @@ func New(scheduler binder.Scheduler) *Extension {
 	return &Extension{[]feature{
 		driver,
 		&sharedMemory{binder: driver},
+		cgroups{},
 	}}
 }
 
@@ -150,6 +159,22 @@ func (e *Extension) RestoreContainers(ctx context.Context, ids map[string]string
 		}
 	}
 	return nil
+}
+
+// Flags implements the optional interface of package extension by which a spec sets
+// flags.
+func (e *Extension) Flags(spec *specs.Spec) (map[string]string, error) {
+	all := make(map[string]string)
+	for _, f := range e.features {
+		if s, ok := f.(flagSetter); ok {
+			flags, err := s.flags(spec)
+			if err != nil {
+				return nil, err
+			}
+			maps.Copy(all, flags)
+		}
+	}
+	return all, nil
 }
 
 // MountOptions implements the optional interface of package extension by which a

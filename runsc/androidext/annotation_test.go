@@ -48,7 +48,7 @@ func TestValidate(t *testing.T) {
 		{"the default, spelt out", specWith(devices.key, "binder,hwbinder,vndbinder"), &specs.Spec{}, ""},
 		{"a container's own", specWith(memory.key, "1", securityContext.key, "x"), first, ""},
 		{"misspelt", specWith("dev.sentrybinder.device", "a"), nil,
-			`there is no annotation dev.sentrybinder.device ("a"): it would be one of dev.sentrybinder.ashmem, dev.sentrybinder.devices, dev.sentrybinder.memory, `},
+			`there is no annotation dev.sentrybinder.device ("a"): it would be one of dev.sentrybinder.ashmem, `},
 		{"misspelt in a second container", specWith("dev.sentrybinder.Memory", "1"), first, "there is no annotation dev.sentrybinder.Memory"},
 		{"invalid", specWith(devices.key, "a,a"), nil, `annotation dev.sentrybinder.devices="a,a": device "a": it's there twice`},
 		{"invalid in a second container", specWith(memory.key, "1M"), first, "number of bytes"},

@@ -28,6 +28,15 @@ func agent(args []string) {
 		for {
 			_ = unix.Pause()
 		}
+	case "spin":
+		for {
+		}
+	case "freeze-spinner":
+		freezeSpinner()
+	case "write":
+		write(args[1], args[2])
+	case "mount":
+		fmt.Println(unix.Mount(args[1], args[2], args[1], 0, ""))
 	case "ls":
 		entries, err := os.ReadDir(args[1])
 		check("reading "+args[1], err)

@@ -118,7 +118,7 @@ func (p *pod) prepare(name string, edit func(*specs.Spec)) (c *container, bundle
 	p.t.Helper()
 	bundle = filepath.Join(p.dir, name)
 	root := filepath.Join(bundle, "rootfs")
-	for _, dir := range []string{"dev", "proc", "binderfs"} {
+	for _, dir := range []string{"dev", "proc", "binderfs", "cgroup"} {
 		require.NoError(p.t, os.MkdirAll(filepath.Join(root, dir), 0755))
 	}
 	self, err := os.Executable()

@@ -27,9 +27,10 @@ cd "$dir"
 timeout=${TEST_TIMEOUT:-300}
 set -- "$binary" -test.v=test2json -test.paniconexit0 -test.timeout=$((timeout * 9 / 10))s "$@"
 
-# sandbox runs a command in a sandbox on platform $1. The output goes through a
-# pipe: a sandbox writes to a regular file at an offset of its own, over what
-# others write. What made the sentry panic, if anything did, comes last.
+# sandbox runs a command in a sandbox on platform $1, with what Android's user space
+# asks for beside Binder. The output goes through a pipe: a sandbox writes to a
+# regular file at an offset of its own, over what others write. What made the sentry
+# panic, if anything did, comes last.
 sandbox() {
 	local platform=$1 panic=$TEST_TMPDIR/panic rootless="" status=0
 	shift
