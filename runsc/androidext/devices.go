@@ -33,7 +33,7 @@ const maxNameLen = 255
 // devNames are what gVisor puts at the top of /dev in every sandbox, and what hasAshmem
 // puts there. A device file of such a name would silently be left out.
 var devNames = []string{
-	ashmem.Name, "block", "char", "fd", "full", "fuse", "mqueue", "net", "null", "ptmx", "pts",
+	ashmem.Name, "block", "char", "fd", "full", "fuse", "kmsg", "mqueue", "net", "null", "ptmx", "pts",
 	"random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero",
 }
 
