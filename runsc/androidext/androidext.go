@@ -89,6 +89,7 @@ func New(scheduler binder.Scheduler) *Extension {
 		driver,
 		&sharedMemory{binder: driver},
 		cgroups{},
+		release{},
 	}}
 }
 
