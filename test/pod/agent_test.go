@@ -69,6 +69,18 @@ func agent(args []string) {
 		freeze(open(args[1]), args[2], numbers(args[3:]))
 	case "info":
 		info(args[1], numbers(args[2:]))
+	case "press":
+		press()
+	case "field":
+		fmt.Println(field(args[1], args[2]))
+	case "audit":
+		audit(args[1])
+	case "log":
+		kernelLog(args[1], args[2:])
+	case "release":
+		var uts unix.Utsname
+		check("uname", unix.Uname(&uts))
+		fmt.Println(unix.ByteSliceToString(uts.Release[:]))
 	case "pid":
 		fmt.Println(os.Getpid())
 	case "serve":

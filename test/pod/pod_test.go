@@ -41,6 +41,9 @@ type pod struct {
 
 	// started counts the containers.
 	started int
+
+	// cgroups is whether the limits in containers' specs are obeyed.
+	cgroups bool
 }
 
 // container is a running container, which does nothing by itself.
@@ -67,7 +70,7 @@ func newPod(t *testing.T) *pod {
 func (p *pod) command(args ...string) *exec.Cmd {
 	return exec.Command(p.runsc, append([]string{
 		"--root=" + filepath.Join(p.dir, "state"),
-		"--network=none", "--ignore-cgroups", "--overlay2=none",
+		"--network=none", fmt.Sprintf("--ignore-cgroups=%t", !p.cgroups), "--overlay2=none",
 		"--debug-log=" + p.dir + "/log/",
 	}, args...)...)
 }
