@@ -64,6 +64,14 @@ test: tools ## Run every check and test, and count what ran where.
 matrix: prerequisites ## Write the table of what works in the README anew.
 	@$(GO) run ./tools/test -table
 
+.PHONY: android
+android: runsc ## Rehearse Android's boot: ask of the kernel what its user space does, on Linux too.
+	@$(GO) run ./tools/test -android
+
+.PHONY: android-table
+android-table: runsc ## Write the table of that in the README anew.
+	@$(GO) run ./tools/test -android-table
+
 .PHONY: oracle
 oracle: ## Build Linux's own Binder drivers as programs, for the tests to run on, too.
 	@tools/oracle/build

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -49,12 +50,14 @@ func startAgain(variable string) (*exec.Cmd, error) {
 	return child, child.Start()
 }
 
-// runAgain runs the test binary as a child and returns its exit status.
-func runAgain(variable string) (int, error) {
-	child, err := startAgain(variable)
-	if err != nil {
-		return 0, err
+// inThread runs f in a thread that ends then, for what can't be undone.
+func inThread(f func() error) func(*testing.T) error {
+	return func(*testing.T) error {
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread()
+			done <- f()
+		}()
+		return <-done
 	}
-	child.Wait()
-	return child.ProcessState.ExitCode(), nil
 }

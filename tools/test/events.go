@@ -41,6 +41,7 @@ type testResult struct {
 type packageResult struct {
 	name  string
 	tests map[string]*testResult
+	order []string // the names, in the order in which the tests began
 }
 
 // test returns the result of the named test, adding it if it is new.
@@ -49,6 +50,7 @@ func (p *packageResult) test(name string) *testResult {
 	if t == nil {
 		t = &testResult{}
 		p.tests[name] = t
+		p.order = append(p.order, name)
 	}
 	return t
 }

@@ -8,7 +8,8 @@
 //
 // It exits with status 1 if anything failed. make test runs it in the
 // repository's root. With -table it only writes the table in the README that
-// says what works.
+// says what works; with -android it only rehearses Android's boot, and with
+// -android-table it writes the table of that.
 package main
 
 import (
@@ -54,13 +55,20 @@ const buildFiles = `! go list -f '{{.Dir}} {{if or .TestGoFiles .XTestGoFiles}}_
 
 func main() {
 	table := flag.Bool("table", false, "write the table in README.md, and do nothing else")
+	boot := flag.Bool("android", false, "rehearse Android's boot, and do nothing else")
+	bootTable := flag.Bool("android-table", false, "write the table of it in README.md, and do nothing else")
 	flag.Parse()
-	if *table {
-		if err := writeTable(); err != nil {
-			fmt.Println(err)
-			os.Exit(1)
+	for _, mode := range []struct {
+		chosen bool
+		run    func() error
+	}{{*table, writeTable}, {*boot, rehearse}, {*bootTable, writeBootTable}} {
+		if mode.chosen {
+			if err := mode.run(); err != nil {
+				fmt.Println(err)
+				os.Exit(1)
+			}
+			return
 		}
-		return
 	}
 
 	var rows []row
