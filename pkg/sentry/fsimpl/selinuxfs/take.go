@@ -1,0 +1,140 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package selinuxfs
+
+import (
+	"bytes"
+
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/sentry/fsimpl/kernfs"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+	"gvisor.dev/gvisor/pkg/usermem"
+
+	"sentrybinder/pkg/sentry/selinux"
+)
+
+// takeID says what a setting takes.
+type takeID int
+
+const (
+	takeNothing takeID = iota
+	takeAnything
+	takeNumber
+	takeEnforce
+	takeTransition
+)
+
+// check returns whether data can be written.
+//
+// Errors: EINVAL if not.
+func (id takeID) check(data string) error {
+	switch id {
+	case takeAnything:
+		return nil
+	case takeNumber:
+		_, err := scanInt(data)
+		return err
+	case takeEnforce:
+		// Who asks for enforcement must not believe to have it. A Linux that is
+		// built with one of the two modes only refuses in the same way.
+		n, err := scanInt(data)
+		if err == nil && n != 0 {
+			err = linuxerr.EINVAL
+		}
+		return err
+	case takeTransition:
+		return checkTransition(data)
+	default:
+		return linuxerr.EINVAL
+	}
+}
+
+// checkTransition returns whether data describes a change of an object's context: the
+// old one, the new one, a class, and the context of the task that changes it.
+func checkTransition(data string) error {
+	q, err := parseQuestion(data)
+	if err != nil {
+		return err
+	}
+	if len(q.rest) == 0 {
+		return linuxerr.EINVAL
+	}
+	for _, label := range []string{q.source, q.target, q.rest[0]} {
+		if _, err := selinux.Canonical(label); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxPolicyLen is the length in bytes of the longest policy that is read. Android's
+// have up to 5 MiB.
+const maxPolicyLen = 32 << 20
+
+// policyPiece is how much of a policy is read at a time, in bytes.
+const policyPiece = 64 << 10
+
+// policyMagic is what a policy begins with: a number, and a string with its length.
+var policyMagic = []byte("\x8c\xff\x7c\xf9\x08\x00\x00\x00SE Linux")
+
+// load is the file that policies are written to. They are read and forgotten.
+//
+// +stateify savable
+type load struct {
+	setting
+}
+
+func (fs *filesystem) newLoad(ctx context.Context) kernfs.Inode {
+	f := &load{}
+	f.init(ctx, fs, 0600)
+	return f
+}
+
+// Open implements kernfs.Inode.Open.
+func (f *load) Open(_ context.Context, rp *vfs.ResolvingPath, d *kernfs.Dentry, opts vfs.OpenOptions) (*vfs.FileDescription, error) {
+	fd := &loadFD{}
+	if err := fd.InitWithImpl(fd, rp.Mount(), d, f, &f.locks, opts.Flags, rp.Credentials()); err != nil {
+		return nil, err
+	}
+	return fd.VFSFileDescription(), nil
+}
+
+// loadFD is an open load.
+//
+// +stateify savable
+type loadFD struct {
+	kernfs.DynamicBytesFD
+}
+
+// Write implements vfs.FileDescriptionImpl.Write.
+func (fd *loadFD) Write(ctx context.Context, src usermem.IOSequence, opts vfs.WriteOptions) (int64, error) {
+	return fd.PWrite(ctx, src, 0, opts)
+}
+
+// PWrite implements vfs.FileDescriptionImpl.PWrite.
+//
+// Errors: EINVAL if this is no policy, or not all of one, EFBIG if it's too long to be
+// one.
+func (fd *loadFD) PWrite(ctx context.Context, src usermem.IOSequence, offset int64, _ vfs.WriteOptions) (int64, error) {
+	if offset != 0 {
+		return 0, linuxerr.EINVAL
+	}
+	size := src.NumBytes()
+	if size > maxPolicyLen {
+		return 0, linuxerr.EFBIG
+	}
+	piece := make([]byte, min(size, policyPiece))
+	for first := true; first || src.NumBytes() > 0; first = false {
+		n, err := src.CopyIn(ctx, piece)
+		if err != nil {
+			return 0, err
+		}
+		if first && !bytes.HasPrefix(piece, policyMagic) {
+			return 0, linuxerr.EINVAL
+		}
+		src = src.DropFirst(n)
+	}
+	return size, nil
+}
