@@ -52,7 +52,7 @@ func (th *thread) expectNoMemory(want ...uint32) {
 func TestNoRoomToOpen(t *testing.T) {
 	w := newWorld(t)
 	require.NotZero(t, w.withoutRoom(func() bool {
-		p, err := w.ctx.open(w.tenant, nil, pidOf(77), memorytest.Shared())
+		p, err := w.ctx.open(w.tenant, nil, pidOf(77), "", memorytest.Shared())
 		if err != nil {
 			require.Equal(t, linuxerr.ENOMEM, err)
 			return false

@@ -1104,6 +1104,7 @@ func (p *Process) StateFields() []string {
 		"pid",
 		"id",
 		"tenant",
+		"label",
 		"ordinal",
 		"first",
 		"defaultNice",
@@ -1132,15 +1133,16 @@ func (p *Process) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(6, &p.pid)
 	stateSinkObject.Save(7, &p.id)
 	stateSinkObject.Save(8, &p.tenant)
-	stateSinkObject.Save(9, &p.ordinal)
-	stateSinkObject.Save(10, &p.first)
-	stateSinkObject.Save(11, &p.defaultNice)
-	stateSinkObject.Save(12, &p.alloc)
-	stateSinkObject.Save(13, &p.handles)
-	stateSinkObject.Save(14, &p.inner)
-	stateSinkObject.Save(15, &p.counts)
-	stateSinkObject.Save(16, &p.pollers)
-	stateSinkObject.Save(17, &p.idle)
+	stateSinkObject.Save(9, &p.label)
+	stateSinkObject.Save(10, &p.ordinal)
+	stateSinkObject.Save(11, &p.first)
+	stateSinkObject.Save(12, &p.defaultNice)
+	stateSinkObject.Save(13, &p.alloc)
+	stateSinkObject.Save(14, &p.handles)
+	stateSinkObject.Save(15, &p.inner)
+	stateSinkObject.Save(16, &p.counts)
+	stateSinkObject.Save(17, &p.pollers)
+	stateSinkObject.Save(18, &p.idle)
 }
 
 func (p *Process) afterLoad(context.Context) {}
@@ -1155,15 +1157,16 @@ func (p *Process) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(6, &p.pid)
 	stateSourceObject.Load(7, &p.id)
 	stateSourceObject.Load(8, &p.tenant)
-	stateSourceObject.Load(9, &p.ordinal)
-	stateSourceObject.Load(10, &p.first)
-	stateSourceObject.Load(11, &p.defaultNice)
-	stateSourceObject.Load(12, &p.alloc)
-	stateSourceObject.Load(13, &p.handles)
-	stateSourceObject.Load(14, &p.inner)
-	stateSourceObject.Load(15, &p.counts)
-	stateSourceObject.Load(16, &p.pollers)
-	stateSourceObject.Load(17, &p.idle)
+	stateSourceObject.Load(9, &p.label)
+	stateSourceObject.Load(10, &p.ordinal)
+	stateSourceObject.Load(11, &p.first)
+	stateSourceObject.Load(12, &p.defaultNice)
+	stateSourceObject.Load(13, &p.alloc)
+	stateSourceObject.Load(14, &p.handles)
+	stateSourceObject.Load(15, &p.inner)
+	stateSourceObject.Load(16, &p.counts)
+	stateSourceObject.Load(17, &p.pollers)
+	stateSourceObject.Load(18, &p.idle)
 	stateSourceObject.LoadValue(5, new(*kernel.ThreadGroup), func(y any) { p.loadOpener(ctx, y.(*kernel.ThreadGroup)) })
 }
 

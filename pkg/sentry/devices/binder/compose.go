@@ -83,7 +83,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 	if n := target.Get(); n != nil {
 		c.filesAllowed = n.acceptsFDs
 		if n.wantsSecctx {
-			t.secctxSize = uint64(len(th.proc.tenant.secctx)) + 1
+			t.secctxSize = uint64(len(th.proc.securityContext())) + 1
 			extra += (t.secctxSize + 7) &^ 7
 		}
 	} else {
@@ -160,7 +160,7 @@ func (c *composer) fill() error {
 	if c.t.secctxSize == 0 {
 		return nil
 	}
-	return c.reservation.Write(c.t.secctxStart(), append([]byte(c.th.proc.tenant.secctx), 0))
+	return c.reservation.Write(c.t.secctxStart(), append([]byte(c.th.proc.securityContext()), 0))
 }
 
 // copyIn copies n bytes at address addr of the sender to offset in the buffer.

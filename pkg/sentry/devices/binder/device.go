@@ -45,7 +45,7 @@ func (d *Device) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.Dentry, opt
 		return nil, linuxerr.ENXIO
 	}
 	creds := auth.CredentialsFromContext(ctx)
-	p, err := d.ctx.open(tenant, t.ThreadGroup(), identityOf(t.ThreadGroup(), int32(t.TGIDInRoot())), pgalloc.MemoryFileFromContext(ctx))
+	p, err := d.ctx.open(tenant, t.ThreadGroup(), identityOf(t.ThreadGroup(), int32(t.TGIDInRoot())), labelOf(t), pgalloc.MemoryFileFromContext(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,20 @@ func (d *Device) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.Dentry, opt
 		return nil, err
 	}
 	return &fd.vfsfd, nil
+}
+
+// labeled is implemented by tasks that may have a security context of their own.
+type labeled interface {
+	// SecurityLabel returns the task's security context, or "" if it has none.
+	SecurityLabel() string
+}
+
+// labelOf returns the security context of a task, or "" if it has none of its own.
+func labelOf(t any) string {
+	if l, ok := t.(labeled); ok {
+		return l.SecurityLabel()
+	}
+	return ""
 }
 
 // deviceFD implements vfs.FileDescriptionImpl for an open binder device.

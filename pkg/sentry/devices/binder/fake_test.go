@@ -50,12 +50,16 @@ type world struct {
 	apps   []*app
 	lastID int32
 
+	// label is the security context of processes that are opened, if they have one of
+	// their own.
+	label string
+
 	// deaf has the processes that have missed something that the driver told
 	// them: a thread left without reading it, or its read buffer was no memory.
 	deaf map[*Process]bool
 }
 
-// testLabel is the security context of all senders.
+// testLabel is the security context of all senders that have none of their own.
 const testLabel = "u:r:test:s0"
 
 // newTenant returns a driver with one container.
@@ -171,7 +175,7 @@ func (w *world) open(size uint64) *app {
 // before.
 func (w *world) openAs(pid int32, size uint64) *app {
 	a := &app{
-		Process:  w.ctx.mustOpen(w.tenant, pid),
+		Process:  must(w.ctx.open(w.tenant, nil, pidOf(pid), w.label, testMemory())),
 		w:        w,
 		euid:     auth.KUID(1000 + w.lastID),
 		mem:      newAppIO(appMemory),

@@ -44,7 +44,7 @@ func newCancelWorld(t *testing.T) *cancelWorld {
 
 // open returns a thread of a new process.
 func (w *cancelWorld) open() *hostileThread {
-	p := must(w.context.open(w.storm.tenant, nil, pidOf(w.storm.lastPID.Add(1)), w.storm.mf))
+	p := must(w.context.open(w.storm.tenant, nil, pidOf(w.storm.lastPID.Add(1)), "", w.storm.mf))
 	ar, _ := hostarch.Addr(testMapAddr).ToRange(64 << 10)
 	require.NoError(w.t, p.AddMapping(memorytest.Context(), nil, ar, 0, false))
 	return w.thread(p)

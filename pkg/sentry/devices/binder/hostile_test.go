@@ -106,7 +106,7 @@ type hostileFile struct {
 // openDevice returns a device that process pid has opened, and mapped if size is
 // not zero, or nil if there's no memory for it.
 func (s *hostileStorm) openDevice(c *Context, pid int32, size uint64) *vfs.FileDescription {
-	p, err := c.open(s.tenant, nil, pidOf(pid), s.mf)
+	p, err := c.open(s.tenant, nil, pidOf(pid), "", s.mf)
 	if err != nil {
 		s.refused.Add(1) // The account has no room.
 		return nil

@@ -87,7 +87,7 @@ func (p *Process) allNodes() []*Node {
 
 // mustOpen is open for tests in which it succeeds.
 func (c *Context) mustOpen(tenant *Tenant, pid int32) *Process {
-	return must(c.open(tenant, nil, pidOf(pid), memorytest.Shared()))
+	return must(c.open(tenant, nil, pidOf(pid), "", memorytest.Shared()))
 }
 
 // +checklocksignore

@@ -49,6 +49,10 @@ type Process struct {
 	// tenant is the container of the opener.
 	tenant *Tenant
 
+	// label is the opener's security context when it opened the device, or empty if
+	// processes have none of their own.
+	label string
+
 	// ordinal is greater than that of every process that was opened before. first
 	// is true if its opener had no other device open then.
 	ordinal uint64
@@ -128,11 +132,12 @@ type processInner struct {
 	oneWaySpamDetection bool
 }
 
-// open adds a process to c. mf is where its mapping will lie.
+// open adds a process to c. label is the opener's security context, if it has one of
+// its own, and mf where the process's mapping will lie.
 //
 // Errors: ENOMEM if the tenant's account has no room for it.
-func (c *Context) open(tenant *Tenant, opener *kernel.ThreadGroup, id identity, mf *pgalloc.MemoryFile) (*Process, error) {
-	if err := tenant.account.Charge(processPrice); err != nil {
+func (c *Context) open(tenant *Tenant, opener *kernel.ThreadGroup, id identity, label string, mf *pgalloc.MemoryFile) (*Process, error) {
+	if err := tenant.account.Charge(processPrice + int64(len(label))); err != nil {
 		return nil, err
 	}
 	p := &Process{
@@ -142,6 +147,7 @@ func (c *Context) open(tenant *Tenant, opener *kernel.ThreadGroup, id identity, 
 		pid:     id.root,
 		id:      id,
 		tenant:  tenant,
+		label:   label,
 		ordinal: c.domain.driver.nextOrdinal(),
 		inner: processInner{
 			nodes:   newNodeTable(),
@@ -164,8 +170,17 @@ func (p *Process) hold() { p.holders.Add(1) }
 // drop ends what hold, or open, has begun.
 func (p *Process) drop() {
 	if p.holders.Add(-1) == 0 {
-		p.account.Credit(processPrice)
+		p.account.Credit(processPrice + int64(len(p.label)))
 	}
+}
+
+// securityContext returns that of p's transactions. As in Linux it is that of the
+// opener when it opened the device, whatever became of it.
+func (p *Process) securityContext() string {
+	if p.label != "" {
+		return p.label
+	}
+	return p.tenant.secctx
 }
 
 // mustBe panics, in race builds, if p isn't other: somebody has the lock of the wrong

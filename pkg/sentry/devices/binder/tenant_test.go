@@ -141,6 +141,31 @@ func TestSecurityContextsOfTenants(t *testing.T) {
 	}
 }
 
+// A process that has a security context of its own is named by that, and is charged for
+// it.
+func TestSecurityContextOfOpener(t *testing.T) {
+	w := newWorld(t)
+	manager := w.newApp()
+	o := nodeObject(0)
+	o.Flags = binder.FLAT_BINDER_FLAG_TXN_SECURITY_CTX
+	o.MarshalUnsafe(manager.mem.Bytes[argAddr:])
+	require.NoError(t, manager.ioctl(binder.BINDER_SET_CONTEXT_MGR_EXT, argAddr))
+
+	for label, want := range map[string]string{"": testLabel, "u:r:own:s0": "u:r:own:s0"} {
+		w.label = label
+		before := w.tenant.account.Used()
+		a := w.open(testMapping)
+		require.EqualValues(t, processPrice+len(label), w.tenant.account.Used()-before)
+		client := a.newThread()
+		client.write(client.call(0, binder.TF_ONE_WAY, parcel("")))
+		got := manager.expectTransaction(binder.BR_TRANSACTION_SEC_CTX)
+		sent, err := manager.peek(got.Secctx, uint64(len(want))+1)
+		require.NoError(t, err)
+		require.Equal(t, want+"\x00", string(sent))
+		manager.write(got.free())
+	}
+}
+
 // A container doesn't freeze another's processes, nor learn that they exist.
 func TestFreezeOfNeighbour(t *testing.T) {
 	w, other := neighbours(t)
