@@ -14,8 +14,11 @@ import (
 	"os"
 	"path/filepath"
 
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/runsc/boot/extension"
 	"gvisor.dev/gvisor/runsc/cli/maincli"
+
+	"sentrybinder/pkg/sentry/selinux"
 	"sentrybinder/runsc/androidext"
 )
 
@@ -31,6 +34,8 @@ func main() {
 			os.Setenv(sidecarDirEnv, filepath.Join(filepath.Dir(exe), "sentrybinder-bin"))
 		}
 	}
-	extension.Register(androidext.New(nil))
+	extension.Register(androidext.New(nil).EnableLabels(func(k *kernel.Kernel, m *selinux.Module) {
+		k.SetSecurityModule(m)
+	}))
 	maincli.Main()
 }

@@ -38,7 +38,7 @@ import (
 )
 
 // feature is a part of what Android needs that has a configuration of its own. It
-// may also be a containerObserver, a flagSetter or a mounter.
+// may also be a containerObserver, a flagSetter, a mounter or a validator.
 type feature interface {
 	// settings returns the feature's annotations.
 	settings() []setting
@@ -75,6 +75,13 @@ type mounter interface {
 	mountOptions(fsType string) ([]string, bool)
 }
 
+// validator is implemented by features for which annotations depend on each other.
+type validator interface {
+	// validate returns an error if spec's annotations, each of which is valid, don't
+	// go together. root is the spec of the sandbox's first container, nil if spec is.
+	validate(spec, root *specs.Spec) error
+}
+
 // Extension implements gVisor's interface for extensions that provide devices and
 // file systems.
 type Extension struct {
@@ -90,6 +97,7 @@ func New(scheduler binder.Scheduler) *Extension {
 		&sharedMemory{binder: driver},
 		cgroups{},
 		release{},
+		&labels{},
 	}}
 }
 
@@ -111,7 +119,17 @@ func (e *Extension) Register(ctx context.Context, vfsObj *vfs.VirtualFilesystem,
 // ValidateSpec implements the optional interface of package extension by which a
 // spec is checked before its container is created.
 func (e *Extension) ValidateSpec(spec, root *specs.Spec) error {
-	return e.settings().validate(spec, root)
+	if err := e.settings().validate(spec, root); err != nil {
+		return err
+	}
+	for _, f := range e.features {
+		if v, ok := f.(validator); ok {
+			if err := v.validate(spec, root); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // ValidateRestore implements the optional interface of package extension by which a
