@@ -54,6 +54,10 @@ func agent(args []string) {
 		showKept()
 	case "set":
 		set(args[1], args[2])
+	case "as":
+		// The label is the next program's: this one, which has the other arguments.
+		check("setting the label", os.WriteFile("/proc/thread-self/attr/exec", []byte(args[1]), 0))
+		check("exec", unix.Exec("/proc/self/exe", append([]string{"agent"}, args[2:]...), os.Environ()))
 	case "stat":
 		var st unix.Stat_t
 		check("stat "+args[1], unix.Stat(args[1], &st))
