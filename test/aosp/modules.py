@@ -189,6 +189,27 @@ module(
     flags=manager["flags"] + " -DVENDORSERVICEMANAGER=1",
 )
 
+# The same, unmodified, as for Android: SELinux is asked. Access.cpp alone is told that
+# this is Android.
+module(
+    "/vendor/bin/vndservicemanager.selinux",
+    [
+        CMDS + "servicemanager/ServiceManager.cpp",
+        CMDS + "servicemanager/Access.cpp",
+        "stubs/selinux_android.cpp",
+        *manager_main,
+    ],
+    includes=[CMDS + "servicemanager"],
+    uses=[libbinder],
+    flags=manager["flags"] + " -DVENDORSERVICEMANAGER=1",
+    file_flags={
+        CMDS + "servicemanager/Access.cpp": f"-D__ANDROID__ {DEBIAN_HEADERS}",
+        "stubs/selinux_android.cpp": DEBIAN_HEADERS,
+    },
+    # In android/ there is another one, which lacks most.
+    libs=["/usr/lib/x86_64-linux-gnu/libselinux.so.1"],
+)
+
 # The tools.
 
 # For another system it asks adb for a device.

@@ -45,6 +45,8 @@ class Program:
     name: str
     arguments: list[str] = field(default_factory=list)
     limit: int = 120
+    # What a sandbox's config has for it. Elsewhere such a program isn't run.
+    annotations: list[str] = field(default_factory=list)
 
     def command(self) -> list[str]:
         if self.name in TOOLS:
@@ -53,7 +55,7 @@ class Program:
 
 
 # They count nothing themselves.
-TOOLS = ["service", "vndservice", "dumpsys", "cmd", "logd", "binderThroughputTest", "schd-dbg"]
+TOOLS = ["service", "vndservice", "selinux", "dumpsys", "cmd", "logd", "binderThroughputTest", "schd-dbg"]
 
 PROGRAMS = [
     Program("binderDriverInterfaceTest"),
@@ -73,7 +75,8 @@ PROGRAMS = [
     Program("binderRpcTest", [f"--gtest_filter={RPC}:-*vm_socket*"], limit=600),
     Program("binderRpcWireProtocolTest"),
     Program("RpcTlsUtilsTest"),
-    *(Program(name, limit=60) for name in TOOLS),
+    *(Program(name, limit=60) for name in TOOLS if name != "selinux"),
+    Program("selinux", limit=60, annotations=["dev.sentrybinder.selinux=permissive"]),
 ]
 
 
@@ -101,6 +104,7 @@ def run(place: str, program: Program, runsc: str) -> Result:
     limit = program.limit + START
     if place in SANDBOX:
         command = [runsc, f"--platform={place}", "--network=none", "--ignore-cgroups", "do"]
+        command += [word for a in program.annotations for word in ("-annotation", a)]
         command += ["-root", str(ROOT), "-cwd", "/", "-volume", f"{HERE}/guest:/aosp", "--", *inside]
     else:
         command = [os.environ["BINDER_ORACLE"], "-k", place.removeprefix("linux-"), "-s", "-m", "2G"]
@@ -225,14 +229,16 @@ def judge(results: Results, known: list[Known]) -> tuple[list[str], int]:
 
 def table(results: Results) -> None:
     """Prints what came out: passed/failed/skipped, of each program in each place."""
-    names = list(next(iter(results.values())))
+    names = list(dict.fromkeys(name for programs in results.values() for name in programs))
     width = max(map(len, names))
     print(f"\n{'program':{width}}  tests  " + "".join(f"{place:13}" for place in results).rstrip())
     for name in names:
-        row = [r[name] for r in results.values()]
-        cells = ["/".join(str(result.count(o)) for o in ("passed", "failed", "skipped")) for result in row]
-        cells = [cell + ("*" if result.ended else "") for cell, result in zip(cells, row)]
-        line = f"{name:{width}}  {max(len(result.tests) for result in row):5}  " + "".join(f"{cell:13}" for cell in cells)
+        row = [programs.get(name) for programs in results.values()]
+        cells = [
+            "/".join(str(r.count(o)) for o in ("passed", "failed", "skipped")) + ("*" if r.ended else "") if r else "-"
+            for r in row
+        ]
+        line = f"{name:{width}}  {max(len(r.tests) for r in row if r):5}  " + "".join(f"{cell:13}" for cell in cells)
         print(line.rstrip())
     print("passed/failed/skipped; * the program did not end as it should\n")
 
@@ -261,6 +267,7 @@ def main() -> int:
         jobs = {
             pool.submit(run, place, program, arguments.runsc): (place, program)
             for program, place in itertools.product(programs, chosen)
+            if place in SANDBOX or not program.annotations
         }
         for job in concurrent.futures.as_completed(jobs):
             place, program = jobs[job]
@@ -268,7 +275,7 @@ def main() -> int:
             counts = ", ".join(f"{result.count(o)} {o}" for o in ("passed", "failed", "skipped") if result.count(o))
             print(f"{place}: {program.name}: {counts or 'nothing'}, {result.seconds:.1f} s {result.ended}".rstrip(), flush=True)
 
-    results = {place: {p.name: results[place][p.name] for p in programs} for place in chosen}
+    results = {place: {p.name: found[p.name] for p in programs if p.name in found} for place, found in results.items()}
     table(results)
     for title, name in ("not built", "left-out.txt"), ("not passed", "known.txt"):
         print(f"{title}, as {name} explains:")

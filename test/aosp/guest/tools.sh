@@ -35,6 +35,32 @@ vndservice)
 	expect Check '^Service manager: found $' vndservice check manager
 	expect List '^Found 1 services: 0.manager: \[android.os.IServiceManager\] $' vndservice list
 	;;
+selinux)
+	# The kernel has labels, and with this file libselinux believes it.
+	mkdir -p /sys/fs/selinux /etc/selinux /vendor/etc/selinux
+	mount -t selinuxfs selinuxfs /sys/fs/selinux
+	echo SELINUX=permissive >/etc/selinux/config
+	contexts=/vendor/etc/selinux/vndservice_contexts
+	# manage LABEL starts Android's service manager, unmodified, with a label.
+	manage() {
+		runcon "$1" vndservicemanager.selinux /dev/vndbinder &
+		manager=$!
+		until [[ $(timeout 2 vndservice list 2>/dev/null) == Found* ]]; do sleep 0.1; done
+	}
+	echo "manager u:object_r:service_manager_vndservice:s0" >$contexts
+	manage u:r:vndservicemanager:s0
+	expect Label '^u:r:vndservicemanager:s0 $' tr -d '\0' <"/proc/$manager/attr/current"
+	for label in u:r:shell:s0 u:r:untrusted_app:s0:c512,c768; do
+		expect "Find/${label//[:,]/-}" '^Service manager: found $' runcon $label vndservice check manager
+		expect "List/${label//[:,]/-}" '^Found 1 services: 0.manager: ' runcon $label vndservice list
+	done
+	kill "$manager"
+	wait "$manager"
+	# Whoever calls: a service whose own label nobody knows can't be found.
+	echo "other u:object_r:other_service:s0" >$contexts
+	manage u:r:vndservicemanager:s0
+	expect NoContext '^Service manager: not found $' vndservice check manager
+	;;
 dumpsys)
 	expect List 'Currently running services:.*SurfaceFlinger.*manager.*stand-in' dumpsys -l
 	expect Dump '^stand-in here $' dumpsys stand-in
