@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -239,7 +240,13 @@ func hasFilesystem(t *testing.T, fsType string) bool {
 func mountV1(t *testing.T, fsType, options string) cgroup {
 	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, unix.Mount("none", dir, fsType, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, options))
+	// Linux needs a while to take a controller away from version 2.
+	var err error
+	require.Eventually(t, func() bool {
+		err = unix.Mount("none", dir, fsType, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, options)
+		return err != unix.EBUSY
+	}, freezerTimeout, time.Millisecond)
+	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unix.Unmount(dir, 0)) })
 	return cgroup{t, dir}
 }

@@ -35,8 +35,6 @@ func agent(args []string) {
 		freezeSpinner()
 	case "write":
 		write(args[1], args[2])
-	case "mount":
-		fmt.Println(unix.Mount(args[1], args[2], args[1], 0, ""))
 	case "ls":
 		entries, err := os.ReadDir(args[1])
 		check("reading "+args[1], err)

@@ -175,7 +175,7 @@ func (w *world) open(size uint64) *app {
 // before.
 func (w *world) openAs(pid int32, size uint64) *app {
 	a := &app{
-		Process:  must(w.ctx.open(w.tenant, nil, pidOf(pid), w.label, testMemory())),
+		Process:  must(w.ctx.open(w.tenant, nil, pidOf(pid), w.label, memorytest.Shared())),
 		w:        w,
 		euid:     auth.KUID(1000 + w.lastID),
 		mem:      newAppIO(appMemory),
