@@ -15,6 +15,8 @@ NDK = BINDER + "ndk/"
 TESTS = BINDER + "tests/"
 FUZZER = TESTS + "parcel_fuzzer/"
 CMDS = NATIVE + "cmds/"
+CORE = "system/core/"
+BASE = "system/libbase/"
 
 # Where Android has them. A test's path is NATIVE_TESTS/NAME/NAME.
 LIBRARIES = "/system/lib64"
@@ -112,6 +114,14 @@ MODULES: list[Module] = []
 def module(*args, **kwargs) -> Module:
     MODULES.append(Module(*args, **kwargs))
     return MODULES[-1]
+
+
+# Files that are in the root as they are, one after the other: by their path there.
+FILES: dict[str, list[str]] = {}
+
+
+def copy(out: str, srcs: list[str]) -> None:
+    FILES[out] = srcs
 
 
 def under(directory: str, names: str) -> list[str]:
@@ -256,12 +266,12 @@ def log_library(out: str) -> Module:
             "log_event_list.cpp log_event_write.cpp logger_name.cpp logger_read.cpp logger_write.cpp logprint.cpp"
             " properties.cpp event_tag_map.cpp log_time.cpp pmsg_reader.cpp pmsg_writer.cpp logd_reader.cpp"
             " logd_writer.cpp",
-        )
-        + ["stubs/log_security.cpp"],
+        ),
         flags=event_tags + " -DANDROID_DEBUGGABLE=0",
-        # What writes and reads; its properties would be bionic's.
+        # What writes and reads. There are no properties.
         file_flags={
             LOG + "liblog/logger_read.cpp": "-D__ANDROID__",
+            LOG + "liblog/properties.cpp": "-D__ANDROID__",
             LOG + "liblog/logger_write.cpp": "-D__ANDROID__ -include android/set_abort_message.h",
         },
         includes=["stubs/bionic"],
@@ -271,31 +281,44 @@ def log_library(out: str) -> Module:
 log_library(f"{LIBRARIES}/logd/liblog.so.0")
 liblog = log_library("liblog.a")
 
+liblogd = module(
+    "liblogd.a",
+    under(
+        LOG + "logd/",
+        "CompressionEngine.cpp LogBufferElement.cpp LogReaderList.cpp LogReaderThread.cpp LogSize.cpp"
+        " LogStatistics.cpp LogTags.cpp LogdLock.cpp PruneList.cpp SerializedFlushToState.cpp SerializedLogBuffer.cpp"
+        " SerializedLogChunk.cpp SimpleLogBuffer.cpp",
+    ),
+    uses=[liblog, libbinder],
+    flags=event_tags + " -include test.h",
+    aidl=[Aidl("ILogcatManagerService", "stubs/aidl/", ["android/os/logcat/ILogcatManagerService.aidl"])],
+    exports=[LOG + "logd", "stubs/bionic"],
+)
+liblogd_libs = ["-lz", "-lzstd"]
+
+libsysutils = module(
+    "libsysutils.a",
+    under(CORE + "libsysutils/src/", "FrameworkCommand.cpp FrameworkListener.cpp SocketClient.cpp SocketListener.cpp"),
+    flags="-include test.h",
+    exports=[CORE + "libsysutils/include"],
+)
+
 module(
     "/system/bin/logd",
     under(
         LOG + "logd/",
-        # liblogd
-        "CompressionEngine.cpp LogBufferElement.cpp LogReaderList.cpp LogReaderThread.cpp LogSize.cpp"
-        " LogStatistics.cpp LogTags.cpp LogdLock.cpp PruneList.cpp SerializedFlushToState.cpp SerializedLogBuffer.cpp"
-        " SerializedLogChunk.cpp SimpleLogBuffer.cpp"
-        # logd
-        " libaudit.cpp main.cpp CommandListener.cpp LogdNativeService.cpp LogAudit.cpp LogKlog.cpp LogListener.cpp"
+        "libaudit.cpp main.cpp CommandListener.cpp LogdNativeService.cpp LogAudit.cpp LogKlog.cpp LogListener.cpp"
         " LogPermissions.cpp LogReader.cpp TrustyLog.cpp PkgIds.cpp",
     )
-    + under("system/core/libsysutils/src/", "FrameworkCommand.cpp FrameworkListener.cpp SocketClient.cpp SocketListener.cpp")
-    + under("system/core/", "libpackagelistparser/packagelistparser.cpp libcutils/android_get_control_file.cpp")
+    + under(CORE, "libpackagelistparser/packagelistparser.cpp libcutils/android_get_control_file.cpp")
     + ["stubs/sched_policy.cpp"],
-    uses=[liblog, libbinder],
+    uses=[liblogd, libsysutils, liblog, libbinder],
     flags=event_tags + " -include test.h",
     # glibc's header has no names for them.
     file_flags={LOG + "logd/main.cpp": "-DKLOG_READ=2 -DKLOG_READ_ALL=3 -DKLOG_SIZE_UNREAD=9 -DKLOG_SIZE_BUFFER=10"},
-    aidl=[
-        Aidl("liblogd_binder", LOG + "logd/binder/", ["android/os/ILogd.aidl"]),
-        Aidl("ILogcatManagerService", "stubs/aidl/", ["android/os/logcat/ILogcatManagerService.aidl"]),
-    ],
-    includes=[LOG + "logd", "stubs/bionic", "system/core/libsysutils/include", "system/core/libpackagelistparser/include"],
-    libs=["-lz", "-lzstd", "-lcap"],
+    aidl=[Aidl("liblogd_binder", LOG + "logd/binder/", ["android/os/ILogd.aidl"])],
+    includes=[CORE + "libpackagelistparser/include"],
+    libs=[*liblogd_libs, "-lcap"],
 )
 
 module(
@@ -469,6 +492,161 @@ test(
     gtest + ssl,
     flags=rpc_flags,
     where="binderRpcTest",
+)
+
+# The tests of the libraries under libbinder. Debian builds the libraries for any
+# Linux; what differs on a device is built here, as for a device. Not optimizing saves
+# half of the time, and the kernel is asked the same.
+
+device = "-include device.h"
+quick = "-O0"
+
+CUTILS = CORE + "libcutils/"
+libcutils = module(
+    "libcutils.a",
+    under(CUTILS, "android_get_control_file.cpp ashmem-dev.cpp sockets_unix.cpp"),
+    flags="-include test.h -D__ANDROID__",
+)
+
+PROCESS_GROUP = CORE + "libprocessgroup/"
+libprocessgroup = module(
+    "libprocessgroup.a",
+    under(
+        PROCESS_GROUP,
+        "cgroup_map.cpp processgroup.cpp sched_policy.cpp task_profiles.cpp"
+        # libcgrouprc, libcgrouprc_format, libprocessgroup_setup
+        " cgrouprc/cgroup_controller.cpp cgrouprc/cgroup_file.cpp cgrouprc_format/cgroup_controller.cpp"
+        " setup/cgroup_map_write.cpp",
+    ),
+    flags=f"-include test.h -D__ANDROID__ {quick}",
+    exports=[PROCESS_GROUP, *under(PROCESS_GROUP, "cgrouprc/include cgrouprc_format/include setup/include")],
+    includes=["/usr/include/jsoncpp"],
+)
+# What init does before it starts anything else.
+module(f"{NATIVE_TESTS}/cgroup_setup", ["stubs/cgroup_setup.cpp"], [libprocessgroup], libs=["-ljsoncpp"])
+copy("/etc/cgroups.json", [PROCESS_GROUP + "profiles/cgroups.json"])
+copy("/etc/task_profiles.json", [PROCESS_GROUP + "profiles/task_profiles.json"])
+
+test(
+    "task_profiles_test",
+    [PROCESS_GROUP + "task_profiles_test.cpp"],
+    [libprocessgroup],
+    [*gmock_main, "-ljsoncpp"],
+    flags=f"{device} {quick}",
+)
+
+test(
+    "libcutils_test",
+    under(
+        CUTILS,
+        "android_get_control_file_test.cpp android_get_control_socket_test.cpp fs_config_test.cpp multiuser_test.cpp"
+        " native_handle_test.cpp properties_test.cpp sched_policy_test.cpp sockets_test.cpp str_parms_test.cpp"
+        " trace-dev_test.cpp",
+    ),
+    [libcutils, libprocessgroup],
+    [*gtest_main, "-ljsoncpp"],
+    flags=quick,
+    # libc++ of C++20 has C's atomic types.
+    file_flags={CUTILS + "trace-dev_test.cpp": "'-D_Atomic(T)=std::atomic<T>'"},
+    includes=["stubs/bionic"],
+)
+# On a device it has all files of libcutils_test, and runs the tests of this one.
+test(
+    "KernelLibcutilsTest",
+    [CUTILS + "ashmem_test.cpp"],
+    [libcutils],
+    gtest_main,
+    flags=f"-include linux/ashmem.h {quick}",
+)
+
+UTILS = CORE + "libutils/"
+singleton1 = module(f"{NATIVE_TESTS}/libutils_test/libutils_test_singleton1.so", [UTILS + "Singleton_test1.cpp"])
+module(f"{NATIVE_TESTS}/libutils_test/libutils_test_singleton2.so", [UTILS + "Singleton_test2.cpp"], [singleton1])
+test(
+    "libutils_test",
+    under(
+        UTILS,
+        "BitSet_test.cpp CallStack_test.cpp Errors_test.cpp FileMap_test.cpp LruCache_test.cpp Looper_test.cpp"
+        " Mutex_test.cpp RefBase_test.cpp SharedBuffer_test.cpp Singleton_test.cpp String16_test.cpp String8_test.cpp"
+        " StrongPointer_test.cpp SystemClock_test.cpp Timers_test.cpp Unicode_test.cpp Vector_test.cpp"
+        # libutilscallstack; Errors.cpp is not in Debian's libutils
+        " CallStack.cpp Errors.cpp",
+    ),
+    [],
+    # The names of functions are what one test looks for.
+    [*gtest_main, "-lbacktrace", "-rdynamic"],
+    flags=quick,
+    includes=["system/unwinding/libunwindstack/include"],
+)
+
+test(
+    "libbase_test",
+    under(
+        BASE,
+        "chrono_utils_test.cpp cmsg_test.cpp endian_test.cpp errors_test.cpp expected_test.cpp file_test.cpp"
+        " function_ref_test.cpp hex_test.cpp logging_splitters_test.cpp logging_test.cpp macros_test.cpp"
+        " mapped_file_test.cpp no_destructor_test.cpp parsebool_test.cpp parsedouble_test.cpp parseint_test.cpp"
+        " parsenetaddress_test.cpp process_test.cpp properties_test.cpp result_test.cpp scopeguard_test.cpp"
+        " stringprintf_test.cpp strings_test.cpp test_main.cpp test_utils_test.cpp",
+    ),
+    [],
+    gmock,
+    # What is thrown elsewhere ends the process, as some tests expect.
+    flags=f"{quick} -fno-exceptions",
+    includes=[BASE],
+)
+
+test(
+    "libsysutils_tests",
+    [CORE + "libsysutils/src/SocketListener_test.cpp"],
+    [libsysutils, libcutils],
+    gtest_main,
+    flags=quick,
+)
+
+test(
+    "liblog-unit-tests",
+    under(
+        LOG + "liblog/tests/",
+        "libc_test.cpp liblog_default_tag.cpp liblog_global_state.cpp liblog_test.cpp log_id_test.cpp"
+        " log_radio_test.cpp log_read_test.cpp log_system_test.cpp log_time_test.cpp log_wrap_test.cpp"
+        " logd_writer_test.cpp logprint_test.cpp",
+    ),
+    [liblog],
+    gtest_main,
+    flags=f"{quick} -fno-builtin",
+    # The others need properties, which are bionic's, if they are as on a device. And
+    # UTF-8 was char before C++20.
+    file_flags=dict.fromkeys(
+        under(
+            LOG + "liblog/tests/",
+            "libc_test.cpp liblog_test.cpp log_radio_test.cpp log_read_test.cpp log_system_test.cpp log_wrap_test.cpp"
+            " logd_writer_test.cpp",
+        ),
+        device,
+    )
+    | {LOG + "liblog/tests/logprint_test.cpp": "-fno-char8_t"},
+)
+test(
+    "logd-unit-tests",
+    under(
+        LOG + "logd/",
+        "logd_test.cpp LogBufferTest.cpp SerializedLogBufferTest.cpp SerializedLogChunkTest.cpp"
+        " SerializedFlushToStateTest.cpp",
+    ),
+    [liblogd, liblog, libbinder],
+    [*gtest_main, *liblogd_libs],
+    flags=f"{device} {quick} {event_tags} {DEBIAN_HEADERS} -include grp.h",
+)
+# A device's has the tags of its other programs, too.
+copy(
+    "/system/etc/event-log-tags",
+    under(LOG, "liblog/event.logtags logcat/event.logtags logd/event.logtags")
+    + under(CORE, "libsysutils/EventLogTags.logtags storaged/EventLogTags.logtags")
+    + under(
+        NATIVE + "services/",
+        "inputflinger/dispatcher/EventLogTags.logtags surfaceflinger/EventLog/EventLogTags.logtags",
+    ),
 )
 
 # Ours.

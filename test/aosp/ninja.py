@@ -44,6 +44,10 @@ rule proto
   command = protoc --cpp_out=$dir --proto_path=$$(dirname $in) $in
   description = $in
 
+rule copy
+  command = cat $in >$out
+  description = $out
+
 rule archive
   command = rm -f $out && ar crs $out $in
   description = $out
@@ -60,7 +64,7 @@ rule program
 
 def source(path: str) -> str:
     """Returns where a path of modules.py is."""
-    return path if path.startswith(("stubs", "own")) or path.startswith("gen/") else "src/" + path
+    return path if path.startswith(("stubs", "own", "gen/", "/")) else "src/" + path
 
 
 def generated(aidl: Aidl, file: str) -> tuple[str, str]:
@@ -180,6 +184,8 @@ def main() -> None:
     writer = Writer()
     for module in modules.MODULES:
         writer.module(module)
+    for out, srcs in modules.FILES.items():
+        writer.edge("copy", ["out" + out], [source(src) for src in srcs])
     if arguments.path:
         writer.module(own(arguments.path, arguments.sources, arguments.aidl, arguments.file))
     print(HEAD)

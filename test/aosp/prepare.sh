@@ -10,10 +10,11 @@
 set -euo pipefail
 
 readonly SUITE=trixie
-readonly RUNTIME=(android-libbase android-libcutils android-libutils android-liblog android-libboringssl)
+readonly RUNTIME=(android-libbase android-libcutils android-libutils android-liblog android-libboringssl
+	libjsoncpp26)
 readonly BUILD=(clang lld g++ ninja-build dpkg-dev android-libbase-dev android-libcutils-dev android-libutils-dev
 	android-liblog-dev android-libselinux-dev android-libboringssl-dev libgtest-dev libgmock-dev libclang-rt-19-dev
-	zlib1g-dev libzstd-dev libcap-dev protobuf-compiler libprotobuf-dev)
+	zlib1g-dev libzstd-dev libcap-dev protobuf-compiler libprotobuf-dev libjsoncpp-dev)
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)

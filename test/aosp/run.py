@@ -40,18 +40,32 @@ START = 60
 
 @dataclass
 class Program:
-    """A program of AOSP's, or of tools.sh, and for how many seconds it may run."""
+    """A program of AOSP's, or of tools.sh.
+
+    Attributes:
+        limit: for how many seconds it may run
+        isolated: a filter of gtest's: each of these tests has a process of its own
+        init: what init.sh does before it, if anything
+        linux: whether Linux has what it needs
+    """
 
     name: str
     arguments: list[str] = field(default_factory=list)
     limit: int = 120
-    # What a sandbox's config has for it. Elsewhere such a program isn't run.
+    # What a sandbox's config has for it.
     annotations: list[str] = field(default_factory=list)
+    isolated: str = ""
+    init: str = ""
+    linux: bool = True
 
     def command(self) -> list[str]:
+        init = ["/aosp/init.sh", self.init] if self.init else []
         if self.name in TOOLS:
-            return ["/aosp/tools.sh", self.name]
-        return [f"{TESTS}/{self.name}/{self.name}", *self.arguments]
+            return [*init, "/aosp/tools.sh", self.name]
+        program = f"{TESTS}/{self.name}/{self.name}"
+        if self.isolated:
+            return [*init, "/aosp/isolated.sh", program, self.isolated]
+        return [*init, program, *self.arguments]
 
 
 # They count nothing themselves.
@@ -75,8 +89,16 @@ PROGRAMS = [
     Program("binderRpcTest", [f"--gtest_filter={RPC}:-*vm_socket*"], limit=600),
     Program("binderRpcWireProtocolTest"),
     Program("RpcTlsUtilsTest"),
-    *(Program(name, limit=60) for name in TOOLS if name != "selinux"),
-    Program("selinux", limit=60, annotations=["dev.sentrybinder.selinux=permissive"]),
+    Program("KernelLibcutilsTest", annotations=["dev.sentrybinder.ashmem=true"], linux=False),
+    Program("libcutils_test", annotations=["dev.sentrybinder.cgroup=v2"], init="cgroups"),
+    Program("task_profiles_test", annotations=["dev.sentrybinder.cgroup=v2"], init="cgroups"),
+    Program("libutils_test", ["--gtest_filter=-RefBase.Racing*"]),
+    Program("libbase_test", ["--gtest_filter=-Expected.test*ConstructibleFromConvertibleType"]),
+    Program("libsysutils_tests"),
+    Program("liblog-unit-tests", isolated="-liblog.wrap_mode_blocks", init="logd"),
+    Program("logd-unit-tests", init="logd"),
+    *(Program(name, limit=60, init="logd" if name == "logd" else "") for name in TOOLS if name != "selinux"),
+    Program("selinux", limit=60, annotations=["dev.sentrybinder.selinux=permissive"], linux=False),
 ]
 
 
@@ -267,7 +289,7 @@ def main() -> int:
         jobs = {
             pool.submit(run, place, program, arguments.runsc): (place, program)
             for program, place in itertools.product(programs, chosen)
-            if place in SANDBOX or not program.annotations
+            if place in SANDBOX or program.linux
         }
         for job in concurrent.futures.as_completed(jobs):
             place, program = jobs[job]

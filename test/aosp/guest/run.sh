@@ -26,6 +26,12 @@ if [[ ! -L /dev/binder ]]; then
 fi
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /data/local/tmp
+mkdir -p /dev/socket
+# Two of Android's users, whom bionic knows by itself.
+printf '%s\n' system:x:1000:1000:::/bin/false shell:x:2000:2000:::/bin/sh | cat /etc/passwd - >/tmp/passwd
+printf '%s\n' system:x:1000: shell:x:2000: | cat /etc/group - >/tmp/group
+mount --bind /tmp/passwd /etc/passwd
+mount --bind /tmp/group /etc/group
 # A test that freezes a process asks whether Android's cgroup is there, but not
 # to freeze it.
 if [[ ! -e /sys/fs/cgroup/uid_0/cgroup.freeze ]]; then

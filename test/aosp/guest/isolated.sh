@@ -1,0 +1,21 @@
+#!/bin/bash
+# Copyright 2026 The sentrybinder Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+# Usage: isolated.sh PROGRAM PATTERN
+#
+# Runs each test that gtest's filter matches in a process of its own, as AOSP runs
+# the programs that say "isolated" in their Android.bp.
+
+set -euo pipefail
+
+tests=$("$1" --gtest_list_tests --gtest_filter="$2")
+status=0
+while IFS= read -r line; do
+	# The names of tests are below that of their suite.
+	case $line in
+	"  "*) "$1" --gtest_filter="$suite${line// /}" || status=$? ;;
+	*.) suite=$line ;;
+	esac
+done <<<"$tests"
+exit $status

@@ -1,0 +1,11 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Sets up the cgroups of /etc/cgroups.json, as init does. Has to be the first
+// process of its PID namespace.
+
+#include <processgroup/setup.h>
+
+int main() {
+    return CgroupSetup() ? 0 : 1;
+}
