@@ -55,8 +55,7 @@ type step struct {
 	// succeed, if it may fail there.
 	linux string
 
-	// why tells why gVisor does not have it, where that is not for want of code, or
-	// how it can be had.
+	// why tells why it fails in the sandbox, if it does.
 	why string
 }
 
@@ -162,6 +161,8 @@ func TestBoot(t *testing.T) {
 						t.Errorf("%s", describe(err))
 					case onLinux():
 						t.Skipf("Linux has this with %s: %s", s.linux, describe(err))
+					case s.why == "":
+						t.Errorf("nothing says why: %s", describe(err))
 					default:
 						t.Skipf("no: %s", describe(err))
 					}

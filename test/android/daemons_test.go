@@ -125,6 +125,7 @@ var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 		what: "rules for routes, RTM_NEWRULE", who: "netd", without: "netd ends, and zygote with it; redroid's goes on",
 		run:   routeRule,
 		linux: "CONFIG_IP_MULTIPLE_TABLES",
+		why:   "gVisor's network has one table of routes",
 	},
 	{
 		what: "iptables", who: "netd", without: "logged",
@@ -146,6 +147,7 @@ var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 			return errors.Join(errs...)
 		},
 		linux: "CONFIG_NETFILTER_NETLINK, CONFIG_INET_DIAG and CONFIG_XFRM_USER",
+		why:   "gVisor's network has none of them",
 	},
 	{
 		what: "SO_MARK", who: "netd, for each socket of an app", without: "sockets take the default network",
@@ -167,6 +169,7 @@ var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 	{
 		what: "bpf", who: "bpfloader, netd", without: "a reboot; redroid's go on",
 		run: bpf, linux: "CONFIG_BPF_SYSCALL",
+		why: "no programs run in the sentry",
 	},
 	{
 		what: "a release from 5.4 on", who: "NetBpfLoad of Android 16", without: "a reboot",

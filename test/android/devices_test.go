@@ -25,6 +25,7 @@ var devices = stage{"ueventd and devices", []step{
 		what: "an event for whoever writes `add` to a device's `uevent`", who: "ueventd, for devices that were there before", without: "no devices, where `/dev` is replaced (not in redroid)",
 		run:   coldboot,
 		linux: "a network namespace that gets them",
+		why:   "gVisor's sysfs has no devices",
 	},
 	{
 		what: "`/dev/{full,null,random,urandom,zero,tty}`", who: "everybody", without: "little works",

@@ -28,6 +28,7 @@ var firstStage = stage{"init, first stage", []step{
 	{
 		what: "`/dev/ptmx`, made by mknod", who: "adbd, for shells", without: "no terminals, where `/dev` is replaced (not in redroid)",
 		run: ptmx,
+		why: "gVisor's terminals are opened by `/dev/pts/ptmx`",
 	},
 	{
 		what: "proc with `hidepid=2`; `/proc/cmdline` for init alone", who: "init", without: "init ends",
@@ -41,6 +42,7 @@ var firstStage = stage{"init, first stage", []step{
 	{
 		what: "what `hidepid=2` hides", who: "apps, from each other", without: "an app sees which processes there are",
 		run: hidden,
+		why: "gVisor's proc takes the option and shows all processes",
 	},
 	{
 		what: "sysfs", who: "init", without: "init ends",
@@ -83,6 +85,7 @@ var firstStage = stage{"init, first stage", []step{
 	{
 		what: "reboot(2), which ends a container", who: "init, for shutdown and in despair", without: "init aborts, which does as well",
 		run: reboot,
+		why: "gVisor has none; a container ends with its init",
 	},
 }}
 

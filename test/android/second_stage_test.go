@@ -71,6 +71,7 @@ var secondStage = stage{"init, second stage", []step{
 			"perf_event_max_sample_rate": "100000", "perf_cpu_time_max_percent": "25", "perf_event_mlock_kb": "516",
 		}),
 		linux: "CONFIG_DETECT_HUNG_TASK, CONFIG_PERF_EVENTS and CONFIG_MODULES",
+		why:   "there is no scheduler to set",
 	},
 	{
 		what: "the sysctls that init.rc writes: of memory", who: "init.rc", without: "logged",
@@ -132,6 +133,7 @@ var secondStage = stage{"init, second stage", []step{
 			return errors.Join(errs...)
 		},
 		linux: "each of them configured",
+		why:   "there is nothing to trace or to configure by them",
 	},
 	{
 		what: "signalfd, eventfd, timerfd and epoll", who: "init, libutils", without: "init ends",
@@ -153,6 +155,7 @@ var secondStage = stage{"init, second stage", []step{
 			return err
 		},
 		linux: "CONFIG_PERF_EVENTS",
+		why:   "the host's counters are not the sandbox's",
 	},
 }}
 

@@ -37,6 +37,7 @@ var systemServer = stage{"system_server, surfaceflinger", []step{
 	{
 		what: "process_madvise of another process", who: "ActivityManager, to compact apps", without: "apps in the background keep their memory",
 		run: compact,
+		why: "gVisor has none",
 	},
 	{
 		what: "`/proc/stat`, `/proc/loadavg`, `/proc/PID/task/TID/stat`", who: "ActivityManager, for statistics", without: "no statistics",

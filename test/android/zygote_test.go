@@ -76,6 +76,7 @@ var zygote = stage{"zygote, ART, bionic", []step{
 		what: "userfaultfd", who: "ART's newer collector", without: "it takes its older one",
 		run:   userfaultfd,
 		linux: "CONFIG_USERFAULTFD",
+		why:   "gVisor has none",
 	},
 	{
 		what: "MREMAP_DONTUNMAP", who: "ART's newer collector", without: "it takes its older one",
@@ -113,6 +114,7 @@ var zygote = stage{"zygote, ART, bionic", []step{
 				in("MADV_PAGEOUT", unix.Madvise(m, unix.MADV_PAGEOUT)),
 			)
 		},
+		why: "gVisor knows MADV_DONTNEED alone",
 	},
 	{
 		what: "names of memory, PR_SET_VMA_ANON_NAME", who: "bionic, ART", without: "`maps` has fewer names",
