@@ -4,7 +4,6 @@
 package platform
 
 import (
-	_ "embed"
 	"errors"
 	"flag"
 	"fmt"
@@ -35,15 +34,17 @@ const (
 	unlabeledLabel = "u:object_r:unlabeled:s0"
 )
 
-// policy is selinux.conf in the form that Linux reads. It makes Linux do what the
+// policyFile has selinux.conf in the form that Linux reads. It makes Linux do what the
 // sandbox does without a policy.
-//
-//go:embed testdata/selinux.policy
-var policy []byte
+const policyFile = "testdata/selinux.policy"
 
 const selinuxfs = "/sys/fs/selinux"
 
 var loadPolicy = sync.OnceValue(func() error {
+	policy, err := os.ReadFile(policyFile)
+	if err != nil {
+		return err
+	}
 	if err := unix.Mount("selinuxfs", selinuxfs, "selinuxfs", 0, ""); err != nil && err != unix.EBUSY {
 		return fmt.Errorf("mounting selinuxfs: %w", err)
 	}

@@ -217,6 +217,8 @@ func TestLabelsTransaction(t *testing.T) {
 // it can't be anything else.
 func TestLabelsSettings(t *testing.T) {
 	needLabels(t)
+	policy, err := os.ReadFile(policyFile)
+	require.NoError(t, err)
 	write := func(name, data string) error {
 		_, err := unix.Write(openSelinux(t, name, unix.O_WRONLY), []byte(data))
 		return err

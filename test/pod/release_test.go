@@ -40,13 +40,16 @@ func TestRelease(t *testing.T) {
 	root.delete()
 	c.deleted = true
 
-	// The kernel that was saved can't become another one.
+	// The kernel that was saved can't become another one, which shows when all of its
+	// containers are there.
 	p.id = ""
-	other := p.create("root", withRelease("5.15.0"))
+	otherRoot, other := p.create("root", withRelease("5.15.0")), p.create("app", nil)
+	p.run("restore", "--detach", "--image-path="+image, otherRoot.id)
 	output, err := p.try("restore", "--detach", "--image-path="+image, other.id)
 	require.Error(t, err, output)
-	require.Contains(t, output, releaseAnnotation)
-	other.delete()
+	require.Contains(t, output, "a restore can't change it")
+	otherRoot.delete()
+	other.deleted = true
 
 	p.id = ""
 	root, c = p.create("root", withRelease(release)), p.create("app", nil)

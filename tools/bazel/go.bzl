@@ -35,7 +35,7 @@ def _go_test_binary_impl(ctx):
     ctx.actions.run_shell(
         outputs = [binary],
         inputs = depset(
-            ctx.files.srcs + ctx.files.data + ctx.files._module,
+            ctx.files.srcs + ctx.files._module,
             transitive = [d[GoInfo].srcs for d in ctx.attr.deps],
         ),
         # Static, so that it runs wherever a kernel does; and free of paths, so
@@ -111,7 +111,7 @@ def go_test(name, srcs, deps = [], data = [], **kwargs):
       name: the test target.
       srcs: the package's _test.go files.
       deps: the package itself and what else of this module its tests import.
-      data: what the tests read, found below their working directory, or embed.
+      data: what the tests read, found below their working directory.
       **kwargs: what every test rule takes, such as size.
     """
     _go_test_binary(name = name + "_binary", srcs = srcs, deps = deps, data = data, testonly = True)
@@ -128,7 +128,7 @@ def syscall_test(name, srcs, deps = [], data = [], runsc = "//runsc", annotation
       name: what the test targets' names begin with.
       srcs: the package's _test.go files.
       deps: what of this module the tests import.
-      data: what the tests read, found below their working directory, or embed.
+      data: what the tests read, found below their working directory.
       runsc: the runsc to test.
       annotations: of the container in the sandbox, "KEY=VALUE" without spaces.
       **kwargs: what every test rule takes, such as size.
