@@ -252,6 +252,7 @@ func (s *spinners) stand() {
 	for thread := range before {
 		before[thread] = s.count(thread)
 	}
+	// In this time, each would count millions. If it's too short, nothing fails.
 	time.Sleep(20 * time.Millisecond)
 	for thread := range before {
 		require.Equal(s.t, before[thread], s.count(thread), "thread %d runs", thread)
