@@ -285,7 +285,12 @@ func spin(path string) {
 // state returns a process's state as in /proc/pid/stat.
 func state(t *testing.T, pid int) string {
 	t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return threadState(t, pid, pid)
+}
+
+func threadState(t *testing.T, pid, tid int) string {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/stat", pid, tid))
 	require.NoError(t, err)
 	return strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))[0]
 }

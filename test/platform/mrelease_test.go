@@ -5,6 +5,7 @@ package platform
 
 import (
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,12 +28,32 @@ func openPidfd(t *testing.T, pid int) int {
 	return fd
 }
 
-// Memory can only be released of a process that is about to end, and has some.
+// Memory can be released of a process that is about to end, and has some.
 func TestProcessMrelease(t *testing.T) {
+	// Only the thread that traces can ask.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	p := remote.NewProcess(t)
+	p.NewThread(t)
 	fd := openPidfd(t, p.PID())
 	require.Equal(t, unix.EINVAL, release(fd, 0), "it doesn't end")
+
+	// It stops on its way, with its memory.
+	require.NoError(t, unix.PtraceSeize(p.PID()))
+	const traceExit = unix.PTRACE_O_TRACEEXIT
+	require.NoError(t, unix.PtraceInterrupt(p.PID()))
+	require.True(t, waitFor(t, p.PID(), unix.WUNTRACED).Stopped())
+	require.NoError(t, unix.PtraceSetOptions(p.PID(), traceExit))
+	require.NoError(t, unix.PtraceCont(p.PID(), 0))
 	require.NoError(t, unix.Kill(p.PID(), unix.SIGKILL))
+	status := waitFor(t, p.PID(), unix.WUNTRACED)
+	require.True(t, status.Stopped())
+	require.Equal(t, unix.PTRACE_EVENT_EXIT, int(status)>>16)
+	require.NoError(t, release(fd, 0))
+	require.NoError(t, release(fd, 0), "it can be said again")
+	require.Equal(t, unix.EINVAL, release(fd, 1))
+
+	require.NoError(t, unix.PtraceCont(p.PID(), 0))
 	require.NoError(t, unix.Waitid(unix.P_PIDFD, fd, nil, unix.WEXITED|unix.WNOWAIT, nil))
 	require.Equal(t, unix.ESRCH, release(fd, 0), "a zombie has no memory")
 	require.Equal(t, unix.SIGKILL, p.Reap(t).Signal())
