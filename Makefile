@@ -61,7 +61,7 @@ test: tools ## Run every check and test, and count what ran where.
 	@$(GO) run ./tools/test
 
 .PHONY: matrix
-matrix: prerequisites ## Write the table of what works in the README anew.
+matrix: prerequisites ## Write the table of what works, in docs/conformance.md, anew.
 	@$(GO) run ./tools/test -table
 
 .PHONY: android
@@ -69,7 +69,7 @@ android: runsc ## Rehearse Android's boot: ask of the kernel what its user space
 	@$(GO) run ./tools/test -android
 
 .PHONY: android-table
-android-table: runsc ## Write the table of that in the README anew.
+android-table: runsc ## Write the table of that, in docs/android.md, anew.
 	@$(GO) run ./tools/test -android-table
 
 .PHONY: oracle
@@ -123,7 +123,7 @@ hostile: runsc ## Measure calls beside processes that attack, in this container 
 	@build/bench/suite -turns 3 $(HOSTILE) hostile
 
 .PHONY: record
-record: ## Show the results of the last make bench in the README.
+record: ## Show the results of the last make bench in docs/benchmarks.md.
 	@build/bench/suite -record
 
 COMMANDS ?= 1000000000

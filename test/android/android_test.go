@@ -8,8 +8,8 @@
 //
 // On Linux every step succeeds, but for those that depend on how Linux is configured,
 // which says that a step asks for the right thing. In the sandbox a step may fail: the
-// README's table says which do, and with what result. Another result is an error. With
-// -table the table is written instead.
+// table in docs/android.md says which do, and with what result. Another result is an
+// error. With -table the table is written instead.
 package android
 
 import (
@@ -32,7 +32,7 @@ var (
 	// they only run where they are sent.
 	mustRun = flag.Bool("must-run", false, "run the tests, which need root and change the machine")
 
-	printTable = flag.Bool("table", false, "print the README's table, and compare nothing with it")
+	printTable = flag.Bool("table", false, "print the table of docs/android.md, and compare nothing with it")
 )
 
 // A stage is a part of the boot.
@@ -42,7 +42,7 @@ type stage struct {
 }
 
 // A step is something that Android's user space asks of the kernel: a row of the
-// README's table.
+// the table in docs/android.md.
 type step struct {
 	what    string
 	who     string
@@ -118,7 +118,7 @@ func runInside() int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// The table in the README is between these lines.
+// The table in docs/android.md is between these lines.
 const (
 	tableBegin = "<!-- beyond binder: written by make android-table -->\n"
 	tableEnd   = "<!-- end of beyond binder -->\n"
@@ -140,9 +140,9 @@ func TestBoot(t *testing.T) {
 	b := &boot{root: root}
 
 	compare := !*printTable && !onLinux()
-	var readme string
+	var documented string
 	if compare {
-		readme = readTable(t)
+		documented = readTable(t)
 	}
 	var table strings.Builder
 	for _, stage := range stages {
@@ -154,8 +154,8 @@ func TestBoot(t *testing.T) {
 					row := s.row(err)
 					table.WriteString(row)
 					switch {
-					case compare && !strings.Contains(readme, row):
-						t.Errorf("make android-table would write what README.md does not say:\n%s", row)
+					case compare && !strings.Contains(documented, row):
+						t.Errorf("make android-table would write what docs/android.md does not say:\n%s", row)
 					case err == nil:
 					case onLinux() && s.linux == "":
 						t.Errorf("%s", describe(err))
@@ -172,21 +172,21 @@ func TestBoot(t *testing.T) {
 	}
 	table.WriteString("\n")
 	if compare {
-		require.Equal(t, table.String(), readme, "README.md has rows that there are no steps for; make android-table writes it anew")
+		require.Equal(t, table.String(), documented, "docs/android.md has rows that there are no steps for; make android-table writes it anew")
 	}
 	if *printTable {
 		fmt.Print("\n", tableBegin, table.String(), tableEnd)
 	}
 }
 
-// readTable returns the README's table.
+// readTable returns the table of docs/android.md.
 func readTable(t *testing.T) string {
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/android.md")
 	require.NoError(t, err)
-	_, rest, ok := strings.Cut(string(readme), tableBegin)
-	require.True(t, ok, "README.md has no table")
+	_, rest, ok := strings.Cut(string(page), tableBegin)
+	require.True(t, ok, "docs/android.md has no table")
 	table, _, ok := strings.Cut(rest, tableEnd)
-	require.True(t, ok, "README.md's table has no end")
+	require.True(t, ok, "docs/android.md's table has no end")
 	return table
 }
 

@@ -513,7 +513,7 @@ var (
 	isRust = exists("/sys/module/rust_binder")
 )
 
-// inSandbox reports whether the test runs in a sandbox, for what the README lists
+// inSandbox reports whether the test runs in a sandbox, for what docs/conformance.md lists
 // as different there.
 func inSandbox() bool { return !isC && !isRust }
 

@@ -176,14 +176,15 @@ func reasonOf(t *testResult) string {
 	return "skipped"
 }
 
-// The table in the README is between these lines, also where the tests print it.
+// The table is in this file, between these lines, also where the tests print it.
 const (
+	bootTableFile  = "docs/android.md"
 	bootTableBegin = "<!-- beyond binder: written by make android-table -->\n"
 	bootTableEnd   = "<!-- end of beyond binder -->\n"
 )
 
-// writeBootTable writes the table of what Android's boot needs in the README anew, by
-// what is found in a sandbox.
+// writeBootTable writes the table of what Android's boot needs anew, by what is found
+// in a sandbox.
 func writeBootTable() error {
 	if err := buildBoot(); err != nil {
 		return err
@@ -193,15 +194,15 @@ func writeBootTable() error {
 	if err != nil || !ok {
 		return fmt.Errorf("%v\n%s", err, output)
 	}
-	readme, err := os.ReadFile("README.md")
+	page, err := os.ReadFile(bootTableFile)
 	if err != nil {
 		return err
 	}
-	old, ok := between(readme)
+	old, ok := between(page)
 	if !ok {
-		return errors.New("README.md has no place for the table")
+		return errors.New(bootTableFile + " has no place for the table")
 	}
-	return os.WriteFile("README.md", bytes.Replace(readme, old, table, 1), 0o666)
+	return os.WriteFile(bootTableFile, bytes.Replace(page, old, table, 1), 0o666)
 }
 
 // between returns a table with the lines that it is between.

@@ -7,8 +7,8 @@
 //	N passed, N failed, N skipped
 //
 // It exits with status 1 if anything failed. make test runs it in the
-// repository's root. With -table it only writes the table in the README that
-// says what works; with -android it only rehearses Android's boot, and with
+// repository's root. With -table it only writes docs/conformance.md's table of
+// what works; with -android it only rehearses Android's boot, and with
 // -android-table it writes the table of that.
 package main
 
@@ -42,7 +42,8 @@ var steps = []step{
 	{"generated code", check("make", "--no-print-directory", "check-generated")},
 	{"checklocks", check("make", "--no-print-directory", "checklocks")},
 	{"BUILD files", check("sh", "-c", buildFiles)},
-	{"surface and README", checkSurface},
+	{"surface and its table", checkSurface},
+	{"links in the documentation", checkLinks},
 	{"unit tests with the race detector", unitTests},
 	{"bazel test //...", bazelTests},
 }
@@ -54,9 +55,9 @@ const buildFiles = `! go list -f '{{.Dir}} {{if or .TestGoFiles .XTestGoFiles}}_
 	done | grep .`
 
 func main() {
-	table := flag.Bool("table", false, "write the table in README.md, and do nothing else")
+	table := flag.Bool("table", false, "write the table in "+tableFile+", and do nothing else")
 	boot := flag.Bool("android", false, "rehearse Android's boot, and do nothing else")
-	bootTable := flag.Bool("android-table", false, "write the table of it in README.md, and do nothing else")
+	bootTable := flag.Bool("android-table", false, "write the table of it in "+bootTableFile+", and do nothing else")
 	flag.Parse()
 	for _, mode := range []struct {
 		chosen bool

@@ -276,8 +276,9 @@ func (s surface) printMatrix(w io.Writer, results map[string]*packageResult) err
 	return errors.Join(errs...)
 }
 
-// The table in the README is between these lines.
+// The table is in this file, between these lines.
 const (
+	tableFile  = "docs/conformance.md"
 	tableBegin = "<!-- what works: written by make matrix -->\n"
 	tableEnd   = "<!-- end of what works -->\n"
 )
@@ -306,24 +307,24 @@ func (s surface) table() string {
 	return b.String() + "\n"
 }
 
-// withTable returns the text of the README with the table in it.
-func (s surface) withTable(readme []byte) ([]byte, error) {
-	before, rest, ok := bytes.Cut(readme, []byte(tableBegin))
+// withTable returns the text of tableFile with the table in it.
+func (s surface) withTable(page []byte) ([]byte, error) {
+	before, rest, ok := bytes.Cut(page, []byte(tableBegin))
 	_, after, ok2 := bytes.Cut(rest, []byte(tableEnd))
 	if !ok || !ok2 {
-		return nil, fmt.Errorf("README.md lacks the lines %q and %q", strings.TrimSpace(tableBegin), strings.TrimSpace(tableEnd))
+		return nil, fmt.Errorf("%s lacks the lines %q and %q", tableFile, strings.TrimSpace(tableBegin), strings.TrimSpace(tableEnd))
 	}
 	return slices.Concat(before, []byte(tableBegin+s.table()+tableEnd), after), nil
 }
 
-// checkSurface checks that the list of rows, the tests and the README agree.
+// checkSurface checks that the list of rows, the tests and the table agree.
 func checkSurface() ([]row, error) {
 	s, err := readSurface(surfaceSuite)
 	if err == nil {
-		var readme, want []byte
-		if readme, err = os.ReadFile("README.md"); err == nil {
-			if want, err = s.withTable(readme); err == nil && !bytes.Equal(readme, want) {
-				err = errors.New("the table in README.md is out of date: run make matrix")
+		var page, want []byte
+		if page, err = os.ReadFile(tableFile); err == nil {
+			if want, err = s.withTable(page); err == nil && !bytes.Equal(page, want) {
+				err = errors.New("the table in " + tableFile + " is out of date: run make matrix")
 			}
 		}
 	}
@@ -333,16 +334,16 @@ func checkSurface() ([]row, error) {
 	return []row{{place: "source", counts: counts{passed: 1}}}, nil
 }
 
-// writeTable writes the table in the README anew.
+// writeTable writes the table anew.
 func writeTable() error {
 	s, err := readSurface(surfaceSuite)
-	readme, err2 := os.ReadFile("README.md")
+	page, err2 := os.ReadFile(tableFile)
 	if err := cmp.Or(err, err2); err != nil {
 		return err
 	}
-	text, err := s.withTable(readme)
+	text, err := s.withTable(page)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile("README.md", text, 0o666)
+	return os.WriteFile(tableFile, text, 0o666)
 }

@@ -27,7 +27,7 @@ var (
 	runs        = flag.Int("runs", 5, "runs of each benchmark")
 	span        = flag.Duration("time", 150*time.Millisecond, "time that each figure is measured for, in each run")
 	short       = flag.Bool("short", false, "make a hundredth of the nodes and processes: a test of the benchmarks themselves")
-	keep        = flag.Bool("record", false, "measure nothing, but show the last results in the README")
+	keep        = flag.Bool("record", false, "measure nothing, but show the last results in "+recordPage)
 	runsc       = flag.String("runsc", "bin/runsc", "runsc in whose sandboxes to measure")
 	turns       = flag.Int("turns", 1, "turns of hostile, in each of which calls are made alone and beside an attack")
 	only        = flag.String("attacks", "", "attacks of hostile, by letters, to measure beside; all if empty")

@@ -12,14 +12,15 @@ import (
 	"strings"
 )
 
-// Where recorded results are kept, and what is around them in the README.
+// Where recorded results are kept, and shown, between which lines.
 const (
 	recordDir   = "test/benchmarks/results"
+	recordPage  = "docs/benchmarks.md"
 	recordBegin = "<!-- results: written by make record -->\n"
 	recordEnd   = "<!-- end of results -->\n"
 )
 
-// record keeps the results in -out, and shows them in the README.
+// record keeps the results in -out, and shows them.
 func record() error {
 	text, err := os.ReadFile(filepath.Join(*out, "results.json"))
 	if err != nil {
@@ -45,36 +46,37 @@ func record() error {
 			return err
 		}
 	}
-	readme, err := os.ReadFile("README.md")
+	page, err := os.ReadFile(recordPage)
 	if err != nil {
 		return err
 	}
-	updated, err := replaceBetween(string(readme), r.summary(plots))
+	updated, err := replaceBetween(string(page), r.summary(plots))
 	if err != nil {
 		return err
 	}
-	return os.WriteFile("README.md", []byte(updated), 0o644)
+	return os.WriteFile(recordPage, []byte(updated), 0o644)
 }
 
-// replaceBetween returns the README with the part about results replaced.
-func replaceBetween(readme, part string) (string, error) {
-	before, rest, ok1 := strings.Cut(readme, recordBegin)
+// replaceBetween returns page with the part about results replaced.
+func replaceBetween(page, part string) (string, error) {
+	before, rest, ok1 := strings.Cut(page, recordBegin)
 	_, after, ok2 := strings.Cut(rest, recordEnd)
 	if !ok1 || !ok2 {
-		return "", errors.New("the README has no place for results")
+		return "", errors.New(recordPage + " has no place for results")
 	}
 	return before + recordBegin + part + recordEnd + after, nil
 }
 
-// summary returns what the README shows: the plots, the marks, and where the rest
+// summary returns what recordPage shows: the plots, the marks, and where the rest
 // is.
 func (r *report) summary(plots []string) string {
+	dir := "../" + recordDir
 	var s strings.Builder
-	fmt.Fprintf(&s, "\n%s All tables are in [report.md](%s/report.md).\n\n", r.Machine, recordDir)
+	fmt.Fprintf(&s, "\n%s All tables are in [report.md](%s/report.md).\n\n", r.Machine, dir)
 	for _, b := range r.Benchmarks {
 		for _, p := range plots {
 			if filepath.Base(p) == b.Name+".svg" {
-				fmt.Fprintf(&s, "![%s](%s/%s.svg)\n", b.Title, recordDir, b.Name)
+				fmt.Fprintf(&s, "![%s](%s/%s.svg)\n", b.Title, dir, b.Name)
 			}
 		}
 	}
