@@ -1,0 +1,152 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// figure says how a benchmark is drawn.
+type figure struct {
+	// title is that of the picture, if not the benchmark's.
+	title string
+	x, y  axis
+	// series are drawn in this order, each at its place.
+	series []series
+}
+
+// series is a line of a figure.
+type series struct {
+	place, name string
+	// label is at the end of the line.
+	label string
+	style style
+}
+
+// The figures, by the benchmark's name. What is measured on the host, or has
+// no more than one size, is in the tables only.
+var figures = map[string]figure{
+	"roundtrip": {x: sizes, y: microseconds, series: slices.Concat(
+		peers("systrap", "unix seqpacket", "unix stream", "pipes", "futexes"),
+		linux("binder", ""), ours("systrap", "binder", "Binder"))},
+	"onecpu": {title: "A call and its answer, both of that many bytes, on one CPU", x: sizes, y: microseconds, series: slices.Concat(
+		peers("systrap, one CPU", "unix seqpacket", "unix stream", "pipes", "futexes"),
+		ours("systrap, one CPU", "binder", "Binder"))},
+	"payload": {x: sizes, y: megabytes, series: slices.Concat(
+		peers("systrap", "unix seqpacket", "unix stream", "pipes", "futexes", "process_vm_readv"),
+		linux("binder", ""), ours("systrap", "binder", "Binder"))},
+	"table": {x: counts, y: microsecondsFromZero, series: slices.Concat(
+		linux("binder", ""),
+		ours("systrap, one CPU", "binder", "Binder, one CPU"), ours("systrap", "binder", "Binder"))},
+	"million": {x: counts, y: microsecondsFromZero, series: ours("systrap", "binder", "Binder")},
+	"throughput": {x: fewCounts, y: perSecond, series: slices.Concat(
+		peers("systrap", "unix seqpacket"),
+		linux("binder", ""), linux("binder with a pool", ", one server"),
+		ours("systrap", "binder with a pool", "Binder, one server"), ours("systrap", "binder", "Binder"))},
+	"fds": {x: fewCounts, y: perSecond, series: slices.Concat(
+		peers("systrap", "SCM_RIGHTS"), linux("binder", ""), ours("systrap", "binder", "Binder"))},
+}
+
+// ours is the driver here.
+func ours(place, name, label string) []series {
+	return []series{{place, name, label, emphasised(label != "Binder")}}
+}
+
+// linux are Linux's drivers.
+func linux(name, suffix string) []series {
+	return []series{
+		{"Linux's C driver", name, "Linux, C" + suffix, linuxC(suffix != "")},
+		{"Linux's Rust driver", name, "Linux, Rust" + suffix, linuxRust(suffix != "")},
+	}
+}
+
+// peers are what else there is.
+func peers(place string, names ...string) []series {
+	var all []series
+	for i, name := range names {
+		all = append(all, series{place, name, name, peer(i)})
+	}
+	return all
+}
+
+// The size of a picture, and the part of it that is left to the labels.
+const (
+	width      = 20 * vg.Centimeter
+	height     = 11 * vg.Centimeter
+	labelWidth = 3.6 * vg.Centimeter
+	margin     = 4 * vg.Millimeter
+)
+
+// draw writes a picture of b.
+func (f figure) draw(b benchmark, path string) error {
+	p := plot.New()
+	p.Title.Text = wrap(cmp.Or(f.title, b.Title), 80)
+	p.Title.TextStyle.Font.Size = vg.Points(12)
+	p.Title.Padding = vg.Points(8)
+	var xs []float64
+	for _, s := range f.series {
+		for _, pt := range f.points(b, s) {
+			xs = append(xs, pt.x)
+		}
+	}
+	slices.Sort(xs)
+	f.x.apply(&p.X, b.X, slices.Compact(xs))
+	f.y.apply(&p.Y, "", nil) // the ticks have the unit
+
+	grid := plotter.NewGrid()
+	grid.Vertical.Color, grid.Horizontal.Color = gridColor, gridColor
+	p.Add(grid)
+	ends := labels{right: width - labelWidth}
+	for _, s := range f.series {
+		points := f.points(b, s)
+		if len(points) == 0 {
+			continue
+		}
+		if err := s.style.add(p, points); err != nil {
+			return err
+		}
+		ends.add(s, points[len(points)-1])
+	}
+
+	canvas, err := draw.NewFormattedCanvas(width, height, *format)
+	if err != nil {
+		return err
+	}
+	all := draw.New(canvas)
+	all.SetColor(background)
+	all.Fill(all.Rectangle.Path())
+	part := draw.Crop(all, margin, -labelWidth, margin, -margin)
+	p.Draw(part)
+	data := p.DataCanvas(part)
+	_, y := p.Transforms(&data)
+	ends.draw(all, y)
+	return save(canvas, path)
+}
+
+// point is a result with the range of what single runs had.
+type point struct{ x, y, least, most float64 }
+
+// points returns those that fit on the axes.
+func (f figure) points(b benchmark, s series) []point {
+	var all []point
+	for _, r := range b.Rows {
+		if r.Place != s.place || r.Series != s.name || !f.x.has(r.X) || !f.y.has(r.Median) {
+			continue
+		}
+		p := point{x: r.X, y: r.Median, least: r.Median, most: r.Median}
+		for _, run := range r.Runs {
+			p.least, p.most = math.Min(p.least, run), math.Max(p.most, run)
+		}
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(p, q point) int { return int(math.Copysign(1, p.x-q.x)) })
+	return all
+}
