@@ -5,6 +5,7 @@ go 1.26.3
 require (
 	github.com/bits-and-blooms/bitset v1.29.0
 	github.com/google/btree v1.1.3
+	github.com/google/subcommands v1.0.2-0.20190508160503-636abe8753b8
 	github.com/opencontainers/runtime-spec v1.2.1
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/sys v0.49.0

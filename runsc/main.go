@@ -11,15 +11,18 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/runsc/boot/extension"
 	"gvisor.dev/gvisor/runsc/cli/maincli"
+	"gvisor.dev/gvisor/runsc/container"
 
 	"sentrybinder/pkg/sentry/selinux"
 	"sentrybinder/runsc/androidext"
+	"sentrybinder/runsc/bindercmd"
 )
 
 // sidecarDirEnv names the directory in which runsc looks for gVisor's sidecar
@@ -36,6 +39,18 @@ func main() {
 	}
 	extension.Register(androidext.New(nil).EnableLabels(func(k *kernel.Kernel, m *selinux.Module) {
 		k.SetSecurityModule(m)
-	}))
+	}).EnableCommands(load))
 	maincli.Main()
+}
+
+// load finds a container for a command.
+func load(rootDir, id string) (*bindercmd.Container, error) {
+	c, err := container.Load(rootDir, container.FullID{ContainerID: id}, container.LoadOpts{})
+	if err != nil {
+		return nil, fmt.Errorf("loading container %q: %w", id, err)
+	}
+	if c.Sandbox == nil || !c.IsSandboxRunning() {
+		return nil, fmt.Errorf("the sandbox of container %q isn't running", c.ID)
+	}
+	return &bindercmd.Container{ID: c.ID, ControlSocket: c.Sandbox.GetControlSocketPath()}, nil
 }

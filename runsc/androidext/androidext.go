@@ -32,9 +32,12 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
+	"gvisor.dev/gvisor/runsc/cmd/util"
 
 	"sentrybinder/pkg/sentry/devices/binder"
+	"sentrybinder/runsc/bindercmd"
 )
 
 // feature is a part of what Android needs that has a configuration of its own. It
@@ -86,19 +89,33 @@ type validator interface {
 // file systems.
 type Extension struct {
 	features []feature
+
+	driver *binderDriver
+
+	// load finds containers for commands, or is nil without them.
+	load bindercmd.Loader
 }
 
 // New returns the extension. scheduler is the Binder driver's, nil for its own.
 func New(scheduler binder.Scheduler) *Extension {
 	driver := &binderDriver{scheduler: scheduler}
 	// In the order in which they register.
-	return &Extension{[]feature{
-		driver,
-		&sharedMemory{binder: driver},
-		cgroups{},
-		release{},
-		&labels{},
-	}}
+	return &Extension{
+		features: []feature{
+			driver,
+			&sharedMemory{binder: driver},
+			cgroups{},
+			release{},
+			&labels{},
+		},
+		driver: driver,
+	}
+}
+
+// EnableCommands adds "runsc binder", which finds containers by load.
+func (e *Extension) EnableCommands(load bindercmd.Loader) *Extension {
+	e.load = load
+	return e
 }
 
 // Name implements extension.Extension.Name.
@@ -194,6 +211,24 @@ func (e *Extension) Flags(spec *specs.Spec) (map[string]string, error) {
 		}
 	}
 	return all, nil
+}
+
+// commandGroup is where "runsc help" lists the commands.
+const commandGroup = "Android"
+
+// Commands implements the optional interface of package extension that adds commands
+// to runsc.
+func (e *Extension) Commands() map[util.SubCommand]string {
+	if e.load == nil {
+		return nil
+	}
+	return map[util.SubCommand]string{bindercmd.New(e.load): commandGroup}
+}
+
+// ControlObjects implements the optional interface of package extension that adds
+// objects to the sandbox's control server.
+func (e *Extension) ControlObjects(k *kernel.Kernel) []any {
+	return []any{&Binder{kernel: k, driver: &e.driver.driver}}
 }
 
 // MountOptions implements the optional interface of package extension by which a

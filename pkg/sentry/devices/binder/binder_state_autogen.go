@@ -414,6 +414,8 @@ func (d *Domain) StateTypeName() string {
 func (d *Domain) StateFields() []string {
 	return []string{
 		"driver",
+		"name",
+		"ordinal",
 		"stats",
 		"lastID",
 		"hasher",
@@ -431,14 +433,16 @@ func (d *Domain) beforeSave() {}
 func (d *Domain) StateSave(stateSinkObject state.Sink) {
 	d.beforeSave()
 	stateSinkObject.Save(0, &d.driver)
-	stateSinkObject.Save(1, &d.stats)
-	stateSinkObject.Save(2, &d.lastID)
-	stateSinkObject.Save(3, &d.hasher)
-	stateSinkObject.Save(4, &d.procs)
-	stateSinkObject.Save(5, &d.dead)
-	stateSinkObject.Save(6, &d.closed)
-	stateSinkObject.Save(7, &d.log)
-	stateSinkObject.Save(8, &d.failedLog)
+	stateSinkObject.Save(1, &d.name)
+	stateSinkObject.Save(2, &d.ordinal)
+	stateSinkObject.Save(3, &d.stats)
+	stateSinkObject.Save(4, &d.lastID)
+	stateSinkObject.Save(5, &d.hasher)
+	stateSinkObject.Save(6, &d.procs)
+	stateSinkObject.Save(7, &d.dead)
+	stateSinkObject.Save(8, &d.closed)
+	stateSinkObject.Save(9, &d.log)
+	stateSinkObject.Save(10, &d.failedLog)
 }
 
 func (d *Domain) afterLoad(context.Context) {}
@@ -446,14 +450,16 @@ func (d *Domain) afterLoad(context.Context) {}
 // +checklocksignore
 func (d *Domain) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &d.driver)
-	stateSourceObject.Load(1, &d.stats)
-	stateSourceObject.Load(2, &d.lastID)
-	stateSourceObject.Load(3, &d.hasher)
-	stateSourceObject.Load(4, &d.procs)
-	stateSourceObject.Load(5, &d.dead)
-	stateSourceObject.Load(6, &d.closed)
-	stateSourceObject.Load(7, &d.log)
-	stateSourceObject.Load(8, &d.failedLog)
+	stateSourceObject.Load(1, &d.name)
+	stateSourceObject.Load(2, &d.ordinal)
+	stateSourceObject.Load(3, &d.stats)
+	stateSourceObject.Load(4, &d.lastID)
+	stateSourceObject.Load(5, &d.hasher)
+	stateSourceObject.Load(6, &d.procs)
+	stateSourceObject.Load(7, &d.dead)
+	stateSourceObject.Load(8, &d.closed)
+	stateSourceObject.Load(9, &d.log)
+	stateSourceObject.Load(10, &d.failedLog)
 }
 
 func (c *closedCounts) StateTypeName() string {

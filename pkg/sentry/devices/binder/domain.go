@@ -17,6 +17,11 @@ import (
 type Domain struct {
 	driver *Driver
 
+	// name tells an operator which it is, and ordinal is greater than that of every
+	// older one.
+	name    string
+	ordinal uint64
+
 	stats  stats
 	lastID atomicbitops.Int32
 	hasher hasher
@@ -34,9 +39,9 @@ type Domain struct {
 	failedLog transactionLog
 }
 
-// NewDomain returns a Domain without devices.
-func (d *Driver) NewDomain() *Domain {
-	dom := &Domain{driver: d}
+// NewDomain returns a Domain without devices. Operators know it by name.
+func (d *Driver) NewDomain(name string) *Domain {
+	dom := &Domain{driver: d, name: name, ordinal: d.nextOrdinal()}
 	dom.procs.init()
 	dom.dead.init()
 	dom.hasher.init()

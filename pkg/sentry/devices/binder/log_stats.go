@@ -8,17 +8,62 @@ import (
 	"fmt"
 )
 
-// writeStats writes the counts of p.
-func (p *Process) writeStats(buf *bytes.Buffer, ids pidsIn) {
-	fmt.Fprintf(buf, "proc %d\ncontext %s\n", ids.pid(p.id), p.ctx.name)
+// ProcessStats is what the log of counts has of a process.
+type ProcessStats struct {
+	// PID is the process's ID in the reader's PID namespace, and Context the name of
+	// the device.
+	PID     int32  `json:"pid"`
+	Context string `json:"context"`
+
+	// Seq is greater than that of all that came before it.
+	Seq uint64 `json:"-"`
+
+	// Threads are those that have called the driver. ReadyThreads of them wait for
+	// work. RequestedThreads are the loopers that the driver has asked for and that
+	// have not come, StartedThreads those that have come, of MaxThreads.
+	Threads          int    `json:"threads"`
+	ReadyThreads     int    `json:"ready_threads"`
+	RequestedThreads uint32 `json:"requested_threads"`
+	StartedThreads   uint32 `json:"started_threads"`
+	MaxThreads       uint32 `json:"max_threads"`
+
+	// FreeAsyncSpace is what one-way calls may take of the process's mapping, in
+	// bytes.
+	FreeAsyncSpace uint64 `json:"free_async_space"`
+
+	Nodes int `json:"nodes"`
+
+	// Refs are the process's references to nodes of others. StrongRefs and WeakRefs
+	// say how often it has acquired them.
+	Refs       int `json:"refs"`
+	StrongRefs int `json:"strong_refs"`
+	WeakRefs   int `json:"weak_refs"`
+
+	// Buffers have pages that are used; others are kept idle, or absent.
+	Buffers        int    `json:"buffers"`
+	UsedPages      int    `json:"used_pages"`
+	IdlePages      int    `json:"idle_pages"`
+	AbsentPages    int    `json:"absent_pages"`
+	PagesHighWater uint32 `json:"pages_high_water"`
+
+	PendingTransactions int `json:"pending_transactions"`
+
+	// Commands and Returns are counts of what the process has written and read, by
+	// name, as far as they aren't zero.
+	Commands map[string]uint64 `json:"commands,omitempty"`
+	Returns  map[string]uint64 `json:"returns,omitempty"`
+}
+
+// processStats returns the counts of p but for Commands and Returns.
+func (p *Process) processStats(ids pidsIn) ProcessStats {
+	s := ProcessStats{PID: ids.pid(p.id), Context: p.ctx.name, Seq: p.ordinal}
 
 	p.mu.Lock()
-	threads, ready, nodes := len(p.inner.threads), p.inner.waiting.Len(), p.inner.nodes.len()
-	requested, started, most := p.inner.requestedThreads, p.inner.startedThreads, p.inner.maxThreads
-	pending := p.inner.todo.transactions
+	s.Threads, s.ReadyThreads, s.Nodes = len(p.inner.threads), p.inner.waiting.Len(), p.inner.nodes.len()
+	s.RequestedThreads, s.StartedThreads, s.MaxThreads = p.inner.requestedThreads, p.inner.startedThreads, p.inner.maxThreads
+	s.PendingTransactions = p.inner.todo.transactions
 	p.mu.Unlock()
 
-	refs, strong, weak := 0, 0, 0
 	var batch [batchSize]*Ref
 	walk := startWalk()
 	for next, more := uint32(0), true; more; walk.yield() {
@@ -26,18 +71,27 @@ func (p *Process) writeStats(buf *bytes.Buffer, ids pidsIn) {
 		p.refsMu.Lock()
 		found, next, more = p.handles.next(next, batch[:0])
 		for _, r := range found {
-			refs++
+			s.Refs++
 			in := r.lockedBy(p)
-			strong += int(in.strong)
-			weak += int(in.weak)
+			s.StrongRefs += int(in.strong)
+			s.WeakRefs += int(in.weak)
 		}
 		p.refsMu.Unlock()
 	}
 
 	space := p.alloc.Usage()
-	fmt.Fprintf(buf, "  threads: %d\n  requested threads: %d+%d/%d\n  ready threads %d\n", threads, requested, started, most, ready)
-	fmt.Fprintf(buf, "  free async space %d\n  nodes: %d\n  refs: %d s %d w %d\n", space.FreeAsync, nodes, refs, strong, weak)
-	fmt.Fprintf(buf, "  buffers: %d\n  pages: %d:%d:%d\n  pages high watermark: %d\n", space.Buffers, space.Used, space.Idle, space.Absent, space.HighWater)
-	fmt.Fprintf(buf, "  pending transactions: %d\n", pending)
+	s.FreeAsyncSpace, s.Buffers = space.FreeAsync, space.Buffers
+	s.UsedPages, s.IdlePages, s.AbsentPages, s.PagesHighWater = space.Used, space.Idle, space.Absent, space.HighWater
+	return s
+}
+
+// writeStats writes the counts of p.
+func (p *Process) writeStats(buf *bytes.Buffer, ids pidsIn) {
+	s := p.processStats(ids)
+	fmt.Fprintf(buf, "proc %d\ncontext %s\n", s.PID, s.Context)
+	fmt.Fprintf(buf, "  threads: %d\n  requested threads: %d+%d/%d\n  ready threads %d\n", s.Threads, s.RequestedThreads, s.StartedThreads, s.MaxThreads, s.ReadyThreads)
+	fmt.Fprintf(buf, "  free async space %d\n  nodes: %d\n  refs: %d s %d w %d\n", s.FreeAsyncSpace, s.Nodes, s.Refs, s.StrongRefs, s.WeakRefs)
+	fmt.Fprintf(buf, "  buffers: %d\n  pages: %d:%d:%d\n  pages high watermark: %d\n", s.Buffers, s.UsedPages, s.IdlePages, s.AbsentPages, s.PagesHighWater)
+	fmt.Fprintf(buf, "  pending transactions: %d\n", s.PendingTransactions)
 	p.counts.print(buf, "  ")
 }

@@ -22,7 +22,7 @@ import (
 func TestRegistry(t *testing.T) {
 	d := NewDriver(faketime.NewManualClock(), nil, "a", "b")
 	ts := d.containers("one", "two")
-	shared := d.NewDomain()
+	shared := d.NewDomain("instance")
 	contexts := func(tenant *Tenant) []*Context {
 		return []*Context{tenant.contexts["a"], tenant.contexts["b"], shared.NewContext("c")}
 	}

@@ -160,3 +160,19 @@ func (c *commandCounts) print(buf *bytes.Buffer, prefix string) {
 		}
 	}
 }
+
+// byName returns what of commands and returns is not zero.
+func (c *commandCounts) byName() (commands, returns map[string]uint64) {
+	commands, returns = make(map[string]uint64), make(map[string]uint64)
+	for i, name := range countedCommands {
+		if n := c.commands[i].Load(); n != 0 {
+			commands[name] = n
+		}
+	}
+	for i, name := range countedReturns {
+		if n := c.returns[i].Load(); n != 0 {
+			returns[name] = n
+		}
+	}
+	return commands, returns
+}

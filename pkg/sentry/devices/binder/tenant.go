@@ -149,7 +149,7 @@ func (d *Driver) newTenant(c ContainerInfo) *Tenant {
 		ordinal:  d.nextOrdinal(),
 		account:  account.New(c.MemoryLimit),
 		secctx:   c.SecurityContext,
-		dev:      d.NewDomain(),
+		dev:      d.NewDomain("/dev"),
 		contexts: make(map[string]*Context),
 	}
 	t.procs.init()

@@ -44,7 +44,7 @@ func neighbours(t *testing.T) (w, other *world) {
 // sharing returns worlds in two containers, of one device in one instance.
 func sharing(t *testing.T) (w, other *world) {
 	w, other = neighbours(t)
-	w.domain = w.driver.NewDomain()
+	w.domain = w.driver.NewDomain("instance")
 	w.ctx = w.domain.NewContext("shared")
 	other.domain, other.ctx = w.domain, w.ctx
 	// Neither is empty before the other is.
@@ -209,12 +209,12 @@ func TestFreezeInSharedInstance(t *testing.T) {
 // of that one's device, or in all if that is in /dev.
 func TestLoggedProcesses(t *testing.T) {
 	w, other := neighbours(t)
-	instance := w.driver.NewDomain()
+	instance := w.driver.NewDomain("instance")
 	inOne := instance.NewContext("b")
 	open := func(c *Context, pid int32) *Process { return c.mustOpen(w.tenant, pid) }
 	views := map[string]*View{
 		"one":   {domain: instance, tenant: w.tenant},
-		"two":   {domain: w.driver.NewDomain(), tenant: w.tenant},
+		"two":   {domain: w.driver.NewDomain("instance"), tenant: w.tenant},
 		"other": {domain: other.domain, tenant: other.tenant},
 	}
 	pids := func(name string) (pids []int32) {
@@ -257,7 +257,7 @@ func TestLoggedProcesses(t *testing.T) {
 // container has open elsewhere.
 func TestLogsOfTenants(t *testing.T) {
 	w, other := neighbours(t)
-	instance := w.driver.NewDomain().NewContext("instance")
+	instance := w.driver.NewDomain("instance").NewContext("instance")
 	for _, tenant := range []*Tenant{w.tenant, other.tenant} {
 		p := instance.mustOpen(tenant, 500+int32(len(tenant.name)))
 		defer p.release(memorytest.Context())

@@ -23,6 +23,7 @@
 package binderfs
 
 import (
+	"fmt"
 	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
@@ -113,7 +114,9 @@ func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.Vir
 		payer.Credit(instancePrice)
 		return nil, nil, err
 	}
-	fs := &filesystem{fstype: fstype, account: payer, domain: fstype.driver.NewDomain(), devMinor: devMinor, userns: creds.UserNamespace}
+	// As mountinfo has it.
+	domain := fstype.driver.NewDomain(fmt.Sprintf("binderfs %d:%d", linux.UNNAMED_MAJOR, devMinor))
+	fs := &filesystem{fstype: fstype, account: payer, domain: domain, devMinor: devMinor, userns: creds.UserNamespace}
 	fs.owner, fs.dirOwner = owners(creds.UserNamespace)
 	fs.initMinors()
 	fs.setOptions(o)
