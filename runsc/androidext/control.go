@@ -145,7 +145,7 @@ var textLogs = map[string]binder.LogKind{
 	bindercmd.Proc:         binder.LogProcess,
 	bindercmd.Stats:        binder.LogStats,
 	bindercmd.Last:         binder.LogLast,
-	bindercmd.Failed:       binder.LogLastFailed,
+	bindercmd.Failed:       binder.LogFailed,
 }
 
 // writeText writes the log as text, with a title for each domain.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"sentrybinder/pkg/sentry/devices/binder"
 	"sentrybinder/runsc/bindercmd"
@@ -51,6 +52,10 @@ func (w *logWriter) writeJSON() error {
 				}
 			})
 			err = writeList(w, before, stats, "processes", w.processes(view, true))
+		case bindercmd.Failed:
+			var failures []binder.FailedTransaction
+			w.b.whileRunning(func() { failures = slices.Collect(view.Failures()) })
+			err = writeList(w, before, head, "transactions", slices.Values(failures))
 		case bindercmd.PS:
 			err = writeList(w, before, head, "processes", w.processes(view, false))
 		default:

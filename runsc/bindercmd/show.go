@@ -40,7 +40,7 @@ var logs = []log{
 	{Transactions, "show what is under way: transactions and what threads are to do", false},
 	{Proc, "show all that the driver holds of one process", false},
 	{Stats, "show counts of commands, returns and objects", true},
-	{Last, "show the last transactions", true},
+	{Last, "show the last transactions", false},
 	{Failed, "show the last transactions that failed, and why", true},
 	{PS, "list the processes that have a device open", true},
 }

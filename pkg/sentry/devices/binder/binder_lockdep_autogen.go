@@ -95,6 +95,27 @@ func (m *deadNodesMutex) Unlock() {
 	m.mu.Unlock()
 }
 
+// failureSlotMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+type failureSlotMutex struct {
+	mu sync.Mutex
+}
+
+var failureSlotMutexClass = locking.NewMutexClass(reflect.TypeFor[failureSlotMutex](), nil)
+
+// Lock locks m.
+// +checklocksignore
+func (m *failureSlotMutex) Lock() {
+	locking.AddGLock(failureSlotMutexClass, -1)
+	m.mu.Lock()
+}
+
+// Unlock unlocks m.
+// +checklocksignore
+func (m *failureSlotMutex) Unlock() {
+	locking.DelGLock(failureSlotMutexClass, -1)
+	m.mu.Unlock()
+}
+
 // flightsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
 type flightsMutex struct {
 	mu sync.Mutex

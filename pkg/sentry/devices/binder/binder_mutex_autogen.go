@@ -76,6 +76,23 @@ func (m *deadNodesMutex) Unlock() {
 	m.mu.Unlock()
 }
 
+// failureSlotMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+type failureSlotMutex struct {
+	mu sync.Mutex
+}
+
+// Lock locks m.
+// +checklocksignore
+func (m *failureSlotMutex) Lock() {
+	m.mu.Lock()
+}
+
+// Unlock unlocks m.
+// +checklocksignore
+func (m *failureSlotMutex) Unlock() {
+	m.mu.Unlock()
+}
+
 // flightsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
 type flightsMutex struct {
 	mu sync.Mutex

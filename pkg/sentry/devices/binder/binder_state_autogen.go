@@ -1432,6 +1432,40 @@ func (s *refSet) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(1, &s.many)
 }
 
+func (r *refusal) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.refusal"
+}
+
+func (r *refusal) StateFields() []string {
+	return []string{
+		"reason",
+		"object",
+		"offset",
+		"args",
+	}
+}
+
+func (r *refusal) beforeSave() {}
+
+// +checklocksignore
+func (r *refusal) StateSave(stateSinkObject state.Sink) {
+	r.beforeSave()
+	stateSinkObject.Save(0, &r.reason)
+	stateSinkObject.Save(1, &r.object)
+	stateSinkObject.Save(2, &r.offset)
+	stateSinkObject.Save(3, &r.args)
+}
+
+func (r *refusal) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (r *refusal) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &r.reason)
+	stateSourceObject.Load(1, &r.object)
+	stateSourceObject.Load(2, &r.offset)
+	stateSourceObject.Load(3, &r.args)
+}
+
 func (r *registry) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.registry"
 }
@@ -2126,6 +2160,90 @@ func (l *logSlot) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(0, &l.entry)
 }
 
+func (l *failureLog) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.failureLog"
+}
+
+func (l *failureLog) StateFields() []string {
+	return []string{
+		"next",
+		"entries",
+	}
+}
+
+func (l *failureLog) beforeSave() {}
+
+// +checklocksignore
+func (l *failureLog) StateSave(stateSinkObject state.Sink) {
+	l.beforeSave()
+	stateSinkObject.Save(0, &l.next)
+	stateSinkObject.Save(1, &l.entries)
+}
+
+func (l *failureLog) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (l *failureLog) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &l.next)
+	stateSourceObject.Load(1, &l.entries)
+}
+
+func (f *failureSlot) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.failureSlot"
+}
+
+func (f *failureSlot) StateFields() []string {
+	return []string{
+		"entry",
+	}
+}
+
+func (f *failureSlot) beforeSave() {}
+
+// +checklocksignore
+func (f *failureSlot) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
+	stateSinkObject.Save(0, &f.entry)
+}
+
+func (f *failureSlot) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (f *failureSlot) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &f.entry)
+}
+
+func (e *failureEntry) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.failureEntry"
+}
+
+func (e *failureEntry) StateFields() []string {
+	return []string{
+		"logEntry",
+		"refused",
+		"when",
+	}
+}
+
+func (e *failureEntry) beforeSave() {}
+
+// +checklocksignore
+func (e *failureEntry) StateSave(stateSinkObject state.Sink) {
+	e.beforeSave()
+	stateSinkObject.Save(0, &e.logEntry)
+	stateSinkObject.Save(1, &e.refused)
+	stateSinkObject.Save(2, &e.when)
+}
+
+func (e *failureEntry) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (e *failureEntry) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &e.logEntry)
+	stateSourceObject.Load(1, &e.refused)
+	stateSourceObject.Load(2, &e.when)
+}
+
 func (i *workItem) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.workItem"
 }
@@ -2230,6 +2348,7 @@ func init() {
 	state.Register((*refInner)(nil))
 	state.Register((*refExtra)(nil))
 	state.Register((*refSet)(nil))
+	state.Register((*refusal)(nil))
 	state.Register((*registry)(nil))
 	state.Register((*registryInner)(nil))
 	state.Register((*registryEntry)(nil))
@@ -2249,6 +2368,9 @@ func init() {
 	state.Register((*logEntry)(nil))
 	state.Register((*transactionLog)(nil))
 	state.Register((*logSlot)(nil))
+	state.Register((*failureLog)(nil))
+	state.Register((*failureSlot)(nil))
+	state.Register((*failureEntry)(nil))
 	state.Register((*workItem)(nil))
 	state.Register((*workList)(nil))
 }

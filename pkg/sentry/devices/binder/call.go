@@ -147,6 +147,7 @@ func (th *Thread) mayCallLocked() *failure {
 		break
 	}
 	if th.inner.stack.Ok() && th.inner.stack.Get().handler() != th {
+		th.scratch.message.refused = refusalFor(reasonInCall, uint64(th.inner.stack.Get().debugID))
 		return failedInCall
 	}
 	return nil

@@ -108,6 +108,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 		if linuxerr.Equals(linuxerr.ESRCH, err) {
 			return list.Arc[*Transaction]{}, deadUnmapped
 		}
+		m.refused = noBuffer(err, t.oneWay(), m.buffersSize)
 		return list.Arc[*Transaction]{}, failedNoBuffer.by(err)
 	}
 	th.proc.hold()
@@ -133,10 +134,13 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 func (c *composer) fill() error {
 	b := &c.t.placed
 	if err := c.copyIn(b.OffsetsStart(), c.m.Offsets, b.OffsetsSize); err != nil {
-		return err
+		return c.refuse(err, reasonOffsetsPtr)
 	}
-	if b.OffsetsSize%alloc.OffsetSize != 0 || c.m.buffersSize%8 != 0 {
-		return linuxerr.EINVAL
+	if b.OffsetsSize%alloc.OffsetSize != 0 {
+		return c.refuse(linuxerr.EINVAL, reasonOffsetsSize)
+	}
+	if c.m.buffersSize%8 != 0 {
+		return c.refuse(linuxerr.EINVAL, reasonBuffersSize, c.m.buffersSize)
 	}
 	c.gather.next = b.ExtraStart()
 	c.gather.end = c.gather.next + c.m.buffersSize
@@ -147,12 +151,13 @@ func (c *composer) fill() error {
 			err = c.translateAt(offset)
 		}
 		if err != nil {
+			c.m.refused.object, c.m.refused.offset = c.translated/alloc.OffsetSize+1, offset
 			return err
 		}
 		c.translated += alloc.OffsetSize
 	}
 	if err := c.copyIn(c.copied, c.m.Buffer+c.copied, b.DataSize-c.copied); err != nil {
-		return err
+		return c.refuse(err, reasonDataPtr)
 	}
 	if err := c.copyBlocks(); err != nil {
 		return err
@@ -161,6 +166,26 @@ func (c *composer) fill() error {
 		return nil
 	}
 	return c.reservation.Write(c.t.secctxStart(), append([]byte(c.th.proc.securityContext()), 0))
+}
+
+// refuse returns err, and notes why: what ends the transaction comes last.
+func (c *composer) refuse(err error, why reason, args ...uint64) error {
+	c.m.refused = refusalFor(why, args...)
+	return err
+}
+
+// noBuffer returns why there's no buffer, as an error of alloc.Space.Reserve says.
+func noBuffer(err error, oneWay bool, extra uint64) refusal {
+	switch {
+	case linuxerr.Equals(linuxerr.ENOSPC, err) && oneWay:
+		return refusalFor(reasonNoSpace, 1, extra)
+	case linuxerr.Equals(linuxerr.ENOSPC, err):
+		return refusalFor(reasonNoSpace, 0, extra)
+	case linuxerr.Equals(linuxerr.EINVAL, err):
+		return refusalFor(reasonSizes, extra)
+	default:
+		return refusal{}
+	}
 }
 
 // copyIn copies n bytes at address addr of the sender to offset in the buffer.

@@ -36,7 +36,7 @@ type Domain struct {
 
 	// log holds the last transactions, failedLog the last that failed.
 	log       transactionLog
-	failedLog transactionLog
+	failedLog failureLog
 }
 
 // NewDomain returns a Domain without devices. Operators know it by name.

@@ -29,7 +29,7 @@ func TestFailureLine(t *testing.T) {
 	require.NotEqual(t, failedUnknownHandle.line, deadNoManager.line)
 
 	f := failedContents.by(linuxerr.EFAULT)
-	require.Equal(t, failure{failedContents.br, linuxerr.EFAULT, failedContents.line}, *f)
+	require.Equal(t, failure{failedContents.br, linuxerr.EFAULT, failedContents.line, failedContents.why}, *f)
 	require.Nil(t, failedContents.err)
 }
 

@@ -18,15 +18,15 @@ import (
 // such file, ENOMEM if the payer has no room for it.
 func (c *composer) takeFile(fd uint32, at uint64) error {
 	if !c.filesAllowed {
-		return linuxerr.EPERM
+		return c.refuse(linuxerr.EPERM, reasonFDsNotAllowed, uint64(fd))
 	}
 	file := c.task.GetFile(int32(fd))
 	if file == nil {
-		return linuxerr.EBADF
+		return c.refuse(linuxerr.EBADF, reasonInvalidFD, uint64(fd))
 	}
 	if err := c.t.payer.Charge(filePrice); err != nil {
 		file.DecRef(c.task)
-		return err
+		return c.refuse(err, reasonNoMemory)
 	}
 	c.t.files = append(c.t.files, sentFile{file, at})
 	c.t.hasDevices = c.t.hasDevices || processOf(file) != nil

@@ -3,8 +3,6 @@
 
 package binder
 
-import "gvisor.dev/gvisor/pkg/errors/linuxerr"
-
 // block is what a BINDER_TYPE_PTR stands for.
 type block struct {
 	// addr is where it is for the sender, start where it goes, in bytes from
@@ -12,14 +10,14 @@ type block struct {
 	addr, start uint64
 
 	length uint64
+
+	// index is the place of the object among all objects.
+	index uint64
 }
 
 // openBlock is a block that can have fix-ups.
 type openBlock struct {
 	block
-
-	// index is the place of the object among all objects.
-	index uint64
 
 	// fixed is the offset in the block where its last fix-up ends.
 	fixed uint64
@@ -53,33 +51,38 @@ type gather struct {
 	open []openBlock
 }
 
-// add adds a block of length bytes at addr of the sender.
+// room returns how long the next block may be.
+func (g *gather) room() uint64 { return g.end - g.next }
+
+// add adds a block of length bytes at addr of the sender: that of the object with the
+// given index.
 //
-// Errors: EINVAL if there's no room.
-func (g *gather) add(addr, length uint64) (block, error) {
-	if length > g.end-g.next {
-		return block{}, linuxerr.EINVAL
-	}
-	bl := block{addr, g.next, length}
+// Preconditions: There's room for it.
+func (g *gather) add(addr, length, index uint64) block {
+	bl := block{addr, g.next, length, index}
 	g.blocks = append(g.blocks, bl)
 	g.next += (length + 7) &^ 7
-	return bl, nil
+	return bl
 }
 
 // parent returns the block of the object with the given index, if a fix-up at
-// offset of it is in order. Its children can have no more.
-//
-// Errors: EINVAL if it is not.
-func (g *gather) parent(index, offset uint64) (*openBlock, error) {
+// offset of it is in order. Its children can have no more. Else it returns nil, and
+// why.
+func (g *gather) parent(index, offset uint64) (*openBlock, refusal) {
 	for i := len(g.open) - 1; i >= 0; i-- {
 		if g.open[i].index != index {
 			continue
 		}
 		if offset < g.open[i].fixed {
-			break
+			return nil, refusalFor(reasonFixupOrder, offset, g.open[i].fixed)
 		}
 		g.open = g.open[:i+1]
-		return &g.open[i], nil
+		return &g.open[i], refusal{}
 	}
-	return nil, linuxerr.EINVAL
+	for i := range g.blocks {
+		if g.blocks[i].index == index {
+			return nil, refusalFor(reasonFixupOrder, offset, g.blocks[i].length)
+		}
+	}
+	return nil, refusalFor(reasonParent, index)
 }

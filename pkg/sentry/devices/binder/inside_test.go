@@ -19,6 +19,11 @@ func (c *Context) managerNow() *Node { return c.manager.Load() }
 // +checklocksignore
 func (p *Process) refAt(handle uint32) *Ref { return p.handles.get(handle) }
 
+// setStrong makes r acquired n times.
+//
+// +checklocksignore
+func (r *Ref) setStrong(n int32) { r.inner.strong = n }
+
 // +checklocksignore
 func (p *Process) ids() *idpool.Pool { return &p.handles.ids }
 

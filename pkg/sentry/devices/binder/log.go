@@ -32,9 +32,10 @@ const (
 	LogStats
 
 	// LogLast shows the last transactions, and LogLastFailed the last of those
-	// that failed.
+	// that failed. LogFailed says also why, which Linux's does not.
 	LogLast
 	LogLastFailed
+	LogFailed
 )
 
 // Log says what a log shows.

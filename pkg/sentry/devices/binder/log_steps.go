@@ -91,6 +91,13 @@ func (l *logWriter) start() {
 			d.failedLog.print(l.buf, l.view.pids)
 		}
 		l.enter(logEnd)
+	case LogFailed:
+		for _, d := range l.view.domains() {
+			for e := range d.failedLog.all() {
+				e.explain(l.buf, l.view.pids)
+			}
+		}
+		l.enter(logEnd)
 	}
 }
 

@@ -24,6 +24,9 @@ type message struct {
 	log      logEntry
 	logPlace uint64
 
+	// refused says why it failed, if its failure doesn't.
+	refused refusal
+
 	// composed is true once there's a Transaction, which counts as one.
 	composed bool
 }
@@ -53,7 +56,10 @@ func (th *Thread) end(m *message, f *failure) {
 	m.log.done = true
 	if f != nil {
 		m.log.error, m.log.line = extendedErrorOf(m.debugID, f), f.line
-		d.failedLog.add(&m.log)
+		if m.refused.reason == reasonOther {
+			m.refused.reason = f.why
+		}
+		d.failedLog.add(&m.log, &m.refused)
 		if !m.composed {
 			d.stats.deleted(objectTransaction)
 		}

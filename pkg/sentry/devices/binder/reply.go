@@ -17,6 +17,9 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 	p.mu.Lock()
 	if !th.inner.stack.Ok() || th.inner.stack.Get().handler() != th {
 		f := failedNoCall
+		if th.inner.stack.Ok() {
+			m.refused = refusalFor(reasonWrongStack, uint64(th.inner.stack.Get().debugID))
+		}
 		th.inner.lastError = extendedErrorOf(m.debugID, f)
 		th.failLocked(f.br)
 		p.mu.Unlock()

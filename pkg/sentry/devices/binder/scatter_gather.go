@@ -28,21 +28,23 @@ import (
 // parent if there's one, to where it goes. The object stands at offset.
 func (c *composer) translatePointer(o *binder.BufferObject, offset uint64) error {
 	g := &c.gather
-	bl, err := g.add(o.Buffer, o.Length)
-	if err != nil {
-		return err
+	if room := g.room(); o.Length > room {
+		return c.refuse(linuxerr.EINVAL, reasonLargeBuffer, o.Length, room)
 	}
+	index := c.translated / alloc.OffsetSize
+	bl := g.add(o.Buffer, o.Length, index)
 	o.Buffer = uint64(c.reservation.Addr()) + bl.start
 	if o.Flags&binder.BINDER_BUFFER_FLAG_HAS_PARENT == 0 {
 		g.open = g.open[:0]
 	} else {
-		parent, err := g.parent(o.Parent, o.ParentOffset)
-		if err != nil {
-			return err
+		parent, why := g.parent(o.Parent, o.ParentOffset)
+		if parent == nil {
+			c.m.refused = why
+			return linuxerr.EINVAL
 		}
 		const size = 8
 		if parent.length < size || o.ParentOffset > parent.length-size {
-			return linuxerr.EINVAL
+			return c.refuse(linuxerr.EINVAL, reasonParentOffset, o.ParentOffset, parent.length)
 		}
 		parent.fixed = o.ParentOffset + size
 		g.fixups = append(g.fixups, fixup{
@@ -55,7 +57,7 @@ func (c *composer) translatePointer(o *binder.BufferObject, offset uint64) error
 	// Linux takes an object at the very start of the data for none at all when
 	// it looks for a parent.
 	if offset != 0 {
-		g.open = append(g.open, openBlock{block: bl, index: c.translated / alloc.OffsetSize})
+		g.open = append(g.open, openBlock{block: bl})
 	}
 	return nil
 }
@@ -66,9 +68,10 @@ func (c *composer) translatePointer(o *binder.BufferObject, offset uint64) error
 // payer has no room for it, and those of takeFile.
 func (c *composer) translateFileArray(o *binder.FDArrayObject) error {
 	const size = 4
-	parent, err := c.gather.parent(o.Parent, o.ParentOffset)
-	if err != nil {
-		return err
+	parent, why := c.gather.parent(o.Parent, o.ParentOffset)
+	if parent == nil {
+		c.m.refused = why
+		return linuxerr.EINVAL
 	}
 	if o.NumFDs == 0 {
 		// Linux doesn't look where it is, but counts it as the last fix-up.
@@ -76,16 +79,16 @@ func (c *composer) translateFileArray(o *binder.FDArrayObject) error {
 		return nil
 	}
 	if o.NumFDs > parent.length/size || o.ParentOffset > parent.length-o.NumFDs*size {
-		return linuxerr.EINVAL
+		return c.refuse(linuxerr.EINVAL, reasonTooManyFDs, o.NumFDs)
 	}
 	parent.fixed = o.ParentOffset + o.NumFDs*size
 	addr, start := parent.addr+o.ParentOffset, parent.start+o.ParentOffset
 	if addr%size != 0 || start%size != 0 {
-		return linuxerr.EINVAL
+		return c.refuse(linuxerr.EINVAL, reasonFDsUnaligned)
 	}
 	c.gather.fixups = append(c.gather.fixups, fixup{start: start, size: o.NumFDs * size})
 	if err := c.t.payer.Charge(fileArrayPrice); err != nil {
-		return err
+		return c.refuse(err, reasonNoMemory)
 	}
 	c.cargo.fileArrays = append(c.cargo.fileArrays, fileArray{start, o.NumFDs})
 
@@ -100,7 +103,7 @@ func (c *composer) translateFileArray(o *binder.FDArrayObject) error {
 			}
 		}
 		if err != nil {
-			return linuxerr.EINVAL
+			return c.refuse(linuxerr.EINVAL, reasonFDArray)
 		}
 		done += n
 	}
@@ -119,7 +122,7 @@ func (c *composer) copyBlocks() error {
 		done := uint64(0)
 		copyTo := func(offset uint64) error {
 			if err := c.copyIn(bl.start+done, bl.addr+done, offset-done); err != nil {
-				return linuxerr.EINVAL
+				return c.refuseBlock(reasonDataPtr, bl)
 			}
 			done = offset
 			return nil
@@ -128,7 +131,7 @@ func (c *composer) copyBlocks() error {
 			f := fixups[0]
 			fixups = fixups[1:]
 			if f.start%4 != 0 {
-				return linuxerr.EINVAL
+				return c.refuseBlock(reasonFixupUnaligned, bl)
 			}
 			if err := copyTo(f.start - bl.start); err != nil {
 				return err
@@ -147,4 +150,16 @@ func (c *composer) copyBlocks() error {
 		}
 	}
 	return nil
+}
+
+// refuseBlock is refuse for what is wrong with a block.
+func (c *composer) refuseBlock(why reason, bl block) error {
+	c.m.refused = refusalFor(why)
+	c.m.refused.object = bl.index + 1
+	for offset, err := range c.reservation.Offsets((bl.index + 1) * alloc.OffsetSize) {
+		if err == nil {
+			c.m.refused.offset = offset // The last one is the block's.
+		}
+	}
+	return linuxerr.EINVAL
 }

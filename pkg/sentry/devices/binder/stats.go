@@ -57,68 +57,14 @@ type ObjectCount struct {
 	Active, Total uint64
 }
 
-// countedCommands and countedReturns have the names of the commands and returns by
-// their number, see binder.CommandNumber.
-var (
-	countedCommands = [...]string{
-		"BC_TRANSACTION",
-		"BC_REPLY",
-		"BC_ACQUIRE_RESULT",
-		"BC_FREE_BUFFER",
-		"BC_INCREFS",
-		"BC_ACQUIRE",
-		"BC_RELEASE",
-		"BC_DECREFS",
-		"BC_INCREFS_DONE",
-		"BC_ACQUIRE_DONE",
-		"BC_ATTEMPT_ACQUIRE",
-		"BC_REGISTER_LOOPER",
-		"BC_ENTER_LOOPER",
-		"BC_EXIT_LOOPER",
-		"BC_REQUEST_DEATH_NOTIFICATION",
-		"BC_CLEAR_DEATH_NOTIFICATION",
-		"BC_DEAD_BINDER_DONE",
-		"BC_TRANSACTION_SG",
-		"BC_REPLY_SG",
-		"BC_REQUEST_FREEZE_NOTIFICATION",
-		"BC_CLEAR_FREEZE_NOTIFICATION",
-		"BC_FREEZE_NOTIFICATION_DONE",
-	}
-	countedReturns = [...]string{
-		"BR_ERROR",
-		"BR_OK",
-		"BR_TRANSACTION",
-		"BR_REPLY",
-		"BR_ACQUIRE_RESULT",
-		"BR_DEAD_REPLY",
-		"BR_TRANSACTION_COMPLETE",
-		"BR_INCREFS",
-		"BR_ACQUIRE",
-		"BR_RELEASE",
-		"BR_DECREFS",
-		"BR_ATTEMPT_ACQUIRE",
-		"BR_NOOP",
-		"BR_SPAWN_LOOPER",
-		"BR_FINISHED",
-		"BR_DEAD_BINDER",
-		"BR_CLEAR_DEATH_NOTIFICATION_DONE",
-		"BR_FAILED_REPLY",
-		"BR_FROZEN_REPLY",
-		"BR_ONEWAY_SPAM_SUSPECT",
-		"BR_TRANSACTION_PENDING_FROZEN",
-		"BR_FROZEN_BINDER",
-		"BR_CLEAR_FREEZE_NOTIFICATION_DONE",
-	}
-)
-
 // commandCounts counts what a process has written and read. Those of a domain
 // are the sum over its processes, so that processes don't contend for
 // the counters.
 //
 // +stateify savable
 type commandCounts struct {
-	commands [len(countedCommands)]atomicbitops.Uint64
-	returns  [len(countedReturns)]atomicbitops.Uint64
+	commands [binder.NumCommands]atomicbitops.Uint64
+	returns  [binder.NumReturns]atomicbitops.Uint64
 }
 
 // command counts cmd, which may be any number. What doesn't exist counts as the
@@ -149,14 +95,14 @@ func (c *commandCounts) add(other *commandCounts) {
 
 // print writes a line for each count that isn't zero.
 func (c *commandCounts) print(buf *bytes.Buffer, prefix string) {
-	for i, name := range countedCommands {
+	for i := range c.commands {
 		if n := c.commands[i].Load(); n != 0 {
-			fmt.Fprintf(buf, "%s%s: %d\n", prefix, name, n)
+			fmt.Fprintf(buf, "%s%s: %d\n", prefix, binder.NumberedCommand(i), n)
 		}
 	}
-	for i, name := range countedReturns {
+	for i := range c.returns {
 		if n := c.returns[i].Load(); n != 0 {
-			fmt.Fprintf(buf, "%s%s: %d\n", prefix, name, n)
+			fmt.Fprintf(buf, "%s%s: %d\n", prefix, binder.NumberedReturn(i), n)
 		}
 	}
 }
@@ -164,14 +110,14 @@ func (c *commandCounts) print(buf *bytes.Buffer, prefix string) {
 // byName returns what of commands and returns is not zero.
 func (c *commandCounts) byName() (commands, returns map[string]uint64) {
 	commands, returns = make(map[string]uint64), make(map[string]uint64)
-	for i, name := range countedCommands {
+	for i := range c.commands {
 		if n := c.commands[i].Load(); n != 0 {
-			commands[name] = n
+			commands[binder.NumberedCommand(i)] = n
 		}
 	}
-	for i, name := range countedReturns {
+	for i := range c.returns {
 		if n := c.returns[i].Load(); n != 0 {
-			returns[name] = n
+			returns[binder.NumberedReturn(i)] = n
 		}
 	}
 	return commands, returns

@@ -6,6 +6,8 @@ package binder
 import (
 	"bytes"
 	"fmt"
+	"iter"
+	"time"
 
 	"gvisor.dev/gvisor/pkg/atomicbitops"
 )
@@ -22,7 +24,7 @@ const (
 	logReply
 )
 
-func (k logKind) String() string { return [...]string{"call ", "async", "reply"}[k] }
+func (k logKind) name() string { return [...]string{"call", "async", "reply"}[k] }
 
 // logEntry is a line of a transactionLog: a transaction, as far as it has come.
 //
@@ -61,8 +63,8 @@ type logEntry struct {
 
 // print writes the line, with the IDs of a PID namespace.
 func (e *logEntry) print(buf *bytes.Buffer, ids pidsIn) {
-	fmt.Fprintf(buf, "%d: %s from %d:%d to %d:%d context %s node %d handle %d size %d:%d ret %d/%d l=%d",
-		e.debugID, e.kind, ids.pid(e.from), ids.tid(e.fromTID, e.from), ids.pid(e.toProc), ids.tid(e.toTID, e.toProc), e.context, e.node, int32(e.handle),
+	fmt.Fprintf(buf, "%d: %-5s from %d:%d to %d:%d context %s node %d handle %d size %d:%d ret %d/%d l=%d",
+		e.debugID, e.kind.name(), ids.pid(e.from), ids.tid(e.fromTID, e.from), ids.pid(e.toProc), ids.tid(e.toTID, e.toProc), e.context, e.node, int32(e.handle),
 		int32(e.dataSize), int32(e.offsetsSize), e.error.command, e.error.param, e.line)
 	if !e.done {
 		buf.WriteString(" (incomplete)")
@@ -121,5 +123,67 @@ func (l *transactionLog) print(buf *bytes.Buffer, ids pidsIn) {
 		if e.debugID != 0 {
 			e.print(buf, ids)
 		}
+	}
+}
+
+// failureLog keeps the last transactions that failed.
+//
+// +stateify savable
+type failureLog struct {
+	// next counts the entries that were ever added.
+	next    atomicbitops.Uint64
+	entries [logSize]failureSlot
+}
+
+// failureSlot is a place in a failureLog.
+//
+// +stateify savable
+type failureSlot struct {
+	mu failureSlotMutex `state:"nosave"`
+
+	// +checklocks:mu
+	entry failureEntry
+}
+
+// failureEntry is a line of a failureLog.
+//
+// +stateify savable
+type failureEntry struct {
+	logEntry
+	refused refusal
+
+	// when is the time at which it failed, in nanoseconds since 1970.
+	when int64
+}
+
+// add adds e, which failed as r says.
+func (l *failureLog) add(e *logEntry, r *refusal) {
+	when := time.Now().UnixNano()
+	slot := &l.entries[(l.next.Add(1)-1)%logSize]
+	slot.mu.Lock()
+	defer slot.mu.Unlock()
+	slot.entry = failureEntry{*e, *r, when}
+}
+
+// all returns copies of the entries, the oldest first.
+func (l *failureLog) all() iter.Seq[*failureEntry] {
+	return func(yield func(*failureEntry) bool) {
+		next := l.next.Load()
+		for i := range uint64(logSize) {
+			slot := &l.entries[(next+i)%logSize]
+			slot.mu.Lock()
+			e := slot.entry
+			slot.mu.Unlock()
+			if e.debugID != 0 && !yield(&e) {
+				return
+			}
+		}
+	}
+}
+
+// print writes the entries as Linux does.
+func (l *failureLog) print(buf *bytes.Buffer, ids pidsIn) {
+	for e := range l.all() {
+		e.print(buf, ids)
 	}
 }

@@ -4,6 +4,8 @@
 package binder
 
 import (
+	"math"
+
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/hostarch"
 
@@ -15,22 +17,25 @@ import (
 func (c *composer) translateAt(offset uint64) error {
 	b := &c.t.placed
 	if offset != c.copied && (offset < c.copied || offset > b.DataSize) {
-		return linuxerr.EFAULT
+		return c.refuse(linuxerr.EFAULT, reasonOffset, offset, c.copied, b.DataSize)
 	}
 	if err := c.copyIn(c.copied, c.m.Buffer+c.copied, offset-c.copied); err != nil {
-		return err
+		return c.refuse(err, reasonDataPtr)
 	}
 	var raw [maxObjectSize]byte
 	n := min(b.DataSize-offset, uint64(len(raw)))
 	if n < binder.SizeOfObjectHeader || offset%4 != 0 {
-		return linuxerr.EINVAL
+		return c.refuse(linuxerr.EINVAL, reasonOffset, offset, c.copied, b.DataSize)
 	}
 	if _, err := c.uio.CopyIn(c.task, hostarch.Addr(c.m.Buffer+offset), raw[:n], ioOpts); err != nil {
-		return linuxerr.EINVAL
+		return c.refuse(linuxerr.EINVAL, reasonDataPtr)
 	}
 	size := objectSize(raw[:])
-	if size == 0 || size > n {
-		return linuxerr.EINVAL
+	if size == 0 {
+		return c.refuse(linuxerr.EINVAL, reasonObjectType, uint64(objectType(raw[:])))
+	}
+	if size > n {
+		return c.refuse(linuxerr.EINVAL, reasonOffset, offset, c.copied, b.DataSize)
 	}
 	if err := c.translate(raw[:size], offset); err != nil {
 		return err
@@ -95,8 +100,11 @@ func (c *composer) translateBinder(o *binder.FlatObject) error {
 	switch {
 	case n == nil:
 		n, err = p.newNodeLocked(o)
+		if err != nil {
+			err = c.refuse(err, reasonNoMemory)
+		}
 	case n.cookie != o.Cookie:
-		err = linuxerr.EINVAL
+		err = c.refuse(linuxerr.EINVAL, reasonCookie, o.Binder, uint64(n.debugID), o.Cookie, n.cookie)
 	}
 	if err != nil {
 		p.mu.Unlock()
@@ -108,7 +116,7 @@ func (c *composer) translateBinder(o *binder.FlatObject) error {
 
 	handle, err := c.t.to.acquireNode(c.task, n, strong, c.th, c.t.payer)
 	if err != nil {
-		return err
+		return c.refuse(err, whyNotAcquired(err))
 	}
 	o.Type = binder.BINDER_TYPE_HANDLE
 	if !strong {
@@ -124,7 +132,7 @@ func (c *composer) translateHandle(o *binder.FlatObject) error {
 	strong := o.Type == binder.BINDER_TYPE_HANDLE
 	used, ok := c.th.proc.useNode(uint32(o.Binder), strong)
 	if !ok {
-		return linuxerr.EINVAL
+		return c.refuse(linuxerr.EINVAL, reasonObjectHandle, o.Binder&math.MaxUint32)
 	}
 	defer unuse(c.task, used)
 	n := used.Get()
@@ -142,8 +150,17 @@ func (c *composer) translateHandle(o *binder.FlatObject) error {
 	}
 	handle, err := c.t.to.acquireNode(c.task, n, strong, nil, c.t.payer)
 	if err != nil {
-		return err
+		return c.refuse(err, whyNotAcquired(err))
 	}
 	o.Binder, o.Cookie = uint64(handle), 0
 	return nil
+}
+
+// whyNotAcquired returns why the receiver can't have a node, as an error of
+// acquireNode says.
+func whyNotAcquired(err error) reason {
+	if linuxerr.Equals(linuxerr.ENOMEM, err) {
+		return reasonNoMemory
+	}
+	return reasonRefCount
 }

@@ -1,0 +1,177 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import "fmt"
+
+// refusal says why a transaction failed, or why another command had no effect: what
+// Linux writes to its log. An application can fail as often as it likes, so a refusal
+// is numbers. Text is made of them for whoever reads it.
+//
+// +stateify savable
+type refusal struct {
+	reason reason
+
+	// object is the number of the object that is to blame, from 1 on, or zero, and
+	// offset where it stands in the data.
+	object uint64
+	offset uint64
+
+	// args are what the reason is about.
+	args [4]uint64
+}
+
+// refusalFor returns a refusal that is not about an object.
+func refusalFor(why reason, args ...uint64) refusal {
+	r := refusal{reason: why}
+	copy(r.args[:], args)
+	return r
+}
+
+// reason is why something was refused. What else text takes is in the comments.
+type reason uint8
+
+const (
+	// reasonOther is one that has no words: the sentry's own.
+	reasonOther reason = iota
+
+	// Who is to get a transaction.
+	reasonInvalidHandle
+	reasonNoManager
+	reasonOwnManager
+	reasonOwnNode
+	reasonDeadNode
+	reasonDeadReceiver
+	reasonFrozenReceiver
+
+	// What the sender is doing.
+	reasonUnreadCall
+	reasonInCall     // the number of the call
+	reasonNoStack    // a reply
+	reasonWrongStack // a reply; the number of the call
+	reasonNoCaller   // a reply
+
+	// Memory.
+	reasonNoMemory
+	reasonUnmapped
+	reasonNoSpace // of which kind: 1 is for one-way calls; the extra space
+	reasonSizes   // the extra space
+
+	// The contents.
+	reasonOffsetsPtr
+	reasonOffsetsSize
+	reasonBuffersSize // the extra space
+	reasonDataPtr
+	reasonOffset     // the offset, the least and the greatest that it may be
+	reasonObjectType // the type
+	reasonCookie     // the address, the node's number, the cookie and the node's own
+	reasonObjectHandle
+	reasonRefCount
+	reasonFDsNotAllowed // the descriptor
+	reasonInvalidFD     // the descriptor
+	reasonLargeBuffer   // its length, and what is left for it
+	reasonParent        // the parent's number
+	reasonFixupOrder    // the place, and the least that it may be
+	reasonParentOffset  // the place, and the parent's length
+	reasonTooManyFDs    // their number
+	reasonFDsUnaligned
+	reasonFDArray
+	reasonFixupUnaligned
+
+	numTransactionReasons
+)
+
+// text returns the words for r, which is about the transaction e.
+func (r *refusal) text(e *logEntry) string {
+	text := r.words(e)
+	if r.object != 0 {
+		text += fmt.Sprintf(" (object %d at offset %d)", r.object-1, r.offset)
+	}
+	return text
+}
+
+func (r *refusal) words(e *logEntry) string {
+	a := &r.args
+	switch r.reason {
+	case reasonInvalidHandle:
+		return fmt.Sprintf("got transaction to invalid handle, %d", e.handle)
+	case reasonNoManager:
+		return "got transaction to handle 0, and there is no context manager"
+	case reasonOwnManager:
+		return "got transaction to context manager from process owning it"
+	case reasonOwnNode:
+		return fmt.Sprintf("got transaction to own node %d by handle %d", e.node, e.handle)
+	case reasonDeadNode:
+		return fmt.Sprintf("got transaction to dead node by handle %d", e.handle)
+	case reasonDeadReceiver:
+		return fmt.Sprintf("target of node %d dead or dying", e.node)
+	case reasonFrozenReceiver:
+		return fmt.Sprintf("target of node %d frozen", e.node)
+
+	case reasonUnreadCall:
+		return "new transaction not allowed when there is a transaction on thread todo"
+	case reasonInCall:
+		return fmt.Sprintf("got new transaction with bad transaction stack: it waits for the reply to transaction %d", a[0])
+	case reasonNoStack:
+		return "got reply transaction with no transaction stack"
+	case reasonWrongStack:
+		return fmt.Sprintf("got reply transaction with bad transaction stack: it waits for the reply to transaction %d", a[0])
+	case reasonNoCaller:
+		return "reply target not found"
+
+	case reasonNoMemory:
+		return "cannot allocate transaction: the container's memory for the driver is used up"
+	case reasonUnmapped:
+		return "cannot allocate buffer: vma cleared, target dead or dying"
+	case reasonNoSpace:
+		of := ""
+		if a[0] != 0 {
+			of = " for one-way calls"
+		}
+		return fmt.Sprintf("cannot allocate buffer: no space left%s, size %d-%d-%d", of, e.dataSize, e.offsetsSize, a[1])
+	case reasonSizes:
+		return fmt.Sprintf("got transaction with invalid size %d-%d-%d", e.dataSize, e.offsetsSize, a[0])
+
+	case reasonOffsetsPtr:
+		return "got transaction with invalid offsets ptr"
+	case reasonOffsetsSize:
+		return fmt.Sprintf("got transaction with invalid offsets size, %d", e.offsetsSize)
+	case reasonBuffersSize:
+		return fmt.Sprintf("got transaction with unaligned buffers size, %d", a[0])
+	case reasonDataPtr:
+		return "got transaction with invalid data ptr"
+	case reasonOffset:
+		return fmt.Sprintf("got transaction with invalid offset (%d, min %d max %d) or object", a[0], a[1], a[2])
+	case reasonObjectType:
+		return fmt.Sprintf("got transaction with invalid object type, %x", a[0])
+	case reasonCookie:
+		return fmt.Sprintf("sending u%016x node %d, cookie mismatch %016x != %016x", a[0], a[1], a[2], a[3])
+	case reasonObjectHandle:
+		return fmt.Sprintf("got transaction with invalid handle, %d", a[0])
+	case reasonRefCount:
+		return "got transaction with an object that can't be acquired"
+	case reasonFDsNotAllowed:
+		return fmt.Sprintf("got transaction with fd, %d, but target does not allow fds", int32(a[0]))
+	case reasonInvalidFD:
+		return fmt.Sprintf("got transaction with invalid fd, %d", int32(a[0]))
+	case reasonLargeBuffer:
+		return fmt.Sprintf("got transaction with too large buffer, %d of %d bytes", a[0], a[1])
+	case reasonParent:
+		return fmt.Sprintf("got transaction with invalid parent offset or type, parent %d", a[0])
+	case reasonFixupOrder:
+		return fmt.Sprintf("got transaction with out-of-order buffer fixup at %d, min %d", a[0], a[1])
+	case reasonParentOffset:
+		return fmt.Sprintf("got transaction with invalid parent offset, %d of %d", a[0], a[1])
+	case reasonTooManyFDs:
+		return fmt.Sprintf("not enough space to store %d fds in buffer", a[0])
+	case reasonFDsUnaligned:
+		return "parent offset not aligned correctly"
+	case reasonFDArray:
+		return "got transaction with invalid fd array ptr"
+	case reasonFixupUnaligned:
+		return "got transaction with unaligned buffer fixup"
+	default:
+		return "transaction failed in the sentry"
+	}
+}
