@@ -41,7 +41,8 @@ import (
 )
 
 // feature is a part of what Android needs that has a configuration of its own. It
-// may also be a containerObserver, a flagSetter, a mounter or a validator.
+// may also be a containerObserver, a fileProvider, a flagSetter, a mounter or a
+// validator.
 type feature interface {
 	// settings returns the feature's annotations.
 	settings() []setting
@@ -76,6 +77,14 @@ type mounter interface {
 	// mountOptions returns the options that such a mount may have, or false if
 	// fsType is another file system.
 	mountOptions(fsType string) ([]string, bool)
+}
+
+// fileProvider is implemented by features that put files into containers.
+type fileProvider interface {
+	// files returns the mounts that a container has beside those of its spec, and
+	// symbolic links, targets by path. root is the spec of the sandbox's first
+	// container.
+	files(spec, root *specs.Spec) (mounts []specs.Mount, links map[string]string, err error)
 }
 
 // validator is implemented by features for which annotations depend on each other.
@@ -242,4 +251,24 @@ func (e *Extension) MountOptions(fsType string) ([]string, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Files implements the optional interface of package extension by which files are
+// put into containers.
+func (e *Extension) Files(spec, root *specs.Spec) ([]specs.Mount, map[string]string, error) {
+	var mounts []specs.Mount
+	links := make(map[string]string)
+	for _, f := range e.features {
+		p, ok := f.(fileProvider)
+		if !ok {
+			continue
+		}
+		m, l, err := p.files(spec, root)
+		if err != nil {
+			return nil, nil, err
+		}
+		mounts = append(mounts, m...)
+		maps.Copy(links, l)
+	}
+	return mounts, links, nil
 }

@@ -29,18 +29,18 @@ type binderDriver struct {
 
 // settings implements feature.settings.
 func (*binderDriver) settings() []setting {
-	return []setting{&devices, &memory, &securityContext}
+	return []setting{&devices, &layout, &memory, &securityContext}
 }
 
 // register implements feature.register.
 func (b *binderDriver) register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, spec *specs.Spec) error {
-	names, err := devices.of(spec)
+	config, err := binderConfigOf(spec)
 	if err != nil {
 		return err
 	}
 	// Devices that only some sandboxes have are known by now.
 	if err := vfsObj.ForEachDevice(func(pathname string, _ vfs.DeviceKind, _, _ uint32, _ uint16) error {
-		if name, _, _ := strings.Cut(pathname, "/"); name != "" && slices.Contains(names, name) {
+		if name, _, _ := strings.Cut(pathname, "/"); name != "" && slices.Contains(config.devices, name) {
 			return fmt.Errorf("annotation %s: %w", devices.key, nameTaken(name))
 		}
 		return nil
@@ -48,7 +48,7 @@ func (b *binderDriver) register(ctx context.Context, vfsObj *vfs.VirtualFilesyst
 		return err
 	}
 	k := kernel.KernelFromContext(ctx)
-	driver := binder.NewDriver(k.Timekeeper(), k, names...)
+	driver := binder.NewDriver(k.Timekeeper(), k, config.files()...)
 	if b.scheduler != nil {
 		driver.SetScheduler(b.scheduler)
 	}
@@ -57,7 +57,50 @@ func (b *binderDriver) register(ctx context.Context, vfsObj *vfs.VirtualFilesyst
 	}
 	b.driver.Store(driver)
 	k.AddStateToCheckpoint(driverKey, driver)
-	return binderfs.Register(vfsObj, driver)
+	return binderfs.Register(vfsObj, driver, config.defaults())
+}
+
+// validate implements validator.validate.
+func (*binderDriver) validate(spec, root *specs.Spec) error {
+	if root == nil {
+		root = spec
+	}
+	config, err := binderConfigOf(root)
+	if err != nil {
+		return err
+	}
+	if err := config.validate(); err != nil {
+		return err
+	}
+	if spec == root {
+		if err := validateHints(root, config.defaults().Devices); err != nil {
+			return err
+		}
+	}
+	if err := config.validateMounts(spec, root); err != nil {
+		return err
+	}
+	if err := config.validateLinks(spec); err != nil {
+		return err
+	}
+	return config.validateNodes(spec, root)
+}
+
+// files implements fileProvider.files.
+func (*binderDriver) files(spec, root *specs.Spec) ([]specs.Mount, map[string]string, error) {
+	config, err := binderConfigOf(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	var mounts []specs.Mount
+	if m, ok := config.binderfsMount(spec); ok {
+		mounts = append(mounts, m)
+	}
+	links := make(map[string]string)
+	for _, name := range config.links() {
+		links["/dev/"+name] = binderfsDir + "/" + name
+	}
+	return mounts, links, nil
 }
 
 // driverKey is what a kernel keeps the driver by, for its restored copy to be

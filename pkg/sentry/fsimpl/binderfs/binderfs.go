@@ -4,8 +4,8 @@
 // Package binderfs implements the file system type binder, as Linux has it.
 //
 // Each mount is an instance with devices of its own, and each device has a
-// context of its own. An instance begins with the devices binder, hwbinder and
-// vndbinder, and has:
+// context of its own. An instance begins with the devices that Defaults names, on
+// Linux binder, hwbinder and vndbinder, and has:
 //
 //	binder-control    BINDER_CTL_ADD on it adds a device
 //	features/         a file for each feature of the driver
@@ -38,8 +38,33 @@ import (
 // Name is the filesystem type's name.
 const Name = "binder"
 
-// defaultDevices are the devices that an instance begins with.
-var defaultDevices = []string{"binder", "hwbinder", "vndbinder"}
+// Defaults is how an instance begins unless its options say otherwise.
+//
+// +stateify savable
+type Defaults struct {
+	// Devices are the names of its devices, as Linux's parameter binder.devices.
+	Devices []string
+
+	// Mode is the permissions of these devices in an instance that a container's
+	// config mounts.
+	Mode linux.FileMode
+}
+
+// LinuxDefaults is how an instance begins on Linux.
+var LinuxDefaults = Defaults{Devices: []string{"binder", "hwbinder", "vndbinder"}, Mode: deviceMode}
+
+// deviceMode is the permissions of devices.
+const deviceMode = 0600
+
+// FileNames are the names that devices can't have since an instance has other files
+// by them.
+var FileNames = []string{controlName, featuresName, logsName}
+
+const (
+	controlName  = "binder-control"
+	featuresName = "features"
+	logsName     = "binder_logs"
+)
 
 // features are the names of the files in features, the oldest first.
 var features = []string{"oneway_spam_detection", "extended_error", "freeze_notification"}
@@ -67,13 +92,16 @@ const (
 type FilesystemType struct {
 	driver *binder.Driver
 
+	// defaults never changes.
+	defaults Defaults
+
 	// major is the major device number of all devices.
 	major  uint32
 	blocks blocks
 }
 
 // Register registers the file system type, for driver, with vfsObj.
-func Register(vfsObj *vfs.VirtualFilesystem, driver *binder.Driver) error {
+func Register(vfsObj *vfs.VirtualFilesystem, driver *binder.Driver, defaults Defaults) error {
 	major, err := vfsObj.GetDynamicCharDevMajor()
 	if err != nil {
 		return err
@@ -81,7 +109,7 @@ func Register(vfsObj *vfs.VirtualFilesystem, driver *binder.Driver) error {
 	if err := vfsObj.RegisterDevice(vfs.CharDevice, major, 0, reserved{}, &vfs.RegisterDeviceOptions{GroupName: Name}); err != nil {
 		return err
 	}
-	fstype := &FilesystemType{driver: driver, major: major}
+	fstype := &FilesystemType{driver: driver, defaults: defaults, major: major}
 	return vfsObj.RegisterFilesystemType(Name, fstype, &vfs.RegisterFilesystemTypeOptions{
 		AllowUserMount: true,
 		AllowUserList:  true,
@@ -101,7 +129,14 @@ func (*FilesystemType) Release(context.Context) {}
 // have it, ENOSPC if max leaves no room for the default devices, ENOMEM if the
 // account of the caller's container has none for the instance.
 func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.VirtualFilesystem, creds *auth.Credentials, _ string, opts vfs.GetFilesystemOptions) (*vfs.Filesystem, *vfs.Dentry, error) {
-	o, err := parseOptions(opts.Data, opts.InternalMount || creds.HasRootCapability(linux.CAP_SYS_ADMIN))
+	var o options
+	mode := linux.FileMode(deviceMode)
+	var err error
+	if opts.InternalMount {
+		o, mode, err = parseConfigOptions(opts.Data, fstype.defaults.Mode)
+	} else {
+		o, err = parseOptions(opts.Data, creds.HasRootCapability(linux.CAP_SYS_ADMIN))
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -124,7 +159,7 @@ func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.Vir
 
 	fs.root = fs.makeDir(ctx, fs.dirOwner, rootIno)
 	fs.root.isRoot = true
-	if err := fs.populate(ctx); err != nil {
+	if err := fs.populate(ctx, mode); err != nil {
 		fs.root.DecRef(ctx)
 		fs.VFSFilesystem().DecRef(ctx)
 		return nil, nil, err
@@ -199,29 +234,29 @@ type filesystem struct {
 // NextIno returns the inode number of a file that isn't a device's.
 func (fs *filesystem) NextIno() uint64 { return firstOtherIno + fs.Filesystem.NextIno() }
 
-// populate puts into the root what each instance begins with.
-func (fs *filesystem) populate(ctx context.Context) error {
+// populate puts into the root what each instance begins with. Its devices have mode.
+func (fs *filesystem) populate(ctx context.Context, mode linux.FileMode) error {
 	minor, err := fs.getControl()
 	if err != nil {
 		return err
 	}
 	c := &control{}
-	c.init(ctx, fs, minor, controlIno)
-	fs.mustAdd(ctx, fs.root, "binder-control", c)
-	for _, name := range defaultDevices {
-		if err := fs.addDevice(ctx, name, func(uint32) error { return nil }); err != nil {
+	c.init(ctx, fs, minor, controlIno, deviceMode)
+	fs.mustAdd(ctx, fs.root, controlName, c)
+	for _, name := range fs.fstype.defaults.Devices {
+		if err := fs.addDevice(ctx, name, mode, func(uint32) error { return nil }); err != nil {
 			return err
 		}
 	}
 	dir := fs.makeDir(ctx, fs.dirOwner, fs.NextIno())
-	fs.mustAdd(ctx, fs.root, "features", dir)
+	fs.mustAdd(ctx, fs.root, featuresName, dir)
 	for _, name := range features {
 		f := &file{}
 		f.init(ctx, fs, yes{})
 		fs.mustAdd(ctx, dir, name, f)
 	}
 	if fs.globalStats() {
-		fs.mustAdd(ctx, fs.root, "binder_logs", fs.newLogs(ctx))
+		fs.mustAdd(ctx, fs.root, logsName, fs.newLogs(ctx))
 	}
 	return nil
 }

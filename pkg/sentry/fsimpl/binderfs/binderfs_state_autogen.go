@@ -7,6 +7,34 @@ import (
 	"gvisor.dev/gvisor/pkg/state"
 )
 
+func (d *Defaults) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.Defaults"
+}
+
+func (d *Defaults) StateFields() []string {
+	return []string{
+		"Devices",
+		"Mode",
+	}
+}
+
+func (d *Defaults) beforeSave() {}
+
+// +checklocksignore
+func (d *Defaults) StateSave(stateSinkObject state.Sink) {
+	d.beforeSave()
+	stateSinkObject.Save(0, &d.Devices)
+	stateSinkObject.Save(1, &d.Mode)
+}
+
+func (d *Defaults) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (d *Defaults) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &d.Devices)
+	stateSourceObject.Load(1, &d.Mode)
+}
+
 func (fstype *FilesystemType) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/fsimpl/binderfs.FilesystemType"
 }
@@ -14,6 +42,7 @@ func (fstype *FilesystemType) StateTypeName() string {
 func (fstype *FilesystemType) StateFields() []string {
 	return []string{
 		"driver",
+		"defaults",
 		"major",
 		"blocks",
 	}
@@ -25,8 +54,9 @@ func (fstype *FilesystemType) beforeSave() {}
 func (fstype *FilesystemType) StateSave(stateSinkObject state.Sink) {
 	fstype.beforeSave()
 	stateSinkObject.Save(0, &fstype.driver)
-	stateSinkObject.Save(1, &fstype.major)
-	stateSinkObject.Save(2, &fstype.blocks)
+	stateSinkObject.Save(1, &fstype.defaults)
+	stateSinkObject.Save(2, &fstype.major)
+	stateSinkObject.Save(3, &fstype.blocks)
 }
 
 func (fstype *FilesystemType) afterLoad(context.Context) {}
@@ -34,8 +64,9 @@ func (fstype *FilesystemType) afterLoad(context.Context) {}
 // +checklocksignore
 func (fstype *FilesystemType) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &fstype.driver)
-	stateSourceObject.Load(1, &fstype.major)
-	stateSourceObject.Load(2, &fstype.blocks)
+	stateSourceObject.Load(1, &fstype.defaults)
+	stateSourceObject.Load(2, &fstype.major)
+	stateSourceObject.Load(3, &fstype.blocks)
 }
 
 func (o *owner) StateTypeName() string {
@@ -753,6 +784,7 @@ func (o *options) StateLoad(ctx context.Context, stateSourceObject state.Source)
 }
 
 func init() {
+	state.Register((*Defaults)(nil))
 	state.Register((*FilesystemType)(nil))
 	state.Register((*owner)(nil))
 	state.Register((*filesystem)(nil))

@@ -137,20 +137,20 @@ func (fd *controlFD) Ioctl(ctx context.Context, uio usermem.IO, _ uintptr, args 
 		return 0, err
 	}
 	name, _, _ := bytes.Cut(req.Name[:abi.BINDERFS_MAX_NAME], []byte{0})
-	return 0, fd.fs.addDevice(ctx, string(name), func(minor uint32) error {
+	return 0, fd.fs.addDevice(ctx, string(name), deviceMode, func(minor uint32) error {
 		req.Major, req.Minor = fd.fs.fstype.major, minor
 		_, err := req.CopyOut(cc, args[2].Pointer())
 		return err
 	})
 }
 
-// addDevice adds a device. It calls report with the number that the device is
+// addDevice adds a device with permissions mode. It calls report with the number that the device is
 // going to have; that comes before the name is looked at, as in Linux.
 //
 // Errors: ENOSPC if there's no room for another device, EACCES if the name is no
 // file name, EEXIST if it's taken, ENOMEM if the account of the caller's container
 // has no room, and those of report.
-func (fs *filesystem) addDevice(ctx context.Context, name string, report func(minor uint32) error) error {
+func (fs *filesystem) addDevice(ctx context.Context, name string, mode linux.FileMode, report func(minor uint32) error) error {
 	payer := fs.fstype.driver.Account(ctx)
 	if err := payer.Charge(devicePrice); err != nil {
 		return err
@@ -161,7 +161,7 @@ func (fs *filesystem) addDevice(ctx context.Context, name string, report func(mi
 		return err
 	}
 	d := &device{dev: binder.NewDevice(fs.domain.NewContext(name)), account: payer}
-	d.init(ctx, fs, minor, firstDeviceIno+uint64(minor))
+	d.init(ctx, fs, minor, firstDeviceIno+uint64(minor), mode)
 	if err = report(minor); err == nil {
 		if name == "" || name == "." || name == ".." || strings.Contains(name, "/") {
 			err = linuxerr.EACCES
@@ -175,9 +175,9 @@ func (fs *filesystem) addDevice(ctx context.Context, name string, report func(mi
 }
 
 // init makes s a special file with one reference.
-func (s *special) init(ctx context.Context, fs *filesystem, minor uint32, ino uint64) {
+func (s *special) init(ctx context.Context, fs *filesystem, minor uint32, ino uint64, mode linux.FileMode) {
 	s.fs, s.minor = fs, minor
-	s.inode.init(ctx, fs, fs.owner, ino, linux.ModeCharacterDevice|0600)
+	s.inode.init(ctx, fs, fs.owner, ino, linux.ModeCharacterDevice|mode)
 }
 
 // reserved stands for all of a binderfs's device numbers: no file elsewhere can

@@ -71,7 +71,7 @@ func (c *taskContext) Value(key any) any {
 func newVFS(t testing.TB, ctx context.Context) *vfs.VirtualFilesystem {
 	v := &vfs.VirtualFilesystem{}
 	require.NoError(t, v.Init(ctx))
-	require.NoError(t, Register(v, binder.NewDriver(nil, nil)))
+	require.NoError(t, Register(v, binder.NewDriver(nil, nil), LinuxDefaults))
 	return v
 }
 
@@ -284,7 +284,7 @@ func TestAddRefused(t *testing.T) {
 	requireErr(t, linuxerr.EINVAL, w.ioctl(fd, abi.BINDER_VERSION, make([]byte, 264), 0))
 	requireErr(t, linuxerr.EFAULT, w.ioctl(fd, abi.BINDER_CTL_ADD, make([]byte, 264), 1))
 	require.Equal(t, before, w.numMinors())
-	requireErr(t, linuxerr.EIO, w.fs.addDevice(w.ctx, "a", func(uint32) error { return linuxerr.EIO }))
+	requireErr(t, linuxerr.EIO, w.fs.addDevice(w.ctx, "a", deviceMode, func(uint32) error { return linuxerr.EIO }))
 	require.Equal(t, before, w.numMinors())
 	require.NoError(t, w.add("a"))
 }
@@ -360,7 +360,7 @@ func TestConcurrent(t *testing.T) {
 			for range rounds {
 				switch r.Intn(5) {
 				case 0, 1:
-					w.fs.addDevice(w.ctx, name(r), func(uint32) error { return nil })
+					w.fs.addDevice(w.ctx, name(r), deviceMode, func(uint32) error { return nil })
 				case 2:
 					w.unlink(name(r))
 				case 3:
@@ -560,7 +560,7 @@ func TestMinorsOfInstances(t *testing.T) {
 // A mount that says nothing has room for 4096 devices, however many another has.
 func TestDefaultMax(t *testing.T) {
 	w := newWorld(t, "")
-	for i := range defaultMax - len(defaultDevices) {
+	for i := range defaultMax - len(LinuxDefaults.Devices) {
 		require.NoError(t, w.add(fmt.Sprint(i)))
 	}
 	requireErr(t, linuxerr.ENOSPC, w.add("another"))

@@ -8,12 +8,56 @@ import (
 	"strconv"
 	"strings"
 
+	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 )
 
-// MountOptions are the names of the options that a mount can have.
-var MountOptions = []string{"max", "stats"}
+// MountOptions are the names of the options that a mount in a container's config can
+// have. Those of mount(2) are Linux's, without mode.
+var MountOptions = []string{"max", "stats", modeOption}
+
+// modeOption are the permissions, in octal, of the devices that an instance begins
+// with. Who writes a config can't change them in any other way.
+const modeOption = "mode"
+
+// CheckMountOptions returns an error that tells users what is wrong with options, those
+// of MountOptions, of a mount in a container's config. The instance begins with
+// devices.
+func CheckMountOptions(options []string, devices []string) error {
+	for _, o := range options {
+		if _, _, err := parseConfigOptions(o, 0); err != nil {
+			return fmt.Errorf("option %q: the options of binderfs are max=N, up to %d, stats=global, and mode=OCTAL, up to 0777", o, numMinors)
+		}
+	}
+	o, _, err := parseConfigOptions(strings.Join(options, ","), 0)
+	if err == nil && o.max < len(devices) {
+		return fmt.Errorf("option max=%d has no room for the devices that there are from the beginning: %s", o.max, strings.Join(devices, ", "))
+	}
+	return err
+}
+
+// parseConfigOptions is parseOptions for a mount in a container's config. mode is what
+// it returns unless data says otherwise.
+//
+// Errors: as parseOptions.
+func parseConfigOptions(data string, mode linux.FileMode) (options, linux.FileMode, error) {
+	var rest []string
+	for _, opt := range strings.Split(data, ",") {
+		value, ok := strings.CutPrefix(opt, modeOption+"=")
+		if !ok {
+			rest = append(rest, opt)
+			continue
+		}
+		n, err := strconv.ParseUint(value, 8, 16)
+		if err != nil || n > 0777 {
+			return options{}, 0, linuxerr.EINVAL
+		}
+		mode = linux.FileMode(n)
+	}
+	o, err := parseOptions(strings.Join(rest, ","), true)
+	return o, mode, err
+}
 
 // options are the mount options of an instance.
 //

@@ -45,7 +45,7 @@ func newTenantWorld(t testing.TB) (w *world, setLimit func(int64), used func() i
 	w.vfs = &vfs.VirtualFilesystem{}
 	require.NoError(t, w.vfs.Init(w.ctx))
 	driver := binder.NewDriver(nil, nil)
-	require.NoError(t, Register(w.vfs, driver))
+	require.NoError(t, Register(w.vfs, driver, LinuxDefaults))
 	w.ctx = &tenantContext{w.ctx, &kernel.Task{}}
 	driver.StartContainer(binder.ContainerInfo{MemoryLimit: math.MaxInt64})
 	a := driver.Account(w.ctx)

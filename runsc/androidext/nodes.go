@@ -1,0 +1,41 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package androidext
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"sentrybinder/pkg/sentry/fsimpl/binderfs"
+)
+
+// validateNodes returns an error if spec's device nodes, as Docker's --device adds
+// them, have one of Binder's that the container won't have. The host's numbers of such
+// a device mean nothing in a sandbox, or another device. root is the spec of the
+// sandbox's first container.
+func (c binderConfig) validateNodes(spec, root *specs.Spec) error {
+	if spec.Linux == nil {
+		return nil
+	}
+	dirs := c.binderfsDirs(spec, root)
+	for _, d := range spec.Linux.Devices {
+		dir, name := path.Split(path.Clean(d.Path))
+		dir = path.Clean(dir)
+		switch {
+		case dir == "/dev" && slices.Contains(c.devices, name),
+			slices.Contains(dirs, dir) && slices.Contains(append(c.defaults().Devices, binderfs.FileNames[0]), name):
+			if d.Type != "c" && d.Type != "u" {
+				return fmt.Errorf("device %s: its type is c, not %q", d.Path, d.Type)
+			}
+		case dir == binderfsDir, strings.HasSuffix(name, "binder"):
+			return fmt.Errorf("device %s: this sandbox has no such Binder device: those of /dev are %q, by annotation %s, and a host's can't be passed on",
+				d.Path, strings.Join(c.devices, ","), devices.key)
+		}
+	}
+	return nil
+}
