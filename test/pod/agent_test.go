@@ -60,6 +60,8 @@ func agent(args []string) {
 		var st unix.Stat_t
 		check("stat "+args[1], unix.Stat(args[1], &st))
 		fmt.Println(st.Rdev)
+	case "file":
+		showFile(args[1])
 	case "chmod":
 		check("chmod "+args[1], os.Chmod(args[1], 0666))
 	case "add":

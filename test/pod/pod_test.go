@@ -44,6 +44,9 @@ type pod struct {
 
 	// cgroups is whether the limits in containers' specs are obeyed.
 	cgroups bool
+
+	// flags are more of runsc's flags.
+	flags []string
 }
 
 // container is a running container, which does nothing by itself.
@@ -68,11 +71,12 @@ func newPod(t *testing.T) *pod {
 }
 
 func (p *pod) command(args ...string) *exec.Cmd {
-	return exec.Command(p.runsc, append([]string{
+	flags := append([]string{
 		"--root=" + filepath.Join(p.dir, "state"),
 		"--network=none", fmt.Sprintf("--ignore-cgroups=%t", !p.cgroups), "--overlay2=none",
 		"--debug-log=" + p.dir + "/log/",
-	}, args...)...)
+	}, p.flags...)
+	return exec.Command(p.runsc, append(flags, args...)...)
 }
 
 // run runs a command of runsc and returns its output. Processes that outlive the
