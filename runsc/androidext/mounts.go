@@ -36,6 +36,18 @@ func hints(root *specs.Spec) map[string]map[string]string {
 	return all
 }
 
+// sharedSources returns the sources of mounts that are a shared binderfs by a pod's
+// annotations.
+func sharedSources(root *specs.Spec) map[string]bool {
+	sources := make(map[string]bool)
+	for _, h := range hints(root) {
+		if h["type"] == binderfs.Name {
+			sources[h["source"]] = true
+		}
+	}
+	return sources
+}
+
 // validateHints returns an error if what a pod's annotations say of shared instances
 // of binderfs would be ignored.
 func validateHints(root *specs.Spec, devices []string) error {
@@ -73,12 +85,7 @@ func isBinderfs(m specs.Mount) bool {
 // validateMounts returns an error if spec has a mount of binderfs of which something
 // would be ignored. root is the spec of the sandbox's first container.
 func (c binderConfig) validateMounts(spec, root *specs.Spec) error {
-	shared := make(map[string]bool)
-	for _, h := range hints(root) {
-		if h["type"] == binderfs.Name {
-			shared[h["source"]] = true
-		}
-	}
+	shared := sharedSources(root)
 	for _, m := range spec.Mounts {
 		err := validateType(m.Type)
 		switch {
@@ -123,7 +130,7 @@ func validateMountOptions(options, devices []string) error {
 		case o == "nodev":
 			return fmt.Errorf("option %q: nobody could open the devices", o)
 		case !slices.Contains(vfsOptions, o):
-			return fmt.Errorf("option %q has no effect on binderfs: it would be one of %s", o, strings.Join(append(binderfs.MountOptions, vfsOptions...), ", "))
+			return fmt.Errorf("option %q has no effect on binderfs: it would be one of %s", o, strings.Join(slices.Concat(binderfs.MountOptions, vfsOptions), ", "))
 		}
 	}
 	return binderfs.CheckMountOptions(own, devices)
@@ -146,19 +153,15 @@ func validateSharedOptions(m specs.Mount) error {
 	return nil
 }
 
-// binderfsDirs returns where spec has mounts of binderfs, with the layout's own.
+// binderfsDirs returns where the container of spec has a binderfs.
 func (c binderConfig) binderfsDirs(spec, root *specs.Spec) []string {
 	var dirs []string
 	if c.android {
 		dirs = append(dirs, binderfsDir)
 	}
-	all := hints(root)
+	shared := sharedSources(root)
 	for _, m := range spec.Mounts {
-		isShared := false
-		for _, h := range all {
-			isShared = isShared || h["type"] == binderfs.Name && h["source"] == m.Source
-		}
-		if isShared || isBinderfs(m) {
+		if shared[m.Source] || isBinderfs(m) {
 			dirs = append(dirs, path.Clean(m.Destination))
 		}
 	}

@@ -28,7 +28,7 @@ func (c binderConfig) validateNodes(spec, root *specs.Spec) error {
 		dir = path.Clean(dir)
 		switch {
 		case dir == "/dev" && slices.Contains(c.devices, name),
-			slices.Contains(dirs, dir) && slices.Contains(append(c.defaults().Devices, binderfs.FileNames[0]), name):
+			slices.Contains(dirs, dir) && (name == binderfs.ControlName || slices.Contains(c.defaults().Devices, name)):
 			if d.Type != "c" && d.Type != "u" {
 				return fmt.Errorf("device %s: its type is c, not %q", d.Path, d.Type)
 			}

@@ -966,6 +966,31 @@ func TestBinderfsAsAndroidsInit(t *testing.T) {
 	}
 }
 
+// What "chmod 666 /dev/binder*" does where binderfs is at /dev/binderfs, as scripts have
+// it: the directory matches, too, and ordinary users lose the way to its files.
+//
+//covers:files-of-binderfs
+func TestBinderfsChmodOfDirectory(t *testing.T) {
+	dir := mountBinderfs(t, "")
+	link := tempDir(t) + "/binder"
+	require.NoError(t, unix.Symlink(dir+"/binder", link))
+	require.NoError(t, unix.Chmod(link, 0o666))
+	user := newBareProcess(t)
+	user.setUser(1000)
+	user.close(user.open(link, unix.O_RDWR))
+	user.close(user.open(dir+"/features/extended_error", unix.O_RDONLY))
+
+	require.NoError(t, unix.Chmod(dir, 0o666))
+	for _, path := range []string{link, dir + "/binder", dir + "/features/extended_error"} {
+		_, err := user.tryOpen(path, unix.O_RDONLY)
+		require.Equal(t, unix.EACCES, err, path)
+	}
+	newBareProcess(t).open(link, unix.O_RDWR)
+
+	require.NoError(t, unix.Chmod(dir, 0o755))
+	user.open(link, unix.O_RDWR)
+}
+
 // A mount can't go while a device of it is open, or else only its name goes.
 //
 //covers:mount

@@ -58,10 +58,11 @@ const deviceMode = 0600
 
 // FileNames are the names that devices can't have since an instance has other files
 // by them.
-var FileNames = []string{controlName, featuresName, logsName}
+var FileNames = []string{ControlName, featuresName, logsName}
 
+// Names of an instance's other files.
 const (
-	controlName  = "binder-control"
+	ControlName  = "binder-control"
 	featuresName = "features"
 	logsName     = "binder_logs"
 )
@@ -242,7 +243,7 @@ func (fs *filesystem) populate(ctx context.Context, mode linux.FileMode) error {
 	}
 	c := &control{}
 	c.init(ctx, fs, minor, controlIno, deviceMode)
-	fs.mustAdd(ctx, fs.root, controlName, c)
+	fs.mustAdd(ctx, fs.root, ControlName, c)
 	for _, name := range fs.fstype.defaults.Devices {
 		if err := fs.addDevice(ctx, name, mode, func(uint32) error { return nil }); err != nil {
 			return err

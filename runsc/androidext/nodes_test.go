@@ -1,0 +1,42 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package androidext
+
+import (
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// TestNodes: device nodes of Binder's are those that a container has.
+func TestNodes(t *testing.T) {
+	mounted := specs.Mount{Type: "binder", Destination: "/m/binderfs", Source: "binder"}
+	shared := specs.Mount{Type: "bind", Destination: "/dev/binderfs", Source: "/x"}
+	const none = "this sandbox has no such Binder device"
+	for _, tc := range []struct {
+		name, path, typ string
+		spec, root      *specs.Spec
+		err             string
+	}{
+		{"another device", "/dev/fuse", "c", &specs.Spec{}, &specs.Spec{}, ""},
+		{"one of /dev", "/dev/vndbinder", "c", &specs.Spec{}, &specs.Spec{}, ""},
+		{"another one", "/dev/anbox-binder", "c", &specs.Spec{}, &specs.Spec{}, none},
+		{"one of those named", "/dev/anbox-binder", "c", &specs.Spec{}, specWith(devices.key, "anbox-binder"), ""},
+		{"not one of those named", "/dev/binder", "c", &specs.Spec{}, specWith(devices.key, ""), none},
+		{"a pipe", "/dev/binder", "p", &specs.Spec{}, &specs.Spec{}, `its type is c, not "p"`},
+		{"elsewhere", "/opt/binder", "c", &specs.Spec{}, &specs.Spec{}, none},
+		{"a link", "/dev/binder", "c", &specs.Spec{}, androidWith(), ""},
+		{"behind a link", "/dev/binderfs/binder", "c", &specs.Spec{}, androidWith(), ""},
+		{"of Android's binderfs", "/dev/binderfs/binder-control", "c", &specs.Spec{}, androidWith(), ""},
+		{"none of Android's binderfs", "/dev/binderfs/x", "c", &specs.Spec{}, androidWith(), none},
+		{"of no binderfs", "/dev/binderfs/binder-control", "c", &specs.Spec{}, &specs.Spec{}, none},
+		{"of a mount", "/m/binderfs/hwbinder", "c", mounting(&specs.Spec{}, mounted), &specs.Spec{}, ""},
+		{"of a shared mount", "/dev/binderfs/hwbinder", "c", mounting(&specs.Spec{}, shared), hinting(&specs.Spec{}, "source", "/x", "type", "binder", "share", "pod"), ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.spec.Linux = &specs.Linux{Devices: []specs.LinuxDevice{{Path: tc.path, Type: tc.typ}}}
+			requireValidity(t, tc.err, New(nil).ValidateSpec(tc.spec, tc.root))
+		})
+	}
+}
