@@ -18,8 +18,10 @@ import (
 // them, have one of Binder's that the container won't have. The host's numbers of such
 // a device mean nothing in a sandbox, or another device. root is the spec of the
 // sandbox's first container.
+//
+// A privileged container lists all of its host's devices, and asks for none of them.
 func (c binderConfig) validateNodes(spec, root *specs.Spec) error {
-	if spec.Linux == nil {
+	if spec.Linux == nil || isPrivileged(spec.Linux) {
 		return nil
 	}
 	dirs := c.binderfsDirs(spec, root)
@@ -38,4 +40,11 @@ func (c binderConfig) validateNodes(spec, root *specs.Spec) error {
 		}
 	}
 	return nil
+}
+
+// isPrivileged returns whether a container may use any device there is.
+func isPrivileged(spec *specs.Linux) bool {
+	return spec.Resources != nil && slices.ContainsFunc(spec.Resources.Devices, func(d specs.LinuxDeviceCgroup) bool {
+		return d.Allow && (d.Type == "" || d.Type == "a") && d.Major == nil && d.Minor == nil
+	})
 }

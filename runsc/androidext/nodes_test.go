@@ -40,3 +40,26 @@ func TestNodes(t *testing.T) {
 		})
 	}
 }
+
+// TestNodesOfPrivileged: a privileged container's config has all of its host's
+// devices, whatever they are.
+func TestNodesOfPrivileged(t *testing.T) {
+	minor := int64(5)
+	host := []specs.LinuxDevice{{Path: "/dev/anbox-binder", Type: "c"}}
+	for _, tc := range []struct {
+		name  string
+		allow specs.LinuxDeviceCgroup
+		err   string
+	}{
+		{"all", specs.LinuxDeviceCgroup{Allow: true, Access: "rwm"}, ""},
+		{"all, by type", specs.LinuxDeviceCgroup{Allow: true, Type: "a", Access: "rwm"}, ""},
+		{"none", specs.LinuxDeviceCgroup{Access: "rwm"}, "no such Binder device"},
+		{"one", specs.LinuxDeviceCgroup{Allow: true, Minor: &minor, Access: "rwm"}, "no such Binder device"},
+		{"block devices", specs.LinuxDeviceCgroup{Allow: true, Type: "b", Access: "rwm"}, "no such Binder device"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			spec := &specs.Spec{Linux: &specs.Linux{Devices: host, Resources: &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{tc.allow}}}}
+			requireValidity(t, tc.err, New(nil).ValidateSpec(spec, &specs.Spec{}))
+		})
+	}
+}
