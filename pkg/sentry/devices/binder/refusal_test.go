@@ -91,8 +91,9 @@ var refusals = []struct {
 		s.send(parcel("x"))
 		s.server.takeCall()
 		s.server.write(s.server.call(back, 0, parcel("x")))
-		// There's room for BR_NOOP and BR_TRANSACTION_COMPLETE, and no more.
-		s.client.writeRead(binder.WriteRead{ReadSize: 8, ReadBuffer: readAddr})
+		// Behind BR_NOOP and BR_TRANSACTION_COMPLETE there's no room for another return.
+		out := s.client.writeRead(binder.WriteRead{ReadSize: 8 + binder.SizeOfTransactionDataSecctx, ReadBuffer: readAddr})
+		require.EqualValues(s.t, 8, out.ReadConsumed)
 		s.send(parcel("y"))
 	}, "new transaction not allowed when there is a transaction on thread todo"},
 	{reasonInCall, func(s *refusalScene) { s.send(parcel("x")); s.send(parcel("y")) },
