@@ -101,6 +101,11 @@ func (r *report) marks() []mark {
 			add(t.name+": of the stock runsc's", b.ratio(systrap, runscs[1], 0), t.limit, false)
 		}
 	}
+	if b := r.benchmark("startup"); b != nil {
+		if android, stock := b.find(systrap, androidLayout, 0), b.find(systrap, runscs[1], 0); android != nil && stock != nil {
+			add("startup with Android's layout: of the stock runsc's", medianRatio(android.Runs, stock.Runs), 1.05, false)
+		}
+	}
 	if b := r.benchmark("hostile"); b != nil {
 		for _, p := range hostilePlaces {
 			p99, max := b.worst(p)
