@@ -15,12 +15,15 @@ import (
 	"os"
 	"path/filepath"
 
+	"gvisor.dev/gvisor/pkg/sentry/arch"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sentry/strace"
 	"gvisor.dev/gvisor/runsc/boot/extension"
 	"gvisor.dev/gvisor/runsc/cli/maincli"
 	"gvisor.dev/gvisor/runsc/container"
 
 	"sentrybinder/pkg/sentry/selinux"
+	"sentrybinder/pkg/sentry/strace/android"
 	"sentrybinder/runsc/androidext"
 	"sentrybinder/runsc/bindercmd"
 )
@@ -40,7 +43,20 @@ func main() {
 	extension.Register(androidext.New(nil).EnableLabels(func(k *kernel.Kernel, m *selinux.Module) {
 		k.SetSecurityModule(m)
 	}).EnableCommands(load))
+	for request, r := range android.Requests() {
+		strace.RegisterIoctl(request, strace.IoctlInfo{Name: r.Name, Enter: describe(r.Enter), Exit: describe(r.Exit)})
+	}
 	maincli.Main()
+}
+
+// describe makes strace describe arguments by d.
+func describe(d android.Describer) func(*kernel.Task, int32, arch.SyscallArgument, uint) string {
+	if d == nil {
+		return nil
+	}
+	return func(t *kernel.Task, _ int32, arg arch.SyscallArgument, room uint) string {
+		return d(t, arg.Pointer(), room)
+	}
 }
 
 // load finds a container for a command.

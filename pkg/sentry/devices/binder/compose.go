@@ -151,7 +151,7 @@ func (c *composer) fill() error {
 			err = c.translateAt(offset)
 		}
 		if err != nil {
-			c.m.refused.object, c.m.refused.offset = c.translated/alloc.OffsetSize+1, offset
+			c.blame(c.translated/alloc.OffsetSize, offset)
 			return err
 		}
 		c.translated += alloc.OffsetSize
@@ -174,8 +174,17 @@ func (c *composer) refuse(err error, why reason, args ...uint64) error {
 	return err
 }
 
+// blame notes that the object with the given index, which stands at offset, is the one
+// that was refused.
+func (c *composer) blame(index, offset uint64) {
+	if c.m.refused == nil {
+		c.m.refused = refusalFor(reasonOther)
+	}
+	c.m.refused.object, c.m.refused.offset = index+1, offset
+}
+
 // noBuffer returns why there's no buffer, as an error of alloc.Space.Reserve says.
-func noBuffer(err error, oneWay bool, extra uint64) refusal {
+func noBuffer(err error, oneWay bool, extra uint64) *refusal {
 	switch {
 	case linuxerr.Equals(linuxerr.ENOSPC, err) && oneWay:
 		return refusalFor(reasonNoSpace, 1, extra)
@@ -184,7 +193,7 @@ func noBuffer(err error, oneWay bool, extra uint64) refusal {
 	case linuxerr.Equals(linuxerr.EINVAL, err):
 		return refusalFor(reasonSizes, extra)
 	default:
-		return refusal{}
+		return nil
 	}
 }
 

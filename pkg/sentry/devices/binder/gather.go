@@ -68,7 +68,7 @@ func (g *gather) add(addr, length, index uint64) block {
 // parent returns the block of the object with the given index, if a fix-up at
 // offset of it is in order. Its children can have no more. Else it returns nil, and
 // why.
-func (g *gather) parent(index, offset uint64) (*openBlock, refusal) {
+func (g *gather) parent(index, offset uint64) (*openBlock, *refusal) {
 	for i := len(g.open) - 1; i >= 0; i-- {
 		if g.open[i].index != index {
 			continue
@@ -77,7 +77,7 @@ func (g *gather) parent(index, offset uint64) (*openBlock, refusal) {
 			return nil, refusalFor(reasonFixupOrder, offset, g.open[i].fixed)
 		}
 		g.open = g.open[:i+1]
-		return &g.open[i], refusal{}
+		return &g.open[i], nil
 	}
 	for i := range g.blocks {
 		if g.blocks[i].index == index {

@@ -24,8 +24,8 @@ type message struct {
 	log      logEntry
 	logPlace uint64
 
-	// refused says why it failed, if its failure doesn't.
-	refused refusal
+	// refused says why it failed, if it did and its failure doesn't say it.
+	refused *refusal
 
 	// composed is true once there's a Transaction, which counts as one.
 	composed bool
@@ -56,10 +56,10 @@ func (th *Thread) end(m *message, f *failure) {
 	m.log.done = true
 	if f != nil {
 		m.log.error, m.log.line = extendedErrorOf(m.debugID, f), f.line
-		if m.refused.reason == reasonOther {
-			m.refused.reason = f.why
+		if m.refused == nil {
+			m.refused = refusalFor(f.why)
 		}
-		d.failedLog.add(&m.log, &m.refused)
+		d.failedLog.add(&m.log, m.refused)
 		if !m.composed {
 			d.stats.deleted(objectTransaction)
 		}

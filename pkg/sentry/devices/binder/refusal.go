@@ -23,8 +23,8 @@ type refusal struct {
 }
 
 // refusalFor returns a refusal that is not about an object.
-func refusalFor(why reason, args ...uint64) refusal {
-	r := refusal{reason: why}
+func refusalFor(why reason, args ...uint64) *refusal {
+	r := &refusal{reason: why}
 	copy(r.args[:], args)
 	return r
 }

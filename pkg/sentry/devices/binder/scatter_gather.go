@@ -155,10 +155,9 @@ func (c *composer) copyBlocks() error {
 // refuseBlock is refuse for what is wrong with a block.
 func (c *composer) refuseBlock(why reason, bl block) error {
 	c.m.refused = refusalFor(why)
-	c.m.refused.object = bl.index + 1
 	for offset, err := range c.reservation.Offsets((bl.index + 1) * alloc.OffsetSize) {
 		if err == nil {
-			c.m.refused.offset = offset // The last one is the block's.
+			c.blame(bl.index, offset) // The last one is the block's.
 		}
 	}
 	return linuxerr.EINVAL
