@@ -167,6 +167,11 @@ aosp: runsc ## Build AOSP's libbinder, service managers, tools and tests, and ru
 example: runsc ## Run AOSP's service managers, tools and a service on demand in a container.
 	@GO=$(GO) examples/android/run.sh
 
+# "CRI=-test.run=NAME" runs some of it, "KUBELET=0" all but what takes a kubelet.
+.PHONY: cri
+cri: shim ## Run pods under containerd 1.7 and 2 and under a kubelet.
+	@test/cri/run.sh $(CRI)
+
 .PHONY: clean
 clean: ## Remove everything that was built.
 	rm -rf --one-file-system bin build

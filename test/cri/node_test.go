@@ -1,0 +1,245 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cri tests pods as Kubernetes runs them: by containerd's CRI plugin and,
+// in part, by a kubelet. run.sh prepares what it takes and runs it.
+package cri
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What run.sh says, by variables of the environment.
+var (
+	// tools has crictl, the kubelet and Debian's programs.
+	tools = os.Getenv("CRI_TOOLS")
+	// containerdDir has the programs of the containerd that is tested.
+	containerdDir = os.Getenv("CRI_CONTAINERD")
+	// images has the images of pods.
+	images = os.Getenv("CRI_IMAGES")
+	// dir is for everything else. In usr and etc is what make install installs.
+	dir = os.Getenv("CRI_DIR")
+)
+
+// hung is the time after which what should come about hangs.
+const hung = 30 * time.Second
+
+// node is the containerd that all tests use, nil if there is none.
+var node *containerd
+
+func TestMain(m *testing.M) {
+	if dir == "" {
+		os.Exit(m.Run())
+	}
+	os.Setenv("PATH", containerdDir+":"+tools+":"+os.Getenv("PATH"))
+	var err error
+	if node, err = startContainerd(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	status := m.Run()
+	if err := node.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+// need skips a test where there is no containerd.
+func need(t *testing.T) {
+	t.Helper()
+	if node == nil {
+		t.Skip("make cri runs this, with a containerd")
+	}
+}
+
+// containerd is a running containerd.
+type containerd struct {
+	cmd    *exec.Cmd
+	log    string
+	config string
+	socket string
+}
+
+// startContainerd starts a containerd whose config is the least that it takes here,
+// and what sentrybinder-setup makes of that.
+func startContainerd() (*containerd, error) {
+	c := &containerd{
+		log:    filepath.Join(dir, "containerd.log"),
+		config: filepath.Join(dir, "etc/containerd/config.toml"),
+		socket: filepath.Join(dir, "containerd.sock"),
+	}
+	version, err := exec.Command("containerd", "--version").Output()
+	if err != nil {
+		return nil, err
+	}
+	config := config2
+	if strings.Contains(string(version), " 2.") {
+		config = config3
+	}
+	config = strings.NewReplacer("DIR", dir, "TOOLS", tools).Replace(config)
+	if err := os.MkdirAll(filepath.Dir(c.config), 0755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(c.config, []byte(config), 0644); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "cni"), 0755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "cni/10-bridge.conflist"), []byte(network), 0644); err != nil {
+		return nil, err
+	}
+	if out, err := setup("--config", c.config, "containerd"); err != nil {
+		return nil, fmt.Errorf("sentrybinder-setup: %v: %s", err, out)
+	}
+	log, err := os.Create(c.log)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	c.cmd = exec.Command("containerd", "--config", c.config)
+	c.cmd.Stdout, c.cmd.Stderr = log, log
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if err := eventually(func() error {
+		conn, err := net.Dial("unix", c.socket)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}); err != nil {
+		text, _ := os.ReadFile(c.log)
+		return nil, fmt.Errorf("containerd does not listen: %v\n%s", err, text)
+	}
+	tars, err := filepath.Glob(images + "/*.tar")
+	if err != nil {
+		return nil, err
+	}
+	for _, tar := range tars {
+		if out, err := run("ctr", "--address", c.socket, "--namespace", "k8s.io", "images", "import", tar); err != nil {
+			return nil, fmt.Errorf("importing %s: %v: %s", tar, err, out)
+		}
+	}
+	return c, nil
+}
+
+// config2 is a config for containerd 1.7. Root without CAP_SYS_RESOURCE, as in a
+// container, can't lower OOM scores.
+const config2 = `version = 2
+root = "DIR/root"
+state = "DIR/state"
+[grpc]
+  address = "DIR/containerd.sock"
+[ttrpc]
+  address = "DIR/containerd.sock.ttrpc"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "localhost/pause:1"
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+  netns_mounts_under_state_dir = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "TOOLS/trixie/usr/lib/cni"
+    conf_dir = "DIR/cni"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    default_runtime_name = "sentrybinder"
+`
+
+// config3 is a config for containerd 2.
+const config3 = `version = 3
+root = "DIR/root"
+state = "DIR/state"
+[grpc]
+  address = "DIR/containerd.sock"
+[ttrpc]
+  address = "DIR/containerd.sock.ttrpc"
+[plugins."io.containerd.cri.v1.images".pinned_images]
+  sandbox = "localhost/pause:1"
+[plugins."io.containerd.cri.v1.runtime"]
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+  netns_mounts_under_state_dir = true
+  [plugins."io.containerd.cri.v1.runtime".cni]
+    bin_dir = "TOOLS/trixie/usr/lib/cni"
+    conf_dir = "DIR/cni"
+  [plugins."io.containerd.cri.v1.runtime".containerd]
+    default_runtime_name = "sentrybinder"
+`
+
+// network is a network of pods, in the network namespace that the tests run in.
+const network = `{"cniVersion": "1.0.0", "name": "pods", "plugins": [
+	{"type": "bridge", "bridge": "pods", "isGateway": true,
+	 "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.88.0.0/16"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
+`
+
+// stop ends containerd, and what it has left.
+func (c *containerd) stop() error {
+	out, err := c.crictl("rmp", "--all", "--force")
+	if err != nil {
+		err = fmt.Errorf("removing pods: %v: %s", err, out)
+	}
+	_ = c.cmd.Process.Signal(os.Interrupt)
+	_ = c.cmd.Wait() // It says that it was interrupted.
+	return err
+}
+
+// crictl runs a command of crictl.
+func (c *containerd) crictl(args ...string) (string, error) {
+	return run("crictl", append([]string{"--config", "/dev/null", "--timeout", "30s", "--runtime-endpoint", "unix://" + c.socket}, args...)...)
+}
+
+// setup runs sentrybinder-setup.
+func setup(args ...string) (string, error) {
+	return run(filepath.Join(dir, "usr/sbin/sentrybinder-setup"), args...)
+}
+
+// run runs a program and returns what it says; if it fails, with what it says of that.
+func run(program string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*hung)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String() + stderr.String(), err
+	}
+	return stdout.String(), nil
+}
+
+// eventually waits for what tells nobody when it has come about.
+func eventually(check func() error) error {
+	deadline := time.Now().Add(hung)
+	for {
+		err := check()
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// awaitContent waits until a function returns a text that contains all of some.
+func awaitContent(t *testing.T, get func() string, want ...string) {
+	t.Helper()
+	require.NoError(t, eventually(func() error {
+		text := get()
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				return fmt.Errorf("no %q in %q", w, text)
+			}
+		}
+		return nil
+	}))
+}

@@ -1,0 +1,181 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cri
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// with returns the annotations of a shared binderfs with others, keys followed by
+// values: "" is none.
+func with(annotations ...string) map[string]string {
+	all := maps.Clone(shared())
+	for i := 0; i < len(annotations); i += 2 {
+		if annotations[i+1] == "" {
+			delete(all, annotations[i])
+		} else {
+			all[annotations[i]] = annotations[i+1]
+		}
+	}
+	return all
+}
+
+// TestRecipes: a recipe that is not that of docs/kubernetes.md is an error that says
+// what is wrong, at the latest when a container starts. None is another file system
+// without a word.
+func TestRecipes(t *testing.T) {
+	for _, tc := range []struct {
+		name        string
+		annotations map[string]string
+		edit        func(*pod)
+		want        string
+	}{
+		{
+			name:        "no volume of the annotation's name",
+			annotations: with(hint("source"), "/pods/binders"),
+			edit:        func(p *pod) { require.NoError(p.t, os.Remove(p.volume)) },
+			want:        "mount annotations name a volume that the pod does not have",
+		},
+		{
+			name:        "volume with files",
+			annotations: shared(),
+			edit: func(p *pod) {
+				require.NoError(p.t, os.WriteFile(filepath.Join(p.volume, "file"), nil, 0644))
+			},
+			want: "it is forced to be shared (false) or not empty (true)",
+		},
+		{
+			name:        "volume forced to be the host's",
+			annotations: with("dev.gvisor.empty-dir.binders.force-shared", "true"),
+			want:        "it is forced to be shared (true) or not empty (false)",
+		},
+		{
+			name: "no annotations", want: "/dev/binderfs",
+		},
+		{
+			name: "no type", annotations: with(hint("type"), ""), want: "/dev/binderfs",
+		},
+		{
+			name: "another type", annotations: with(hint("type"), "tmpfs"), want: "/dev/binderfs",
+		},
+		{
+			name: "no such type", annotations: with(hint("type"), "binderfs"), want: "binderfs",
+		},
+		{
+			name: "not shared", annotations: with(hint("share"), ""), want: hint("share"),
+		},
+		{
+			name: "an option that there is not", annotations: with(hint("options"), "stats=local"), want: "stats",
+		},
+		{
+			name: "a misspelt annotation", annotations: with("dev.sentrybinder.device", "binder"),
+			want: "there is no annotation dev.sentrybinder.device",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := preparePod(t, tc.annotations)
+			if tc.edit != nil {
+				tc.edit(p)
+			}
+			out, err := p.run()
+			if err == nil {
+				var c *container
+				c, out, err = p.create(options{}, "/bin/talk", "manager")
+				if err == nil {
+					out, err = node.crictl("start", c.id)
+				}
+			}
+			require.Error(t, err, "it has started")
+			require.Contains(t, out, tc.want)
+		})
+	}
+}
+
+// TestSource: a source of one's own gives way to the volume's.
+func TestSource(t *testing.T) {
+	talk(startPod(t, with(hint("source"), "/pods/binders")))
+}
+
+// TestAnnotations: annotations of a pod reach the sandbox.
+func TestAnnotations(t *testing.T) {
+	p := startPod(t, map[string]string{"dev.sentrybinder.devices": "alpha"})
+	c := p.start(options{image: "localhost/shell:1", elsewhere: "/data"}, "/bin/sleep", "inf")
+	names := c.exec("/bin/ls", "/dev")
+	require.Contains(t, names, "alpha\n")
+	require.NotContains(t, names, "binder\n")
+}
+
+// TestCheck: sentrybinder-setup finds the line without which containerd drops all
+// annotations without a word.
+func TestCheck(t *testing.T) {
+	need(t)
+	out, err := setup("--check", "--config", node.config, "containerd")
+	require.NoError(t, err, out)
+
+	text, err := os.ReadFile(node.config)
+	require.NoError(t, err)
+	var kept []string
+	for _, line := range strings.Split(string(text), "\n") {
+		if !strings.Contains(line, "pod_annotations") {
+			kept = append(kept, line)
+		}
+	}
+	require.Less(t, len(kept), strings.Count(string(text), "\n")+1)
+	config := filepath.Join(t.TempDir(), "config.toml")
+	require.NoError(t, os.WriteFile(config, []byte(strings.Join(kept, "\n")), 0644))
+	out, err = setup("--check", "--config", config, "containerd")
+	require.Error(t, err)
+	require.Contains(t, out, `lacks "dev.sentrybinder.*"`)
+}
+
+// TestSetup: what sentrybinder-setup writes into a config can be taken out of it, and
+// nothing else changes.
+func TestSetup(t *testing.T) {
+	need(t)
+	config := filepath.Join(t.TempDir(), "containerd/config.toml")
+	read := func() string {
+		text, err := os.ReadFile(config)
+		require.NoError(t, err)
+		return string(text)
+	}
+	must := func(args ...string) {
+		t.Helper()
+		out, err := setup(append(args, "--config", config, "containerd")...)
+		require.NoError(t, err, out)
+	}
+	// Where there is none, it writes one, and removes it.
+	must()
+	must("--check")
+	once := read()
+	must()
+	require.Equal(t, once, read())
+	must("--remove")
+	require.NoFileExists(t, config)
+
+	version := strings.SplitN(once, "\n", 2)[0]
+	own := version + "\n# mine\n[debug]\n  level = \"info\"\n"
+	require.NoError(t, os.WriteFile(config, []byte(own), 0600))
+	must()
+	must("--check")
+	require.True(t, strings.HasPrefix(read(), own), read())
+	must("--remove")
+	require.Equal(t, own, read())
+	info, err := os.Stat(config)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0600), info.Mode())
+
+	// Not a runtime that somebody else has written.
+	theirs := own + "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.sentrybinder]\n"
+	require.NoError(t, os.WriteFile(config, []byte(theirs), 0600))
+	out, err := setup("--config", config, "containerd")
+	require.Error(t, err)
+	require.Contains(t, out, "somebody else has written")
+	require.Equal(t, theirs, read())
+}

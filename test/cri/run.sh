@@ -1,0 +1,85 @@
+#!/bin/bash
+# Copyright 2026 The sentrybinder Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+# Usage: run.sh [-test.run PATTERN]...
+#
+# Runs pods under containerd, of both major versions, with bin/runsc and
+# bin/containerd-shim-runsc-v1, and, unless KUBELET=0, under a kubelet with the
+# manifests of deploy/kubernetes. The last line of the output is
+#
+#   N passed, N failed, N skipped
+#
+# All of it is in namespaces of its own: the machine's containerd, kubelet, network
+# and files are left alone. Needs root.
+
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$top"
+build=$top/build/cri
+export CRI_TOOLS=${SENTRYBINDER_CACHE:-$build}/cri
+[[ $(id -u) == 0 ]] || {
+	echo "run.sh: pods take root" >&2
+	exit 1
+}
+tools/build/need ip=iproute2 iptables unshare=util-linux
+test/cri/prepare.sh "$CRI_TOOLS"
+
+mkdir -p "$build"
+CGO_ENABLED=0 "${GO:-go}" test -c -trimpath -o "$build/cri.test" ./test/cri
+# What pods run: the example, a shell, and what keeps a pod's namespaces.
+export CRI_IMAGES=$build/images
+rm -rf "$build/shell" "$CRI_IMAGES"
+mkdir -p "$build/shell/bin" "$build/shell/tmp" "$CRI_IMAGES"
+cp "$CRI_TOOLS/trixie/usr/bin/busybox" "$build/shell/bin"
+for applet in cat id ls mount sh sleep touch true wc; do
+	ln -s busybox "$build/shell/bin/$applet"
+done
+tools/image/make "$CRI_IMAGES/shell.tar" localhost/shell:1 "$build/shell" /bin/sleep inf
+tools/image/make "$CRI_IMAGES/pause.tar" localhost/pause:1 "$build/shell" /bin/sleep inf
+tools/image/talk "$CRI_IMAGES/talk.tar"
+# AOSP's service manager, where it has been built.
+if [[ -x build/aosp/root/system/bin/servicemanager && ${AOSP_ROOT:-1} != 0 ]]; then
+	tools/image/make "$CRI_IMAGES/aosp.tar" localhost/aosp:1 build/aosp/root
+fi
+
+passed=0 failed=0 skipped=0
+log=$(mktemp)
+tmp=$(mktemp -d /tmp/cri.XXXXXX)
+# Directories that have names of their own, and are made private below.
+made=()
+for dir in /var/lib/kubelet /run/containerd; do
+	[[ -d $dir ]] || made+=("$dir")
+	mkdir -p "$dir"
+done
+clean_up() {
+	rm -rf --one-file-system "$log" "$tmp"
+	((${#made[@]} == 0)) || rmdir --ignore-fail-on-non-empty "${made[@]}"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+for suite in trixie forky; do
+	export CRI_CONTAINERD=$CRI_TOOLS/$suite/usr/bin CRI_DIR=$tmp/$suite
+	mkdir -p "$CRI_DIR/kubelet" "$CRI_DIR/run" "$CRI_DIR/netns"
+	PREFIX=$CRI_DIR/usr SYSCONFDIR=$CRI_DIR/etc tools/install/install
+	echo "==== $("$CRI_CONTAINERD/containerd" --version)"
+	status=0
+	# shellcheck disable=SC2016 # It is expanded there.
+	timeout -k 10 280 unshare --mount --net --propagation private sh -ec '
+		mount --bind "$CRI_DIR/kubelet" /var/lib/kubelet
+		mount --bind "$CRI_DIR/run" /run/containerd
+		ip link set lo up
+		exec "$@"' sh "$build/cri.test" -test.v "$@" 2>&1 | tee "$log" || status=$?
+	# Only what is no part of another test.
+	count() {
+		grep -c "^--- $1: " "$log" || true
+	}
+	((passed += $(count PASS), failed += $(count FAIL), skipped += $(count SKIP))) || true
+	((status == 0 || $(count FAIL) > 0)) || ((++failed))
+	rm -rf --one-file-system "$CRI_DIR"
+done
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+((failed == 0))
