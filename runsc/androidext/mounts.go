@@ -76,10 +76,14 @@ func validateHints(root *specs.Spec, devices []string) error {
 	return nil
 }
 
-// isBinderfs returns whether m is a mount of binderfs that is not shared. Options can
-// make any mount a bind mount.
+// isBinderfs returns whether m is a mount of binderfs that is not shared.
 func isBinderfs(m specs.Mount) bool {
-	return m.Type == binderfs.Name && !slices.Contains(m.Options, "bind") && !slices.Contains(m.Options, "rbind")
+	return m.Type == binderfs.Name && !isBind(m)
+}
+
+// isBind returns whether m is a bind mount, which options can make of any.
+func isBind(m specs.Mount) bool {
+	return m.Type == "bind" || slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
 }
 
 // validateMounts returns an error if spec has a mount of binderfs of which something
@@ -96,6 +100,10 @@ func (c binderConfig) validateMounts(spec, root *specs.Spec) error {
 			err = validateMountOptions(m.Options, c.defaults().Devices)
 		case c.android && isBinderfsDir(m):
 			err = fmt.Errorf("it is of type %q, where annotation %s=%s needs a binderfs", m.Type, layout.key, layoutAndroid)
+		case isBinderfsDir(m) && isBind(m):
+			// What nobody means: a pod's volume, and containerd has dropped the
+			// annotations that make it a binderfs.
+			err = fmt.Errorf("it would be the host's %q, and no binderfs: neither its type nor annotations %sNAME.{source,type,share} say so; containerd passes annotations of a pod on if pod_annotations in its config names them", m.Source, hintPrefix)
 		}
 		if err != nil {
 			return fmt.Errorf("mount at %s: %w", m.Destination, err)
