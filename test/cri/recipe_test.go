@@ -57,19 +57,16 @@ func TestRecipes(t *testing.T) {
 			want:        "it is forced to be shared (true) or not empty (false)",
 		},
 		{
-			name: "no annotations", want: "/dev/binderfs",
+			name: "no annotations", want: "pod_annotations in its config",
 		},
 		{
-			name: "no type", annotations: with(hint("type"), ""), want: "/dev/binderfs",
+			name: "no type", annotations: with(hint("type"), ""), want: "pod_annotations in its config",
 		},
 		{
-			name: "another type", annotations: with(hint("type"), "tmpfs"), want: "/dev/binderfs",
+			name: "no such type", annotations: with(hint("type"), "binderfs"), want: "there is no type",
 		},
 		{
-			name: "no such type", annotations: with(hint("type"), "binderfs"), want: "binderfs",
-		},
-		{
-			name: "not shared", annotations: with(hint("share"), ""), want: hint("share"),
+			name: "not shared", annotations: with(hint("share"), ""), want: "this is one of pod, container",
 		},
 		{
 			name: "an option that there is not", annotations: with(hint("options"), "stats=local"), want: "stats",
