@@ -1,0 +1,209 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cri
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// kubeletAddress is where the kubelet answers, in the network namespace of the tests.
+const kubeletAddress = "127.0.0.1:10250"
+
+// kubeletConfig is the config of a kubelet without an API server: its pods are files.
+// What is off takes privileges that root may lack, or a disk of its own.
+const kubeletConfig = `apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+staticPodPath: DIR/manifests
+podLogsDir: DIR/pods
+containerRuntimeEndpoint: unix://DIR/containerd.sock
+address: 127.0.0.1
+healthzPort: 0
+authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
+authorization: {mode: AlwaysAllow}
+cgroupDriver: cgroupfs
+cgroupRoot: /
+cgroupsPerQOS: QOS
+enforceNodeAllocatable: []
+failSwapOn: false
+fileCheckFrequency: 1s
+localStorageCapacityIsolation: false
+makeIPTablesUtilChains: false
+oomScoreAdj: 0
+evictionHard: {memory.available: 1Mi, nodefs.available: 0%, nodefs.inodesFree: 0%, imagefs.available: 0%}
+`
+
+// startKubelet starts a kubelet.
+func startKubelet(t *testing.T) {
+	t.Helper()
+	need(t)
+	if _, err := exec.LookPath("kubelet"); err != nil {
+		t.Skip("there is no kubelet, as KUBELET=0 asks for")
+	}
+	config := filepath.Join(dir, "kubelet.yaml")
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "manifests"), 0755))
+	text := strings.NewReplacer("DIR", dir, "QOS", "false").Replace(kubeletConfig)
+	require.NoError(t, os.WriteFile(config, []byte(text), 0644))
+	log, err := os.Create(filepath.Join(dir, "kubelet.log"))
+	require.NoError(t, err)
+	defer log.Close()
+	cmd := exec.Command("kubelet", "--config="+config, "--hostname-override=node")
+	cmd.Stdout, cmd.Stderr = log, log
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait() // It says that it was interrupted.
+		out, err := node.crictl("rmp", "--all", "--force")
+		require.NoError(t, err, out)
+		if t.Failed() {
+			text, _ := os.ReadFile(log.Name())
+			if len(text) > 20000 {
+				text = text[len(text)-20000:]
+			}
+			t.Logf("%s", text)
+		}
+	})
+}
+
+// kubeletPod is what the kubelet says of a pod.
+type kubeletPod struct {
+	Metadata struct {
+		Name string `json:"name"`
+	} `json:"metadata"`
+	Status struct {
+		Phase             string `json:"phase"`
+		ContainerStatuses []struct {
+			Name         string `json:"name"`
+			Ready        bool   `json:"ready"`
+			RestartCount int    `json:"restartCount"`
+		} `json:"containerStatuses"`
+	} `json:"status"`
+}
+
+// ask asks the kubelet.
+func ask(path string) ([]byte, error) {
+	// Its certificate is its own.
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, Timeout: hung}
+	r, err := client.Get("https://" + kubeletAddress + path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Body.Close()
+	return io.ReadAll(r.Body)
+}
+
+// findPod returns what the kubelet says of the pod of a manifest.
+func findPod(name string) (kubeletPod, error) {
+	var list struct {
+		Items []kubeletPod `json:"items"`
+	}
+	text, err := ask("/pods")
+	if err != nil {
+		return kubeletPod{}, err
+	}
+	if err := json.Unmarshal(text, &list); err != nil {
+		return kubeletPod{}, fmt.Errorf("%v: %s", err, text)
+	}
+	for _, p := range list.Items {
+		if p.Metadata.Name == name+"-node" {
+			return p, nil
+		}
+	}
+	return kubeletPod{}, fmt.Errorf("the kubelet has no pod %s", name)
+}
+
+// runManifest gives the kubelet a manifest of deploy/kubernetes.
+func runManifest(t *testing.T, name string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "usr/share/sentrybinder/kubernetes", name))
+	require.NoError(t, err)
+	var kept []string
+	for _, line := range strings.SplitAfter(string(text), "\n") {
+		// There is no API server to ask which handler that is. containerd's default
+		// here is the same.
+		if !strings.Contains(line, "runtimeClassName:") {
+			kept = append(kept, line)
+		}
+	}
+	// The kubelet reads what it sees.
+	temporary := filepath.Join(dir, name)
+	require.NoError(t, os.WriteFile(temporary, []byte(strings.Join(kept, "")), 0644))
+	require.NoError(t, os.Rename(temporary, filepath.Join(dir, "manifests", name)))
+}
+
+// podLogs returns what a container of a kubelet's pod has written.
+func podLogs(t *testing.T, pod, container string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "pods", "default_"+pod+"-node_*", container, "*.log"))
+	require.NoError(t, err)
+	var all strings.Builder
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		require.NoError(t, err)
+		all.Write(text)
+	}
+	return all.String()
+}
+
+// awaitReady waits until all containers of a pod are ready.
+func awaitReady(t *testing.T, name string, restarts int) {
+	t.Helper()
+	require.NoError(t, eventually(func() error {
+		p, err := findPod(name)
+		if err != nil {
+			return err
+		}
+		total := 0
+		for _, c := range p.Status.ContainerStatuses {
+			if !c.Ready {
+				return fmt.Errorf("container %s is not ready", c.Name)
+			}
+			total += c.RestartCount
+		}
+		if p.Status.Phase != "Running" || total != restarts {
+			return fmt.Errorf("pod %s is %s, and containers were restarted %d times", name, p.Status.Phase, total)
+		}
+		return nil
+	}))
+}
+
+// TestKubelet: a kubelet runs the pod of deploy/kubernetes/pod.yaml: its volume, its
+// annotations, its probe, its logs; and restarts a container that ends.
+func TestKubelet(t *testing.T) {
+	startKubelet(t)
+	runManifest(t, "pod.yaml")
+	awaitReady(t, "talk", 0)
+	logs := func(container string) func() string {
+		return func() string { return podLogs(t, "talk", container) }
+	}
+	awaitContent(t, logs("manager"), "manages /dev/binderfs/binder", "user 1000 registers greeter")
+	awaitContent(t, logs("greeter"), "visitor of user 1001 calls", "probe of user 1001 calls")
+	awaitContent(t, logs("visitor"), "Hello visitor, this is greeter.")
+
+	out, err := node.crictl("ps", "--quiet", "--name", "^greeter$")
+	require.NoError(t, err, out)
+	// Behind the kubelet's back: to it, the container has ended.
+	out, err = node.crictl("stop", "--timeout", "0", strings.TrimSpace(out))
+	require.NoError(t, err, out)
+	awaitContent(t, logs("manager"), "greeter has died")
+	awaitReady(t, "talk", 1)
+	awaitContent(t, logs("visitor"), "greeter is dead")
+	before := strings.Count(logs("visitor")(), "Hello")
+	require.NoError(t, eventually(func() error {
+		if strings.Count(logs("visitor")(), "Hello") > before {
+			return nil
+		}
+		return fmt.Errorf("the visitor does not find the new greeter")
+	}))
+}
