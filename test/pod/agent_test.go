@@ -89,6 +89,12 @@ func agent(args []string) {
 		fmt.Println(os.Getpid())
 	case "serve":
 		serve(args[1], args[2])
+	case "create":
+		check("creating "+args[1], os.WriteFile(args[1], nil, 0666))
+	case "clone":
+		serveClone(args[1])
+	case "ask":
+		ask(args[1])
 	case "curious":
 		serveCurious(args[1])
 	case "give":

@@ -1,0 +1,284 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package pod
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/stretchr/testify/require"
+)
+
+// member is a container of a pod that is checkpointed and restored.
+type member struct {
+	name string
+	edit func(*specs.Spec)
+}
+
+// startAll starts a pod's containers.
+func (p *pod) startAll(members []member) []*container {
+	p.t.Helper()
+	var all []*container
+	for _, m := range members {
+		all = append(all, p.start(m.name, m.edit))
+	}
+	return all
+}
+
+// checkpoint saves the pod. Its sandbox ends, unless flags say otherwise.
+func (p *pod) checkpoint(all []*container, flags ...string) (image string) {
+	p.t.Helper()
+	image = p.t.TempDir()
+	p.run(append(append([]string{"checkpoint"}, flags...), "--image-path="+image, all[0].id)...)
+	return image
+}
+
+// gone says that the pod's sandbox is: nobody can be asked for the containers' end.
+func (p *pod) gone(all []*container) {
+	p.t.Helper()
+	all[0].delete()
+	for _, c := range all {
+		c.deleted = true
+	}
+}
+
+// clone restores a pod to a sandbox of its own. It can be called on other goroutines
+// than the test's.
+func (p *pod) clone(image string, members []member, flags ...string) ([]*container, error) {
+	p.id = ""
+	var all []*container
+	for _, m := range members {
+		c, bundle := p.prepare(m.name, m.edit)
+		if output, err := p.try("create", "--bundle="+bundle, c.id); err != nil {
+			return nil, &runscError{output, err}
+		}
+		p.t.Cleanup(c.delete)
+		all = append(all, c)
+	}
+	for _, c := range all {
+		args := append(append([]string{"restore", "--detach"}, flags...), "--image-path="+image, c.id)
+		if output, err := p.try(args...); err != nil {
+			return nil, &runscError{output, err}
+		}
+	}
+	return all, nil
+}
+
+// restore is clone for one that has to succeed.
+func (p *pod) restore(image string, members []member, flags ...string) []*container {
+	p.t.Helper()
+	all, err := p.clone(image, members, flags...)
+	require.NoError(p.t, err)
+	return all
+}
+
+// runscError is a command that failed, and what it said.
+type runscError struct {
+	output string
+	err    error
+}
+
+func (e *runscError) Error() string { return e.err.Error() + ": " + e.output }
+func (e *runscError) Unwrap() error { return e.err }
+
+// report asks a service for a report.
+func (c *container) report(device string) (r sandboxReport) {
+	c.t.Helper()
+	require.NoError(c.t, json.Unmarshal([]byte(c.exec("ask", device)), &r))
+	return r
+}
+
+// told asks for reports until the service got as many uevents and outcomes.
+func (c *container) told(device string, events, outcomes int) (r sandboxReport) {
+	c.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		r = c.report(device)
+		if len(r.Events) >= events && len(r.Outcomes) >= outcomes || time.Now().After(deadline) {
+			require.Len(c.t, r.Events, events)
+			require.Len(c.t, r.Outcomes, outcomes)
+			return r
+		}
+	}
+}
+
+func running(args ...string) func(*specs.Spec) {
+	return func(spec *specs.Spec) { spec.Process.Args = append([]string{"/agent"}, args...) }
+}
+
+// TestClones: clones of a sandbox run side by side, and with what goes on. Each is
+// told that it is one, has random numbers of its own, and clocks that went on.
+func TestClones(t *testing.T) {
+	const device = "/dev/binder"
+	p := newPod(t)
+	world := []member{{"root", running("clone", device)}}
+	original := p.startAll(world)
+	original[0].awaitAnswer(device)
+	before := original[0].report(device)
+	require.Empty(t, before.Events)
+	image := p.checkpoint(original, "--leave-running", "--compression=none")
+	// What goes on is none.
+	resumed := original[0].told(device, 0, 1)
+	require.Equal(t, []string{"resume"}, resumed.Outcomes)
+
+	const n = 4
+	var clones [n]*container
+	var wg sync.WaitGroup
+	for i := range n {
+		q := newPod(t)
+		wg.Go(func() {
+			all, err := q.clone(image, world, "--background")
+			if err == nil {
+				clones[i] = all[0]
+			} else {
+				t.Errorf("clone %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	require.False(t, t.Failed())
+
+	random := map[string]bool{string(before.Random): true, string(before.Urandom): true}
+	for _, c := range clones {
+		r := c.told(device, 1, 1)
+		event := r.Events[0]
+		require.Equal(t, "change@"+event["DEVPATH"], event["header"])
+		require.Equal(t, "change", event["ACTION"])
+		require.Equal(t, "1", event["NEW_VMGENID"])
+		require.Equal(t, "0", event["uid"])
+		require.NotEmpty(t, event["SEQNUM"])
+		require.Equal(t, []string{"restore"}, r.Outcomes)
+		for _, b := range [][]byte{r.Random, r.Urandom} {
+			require.False(t, random[string(b)], "a random number twice")
+			random[string(b)] = true
+		}
+		require.Equal(t, before.BootID, r.BootID)
+		require.Greater(t, r.Monotonic, before.Monotonic)
+		require.Greater(t, r.BootTime, before.BootTime)
+		require.Greater(t, r.Realtime, before.Realtime)
+	}
+	require.Empty(t, original[0].report(device).Events)
+
+	// A clone of a clone is told again.
+	first := clones[0]
+	image = first.checkpoint([]*container{first})
+	first.gone([]*container{first})
+	again := first.restore(image, world)[0].told(device, 2, 2)
+	require.NotEqual(t, again.Events[0]["SEQNUM"], again.Events[1]["SEQNUM"])
+}
+
+// awaitAnswer waits until a device has a context manager.
+func (c *container) awaitAnswer(device string) {
+	c.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		output, err := c.try(c.agent([]string{"ask", device})...)
+		if err == nil {
+			return
+		}
+		require.True(c.t, time.Now().Before(deadline), output)
+	}
+}
+
+// sharing returns a pod whose containers share a mount: the first one has the hint,
+// the others the mount, whose source is another one in each pod.
+func sharing(t *testing.T, mount, hinted string) []member {
+	source := t.TempDir()
+	root := func(spec *specs.Spec) {
+		hint(source)(spec)
+		spec.Annotations["dev.gvisor.spec.mount.binders.type"] = hinted
+	}
+	share := mounts(specs.Mount{Type: mount, Destination: binderfs, Source: source})
+	return []member{{"root", root}, {"one", share}, {"two", share}}
+}
+
+// TestSharedMountsAreRestored: a container that a restored pod gets, or starts again,
+// shares what the pod's containers shared before, and still does after the next
+// restore.
+func TestSharedMountsAreRestored(t *testing.T) {
+	for name, types := range map[string][2]string{
+		"binder": {"binder", "binder"}, "memory": {"tmpfs", "tmpfs"}, "file": {"bind", "tmpfs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPod(t)
+			members := sharing(t, types[0], types[1])
+			pod := p.startAll(members[:2])
+			put(pod[1], types[1], "old")
+			for _, name := range []string{"new", "newer"} {
+				image := p.checkpoint(pod)
+				p.gone(pod)
+				members = sharing(t, types[0], types[1])
+				pod = p.restore(image, members[:2])
+				two := p.start("two", members[2].edit)
+				require.Contains(t, two.exec("ls", binderfs), "old\n")
+				put(two, types[1], name)
+				require.Contains(t, pod[1].exec("ls", binderfs), name+"\n")
+				two.delete()
+				// The last container that has it is not what keeps it.
+				pod[1].delete()
+				pod[1] = p.start("one", members[1].edit)
+				require.Contains(t, pod[1].exec("ls", binderfs), name+"\n")
+			}
+		})
+	}
+}
+
+// TestFirstOfSharedMountIsGone: who mounted a shared volume first, such as an init
+// container, needs not be there any more.
+func TestFirstOfSharedMountIsGone(t *testing.T) {
+	p := newPod(t)
+	pod := p.startAll(sharing(t, "bind", "tmpfs"))
+	put(pod[1], "tmpfs", "old")
+	pod[1].delete()
+	for range 2 {
+		image := p.checkpoint(pod)
+		p.gone(pod)
+		members := sharing(t, "bind", "tmpfs")
+		pod = p.restore(image, []member{members[0], members[2]})
+		require.Contains(t, pod[1].exec("ls", binderfs), "old\n")
+	}
+}
+
+// put adds a device, or a file, to a mount.
+func put(c *container, typ, name string) {
+	c.t.Helper()
+	if typ == "binder" {
+		c.exec("add", binderfs, name)
+		return
+	}
+	c.exec("create", filepath.Join(binderfs, name))
+}
+
+// TestRestoredPodTakesContainers: containers can be added to a restored pod, and
+// started again in it. They join what they would have joined before: its PID
+// namespaces and its cgroup2.
+func TestRestoredPodTakesContainers(t *testing.T) {
+	inPIDs := func(path string) func(*specs.Spec) {
+		return func(spec *specs.Spec) {
+			cgroup2(spec)
+			spec.Linux.Namespaces[0] = specs.LinuxNamespace{Type: specs.PIDNamespace, Path: path}
+		}
+	}
+	p := newPod(t)
+	world := []member{{"root", inPIDs("")}, {"one", inPIDs("/proc/1/ns/pid")}}
+	saved := p.startAll(world)
+	image := p.checkpoint(saved)
+	p.gone(saved)
+	pod := p.restore(image, world)
+	for range 2 {
+		two := p.start("two", inPIDs("/proc/1/ns/pid"))
+		require.Len(t, processID.FindAllString(two.exec("ls", "/proc"), -1), 3, "one's, its own, and what looks")
+		require.Contains(t, two.exec("ls", cgroupDir), "cgroup.freeze\n")
+		require.Contains(t, two.exec("cat", "/proc/self/cgroup"), "0::/\n")
+		two.delete()
+	}
+	pod[1].delete()
+	p.start("one", world[1].edit)
+}
+
+// processID is a line of a listing of /proc.
+var processID = regexp.MustCompile(`(?m)^\d+$`)
