@@ -36,16 +36,16 @@ func hints(root *specs.Spec) map[string]map[string]string {
 	return all
 }
 
-// sharedSources returns the sources of mounts that are a shared binderfs by a pod's
-// annotations.
-func sharedSources(root *specs.Spec) map[string]bool {
-	sources := make(map[string]bool)
+// sharedOptions returns the options of each shared binderfs, by the source of its
+// mounts.
+func sharedOptions(root *specs.Spec) map[string][]string {
+	all := make(map[string][]string)
 	for _, h := range hints(root) {
 		if h["type"] == binderfs.Name {
-			sources[h["source"]] = true
+			all[h["source"]] = strings.Split(h["options"], ",")
 		}
 	}
-	return sources
+	return all
 }
 
 // validateHints returns an error if what a pod's annotations say of shared instances
@@ -89,13 +89,14 @@ func isBind(m specs.Mount) bool {
 // validateMounts returns an error if spec has a mount of binderfs of which something
 // would be ignored. root is the spec of the sandbox's first container.
 func (c binderConfig) validateMounts(spec, root *specs.Spec) error {
-	shared := sharedSources(root)
+	shared := sharedOptions(root)
 	for _, m := range spec.Mounts {
 		err := validateType(m.Type)
+		options, isShared := shared[m.Source]
 		switch {
 		case err != nil:
-		case shared[m.Source]:
-			err = validateSharedOptions(m)
+		case isShared:
+			err = validateSharedOptions(m, options)
 		case isBinderfs(m):
 			err = validateMountOptions(m.Options, c.defaults().Devices)
 		case c.android && isBinderfsDir(m):
@@ -144,13 +145,14 @@ func validateMountOptions(options, devices []string) error {
 	return binderfs.CheckMountOptions(own, devices)
 }
 
-// validateSharedOptions returns an error if the mount of a shared binderfs can't have
-// its options. podman makes each volume nodev, which is about files of the volume
-// that nobody sees here.
-func validateSharedOptions(m specs.Mount) error {
+// validateSharedOptions returns an error if m, a mount of a shared binderfs with these
+// options, can't have its own. It may repeat those of the binderfs. podman makes each
+// volume nodev, which is about files of the volume that nobody sees here.
+func validateSharedOptions(m specs.Mount, shared []string) error {
 	for _, o := range m.Options {
 		key, _, _ := strings.Cut(o, "=")
 		switch {
+		case slices.Contains(shared, o):
 		case slices.Contains(binderfs.MountOptions, key):
 			return fmt.Errorf("option %q of a shared binderfs belongs to the annotation %sNAME.options", o, hintPrefix)
 		case o == "bind", o == "rbind", o == "nodev" && !isBinderfs(m):
@@ -167,9 +169,9 @@ func (c binderConfig) binderfsDirs(spec, root *specs.Spec) []string {
 	if c.android {
 		dirs = append(dirs, binderfsDir)
 	}
-	shared := sharedSources(root)
+	shared := sharedOptions(root)
 	for _, m := range spec.Mounts {
-		if shared[m.Source] || isBinderfs(m) {
+		if _, ok := shared[m.Source]; ok || isBinderfs(m) {
 			dirs = append(dirs, path.Clean(m.Destination))
 		}
 	}

@@ -75,7 +75,7 @@ func TestHints(t *testing.T) {
 }
 
 func TestSharedMountOptions(t *testing.T) {
-	root := hinting(&specs.Spec{}, "source", "/x", "type", "binder", "share", "pod")
+	root := hinting(&specs.Spec{}, "source", "/x", "type", "binder", "share", "pod", "options", "stats=global,max=9")
 	for _, tc := range []struct {
 		name string
 		spec *specs.Spec
@@ -85,6 +85,8 @@ func TestSharedMountOptions(t *testing.T) {
 		{"as binder", mounting(&specs.Spec{}, specs.Mount{Type: "binder", Destination: "/m", Source: "/x", Options: []string{"ro"}}), ""},
 		{"as binder, nodev", mounting(&specs.Spec{}, specs.Mount{Type: "binder", Destination: "/m", Source: "/x", Options: []string{"nodev"}}), `"nodev" has no effect`},
 		{"the file system's options", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/m", Source: "/x", Options: []string{"mode=0666"}}), `option "mode=0666" of a shared binderfs belongs to the annotation`},
+		{"the same ones", mounting(&specs.Spec{}, specs.Mount{Type: "binder", Destination: "/m", Source: "/x", Options: []string{"stats=global"}}), ""},
+		{"another value", mounting(&specs.Spec{}, specs.Mount{Type: "binder", Destination: "/m", Source: "/x", Options: []string{"max=8"}}), `option "max=8" of a shared`},
 		{"unknown", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/m", Source: "/x", Options: []string{"uid=1"}}), `option "uid=1" has no effect on a shared binderfs`},
 		{"another source", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/m", Source: "/y", Options: []string{"uid=1"}}), ""},
 	} {
