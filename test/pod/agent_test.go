@@ -115,6 +115,8 @@ func agent(args []string) {
 		c.await()
 	case "call":
 		call(args[1])
+	case "fail":
+		fail(args[1])
 	case "keep-ashmem":
 		keepAshmem()
 	case "purge-ashmem":

@@ -4,13 +4,20 @@
 package pod
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/stretchr/testify/require"
+
+	"sentrybinder/pkg/abi/binder"
 )
 
 // inspect runs "runsc binder" in the container's sandbox.
@@ -28,6 +35,12 @@ type domain struct {
 		PID     int
 		Context string
 		Threads int
+	}
+	Transactions []struct {
+		From, To              struct{ PID int }
+		Handle                uint32
+		Return, Error, Reason string
+		Object, Offset        *uint64
 	}
 }
 
@@ -115,5 +128,83 @@ func TestInspectWhatIsNot(t *testing.T) {
 		out, err := p.try(append([]string{"binder"}, args...)...)
 		require.Error(t, err, "%v", args)
 		require.Contains(t, out, want, "%v", args)
+	}
+}
+
+// Why a transaction failed is told in the words of Linux, with who it was.
+func TestInspectFailed(t *testing.T) {
+	p := newPod(t)
+	one, two := p.start("one", nil), p.start("two", nil)
+	one.serve("/dev/binder", "one")
+	require.Equal(t, "BR_FAILED_REPLY\n", one.exec("fail", "/dev/binder"))
+
+	failed := one.inspectJSON("failed", one.id)
+	require.Len(t, failed, 1)
+	require.Len(t, failed[0].Transactions, 2)
+	first, second := failed[0].Transactions[0], failed[0].Transactions[1]
+	require.Equal(t, "got transaction to invalid handle, 99", first.Reason)
+	require.EqualValues(t, 99, first.Handle)
+	require.Equal(t, "BR_FAILED_REPLY", first.Return)
+	require.Equal(t, "EINVAL", first.Error)
+	require.Nil(t, first.Object)
+	require.Equal(t, "got transaction with invalid handle, 77 (object 1 at offset 24)", second.Reason)
+	require.EqualValues(t, 24, *second.Offset)
+	require.NotZero(t, second.From.PID)
+	require.NotEqual(t, second.From.PID, second.To.PID)
+
+	text := p.run("binder", "failed", one.id)
+	require.Contains(t, text, " BR_FAILED_REPLY: got transaction to invalid handle, 99: EINVAL\n")
+	require.Regexp(t, `(?m)^\d+: call  from \d+:\d+ to 0:0 context binder node 0 handle 99 size 0:0 ret 29201/-22 l=\d+$`, text)
+	require.Equal(t, "# /dev of container "+two.id+"\n", p.run("binder", "failed", two.id))
+}
+
+// strace shows what Binder's ioctls say.
+func TestStrace(t *testing.T) {
+	p := newPod(t)
+	p.flags = []string{"--debug", "--strace", "--strace-syscalls=ioctl"}
+	c := p.start("root", nil)
+	s := c.serve("/dev/binder", "one")
+	c.call("/dev/binder")
+	require.True(t, s.lines.Scan())
+	c.delete()
+	logs, err := filepath.Glob(filepath.Join(p.dir, "log", "*.boot.txt"))
+	require.NoError(t, err)
+	require.Len(t, logs, 1)
+	log, err := os.ReadFile(logs[0])
+	require.NoError(t, err)
+	for _, want := range []string{
+		`E ioctl\(0x\d+ /dev/binder, BINDER_SET_CONTEXT_MGR, 0x`,
+		`E ioctl\(0x\d+ /dev/binder, BINDER_WRITE_READ, 0x[0-9a-f]+ {.* write=\[BC_TRANSACTION{handle=0 code=0x\d+ flags=0x0 size=\d+-0}\]}\)`,
+		`X ioctl\(0x\d+ /dev/binder, BINDER_WRITE_READ, 0x[0-9a-f]+ {.* read=\[BR_NOOP, BR_TRANSACTION{ptr=0x0 cookie=0x0 .* sender_pid=\d+ sender_euid=0 .*}\]}\) = 0`,
+		`X ioctl\(.* read=\[BR_NOOP, BR_TRANSACTION_COMPLETE, BR_REPLY{`,
+	} {
+		require.Regexp(t, want, string(log))
+	}
+}
+
+// fail makes calls that are refused, and says what it gets for the last one.
+func fail(device string) {
+	c := open(device)
+	for _, call := range []func(td *binder.TransactionData){
+		func(td *binder.TransactionData) { td.Target = 99 },
+		func(td *binder.TransactionData) {
+			kept.data = make([]byte, 2*binder.SizeOfFlatObject)
+			rest := (&binder.FlatObject{Type: binder.BINDER_TYPE_BINDER, Binder: 0x10}).MarshalUnsafe(kept.data)
+			(&binder.FlatObject{Type: binder.BINDER_TYPE_HANDLE, Binder: 77}).MarshalUnsafe(rest)
+			kept.offsets = binary.NativeEndian.AppendUint64(make([]byte, 8), binder.SizeOfFlatObject)
+			td.DataSize, td.Buffer = uint64(len(kept.data)), uint64(uintptr(unsafe.Pointer(&kept.data[0])))
+			td.OffsetsSize, td.Offsets = uint64(len(kept.offsets)), uint64(uintptr(unsafe.Pointer(&kept.offsets[0])))
+		},
+	} {
+		var td binder.TransactionData
+		call(&td)
+		cmd := make([]byte, 4+binder.SizeOfTransactionData)
+		binary.NativeEndian.PutUint32(cmd, binder.BC_TRANSACTION)
+		td.MarshalBytes(cmd[4:])
+		c.write(cmd)
+		br, _ := c.await()
+		if td.Target == 0 {
+			fmt.Println(binder.ReturnName(br))
+		}
 	}
 }
