@@ -172,6 +172,29 @@ example: runsc ## Run AOSP's service managers, tools and a service on demand in 
 cri: shim ## Run pods under containerd 1.7 and 2 and under a kubelet.
 	@test/cri/run.sh $(CRI)
 
+# Below $(DESTDIR)$(PREFIX) and $(DESTDIR)$(SYSCONFDIR): /usr/local and /etc.
+.PHONY: install
+install: shim ## Install both programs, what registers them, manifests and documents.
+	@PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" DESTDIR="$(DESTDIR)" tools/install/install
+
+.PHONY: uninstall
+uninstall: ## Remove what make install has installed.
+	@PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" DESTDIR="$(DESTDIR)" tools/install/install --remove
+
+.PHONY: deb
+deb: shim ## Make a Debian package of the same, in bin.
+	@$(NEED) dpkg-deb=dpkg
+	@tools/install/deb
+
+.PHONY: check-install
+check-install: shim ## Install and remove both in new systems.
+	@tools/install/test
+
+.PHONY: image
+image: prerequisites ## Write the image of examples/pod, to bin/talk.tar.
+	@mkdir -p bin
+	@tools/image/talk bin/talk.tar
+
 .PHONY: clean
 clean: ## Remove everything that was built.
 	rm -rf --one-file-system bin build
