@@ -89,6 +89,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 	} else {
 		c.filesAllowed = call.flags&binder.TF_ACCEPT_FDS != 0
 	}
+	th.proc.tracer().transaction(t, m, extra)
 	var err error = linuxerr.EINVAL
 	if extra >= m.buffersSize {
 		c.reservation, err = to.alloc.Reserve(&alloc.Request{

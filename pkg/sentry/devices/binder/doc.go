@@ -51,6 +51,7 @@
 //	prices                       what is charged for each object
 //	log, log_*, stats,           what binder_logs shows, piece by piece
 //	transaction_log
+//	trace                        what an operator traces: see package trace
 //
 // A Context belongs to a Domain: the /dev of a container, which is a Tenant, or an
 // instance of binderfs. The mapping's buffers and their memory are package alloc's,

@@ -4,6 +4,8 @@
 package binder
 
 import (
+	"sync/atomic"
+
 	"gvisor.dev/gvisor/pkg/atomicbitops"
 	"gvisor.dev/gvisor/pkg/gohacks"
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -30,6 +32,9 @@ type Driver struct {
 	names []string
 
 	tenants tenants
+
+	// tracer notes events, or is nil. A restored sandbox is not traced.
+	tracer atomic.Pointer[tracer] `state:"nosave"`
 }
 
 // NewDriver returns a Driver, for devices of these names in each container's /dev.

@@ -66,6 +66,7 @@ func (p *Process) freeze(task Task, timeout time.Duration) (time.Duration, error
 	}
 	if err != nil {
 		p.inner.freezer.frozen = false
+		p.tracer().frozen(p, false)
 	}
 	p.mu.Unlock()
 	if err == nil {

@@ -7,7 +7,11 @@ package binder
 //
 // +checklocks:p.mu
 func (p *Process) setFrozenLocked(frozen bool) {
-	p.inner.freezer.frozen = frozen && !p.inner.dead
+	frozen = frozen && !p.inner.dead
+	if p.inner.freezer.frozen != frozen {
+		p.tracer().frozen(p, frozen)
+	}
+	p.inner.freezer.frozen = frozen
 	p.inner.freezer.syncReceived, p.inner.freezer.asyncReceived = false, false
 }
 

@@ -25,8 +25,8 @@ type returnWriter struct {
 	// pos and end are bytes from addr.
 	pos, end uint64
 
-	// counts counts the returns.
-	counts *commandCounts
+	// th is who reads.
+	th *Thread
 
 	// scratch holds a return on its way.
 	scratch [returnSize + binder.SizeOfTransactionDataSecctx]byte
@@ -46,13 +46,14 @@ func (w *returnWriter) put(br uint32, size int) error {
 		return linuxerr.EFAULT
 	}
 	w.pos += uint64(n)
-	w.counts.put(br)
+	w.th.proc.counts.put(br)
 	return nil
 }
 
 // putSpawnLooper puts BR_SPAWN_LOOPER at the start, in place of the BR_NOOP.
 func (w *returnWriter) putSpawnLooper() error {
 	w.pos = 0
+	w.th.proc.tracer().returned(w.th, binder.BR_SPAWN_LOOPER)
 	return w.put(binder.BR_SPAWN_LOOPER, 0)
 }
 
@@ -71,8 +72,7 @@ func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlock
 		addr: hostarch.Addr(wr.ReadBuffer),
 		pos:  wr.ReadConsumed,
 		end:  wr.ReadSize,
-
-		counts: &th.proc.counts,
+		th:   th,
 	}
 	if w.pos == 0 {
 		// It's there so that BR_SPAWN_LOOPER can take its place.
@@ -147,6 +147,7 @@ func (th *Thread) readAll(w *returnWriter, procWork, nonBlocking bool) (again bo
 			} else {
 				hostarch.ByteOrder.PutUint64(w.params(), d.cookie)
 			}
+			th.proc.tracer().returned(th, br)
 			if err := w.put(br, size); err != nil {
 				return false, err
 			}
@@ -214,6 +215,7 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 		t.cancelWith(w.task, binder.BR_FAILED_REPLY)
 		p.freeBuffer(w.task, &b)
 		if t.reply {
+			p.tracer().returned(th, binder.BR_FAILED_REPLY)
 			return true, w.put(binder.BR_FAILED_REPLY, 0)
 		}
 		return false, nil
@@ -248,6 +250,7 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 		held.Release(w.task)
 		return false, err
 	}
+	p.tracer().received(th, t, br)
 	t.buffer.Deliver(w.task)
 	if t.reply || t.oneWay() {
 		held.Release(w.task)

@@ -45,6 +45,7 @@ func (p *Process) release(ctx context.Context) {
 //
 // However much p owns, no lock is held for more than a batch of it.
 func (p *Process) releaseOne(ctx context.Context) {
+	p.tracer().closed(p)
 	p.ctx.deregister(p)
 	p.ctx.domain.remove(p)
 	p.tenant.procs.remove(p)

@@ -253,7 +253,9 @@ func (th *Thread) waitLocked(task Task, procWork, nonBlocking bool) error {
 			}
 		}
 		p.mu.Unlock()
+		start := p.tracer().now()
 		err := p.ctx.domain.driver.scheduler.Block(task, th.wake)
+		p.tracer().waited(th, start, !procWork)
 		p.mu.Lock()
 		if err != nil {
 			if task.SignalPending() {

@@ -64,6 +64,7 @@ func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
 		}
 		cmd := hostarch.ByteOrder.Uint32(raw[:])
 		th.proc.counts.command(cmd)
+		th.proc.tracer().command(th, cmd)
 		size := binder.CommandSize(cmd)
 		if !knownCommand(cmd) {
 			return linuxerr.EINVAL
