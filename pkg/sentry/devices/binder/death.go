@@ -72,6 +72,7 @@ func (d *death) take(context.Context, *Thread) delivery {
 		return out
 	}
 	d.proc.inner.deliveredDeath.add(d.cookie, d)
+	d.proc.tenant.traffic.told(noticeDeath)
 	out.add(binder.BR_DEAD_BINDER)
 	// The recipient may well send transactions at once; nothing else is to be
 	// in its way.

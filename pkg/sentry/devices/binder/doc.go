@@ -51,6 +51,7 @@
 //	prices                       what is charged for each object
 //	log, log_*, stats,           what binder_logs shows, piece by piece
 //	transaction_log
+//	metrics, traffic, inventory  what gVisor's metric server shows
 //	trace                        what an operator traces: see package trace
 //
 // A Context belongs to a Domain: the /dev of a container, which is a Tenant, or an

@@ -33,6 +33,9 @@ type Driver struct {
 
 	tenants tenants
 
+	// lastInventory is what inventory has returned last.
+	lastInventory atomic.Pointer[inventory] `state:"nosave"`
+
 	// tracer notes events, or is nil. A restored sandbox is not traced.
 	tracer atomic.Pointer[tracer] `state:"nosave"`
 }

@@ -72,6 +72,7 @@ func (f *freezeNotification) take(context.Context, *Thread) delivery {
 		return out
 	}
 	f.proc.inner.deliveredFreezes.add(f.cookie, f)
+	f.proc.tenant.traffic.told(noticeFreeze)
 	// struct binder_frozen_state_info has the same layout as what other returns
 	// have: the cookie comes first, and then the state, with padding.
 	out := delivery{ptr: f.cookie, last: true}

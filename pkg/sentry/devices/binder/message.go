@@ -54,6 +54,7 @@ func (th *Thread) begin(task Task, m *message, kind logKind) {
 func (th *Thread) end(m *message, f *failure) {
 	d := th.proc.ctx.domain
 	m.log.done = true
+	th.proc.tenant.traffic.ended(m.log.kind, f)
 	if f != nil {
 		m.log.error, m.log.line = extendedErrorOf(m.debugID, f), f.line
 		if m.refused == nil {

@@ -208,6 +208,7 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 	p := th.proc
 	if !t.reply {
 		t.inherit(w.task)
+		t.countWait()
 	}
 	if err := t.installFiles(w.task); err != nil {
 		defer held.Release(w.task)

@@ -72,6 +72,7 @@ func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transac
 	defer held.Release(task)
 	t := held.Get()
 	defer th.scratch.compose.pin.Release()
+	callTime.AddSample(t.sent - call.sent)
 
 	th.proc.mu.Lock()
 	th.queueLocked(th.proc, done.Get())

@@ -49,6 +49,13 @@ func (s *stats) created(k objectKind) { s.objects[k].created.Add(1) }
 
 func (s *stats) deleted(k objectKind) { s.objects[k].deleted.Add(1) }
 
+// active returns the number of objects alive. An object that comes and goes meanwhile
+// may be seen as alive.
+func (s *stats) active(k objectKind) uint64 {
+	deleted := s.objects[k].deleted.Load()
+	return s.objects[k].created.Load() - deleted
+}
+
 // ObjectCount is the number of objects of one kind that a Domain holds.
 type ObjectCount struct {
 	// Name is the kind, as in Linux's binder_logs/stats.

@@ -5,6 +5,7 @@ package binder
 
 import (
 	"maps"
+	"slices"
 	"sync/atomic"
 
 	"gvisor.dev/gvisor/pkg/context"
@@ -40,6 +41,9 @@ type Tenant struct {
 	// procs holds the processes that were opened in the container, whatever their
 	// domain.
 	procs registry
+
+	// traffic counts for the metrics.
+	traffic traffic `state:"nosave"`
 }
 
 // ContainerInfo describes a container.
@@ -67,12 +71,23 @@ type tenants struct {
 
 	// mu is a leaf.
 	mu tenantsMutex `state:"nosave"`
+
+	// gone has the traffic of the containers that are gone.
+	gone traffic `state:"nosave"`
 }
 
 // get returns the tenant of a container, or nil if there's no such container.
 func (ts *tenants) get(id string) *Tenant {
 	if m := ts.byID.Load(); m != nil {
 		return (*m)[id]
+	}
+	return nil
+}
+
+// all returns the tenants that there are.
+func (ts *tenants) all() []*Tenant {
+	if m := ts.byID.Load(); m != nil {
+		return slices.Collect(maps.Values(*m))
 	}
 	return nil
 }
@@ -116,7 +131,10 @@ func (d *Driver) StartContainer(c ContainerInfo) {
 // Unknown ones are ignored: it may not have come to start.
 func (d *Driver) StopContainer(id string) {
 	d.tenants.update(func(byID map[string]*Tenant) map[string]*Tenant {
-		delete(byID, id)
+		if t := byID[id]; t != nil {
+			d.tenants.gone.add(&t.traffic)
+			delete(byID, id)
+		}
 		return byID
 	})
 }

@@ -22,6 +22,7 @@ const (
 	logCall logKind = iota
 	logOneWay
 	logReply
+	numLogKinds
 )
 
 func (k logKind) name() string { return [...]string{"call", "async", "reply"}[k] }

@@ -1,0 +1,83 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"math"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/gohacks"
+	"gvisor.dev/gvisor/pkg/hostarch"
+)
+
+// inventory is what the driver has at some time, for the metrics.
+type inventory struct {
+	// taken is when it was taken, in gohacks.Nanotime units.
+	taken int64
+
+	objects [numObjectKinds]uint64
+	waiting uint64
+	frozen  uint64
+	buffers uint64
+
+	// bytes is the memory of mappings that is used, and that is idle.
+	bytes [2]uint64
+
+	charged uint64
+}
+
+// inventoryAge is how old an inventory may be. Each metric asks for one by itself; those
+// of a scrape have the same.
+const inventoryAge = 100 * time.Millisecond
+
+// inventory returns what d has, or had a moment ago.
+func (d *Driver) inventory() *inventory {
+	if v := d.lastInventory.Load(); v != nil && gohacks.Nanotime()-v.taken < int64(inventoryAge) {
+		return v
+	}
+	v := d.takeInventory()
+	d.lastInventory.Store(v)
+	return v
+}
+
+// takeInventory returns what d has. Each process is looked at for itself, and nothing is
+// locked in between.
+func (d *Driver) takeInventory() *inventory {
+	v := &inventory{taken: gohacks.Nanotime()}
+	domains := make(map[*Domain]struct{})
+	for _, t := range d.tenants.all() {
+		domains[t.dev] = struct{}{}
+		v.charged += uint64(t.account.Used())
+		walk := startWalk()
+		var batch []registryEntry
+		for before := uint64(math.MaxUint64); ; walk.yield() {
+			batch = t.procs.older(batch[:0], before)
+			if len(batch) == 0 {
+				break
+			}
+			for _, e := range batch {
+				before = e.ordinal
+				domains[e.proc.ctx.domain] = struct{}{}
+				v.addProcess(e.proc)
+			}
+		}
+	}
+	for dom := range domains {
+		for k := range v.objects {
+			v.objects[k] += dom.stats.active(objectKind(k))
+		}
+	}
+	return v
+}
+
+func (v *inventory) addProcess(p *Process) {
+	p.mu.Lock()
+	v.waiting += uint64(p.inner.waiting.Len())
+	v.frozen += uint64(bit(p.inner.freezer.frozen))
+	p.mu.Unlock()
+	space := p.alloc.Usage()
+	v.buffers += uint64(space.Buffers)
+	v.bytes[0] += uint64(space.Used) * hostarch.PageSize
+	v.bytes[1] += uint64(space.Idle) * hostarch.PageSize
+}
