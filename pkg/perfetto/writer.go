@@ -1,0 +1,253 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package perfetto
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/devices/binder/trace"
+)
+
+// Thread is a thread in a trace.
+type Thread struct {
+	// PID and TID are its IDs in the root PID namespace of the sandbox, NSPID and NSTID
+	// those in its own.
+	PID, TID, NSPID, NSTID int32
+
+	// Name is the thread's, Process its process's.
+	Name, Process string
+}
+
+// Clocks are what the host's clocks show at the same time, in nanoseconds.
+type Clocks struct {
+	Realtime, Monotonic, Boottime int64
+}
+
+// Each kind of track has uuids of its own, by an ID.
+const (
+	threadTracks uint64 = iota + 1
+	waitTracks
+	processTracks
+	freezerTracks
+	lostTrack
+)
+
+func uuid(tracks uint64, id int32) uint64 { return tracks<<32 | uint64(uint32(id)) }
+
+// Packets with track events need the number of a sequence.
+const sequence = 1
+
+// category is that of Linux's own tracepoints.
+const category = "binder"
+
+// writer writes a trace.
+type writer struct {
+	w       *bufio.Writer
+	clocks  Clocks
+	threads map[int32]*Thread
+
+	// waits, processes and freezers have the threads and processes whose tracks are there.
+	waits, processes, freezers map[int32]bool
+
+	// frozen has the processes that are frozen.
+	frozen map[int32]bool
+
+	// lost is the number of events that were dropped so far.
+	lost uint64
+}
+
+// chunk is the number of events that are put in order at a time. Threads may add events
+// to a ring in another order than that of their times, by little.
+const chunk = 1 << 16
+
+// Write writes a trace of the encoded events that r has. threads are those that are
+// known, clocks those at any time while the host was up.
+func Write(w io.Writer, r io.Reader, threads []Thread, clocks Clocks) error {
+	t := &writer{
+		w:         bufio.NewWriterSize(w, 1<<20),
+		clocks:    clocks,
+		threads:   make(map[int32]*Thread),
+		waits:     make(map[int32]bool),
+		processes: make(map[int32]bool),
+		freezers:  make(map[int32]bool),
+		frozen:    make(map[int32]bool),
+	}
+	for i := range threads {
+		t.threads[threads[i].TID] = &threads[i]
+	}
+	t.start()
+	raw := make([]byte, chunk*trace.Size)
+	var events []trace.Event
+	for {
+		n, err := io.ReadFull(r, raw)
+		if err == io.EOF {
+			break
+		}
+		if err != nil && err != io.ErrUnexpectedEOF {
+			return err
+		}
+		events = events[:0]
+		for b := raw[:n]; len(b) > 0; b = b[trace.Size:] {
+			var e trace.Event
+			if err := e.Decode(b); err != nil {
+				return fmt.Errorf("after %d events: %w", len(events), err)
+			}
+			events = append(events, e)
+		}
+		slices.SortStableFunc(events, func(a, b trace.Event) int { return cmp.Compare(a.Time, b.Time) })
+		t.events(events)
+	}
+	t.end()
+	return t.w.Flush()
+}
+
+// time returns the time of an event as the trace has it.
+func (t *writer) time(monotonic int64) uint64 {
+	return uint64(monotonic + t.clocks.Boottime - t.clocks.Monotonic)
+}
+
+// packet writes a packet with the field n.
+func (t *writer) packet(n protowire.Number, v message, time uint64) {
+	p := message(nil).message(n, v).uint(packetSequence, sequence)
+	if time != 0 {
+		p = p.uint(packetTimestamp, time)
+	}
+	// An error is that of Flush.
+	_, _ = t.w.Write(message(nil).message(traceID, p))
+}
+
+// start writes what a trace begins with: the clocks, and who is who.
+func (t *writer) start() {
+	var clocks message
+	for _, c := range [...]struct{ id, time uint64 }{
+		{clockRealtime, uint64(t.clocks.Realtime)},
+		{clockMonotonic, uint64(t.clocks.Monotonic)},
+		{clockBoottime, uint64(t.clocks.Boottime)},
+	} {
+		clocks = clocks.message(clocksClock, message(nil).uint(clockID, c.id).uint(clockTime, c.time))
+	}
+	t.packet(packetClockSnapshot, clocks.uint(clocksPrimary, clockBoottime), 0)
+
+	threads := make([]*Thread, 0, len(t.threads))
+	for _, th := range t.threads {
+		threads = append(threads, th)
+	}
+	slices.SortFunc(threads, func(a, b *Thread) int {
+		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID))
+	})
+	var tree message
+	last := int32(0)
+	for _, th := range threads {
+		if th.PID == last {
+			continue
+		}
+		last = th.PID
+		tree = tree.message(treeProcesses, message(nil).
+			int(processPID, int64(th.PID)).
+			string(processCmdline, th.Process).
+			bool(processCmdlineIsComm, true).
+			ids(processNSPID, th.PID, th.NSPID))
+	}
+	for _, th := range threads {
+		tree = tree.message(treeThreads, message(nil).
+			int(threadTID, int64(th.TID)).
+			string(threadName, th.Name).
+			int(threadTGID, int64(th.PID)).
+			ids(threadNSTID, th.TID, th.NSTID))
+	}
+	t.packet(packetProcessTree, tree, t.time(t.clocks.Monotonic))
+}
+
+// ids appends the ID that a process or a thread has in its own namespace, if that isn't
+// the root one.
+func (m message) ids(n protowire.Number, root, own int32) message {
+	if own == root {
+		return m
+	}
+	return m.int(n, int64(own))
+}
+
+// end writes what a trace ends with: how many events are missing.
+func (t *writer) end() {
+	t.packet(packetFtraceStats, message(nil).
+		uint(statsPhase, statsEndOfTrace).
+		message(statsCPU, message(nil).uint(cpuStatsCPU, 0).uint(cpuStatsDropped, t.lost)), 0)
+}
+
+// bundleSize is the number of events in a packet.
+const bundleSize = 256
+
+// events writes events, which are in order.
+func (t *writer) events(events []trace.Event) {
+	for part := range slices.Chunk(events, bundleSize) {
+		// Linux has a bundle for each CPU. What was which CPU's isn't known here, and
+		// says nothing about Binder.
+		bundle := message(nil).uint(bundleCPU, 0)
+		lost := t.lost
+		for i := range part {
+			bundle = t.appendEvents(bundle, &part[i])
+			t.tracks(&part[i])
+		}
+		if t.lost != lost {
+			bundle = bundle.bool(bundleLostEvents, true)
+		}
+		t.packet(packetFtraceEvents, bundle, 0)
+	}
+}
+
+// appendEvents appends the events that Linux's tracepoints for e are, if Perfetto knows
+// them, to a bundle.
+func (t *writer) appendEvents(bundle message, e *trace.Event) message {
+	add := func(n protowire.Number, fields message) {
+		bundle = bundle.message(bundleEvent, message(nil).
+			uint(ftraceTimestamp, t.time(e.Time)).
+			int(ftracePID, int64(e.TID)).
+			message(n, fields))
+	}
+	switch e.Kind {
+	case trace.Command:
+		add(ftraceCommand, message(nil).uint(commandCode, uint64(e.Code)))
+	case trace.Return:
+		add(ftraceReturn, message(nil).uint(commandCode, uint64(e.Code)))
+	case trace.Received:
+		add(ftraceReceived, message(nil).int(receivedDebugID, int64(e.ID)))
+		add(ftraceReturn, message(nil).uint(commandCode, uint64(e.Code)))
+	case trace.Transaction:
+		add(ftraceTransaction, message(nil).
+			int(transactionDebugID, int64(e.ID)).
+			int(transactionNode, int64(e.Node)).
+			int(transactionToProc, int64(e.ToPID)).
+			int(transactionToTID, int64(e.ToTID)).
+			int(transactionReply, int64(e.Reply)).
+			uint(transactionCode, uint64(e.Code)).
+			uint(transactionFlags, uint64(e.Flags)))
+		add(ftraceAllocBuf, message(nil).
+			uint(allocBufData, uint64(e.Data)).
+			int(allocBufDebugID, int64(e.ID)).
+			uint(allocBufOffsets, uint64(e.Offsets)).
+			uint(allocBufExtra, uint64(e.Extra)))
+	}
+	return bundle
+}
+
+// notices has the returns that are shown beside the waits of a thread, with their names.
+var notices = map[uint32]string{
+	binder.BR_DEAD_BINDER:                    "BR_DEAD_BINDER",
+	binder.BR_CLEAR_DEATH_NOTIFICATION_DONE:  "BR_CLEAR_DEATH_NOTIFICATION_DONE",
+	binder.BR_FROZEN_BINDER:                  "BR_FROZEN_BINDER",
+	binder.BR_CLEAR_FREEZE_NOTIFICATION_DONE: "BR_CLEAR_FREEZE_NOTIFICATION_DONE",
+	binder.BR_DEAD_REPLY:                     "BR_DEAD_REPLY",
+	binder.BR_FAILED_REPLY:                   "BR_FAILED_REPLY",
+	binder.BR_FROZEN_REPLY:                   "BR_FROZEN_REPLY",
+	binder.BR_TRANSACTION_PENDING_FROZEN:     "BR_TRANSACTION_PENDING_FROZEN",
+	binder.BR_ONEWAY_SPAM_SUSPECT:            "BR_ONEWAY_SPAM_SUSPECT",
+	binder.BR_SPAWN_LOOPER:                   "BR_SPAWN_LOOPER",
+}
