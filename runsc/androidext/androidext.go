@@ -237,7 +237,7 @@ func (e *Extension) Commands() map[util.SubCommand]string {
 // ControlObjects implements the optional interface of package extension that adds
 // objects to the sandbox's control server.
 func (e *Extension) ControlObjects(k *kernel.Kernel) []any {
-	return []any{&Binder{kernel: k, driver: &e.driver.driver}}
+	return []any{&Binder{kernel: k, driver: &e.driver.driver}, &BinderTrace{kernel: k, driver: &e.driver.driver}}
 }
 
 // MountOptions implements the optional interface of package extension by which a

@@ -56,6 +56,7 @@ func (b *binderDriver) register(ctx context.Context, vfsObj *vfs.VirtualFilesyst
 		return err
 	}
 	b.driver.Store(driver)
+	binder.ExportMetrics(driver)
 	k.AddStateToCheckpoint(driverKey, driver)
 	return binderfs.Register(vfsObj, driver, config.defaults())
 }
@@ -136,6 +137,7 @@ func (b *binderDriver) restoreContainers(ctx context.Context, ids map[string]str
 	k.AddStateToCheckpoint(driverKey, driver)
 	driver.RestoreContainers(ids)
 	b.driver.Store(driver)
+	binder.ExportMetrics(driver)
 	return nil
 }
 

@@ -61,5 +61,6 @@ func (b *Binder) commander(f *flag.FlagSet) *subcommands.Commander {
 	for _, l := range logs {
 		cdr.Register(&show{log: l, load: b.load}, "")
 	}
+	cdr.Register(&tracing{load: b.load}, "")
 	return cdr
 }

@@ -1,0 +1,226 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package bindercmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+
+	"github.com/google/subcommands"
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/urpc"
+	"gvisor.dev/gvisor/runsc/cmd/util"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/flag"
+
+	"sentrybinder/pkg/perfetto"
+	"sentrybinder/pkg/sentry/devices/binder/trace"
+)
+
+// RecordTrace is the method of the sandbox's control server that traces the driver. It
+// takes TraceArgs and returns a TraceResult. StopTrace ends it before its time.
+const (
+	RecordTrace = "BinderTrace.Record"
+	StopTrace   = "BinderTrace.Stop"
+)
+
+// TraceArgs says what is to be traced.
+type TraceArgs struct {
+	// ContainerID is the container that the events have to do with, or empty for all.
+	ContainerID string
+
+	// Duration is for how long.
+	Duration time.Duration
+
+	// Events is the number of events that can wait for being written, and MaxBytes how
+	// many bytes may be.
+	Events   int
+	MaxBytes int64
+
+	// FilePayload has the file to write encoded events to.
+	urpc.FilePayload
+}
+
+// TraceResult says what was traced.
+type TraceResult struct {
+	// Events is the number of events that were written, Dropped that of those that
+	// found no room.
+	Events, Dropped uint64
+
+	// Full is true if the trace has ended since MaxBytes were written.
+	Full bool
+
+	// Threads has the threads that the events are of, as far as they are known.
+	Threads []perfetto.Thread
+}
+
+// tracing implements subcommands.Command for the "trace" command.
+type tracing struct {
+	load Loader
+
+	output   string
+	duration time.Duration
+	sandbox  bool
+	events   int
+	maxSize  int64
+}
+
+// Name implements subcommands.Command.Name.
+func (*tracing) Name() string { return "trace" }
+
+// Synopsis implements subcommands.Command.Synopsis.
+func (*tracing) Synopsis() string {
+	return "write a timeline of calls, one-way calls, waits, freezes and deaths, for Perfetto"
+}
+
+// Usage implements subcommands.Command.Usage.
+func (*tracing) Usage() string {
+	return `trace [flags] <container id> - write a timeline, for Perfetto (https://ui.perfetto.dev)
+
+The timeline has what has to do with the container: also what others send to it, and
+get from it. An interrupt ends it before its time.
+
+`
+}
+
+// SetFlags implements subcommands.Command.SetFlags.
+func (t *tracing) SetFlags(f *flag.FlagSet) {
+	f.StringVar(&t.output, "o", "binder.pftrace", "the file to write")
+	f.DurationVar(&t.duration, "duration", 10*time.Second, "for how long to trace")
+	f.BoolVar(&t.sandbox, "sandbox", false, "trace all containers of the sandbox")
+	f.IntVar(&t.events, "events", 1<<16, fmt.Sprintf("the number of events that the sandbox has room for, from %d to %d, of 72 bytes each", trace.MinEvents, trace.MaxEvents))
+	f.Int64Var(&t.maxSize, "max-size", 1<<30, "how many bytes of events to keep on disk; the trace ends there")
+}
+
+// Execute implements subcommands.Command.Execute.
+func (t *tracing) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
+	if f.NArg() != 1 {
+		f.Usage()
+		return subcommands.ExitUsageError
+	}
+	switch {
+	case t.duration <= 0:
+		return util.Errorf("-duration=%v: it takes some time", t.duration)
+	case t.events < trace.MinEvents || t.events > trace.MaxEvents:
+		return util.Errorf("-events=%d: from %d to %d", t.events, trace.MinEvents, trace.MaxEvents)
+	case t.maxSize < trace.Size:
+		return util.Errorf("-max-size=%d: an event has %d bytes", t.maxSize, trace.Size)
+	}
+	conf := args[0].(*config.Config)
+	c, err := t.load(conf.RootDir, f.Arg(0))
+	if err != nil {
+		return util.Errorf("%v", err)
+	}
+	if err := t.write(c); err != nil {
+		return util.Errorf("%v", err)
+	}
+	return subcommands.ExitSuccess
+}
+
+// write traces c and writes the output. Events are kept as they come, without a name,
+// until the trace is over: encoding them would take time from what is traced.
+func (t *tracing) write(c *Container) (err error) {
+	clocks, err := readClocks()
+	if err != nil {
+		return err
+	}
+	out, err := os.Create(t.output)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	raw, err := os.CreateTemp(filepath.Dir(t.output), ".binder-trace-")
+	if err != nil {
+		return err
+	}
+	defer raw.Close()
+	if err := os.Remove(raw.Name()); err != nil {
+		return err
+	}
+	result, err := t.record(c, raw)
+	if err != nil {
+		return err
+	}
+	if _, err := raw.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if err := perfetto.Write(out, raw, result.Threads, clocks); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%d events written to %s", result.Events, t.output)
+	if result.Dropped != 0 {
+		fmt.Fprintf(os.Stderr, ", %d lost: -events=%d is too few", result.Dropped, t.events)
+	}
+	if result.Full {
+		fmt.Fprintf(os.Stderr, ", ended by -max-size=%d", t.maxSize)
+	}
+	fmt.Fprintln(os.Stderr)
+	return nil
+}
+
+// record has the sandbox write events to file until the time is over, or until the
+// command is interrupted.
+func (t *tracing) record(c *Container, file *os.File) (*TraceResult, error) {
+	args := TraceArgs{Duration: t.duration, Events: t.events, MaxBytes: t.maxSize}
+	if !t.sandbox {
+		args.ContainerID = c.ID
+	}
+	args.Files = []*os.File{file}
+	conn, err := c.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, unix.SIGINT, unix.SIGTERM)
+	defer signal.Stop(interrupts)
+
+	var result TraceResult
+	done := make(chan error, 1)
+	go func() { done <- conn.Call(RecordTrace, &args, &result) }()
+	for {
+		select {
+		case err := <-done:
+			return &result, err
+		case <-interrupts:
+			if err := c.stopTrace(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+func (c *Container) stopTrace() error {
+	conn, err := c.connect()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Call(StopTrace, &struct{}{}, &struct{}{})
+}
+
+// readClocks reads the host's clocks, which are the sandbox's, too.
+func readClocks() (c perfetto.Clocks, err error) {
+	for _, clock := range [...]struct {
+		id   int32
+		time *int64
+	}{
+		{unix.CLOCK_REALTIME, &c.Realtime},
+		{unix.CLOCK_MONOTONIC, &c.Monotonic},
+		{unix.CLOCK_BOOTTIME, &c.Boottime},
+	} {
+		var ts unix.Timespec
+		if err := unix.ClockGettime(clock.id, &ts); err != nil {
+			return c, fmt.Errorf("clock_gettime: %w", err)
+		}
+		*clock.time = ts.Nano()
+	}
+	return c, nil
+}
