@@ -133,6 +133,9 @@ const (
 	TF_ACCEPT_FDS  = 0x10 // the reply may hold file descriptors
 	TF_CLEAR_BUF   = 0x20 // the buffer is zeroed when it is freed
 	TF_UPDATE_TXN  = 0x40 // replaces an outdated pending one-way transaction
+
+	// BR_TRANSACTION_COMPLETE doesn't end a read, but comes with what comes next.
+	TF_DEFER_COMPLETE = 0x80
 )
 
 // Values of the type of an object in a transaction: three letters and 0x85.

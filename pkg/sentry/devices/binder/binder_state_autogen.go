@@ -1810,6 +1810,7 @@ func (t *threadInner) StateFields() []string {
 		"needReturn",
 		"todo",
 		"processTodo",
+		"selected",
 		"stack",
 		"lastError",
 	}
@@ -1825,8 +1826,9 @@ func (t *threadInner) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(2, &t.needReturn)
 	stateSinkObject.Save(3, &t.todo)
 	stateSinkObject.Save(4, &t.processTodo)
-	stateSinkObject.Save(5, &t.stack)
-	stateSinkObject.Save(6, &t.lastError)
+	stateSinkObject.Save(5, &t.selected)
+	stateSinkObject.Save(6, &t.stack)
+	stateSinkObject.Save(7, &t.lastError)
 }
 
 func (t *threadInner) afterLoad(context.Context) {}
@@ -1838,8 +1840,9 @@ func (t *threadInner) StateLoad(ctx context.Context, stateSourceObject state.Sou
 	stateSourceObject.Load(2, &t.needReturn)
 	stateSourceObject.Load(3, &t.todo)
 	stateSourceObject.Load(4, &t.processTodo)
-	stateSourceObject.Load(5, &t.stack)
-	stateSourceObject.Load(6, &t.lastError)
+	stateSourceObject.Load(5, &t.selected)
+	stateSourceObject.Load(6, &t.stack)
+	stateSourceObject.Load(7, &t.lastError)
 }
 
 func (e *threadError) StateTypeName() string {

@@ -66,10 +66,8 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	done.Get().spamSuspect = t.buffer.SpamSuspect()
 	p.mu.Lock()
 	th.inner.lastError = noError(m.debugID)
-	if oneWay {
-		th.queueLocked(p, done.Get())
-	} else {
-		th.inner.todo.pushBack(done.Get())
+	th.completeLocked(p, done.Get(), t)
+	if !oneWay {
 		th.pushCallLocked(t)
 	}
 	p.mu.Unlock()
@@ -84,6 +82,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 			c := done.Get()
 			c.proc.mu.Lock()
 			c.pendingFrozen = true
+			th.hurryLocked(c.proc)
 			c.proc.mu.Unlock()
 		}
 		return nil
@@ -140,6 +139,9 @@ func (n *Node) keepAsTarget() (list.Arc[*Node], *failure) {
 //
 // +checklocks:th.proc.mu
 func (th *Thread) mayCallLocked() *failure {
+	if th.inner.selected {
+		return failedUnreadCall // Behind what was deferred, maybe.
+	}
 	for w := range th.inner.todo.items.All() {
 		if _, ok := w.(*Transaction); ok {
 			return failedUnreadCall
@@ -216,7 +218,9 @@ func (t *Transaction) queue(ctx context.Context, th *Thread) (pending bool, supe
 		n.inner.asyncBusy = true
 	}
 	if th == nil {
-		th = q.selectThreadLocked(ctx)
+		if th = q.selectThreadLocked(ctx); th != nil {
+			th.lockedBy(q).selected = true
+		}
 	}
 	if th != nil {
 		th.queueLocked(q, t)

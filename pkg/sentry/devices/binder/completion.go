@@ -54,6 +54,21 @@ func (c *completion) Destroy(context.Context) {
 	completions.Put(c)
 }
 
+// completeLocked queues c, which tells th, a thread of p, that t was queued. Nobody
+// has to hear at once of a call: its answer comes first. The same holds for what the
+// sender says so of with TF_DEFER_COMPLETE, unless there's more to be told than that.
+//
+// +checklocks:p.mu
+func (th *Thread) completeLocked(p *Process, c *completion, t *Transaction) {
+	p.mustBe(c.proc)
+	suspect := c.spamSuspect && p.inner.oneWaySpamDetection
+	if call := !t.reply && !t.oneWay(); call || t.flags&binder.TF_DEFER_COMPLETE != 0 && !suspect {
+		th.deferLocked(p, c)
+	} else {
+		th.queueLocked(p, c)
+	}
+}
+
 // cancel implements work.cancel.
 func (c *completion) cancel(context.Context) {}
 

@@ -420,7 +420,7 @@ func (m *machine) message(s *slot, th *thread, code, handle uint32, to uint16) [
 	p := m.contents(s, to)
 	m.lastCode++
 	m.sent[m.lastCode] = sentPayload{p, s.app, to}
-	flags := uint32(m.byte()) & (binder.TF_ONE_WAY | binder.TF_ACCEPT_FDS | binder.TF_CLEAR_BUF | binder.TF_UPDATE_TXN)
+	flags := uint32(m.byte()) & (binder.TF_ONE_WAY | binder.TF_ACCEPT_FDS | binder.TF_CLEAR_BUF | binder.TF_UPDATE_TXN | binder.TF_DEFER_COMPLETE)
 	b := th.message(code, uint64(handle), m.lastCode, flags, p)
 	if m.byte() == 0xff {
 		// A size or an address that makes no sense. None reaches the words of

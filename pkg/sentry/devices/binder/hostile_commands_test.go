@@ -36,6 +36,7 @@ var (
 	hostileFlags = [...]uint32{
 		0, 0, binder.TF_ACCEPT_FDS, binder.TF_ONE_WAY, binder.TF_ONE_WAY, binder.TF_CLEAR_BUF,
 		binder.TF_ONE_WAY | binder.TF_UPDATE_TXN, binder.TF_ONE_WAY | binder.TF_UPDATE_TXN,
+		binder.TF_DEFER_COMPLETE, binder.TF_ONE_WAY | binder.TF_DEFER_COMPLETE,
 	}
 	hostileNumbers = [...]uint64{
 		0, 1, 2, 3, 4, 7, 8, 12, 24, 40, 41, 511, 512, 4095, 4096, 1 << 16, 1<<31 - 1, 1 << 31, 1<<32 - 1, 1 << 32,

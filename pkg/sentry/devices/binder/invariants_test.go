@@ -76,6 +76,7 @@ func (p *Process) requireSound(w *world) {
 		w.check(!th.inner.dead, "the threads of a process that lives live")
 		w.check(!th.waitingLinks.Linked(), "nobody waits")
 		th.requireStackSound(w)
+		th.requireTodoSound(w)
 	}
 	w.check(p.inner.waiting.Empty(), "nobody waits")
 	w.check(p.inner.freezer.outstanding == p.countOutstanding(w), "a process knows how many transactions are outstanding")
@@ -128,6 +129,26 @@ func (p *Process) countOutstanding(w *world) int {
 		}
 	}
 	return n
+}
+
+// requireTodoSound checks what th alone has to do.
+//
+// +checklocksignore
+func (th *Thread) requireTodoSound(w *world) {
+	w.t.Helper()
+	w.check(!th.inner.processTodo || !th.inner.todo.empty(), "nobody returns for nothing")
+	calls := 0
+	for item := range th.inner.todo.items.All() {
+		switch item.(type) {
+		case *completion, *nodeWork:
+		case *Transaction:
+			calls++
+			w.check(th.inner.processTodo, "transactions are not deferred")
+		default:
+			w.check(th.inner.processTodo, "failures and notifications are not deferred")
+		}
+	}
+	w.check(!th.inner.selected || calls > 0, "a thread that was selected has a call to read")
 }
 
 // +checklocksignore

@@ -75,7 +75,7 @@ func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transac
 	callTime.AddSample(t.sent - call.sent)
 
 	th.proc.mu.Lock()
-	th.queueLocked(th.proc, done.Get())
+	th.completeLocked(th.proc, done.Get(), t)
 	call.endLocked(th.proc)
 	th.proc.mu.Unlock()
 

@@ -134,8 +134,9 @@ func (s *stormThread) message(code uint32) []byte {
 	n := copy(s.Bytes[stormContents:], contents.data)
 	copy(s.Bytes[stormContents+n:], offsets)
 	td := binder.TransactionData{
-		Target:      uint64(s.handle()),
-		Flags:       []uint32{0, binder.TF_ONE_WAY, binder.TF_CLEAR_BUF, binder.TF_ONE_WAY | binder.TF_UPDATE_TXN}[s.random.Intn(4)],
+		Target: uint64(s.handle()),
+		Flags: []uint32{0, binder.TF_ONE_WAY, binder.TF_CLEAR_BUF, binder.TF_ONE_WAY | binder.TF_UPDATE_TXN}[s.random.Intn(4)] |
+			uint32(s.random.Intn(2))*binder.TF_DEFER_COMPLETE,
 		DataSize:    uint64(len(contents.data)),
 		OffsetsSize: uint64(len(offsets)),
 		Buffer:      stormContents,

@@ -83,10 +83,13 @@ type threadInner struct {
 	needReturn bool
 
 	// todo is work for this thread alone. processTodo is false if there is
-	// nothing on it that's worth to wake up for: what a sender gets to know
-	// when its transaction was queued can wait until the reply is there.
+	// nothing on it that's worth to wake up for: see deferLocked.
 	todo        workList
 	processTodo bool
+
+	// selected is true if todo has a transaction that any thread of the process
+	// could have taken, and that this one got since it was waiting.
+	selected bool
 
 	// stack is the innermost transaction that the thread handles, or waits for
 	// the reply of.
@@ -194,8 +197,22 @@ func (th *Thread) makeReturnLocked(p *Process) {
 //
 // +checklocks:p.mu
 func (th *Thread) queueLocked(p *Process, w work) {
+	th.deferLocked(p, w)
+	th.hurryLocked(p)
+}
+
+// deferLocked adds w, which th, a thread of p, gets to know with whatever comes next,
+// and which is not worth to return for: that its transaction was queued can wait until
+// the reply is there or, if the sender says so, until the next call is.
+//
+// +checklocks:p.mu
+func (th *Thread) deferLocked(p *Process, w work) { th.lockedBy(p).todo.pushBack(w) }
+
+// hurryLocked makes what was deferred worth to return for.
+//
+// +checklocks:p.mu
+func (th *Thread) hurryLocked(p *Process) {
 	in := th.lockedBy(p)
-	in.todo.pushBack(w)
 	in.processTodo = true
 	if in.looper&looperWaiting == 0 {
 		// A thread that waits in poll(2) has to hear of its own work, too.
@@ -219,11 +236,11 @@ func (th *Thread) failLocked(br uint32) {
 func (th *Thread) failed() bool { return th.returnError.Get().br != binder.BR_OK }
 
 // takesProcWorkLocked returns whether th, if it reads now, takes work that's for
-// any thread: it has no business of its own.
+// any thread: it has no business of its own, but for what can wait.
 //
 // +checklocks:th.proc.mu
 func (th *Thread) takesProcWorkLocked() bool {
-	return !th.inner.stack.Ok() && th.inner.todo.empty()
+	return !th.inner.stack.Ok() && !th.inner.processTodo
 }
 
 // hasWorkLocked returns whether a read by th has something to return.

@@ -160,7 +160,8 @@ func (t *Transaction) handler() *Thread {
 // take implements work.take.
 //
 // +checklocks:t.to.mu
-func (t *Transaction) take(context.Context, *Thread) delivery {
+func (t *Transaction) take(_ context.Context, th *Thread) delivery {
+	th.lockedBy(t.to).selected = false
 	if t.reply || t.oneWay() {
 		t.endLocked(t.to)
 	}
