@@ -276,6 +276,7 @@ func (t *thread) dispatch(td *abi.TransactionData) error {
 	if reply == nil {
 		reply = new(Parcel)
 	}
-	t.putParcel(abi.BC_REPLY, 0, 0, flags, reply)
+	// That the driver has taken it may come with the next call.
+	t.putParcel(abi.BC_REPLY, 0, 0, flags|abi.TF_DEFER_COMPLETE, reply)
 	return nil
 }

@@ -16,11 +16,14 @@ import (
 type endpoint struct {
 	*peer.Process
 	out []byte
+
+	// answerFlags are the flags of what it answers to calls.
+	answerFlags uint32
 }
 
 func open() *endpoint { return newEndpoint(peer.Open(*device)) }
 
-func newEndpoint(p *peer.Process) *endpoint { return &endpoint{p, p.Commands()} }
+func newEndpoint(p *peer.Process) *endpoint { return &endpoint{Process: p, out: p.Commands()} }
 
 // thread returns the endpoint for another thread.
 func (e *endpoint) thread() *endpoint { return newEndpoint(e.Process.Thread()) }
@@ -81,7 +84,7 @@ func (e *endpoint) serve(f func(call binder.TransactionData) (data []byte, offse
 		data, offsets := f(call)
 		e.free(call)
 		if call.Flags&binder.TF_ONE_WAY == 0 {
-			e.out = peer.Transaction(e.out, binder.BC_REPLY, data, offsets)
+			e.out = peer.TransactionTo(e.out, binder.BC_REPLY, 0, 0, e.answerFlags, data, offsets)
 		}
 	}
 }

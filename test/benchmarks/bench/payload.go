@@ -18,7 +18,7 @@ func payload() {
 		emitRate := func(name string, t timing) {
 			emit(result{Series: name, X: float64(size), Value: t.Rate * float64(size) / 1e6})
 		}
-		measureWays(size, 0, emitRate)
+		measureWays(allWays, size, 0, emitRate)
 		if wanted("process_vm_readv") {
 			other, read := newReader(size)
 			emitRate("process_vm_readv", measure(read))

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"sentrybinder/pkg/abi/binder"
@@ -13,10 +14,11 @@ import (
 // roundtrip measures calls whose answers are as large as they are, beside what one
 // copy of that size takes, and what a system call does. A call makes three: that with
 // which the server answers returns BR_TRANSACTION_COMPLETE, and only its next one
-// waits for the next call.
+// waits for the next call. With TF_DEFER_COMPLETE it makes two.
 func roundtrip() {
+	ways := slices.Insert(slices.Clone(allWays), 1, deferred)
 	for _, size := range numbersOf(*sizes) {
-		measureWays(size, size, func(name string, t timing) { t.emit(name, size) })
+		measureWays(ways, size, size, func(name string, t timing) { t.emit(name, size) })
 		if size == 0 && wanted("system call") {
 			measure(peer.Open(*device).Version).emit("system call", size)
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+
+	"sentrybinder/pkg/abi/binder"
 )
 
 // A way of making calls. A client and a server are different processes.
@@ -32,9 +34,14 @@ var allWays = []way{
 	{"futexes", openShared, futexClient, futexServer},
 }
 
+// deferred is Binder with TF_DEFER_COMPLETE: a server answers and waits for the next
+// call in one system call. Drivers that don't know the flag ignore it.
+var deferred = way{"binder with TF_DEFER_COMPLETE", openNothing, binderClient, deferringServer}
+
 // wayServer is the role of a server.
 func wayServer() {
-	w := allWays[slices.IndexFunc(allWays, func(w way) bool { return w.name == *with })]
+	ways := append(allWays, deferred)
+	w := ways[slices.IndexFunc(ways, func(w way) bool { return w.name == *with })]
 	var files []*os.File
 	for i := range *given {
 		files = append(files, file(i))
@@ -67,16 +74,24 @@ func binderClient(_ []*os.File, call, _ int) func() {
 	return func() { e.call(0, 0, payload, nil) }
 }
 
-func binderServer(_ []*os.File, _, answer int) func() {
+func binderServer(_ []*os.File, _, answer int) func() { return serverWith(0, answer) }
+
+func deferringServer(_ []*os.File, _, answer int) func() {
+	return serverWith(binder.TF_DEFER_COMPLETE, answer)
+}
+
+// serverWith returns what a context manager does whose answers have flags and a size.
+func serverWith(flags uint32, answer int) func() {
 	e := open()
+	e.answerFlags = flags
 	e.BecomeManager()
 	payload := make([]byte, answer)
 	return func() { e.serve(replyWith(payload)) }
 }
 
-// measureWays measures calls and answers of sizes, all ways in turn.
-func measureWays(call, answer int, emit func(name string, t timing)) {
-	for _, w := range allWays {
+// measureWays measures calls and answers of sizes, the ways in turn.
+func measureWays(ways []way, call, answer int, emit func(name string, t timing)) {
+	for _, w := range ways {
 		if !wanted(w.name) {
 			continue
 		}

@@ -68,6 +68,8 @@ func (r *report) marks() []mark {
 		add("three system calls that do nothing, on one CPU: of a call of 128 bytes", three/b.figure(systrapOneCPU, "binder", 128), 0, false)
 		add("three system calls that do nothing, on one CPU: of a seqpacket round trip", three/b.figure(systrapOneCPU, "unix seqpacket", 128), 0, false)
 		add("call of 128 bytes, on one CPU: of a seqpacket round trip", b.ratio(systrapOneCPU, "unix seqpacket", 128), 0.65, false)
+		add("call of 128 bytes "+withDefer+", on one CPU: of a seqpacket round trip", b.between(systrapOneCPU, deferring, "unix seqpacket", 128), 0.62, false)
+		add("call of 128 bytes "+withDefer+", on one CPU: of one without", b.between(systrapOneCPU, deferring, "binder", 128), 0, false)
 		large(b, systrapOneCPU, ", on one CPU")
 		for _, p := range []place{oracleCOneCPU, oracleROneCPU} {
 			add("call of 128 bytes: times as fast as "+string(p), 1/b.ratio(p, "binder", 128), 4, true)
@@ -149,14 +151,25 @@ func (b *benchmark) ratio(p place, series string, x float64) float64 {
 	return 0
 }
 
+// The series of calls that are answered with TF_DEFER_COMPLETE.
+const (
+	withDefer = "with TF_DEFER_COMPLETE"
+	deferring = "binder " + withDefer
+)
+
+// between returns the ratio of two series in a place, or 0 if one is missing.
+func (b *benchmark) between(p place, of, to string, x float64) float64 {
+	one, other := b.find(p, of, x), b.find(p, to, x)
+	if one == nil || other == nil {
+		return 0
+	}
+	return medianRatio(one.Runs, other.Runs)
+}
+
 // copies returns what a call of a size takes beyond an empty one, of the time for the
 // copies of its data and its answer's.
 func copies(b *benchmark, p place, bytes float64) float64 {
-	beyond, one := b.find(p, beyondEmpty, bytes), b.find(p, "one copy", bytes)
-	if beyond == nil || one == nil {
-		return 0
-	}
-	return medianRatio(beyond.Runs, one.Runs) / 2
+	return b.between(p, beyondEmpty, "one copy", bytes) / 2
 }
 
 // lastTenth returns the time of the last tenth of calls of the first tenth's.

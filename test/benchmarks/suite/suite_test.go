@@ -107,6 +107,7 @@ func TestMarks(t *testing.T) {
 		add(systrapOneCPU, []result{
 			{Series: "system call", X: 0, P50: 2},
 			{Series: "binder", X: 128, P50: 10},
+			{Series: "binder with TF_DEFER_COMPLETE", X: 128, P50: 4},
 			{Series: "unix seqpacket", X: 128, P50: 8},
 			{Series: "binder", X: 65536, P50: 12},
 			{Series: "unix stream", X: 65536, P50: 48},
@@ -140,9 +141,11 @@ func TestMarks(t *testing.T) {
 		"call of 64 KiB, less an empty one: of two copies":     true,
 		"call of 64 KiB, on one CPU: of a stream socket's":     true,
 
-		"call of 128 bytes, on one CPU: of a seqpacket round trip":                  false,
-		"three system calls that do nothing, on one CPU: of a call of 128 bytes":    false,
-		"three system calls that do nothing, on one CPU: of a seqpacket round trip": false,
+		"call of 128 bytes, on one CPU: of a seqpacket round trip":                        false,
+		"call of 128 bytes with TF_DEFER_COMPLETE, on one CPU: of a seqpacket round trip": true,
+		"call of 128 bytes with TF_DEFER_COMPLETE, on one CPU: of one without":            false,
+		"three system calls that do nothing, on one CPU: of a call of 128 bytes":          false,
+		"three system calls that do nothing, on one CPU: of a seqpacket round trip":       false,
 
 		"call of 64 KiB, on one CPU, less an empty one: of two copies": true,
 
@@ -152,6 +155,7 @@ func TestMarks(t *testing.T) {
 	require.Equal(t, 1.25, figures["call of 64 KiB, less an empty one: of two copies"])
 	require.Equal(t, 0.25, figures["call of 64 KiB, on one CPU: of a stream socket's"])
 	require.Equal(t, 1.0, figures["call of 64 KiB, on one CPU, less an empty one: of two copies"])
+	require.Equal(t, 0.4, figures["call of 128 bytes with TF_DEFER_COMPLETE, on one CPU: of one without"])
 	require.Equal(t, 0.6, figures["three system calls that do nothing, on one CPU: of a call of 128 bytes"])
 	require.Equal(t, 0.75, figures["three system calls that do nothing, on one CPU: of a seqpacket round trip"])
 	require.Equal(t, 1.1, figures["table: last tenth of the first, systrap"])
