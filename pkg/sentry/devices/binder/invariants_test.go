@@ -137,15 +137,15 @@ func (p *Process) countOutstanding(w *world) int {
 func (th *Thread) requireTodoSound(w *world) {
 	w.t.Helper()
 	w.check(!th.inner.processTodo || !th.inner.todo.empty(), "nobody returns for nothing")
-	calls := 0
+	calls, processTodo := 0, th.inner.processTodo
 	for item := range th.inner.todo.items.All() {
 		switch item.(type) {
 		case *completion, *nodeWork:
 		case *Transaction:
 			calls++
-			w.check(th.inner.processTodo, "transactions are not deferred")
+			w.check(processTodo, "transactions are not deferred")
 		default:
-			w.check(th.inner.processTodo, "failures and notifications are not deferred")
+			w.check(processTodo, "failures and notifications are not deferred")
 		}
 	}
 	w.check(!th.inner.selected || calls > 0, "a thread that was selected has a call to read")
