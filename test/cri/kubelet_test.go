@@ -207,3 +207,16 @@ func TestKubelet(t *testing.T) {
 		return fmt.Errorf("the visitor does not find the new greeter")
 	}))
 }
+
+// TestAOSP: it runs the pod of deploy/kubernetes/aosp.yaml, which has AOSP's programs.
+func TestAOSP(t *testing.T) {
+	if _, err := os.Stat(filepath.Join(images, "aosp.tar")); err != nil {
+		t.Skip("AOSP's programs have not been built: make aosp does it")
+	}
+	startKubelet(t)
+	runManifest(t, "aosp.yaml")
+	awaitReady(t, "aosp", 0)
+	awaitContent(t, func() string { return podLogs(t, "aosp", "visitor") }, "Hello visitor, user 10001! I am process")
+	awaitContent(t, func() string { return podLogs(t, "aosp", "observer") },
+		"example.IGreeter/default: [example.IGreeter]", "manager: [android.os.IServiceManager]")
+}

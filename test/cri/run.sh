@@ -40,12 +40,24 @@ tools/image/make "$CRI_IMAGES/shell.tar" localhost/shell:1 "$build/shell" /bin/s
 tools/image/make "$CRI_IMAGES/pause.tar" localhost/pause:1 "$build/shell" /bin/sleep inf
 tools/image/talk "$CRI_IMAGES/talk.tar"
 # AOSP's service manager, where it has been built.
-if [[ -x build/aosp/root/system/bin/servicemanager && ${AOSP_ROOT:-1} != 0 ]]; then
-	tools/image/make "$CRI_IMAGES/aosp.tar" localhost/aosp:1 build/aosp/root
+if [[ -x build/aosp/root/system/bin/servicemanager ]]; then
+	tools/image/aosp "$CRI_IMAGES/aosp.tar"
 fi
 
 passed=0 failed=0 skipped=0
 log=$(mktemp)
+
+# tally STATUS adds what the log counts. Subtests are part of another test.
+tally() {
+	local p f s
+	p=$(grep -c '^--- PASS: ' "$log" || true)
+	f=$(grep -c '^--- FAIL: ' "$log" || true)
+	s=$(grep -c '^--- SKIP: ' "$log" || true)
+	if ((f == 0 && $1 != 0)); then
+		f=1
+	fi
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
 tmp=$(mktemp -d /tmp/cri.XXXXXX)
 # Directories that have names of their own, and are made private below.
 made=()
@@ -60,6 +72,11 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
+echo "==== manifests"
+status=0
+(cd test/cri/manifests && "${GO:-go}" test -count=1 -v .) 2>&1 | tee "$log" || status=$?
+tally "$status"
+
 for suite in trixie forky; do
 	export CRI_CONTAINERD=$CRI_TOOLS/$suite/usr/bin CRI_DIR=$tmp/$suite
 	mkdir -p "$CRI_DIR/kubelet" "$CRI_DIR/run" "$CRI_DIR/netns"
@@ -72,12 +89,7 @@ for suite in trixie forky; do
 		mount --bind "$CRI_DIR/run" /run/containerd
 		ip link set lo up
 		exec "$@"' sh "$build/cri.test" -test.v "$@" 2>&1 | tee "$log" || status=$?
-	# Only what is no part of another test.
-	count() {
-		grep -c "^--- $1: " "$log" || true
-	}
-	((passed += $(count PASS), failed += $(count FAIL), skipped += $(count SKIP))) || true
-	((status == 0 || $(count FAIL) > 0)) || ((++failed))
+	tally "$status"
 	rm -rf --one-file-system "$CRI_DIR"
 done
 echo
