@@ -42,6 +42,8 @@ func main() {
 	}
 	extension.Register(androidext.New(nil).EnableLabels(func(k *kernel.Kernel, m *selinux.Module) {
 		k.SetSecurityModule(m)
+	}).EnableKernelLog(func(t *kernel.Task, msg string) {
+		t.Syslog().Log(msg)
 	}).EnableCommands(load))
 	for request, r := range android.Requests() {
 		strace.RegisterIoctl(request, strace.IoctlInfo{Name: r.Name, Enter: describe(r.Enter), Exit: describe(r.Exit)})

@@ -121,6 +121,13 @@ func New(scheduler binder.Scheduler) *Extension {
 	}
 }
 
+// EnableKernelLog makes the Binder driver tell by log, to the kernel log of a container,
+// what it has refused.
+func (e *Extension) EnableKernelLog(log binder.KernelLog) *Extension {
+	e.driver.kernelLog = log
+	return e
+}
+
 // EnableCommands adds "runsc binder", which finds containers by load.
 func (e *Extension) EnableCommands(load bindercmd.Loader) *Extension {
 	e.load = load

@@ -23,6 +23,8 @@ import (
 type binderDriver struct {
 	// scheduler is the driver's, or nil for its own.
 	scheduler binder.Scheduler
+	// kernelLog is the driver's, or nil.
+	kernelLog binder.KernelLog
 	// driver is the sandbox's, in the process that is the sandbox.
 	driver atomic.Pointer[binder.Driver]
 }
@@ -52,6 +54,7 @@ func (b *binderDriver) register(ctx context.Context, vfsObj *vfs.VirtualFilesyst
 	if b.scheduler != nil {
 		driver.SetScheduler(b.scheduler)
 	}
+	driver.SetKernelLog(b.kernelLog)
 	if err := driver.RegisterDevices(vfsObj); err != nil {
 		return err
 	}
@@ -135,6 +138,7 @@ func (b *binderDriver) restoreContainers(ctx context.Context, ids map[string]str
 		return fmt.Errorf("the checkpoint has no Binder driver")
 	}
 	k.AddStateToCheckpoint(driverKey, driver)
+	driver.SetKernelLog(b.kernelLog)
 	driver.RestoreContainers(ids)
 	b.driver.Store(driver)
 	binder.ExportMetrics(driver)

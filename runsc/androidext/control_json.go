@@ -29,6 +29,12 @@ type statsJSON struct {
 	Objects  map[string]objectCountJSON `json:"objects"`
 }
 
+// failedJSON is what was refused in a domain but for transactions.
+type failedJSON struct {
+	domainJSON
+	RefusedCommands []binder.Refused `json:"refused_commands"`
+}
+
 type objectCountJSON struct {
 	Active uint64 `json:"active"`
 	Total  uint64 `json:"total"`
@@ -53,9 +59,13 @@ func (w *logWriter) writeJSON() error {
 			})
 			err = writeList(w, before, stats, "processes", w.processes(view, true))
 		case bindercmd.Failed:
+			failed := failedJSON{domainJSON: head}
 			var failures []binder.FailedTransaction
-			w.b.whileRunning(func() { failures = slices.Collect(view.Failures()) })
-			err = writeList(w, before, head, "transactions", slices.Values(failures))
+			w.b.whileRunning(func() {
+				failed.RefusedCommands = slices.AppendSeq(make([]binder.Refused, 0), view.Refusals())
+				failures = slices.Collect(view.Failures())
+			})
+			err = writeList(w, before, failed, "transactions", slices.Values(failures))
 		case bindercmd.PS:
 			err = writeList(w, before, head, "processes", w.processes(view, false))
 		default:

@@ -36,7 +36,8 @@ type domain struct {
 		Context string
 		Threads int
 	}
-	Transactions []struct {
+	RefusedCommands []struct{ Reason string } `json:"refused_commands"`
+	Transactions    []struct {
 		From, To              struct{ PID int }
 		Handle                uint32
 		Return, Error, Reason string
@@ -156,6 +157,17 @@ func TestInspectFailed(t *testing.T) {
 	require.Contains(t, text, " BR_FAILED_REPLY: got transaction to invalid handle, 99: EINVAL\n")
 	require.Regexp(t, `(?m)^\d+: call  from \d+:\d+ to 0:0 context binder node 0 handle 99 size 0:0 ret 29201/-22 l=\d+$`, text)
 	require.Equal(t, "# /dev of container "+two.id+"\n", p.run("binder", "failed", two.id))
+
+	// Other commands are told of, too, and all of it stands in the kernel log of the
+	// container, with the IDs that it has for its processes.
+	require.Len(t, failed[0].RefusedCommands, 1)
+	require.Equal(t, "BC_ACQUIRE invalid ref 98", failed[0].RefusedCommands[0].Reason)
+	require.Contains(t, text, " context binder: BC_ACQUIRE invalid ref 98\n")
+	kmsg := one.exec("log", "read")
+	for _, want := range []string{"got transaction to invalid handle, 99", `got transaction with invalid handle, 77 \(object 1 at offset 24\)`, "BC_ACQUIRE invalid ref 98"} {
+		require.Regexp(t, `(?m)^binder: \d+:\d+ `+want+"$", kmsg)
+	}
+	require.NotContains(t, two.exec("log", "read"), "binder: ")
 }
 
 // strace shows what Binder's ioctls say.
@@ -185,6 +197,8 @@ func TestStrace(t *testing.T) {
 // fail makes calls that are refused, and says what it gets for the last one.
 func fail(device string) {
 	c := open(device)
+	acquire := binary.NativeEndian.AppendUint32(nil, binder.BC_ACQUIRE)
+	c.write(binary.NativeEndian.AppendUint32(acquire, 98))
 	for _, call := range []func(td *binder.TransactionData){
 		func(td *binder.TransactionData) { td.Target = 99 },
 		func(td *binder.TransactionData) {

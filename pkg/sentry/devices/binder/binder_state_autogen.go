@@ -424,6 +424,7 @@ func (d *Domain) StateFields() []string {
 		"closed",
 		"log",
 		"failedLog",
+		"refusedLog",
 	}
 }
 
@@ -443,6 +444,7 @@ func (d *Domain) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(8, &d.closed)
 	stateSinkObject.Save(9, &d.log)
 	stateSinkObject.Save(10, &d.failedLog)
+	stateSinkObject.Save(11, &d.refusedLog)
 }
 
 func (d *Domain) afterLoad(context.Context) {}
@@ -460,6 +462,7 @@ func (d *Domain) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(8, &d.closed)
 	stateSourceObject.Load(9, &d.log)
 	stateSourceObject.Load(10, &d.failedLog)
+	stateSourceObject.Load(11, &d.refusedLog)
 }
 
 func (c *closedCounts) StateTypeName() string {

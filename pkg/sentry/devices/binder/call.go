@@ -19,7 +19,7 @@ func (th *Thread) call(task Task, uio usermem.IO, m *message) {
 	}
 	th.begin(task, m, kind)
 	f := th.tryCall(task, uio, m)
-	th.end(m, f)
+	th.end(task, m, f)
 	if f != nil {
 		th.proc.mu.Lock()
 		defer th.proc.mu.Unlock()

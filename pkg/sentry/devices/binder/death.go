@@ -99,23 +99,23 @@ func (d *death) describe(l *logWriter) {
 // that has one, or for one that is unknown, is ignored, as in Linux.
 //
 // Errors: ENOMEM if p's account has no room for it.
-func (p *Process) requestDeath(ctx context.Context, handle uint32, cookie uint64) error {
+func (p *Process) requestDeath(ctx context.Context, handle uint32, cookie uint64) (*refusal, error) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	if r := p.refLocked(handle, false); r != nil {
 		return r.requestDeathLocked(ctx, p, cookie)
 	}
-	return nil
+	return refusalFor(reasonNoRef, 0, uint64(handle)), nil
 }
 
 // +checklocks:p.refsMu
-func (r *Ref) requestDeathLocked(ctx context.Context, p *Process, cookie uint64) error {
+func (r *Ref) requestDeathLocked(ctx context.Context, p *Process, cookie uint64) (*refusal, error) {
 	in := r.lockedBy(p)
 	if in.death() != nil {
-		return nil
+		return refusalFor(reasonNotificationSet), nil
 	}
 	if err := p.account.Charge(noticePrice); err != nil {
-		return err
+		return refusalFor(reasonNoRoom), err
 	}
 	p.stats().created(objectDeath)
 	fresh := list.NewUnique(&death{proc: p, cookie: cookie})
@@ -130,7 +130,7 @@ func (r *Ref) requestDeathLocked(ctx context.Context, p *Process, cookie uint64)
 	if dead {
 		r.announceDeathLocked(ctx, p)
 	}
-	return nil
+	return nil, nil
 }
 
 // announceDeathLocked queues BR_DEAD_BINDER for p, r's process, if it has asked for it
@@ -161,20 +161,24 @@ func (r *Ref) announceDeath(ctx context.Context) {
 
 // clearDeath handles BC_CLEAR_DEATH_NOTIFICATION. If the cookie isn't that of
 // the request, or there's none, it's ignored, as in Linux.
-func (p *Process) clearDeath(ctx context.Context, th *Thread, handle uint32, cookie uint64) {
+func (p *Process) clearDeath(ctx context.Context, th *Thread, handle uint32, cookie uint64) *refusal {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	if r := p.refLocked(handle, false); r != nil {
-		r.clearDeathLocked(ctx, p, th, cookie)
+		return r.clearDeathLocked(ctx, p, th, cookie)
 	}
+	return refusalFor(reasonNoRef, 0, uint64(handle))
 }
 
 // +checklocks:p.refsMu
-func (r *Ref) clearDeathLocked(ctx context.Context, p *Process, th *Thread, cookie uint64) {
+func (r *Ref) clearDeathLocked(ctx context.Context, p *Process, th *Thread, cookie uint64) *refusal {
 	in := r.lockedBy(p)
 	d := in.death()
-	if d == nil || d.cookie != cookie {
-		return
+	if d == nil {
+		return refusalFor(reasonNoNotification)
+	}
+	if d.cookie != cookie {
+		return refusalFor(reasonWrongCookie, 0, cookie, d.cookie)
 	}
 	held := in.extra.death.Take()
 	p.mu.Lock()
@@ -186,15 +190,18 @@ func (r *Ref) clearDeathLocked(ctx context.Context, p *Process, th *Thread, cook
 	}
 	p.mu.Unlock()
 	held.Release(ctx)
+	return nil
 }
 
 // deadBinderDone handles BC_DEAD_BINDER_DONE, the answer to BR_DEAD_BINDER.
-func (p *Process) deadBinderDone(ctx context.Context, th *Thread, cookie uint64) {
+func (p *Process) deadBinderDone(ctx context.Context, th *Thread, cookie uint64) *refusal {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if d, ok := p.inner.deliveredDeath.first(cookie).(*death); ok {
 		d.answeredLocked(ctx, p, th)
+		return nil
 	}
+	return refusalFor(reasonNotTold, 0, cookie)
 }
 
 // +checklocks:p.mu

@@ -37,6 +37,10 @@ type Domain struct {
 	// log holds the last transactions, failedLog the last that failed.
 	log       transactionLog
 	failedLog failureLog
+
+	// refusedLog holds the last commands and requests that were refused, but for
+	// transactions.
+	refusedLog failureLog
 }
 
 // NewDomain returns a Domain without devices. Operators know it by name.

@@ -21,6 +21,7 @@ import (
 type Driver struct {
 	reclaimer *alloc.Reclaimer
 	scheduler Scheduler `state:"nosave"`
+	kernelLog KernelLog `state:"nosave"`
 
 	// flights has the devices that are in transactions.
 	flights flights

@@ -69,6 +69,33 @@ func (v *View) Failures() iter.Seq[FailedTransaction] {
 	}
 }
 
+// Refused is a command, or an ioctl request, that was refused.
+type Refused struct {
+	Time time.Time `json:"time"`
+
+	// From is who made it, and Context by which device.
+	From    Party  `json:"from"`
+	Context string `json:"context"`
+
+	// Reason is why it was refused, in the words of Linux's log.
+	Reason string `json:"reason"`
+}
+
+// Refusals returns the last commands of v's domains that were refused, but for
+// transactions, the oldest first.
+func (v *View) Refusals() iter.Seq[Refused] {
+	return func(yield func(Refused) bool) {
+		for _, d := range v.domains() {
+			for e := range d.refusedLog.all() {
+				from := Party{v.pids.pid(e.from), v.pids.tid(e.fromTID, e.from)}
+				if !yield(Refused{time.Unix(0, e.when), from, e.context, e.refused.text(&e.logEntry)}) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // describe returns e, with IDs of a PID namespace.
 func (e *failureEntry) describe(ids pidsIn) FailedTransaction {
 	f := FailedTransaction{
@@ -95,11 +122,19 @@ func (e *failureEntry) describe(ids pidsIn) FailedTransaction {
 	return f
 }
 
+// timeLayout is how the log writes times.
+const timeLayout = "2006-01-02T15:04:05.000000Z"
+
+// print writes r.
+func (r *Refused) print(buf *bytes.Buffer) {
+	fmt.Fprintf(buf, "%s %d:%d context %s: %s\n", r.Time.UTC().Format(timeLayout), r.From.PID, r.From.TID, r.Context, r.Reason)
+}
+
 // explain writes e as Linux does, and then why.
 func (e *failureEntry) explain(buf *bytes.Buffer, ids pidsIn) {
 	e.print(buf, ids)
 	f := e.describe(ids)
-	fmt.Fprintf(buf, "  %s %d:%d %s: %s", f.Time.UTC().Format("2006-01-02T15:04:05.000000Z"), f.From.PID, f.From.TID, f.Return, f.Reason)
+	fmt.Fprintf(buf, "  %s %d:%d %s: %s", f.Time.UTC().Format(timeLayout), f.From.PID, f.From.TID, f.Return, f.Reason)
 	if f.Error != "" {
 		fmt.Fprintf(buf, ": %s", f.Error)
 	}

@@ -54,6 +54,9 @@ type world struct {
 	// their own.
 	label string
 
+	// logged is what the kernel log has.
+	logged []string
+
 	// deaf has the processes that have missed something that the driver told
 	// them: a thread left without reading it, or its read buffer was no memory.
 	deaf map[*Process]bool
@@ -441,6 +444,9 @@ func (th *thread) InstallFiles(files []*vfs.FileDescription) ([]int32, error) {
 	}
 	return fds, nil
 }
+
+// Log implements Task.Log.
+func (th *thread) Log(_ KernelLog, msg string) { th.w.logged = append(th.w.logged, msg) }
 
 // CloseFile implements Task.CloseFile.
 func (th *thread) CloseFile(fd int32) {

@@ -115,21 +115,24 @@ func (f *freezeNotification) deliveredLocked(p *Process) bool {
 //
 // Errors: EINVAL if there's no such handle, or if it has a request. ENOMEM if p's
 // account has no room for it.
-func (p *Process) requestFreeze(ctx context.Context, handle uint32, cookie uint64) error {
+func (p *Process) requestFreeze(ctx context.Context, handle uint32, cookie uint64) (*refusal, error) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	r := p.refLocked(handle, false)
-	if r == nil || r.lockedBy(p).freeze() != nil {
-		return linuxerr.EINVAL
+	if r == nil {
+		return refusalFor(reasonNoRef, 0, uint64(handle)), linuxerr.EINVAL
+	}
+	if r.lockedBy(p).freeze() != nil {
+		return refusalFor(reasonNotificationSet), linuxerr.EINVAL
 	}
 	if err := p.account.Charge(noticePrice); err != nil {
-		return err
+		return refusalFor(reasonNoRoom), err
 	}
 	p.stats().created(objectFreeze)
 	fresh := list.NewUnique(&freezeNotification{proc: p, cookie: cookie})
 	r.lockedBy(p).needExtra().freeze = fresh.Share()
 	r.announceFrozenLocked(ctx, p)
-	return nil
+	return nil, nil
 }
 
 // announceFrozenLocked tells p, r's process, if it has asked for it, whether the owner
@@ -199,24 +202,27 @@ func (p *Process) announceFrozen(ctx context.Context) {
 //
 // Errors: EINVAL if there's no such handle, or if it has no request with that
 // cookie.
-func (p *Process) clearFreeze(ctx context.Context, handle uint32, cookie uint64) error {
+func (p *Process) clearFreeze(ctx context.Context, handle uint32, cookie uint64) (*refusal, error) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
 	r := p.refLocked(handle, false)
 	if r == nil {
-		return linuxerr.EINVAL
+		return refusalFor(reasonNoRef, 0, uint64(handle)), linuxerr.EINVAL
 	}
 	in := r.lockedBy(p)
 	f := in.freeze()
-	if f == nil || f.cookie != cookie {
-		return linuxerr.EINVAL
+	if f == nil {
+		return refusalFor(reasonNoNotification), linuxerr.EINVAL
+	}
+	if f.cookie != cookie {
+		return refusalFor(reasonWrongCookie, 0, cookie, f.cookie), linuxerr.EINVAL
 	}
 	held := in.extra.freeze.Take()
 	p.mu.Lock()
 	f.clearLocked(ctx, p)
 	p.mu.Unlock()
 	held.Release(ctx)
-	return nil
+	return nil, nil
 }
 
 // +checklocks:p.mu
@@ -234,15 +240,15 @@ func (f *freezeNotification) clearLocked(ctx context.Context, p *Process) {
 // freezeDone handles BC_FREEZE_NOTIFICATION_DONE, the answer to BR_FROZEN_BINDER.
 //
 // Errors: EINVAL if nothing with that cookie was told.
-func (p *Process) freezeDone(ctx context.Context, cookie uint64) error {
+func (p *Process) freezeDone(ctx context.Context, cookie uint64) (*refusal, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f, ok := p.inner.deliveredFreezes.first(cookie).(*freezeNotification)
 	if !ok {
-		return linuxerr.EINVAL
+		return refusalFor(reasonNotTold, 0, cookie), linuxerr.EINVAL
 	}
 	f.answeredLocked(ctx, p)
-	return nil
+	return nil, nil
 }
 
 // +checklocks:p.mu

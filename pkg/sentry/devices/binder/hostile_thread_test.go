@@ -245,6 +245,9 @@ func (s *hostileThread) InstallFiles(files []*vfs.FileDescription) ([]int32, err
 // CloseFile implements Task.CloseFile.
 func (s *hostileThread) CloseFile(fd int32) { s.app.closeFile(s, fd) }
 
+// Log implements Task.Log.
+func (s *hostileThread) Log(KernelLog, string) {}
+
 // run makes steps with whatever devices the process has.
 func (s *hostileThread) run(steps int) {
 	storm := s.app.storm

@@ -30,6 +30,7 @@ func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 	}
 	err = th.request(task, uio, request, arg, nonBlocking)
 	th.scratch = scratch{}
+	th.refuseIoctl(task, request, arg, err)
 	th.proc.mu.Lock()
 	th.inner.needReturn = false
 	th.proc.mu.Unlock()

@@ -4,6 +4,8 @@
 package binder
 
 import (
+	"fmt"
+
 	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
@@ -65,6 +67,12 @@ func (t kernelTask) SetNiceness(n int) {
 // SignalPending implements Task.SignalPending.
 func (t kernelTask) SignalPending() bool {
 	return t.PendingSignals()&^t.SignalMask() != 0
+}
+
+// Log implements Task.Log. Processes have the IDs that their own namespace has for
+// them.
+func (t kernelTask) Log(log KernelLog, msg string) {
+	log(t.Task, fmt.Sprintf("binder: %d:%d %s", t.ThreadGroup().ID(), t.PIDNamespace().IDOfTask(t.Task), msg))
 }
 
 // GetFile implements Task.GetFile.

@@ -32,7 +32,8 @@ const (
 	LogStats
 
 	// LogLast shows the last transactions, and LogLastFailed the last of those
-	// that failed. LogFailed says also why, which Linux's does not.
+	// that failed. LogFailed says also why, and which other commands were refused;
+	// Linux has no such log.
 	LogLast
 	LogLastFailed
 	LogFailed

@@ -97,6 +97,9 @@ func (l *logWriter) start() {
 				e.explain(l.buf, l.view.pids)
 			}
 		}
+		for r := range l.view.Refusals() {
+			r.print(l.buf)
+		}
 		l.enter(logEnd)
 	}
 }

@@ -184,7 +184,7 @@ func TestTransactionLogMeanwhile(t *testing.T) {
 	m := message{}
 	client.state().begin(client, &m, logCall)
 	requireLine(t, logsOf(w.view()), fmt.Sprintf(`\d+: call  from %d:%d to 0:0 context binder node 0 handle 0 size 0:0 ret 0/0 l=0 \(incomplete\)`, client.pid, client.id))
-	client.state().end(&m, failedContents.by(nil))
+	client.state().end(client, &m, failedContents.by(nil))
 	require.NotContains(t, logsOf(w.view()), "incomplete")
 	_ = manager
 }

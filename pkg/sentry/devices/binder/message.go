@@ -51,7 +51,9 @@ func (th *Thread) begin(task Task, m *message, kind logKind) {
 }
 
 // end logs how m, which begin has begun, went: f is nil if it's on its way.
-func (th *Thread) end(m *message, f *failure) {
+//
+// Preconditions: No lock is held.
+func (th *Thread) end(task Task, m *message, f *failure) {
 	d := th.proc.ctx.domain
 	m.log.done = true
 	th.proc.tenant.traffic.ended(m.log.kind, f)
@@ -66,6 +68,9 @@ func (th *Thread) end(m *message, f *failure) {
 		}
 	}
 	d.log.update(m.logPlace, &m.log)
+	if f != nil {
+		th.complain(task, &m.log, m.refused)
+	}
 }
 
 // to notes who receives the transaction: th, or any thread of p if it is nil.

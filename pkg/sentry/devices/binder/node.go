@@ -357,12 +357,12 @@ func (n *Node) tellLocked(ctx context.Context) delivery {
 // acknowledge handles BC_INCREFS_DONE and BC_ACQUIRE_DONE: the owner has
 // understood that there are references. What doesn't fit is ignored, as in
 // Linux.
-func (p *Process) acknowledge(ctx context.Context, strong bool, pc *binder.PtrCookie) {
+func (p *Process) acknowledge(ctx context.Context, strong bool, pc *binder.PtrCookie) (why *refusal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := p.nodeLocked(pc.Ptr)
 	if n == nil {
-		return
+		return refusalFor(reasonNoNode, 0, pc.Ptr)
 	}
 	in := n.lockedBy(p)
 	in.users++
@@ -373,10 +373,15 @@ func (p *Process) acknowledge(ctx context.Context, strong bool, pc *binder.PtrCo
 	if n.cookie == pc.Cookie && *pending {
 		*pending = false
 		n.decLocked(ctx, p, strong, false)
+	} else if n.cookie != pc.Cookie {
+		why = refusalFor(reasonNodeCookie, 0, pc.Ptr, pc.Cookie, n.cookie)
+	} else {
+		why = refusalFor(reasonNotPending, 0, uint64(n.debugID))
 	}
 	in.users--
 	// As with unuse, this may wake a thread of p for nothing.
 	n.decLocked(ctx, p, false, true)
+	return why
 }
 
 // nextAsyncLocked ends a one-way transaction to n, whose buffer is free, and

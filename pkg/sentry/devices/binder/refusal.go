@@ -3,7 +3,13 @@
 
 package binder
 
-import "fmt"
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/pkg/abi/binder"
+)
 
 // refusal says why a transaction failed, or why another command had no effect: what
 // Linux writes to its log. An application can fail as often as it likes, so a refusal
@@ -79,7 +85,25 @@ const (
 	reasonFDArray
 	reasonFixupUnaligned
 
-	numTransactionReasons
+	// Of other commands and requests. All begin with the command.
+	reasonUnknownCommand
+	reasonNoRef       // the command, the handle
+	reasonManagerRef  // the command
+	reasonNoRoom      // the command
+	reasonNoNode      // the command, the address
+	reasonNodeCookie  // the command, the address, the cookie and the node's own
+	reasonNotPending  // the command, the node's number
+	reasonNoBuffer    // the command, the address
+	reasonNotReceived // the command, the address
+	reasonLooperOrder // the command, the one that came before
+	reasonNotRequested
+	reasonNotificationSet // the command
+	reasonNoNotification  // the command
+	reasonWrongCookie     // the command, the cookie and that of the request
+	reasonNotTold         // the command, the cookie
+	reasonIoctl           // the request, its argument, the errno
+
+	numReasons
 )
 
 // text returns the words for r, which is about the transaction e.
@@ -171,7 +195,60 @@ func (r *refusal) words(e *logEntry) string {
 		return "got transaction with invalid fd array ptr"
 	case reasonFixupUnaligned:
 		return "got transaction with unaligned buffer fixup"
-	default:
+	}
+	if r.reason == reasonOther {
 		return "transaction failed in the sentry"
 	}
+	return r.commandWords()
+}
+
+// commandWords is words for what is not about a transaction.
+func (r *refusal) commandWords() string {
+	a := &r.args
+	if r.reason == reasonIoctl {
+		return fmt.Sprintf("ioctl %s %#x returned -%s", requestName(uint32(a[0])), a[1], unix.ErrnoName(unix.Errno(a[2])))
+	}
+	cmd := binder.CommandName(uint32(a[0]))
+	switch r.reason {
+	case reasonUnknownCommand:
+		return fmt.Sprintf("unknown command %d", a[0])
+	case reasonNoRef:
+		return fmt.Sprintf("%s invalid ref %d", cmd, a[1])
+	case reasonManagerRef:
+		return fmt.Sprintf("%s: context manager tried to acquire desc 0", cmd)
+	case reasonNoRoom:
+		return fmt.Sprintf("%s: the container's memory for the driver is used up", cmd)
+	case reasonNoNode:
+		return fmt.Sprintf("%s u%016x no match", cmd, a[1])
+	case reasonNodeCookie:
+		return fmt.Sprintf("%s u%016x cookie mismatch %016x != %016x", cmd, a[1], a[2], a[3])
+	case reasonNotPending:
+		return fmt.Sprintf("%s node %d has no pending request", cmd, a[1])
+	case reasonNoBuffer:
+		return fmt.Sprintf("%s u%016x no match", cmd, a[1])
+	case reasonNotReceived:
+		return fmt.Sprintf("%s u%016x matched unreturned or currently freeing buffer", cmd, a[1])
+	case reasonLooperOrder:
+		return fmt.Sprintf("%s called after %s", cmd, binder.CommandName(uint32(a[1])))
+	case reasonNotRequested:
+		return fmt.Sprintf("%s called without request", cmd)
+	case reasonNotificationSet:
+		return fmt.Sprintf("%s notification already set", cmd)
+	case reasonNoNotification:
+		return fmt.Sprintf("%s notification not active", cmd)
+	case reasonWrongCookie:
+		return fmt.Sprintf("%s notification cookie mismatch %016x != %016x", cmd, a[1], a[2])
+	case reasonNotTold:
+		return fmt.Sprintf("%s %016x not found", cmd, a[1])
+	default:
+		return fmt.Sprintf("%s refused", cmd)
+	}
+}
+
+// requestName returns the name of an ioctl request, or its number if it has none.
+func requestName(request uint32) string {
+	if name, ok := binder.Requests[request]; ok {
+		return name
+	}
+	return fmt.Sprintf("%#x", request)
 }

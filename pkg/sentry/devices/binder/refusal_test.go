@@ -6,9 +6,13 @@ package binder
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
+
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
 
 	"sentrybinder/pkg/abi/binder"
 )
@@ -239,7 +243,172 @@ func TestRefusals(t *testing.T) {
 			told[tc.why] = true
 		})
 	}
-	for why := reasonOther + 1; why < numTransactionReasons; why++ {
+	for why := reasonOther + 1; why < reasonUnknownCommand; why++ {
 		require.True(t, told[why], "reason %d: %s", why, (&refusal{reason: why}).words(&logEntry{}))
 	}
+}
+
+// command makes the client write a command.
+func (s *refusalScene) command(code uint32, params ...any) { s.client.try(cmd(code, params...)) }
+
+// notice returns the parameters of a command about a notification.
+func notice(handle uint32, cookie uint64) []any { return []any{handle, cookie} }
+
+// commandRefusals has a command for each reason for one to be refused.
+var commandRefusals = []struct {
+	why   reason
+	cause func(s *refusalScene)
+	want  string
+}{
+	{reasonUnknownCommand, func(s *refusalScene) { s.command(0x1234) }, "unknown command 4660"},
+	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_ACQUIRE, uint32(99)) }, "BC_ACQUIRE invalid ref 99"},
+	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_DECREFS, s.handle) }, "BC_DECREFS invalid ref 1"},
+	{reasonManagerRef, func(s *refusalScene) {
+		require.NoError(s.t, s.client.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
+		s.command(binder.BC_ACQUIRE, uint32(0))
+	}, "BC_ACQUIRE: context manager tried to acquire desc 0"},
+	{reasonNoRoom, func(s *refusalScene) {
+		s.tenant.account.SetLimit(s.tenant.account.Used())
+		s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, notice(s.handle, 0x77)...)
+	}, "BC_REQUEST_DEATH_NOTIFICATION: the container's memory for the driver is used up"},
+	{reasonNoRoom, func(s *refusalScene) {
+		s.newManager()
+		s.tenant.account.SetLimit(s.tenant.account.Used())
+		s.command(binder.BC_INCREFS, uint32(0))
+	}, "BC_INCREFS: the container's memory for the driver is used up"},
+	{reasonNoNode, func(s *refusalScene) { s.command(binder.BC_ACQUIRE_DONE, binder.PtrCookie{Ptr: 0x99}) },
+		"BC_ACQUIRE_DONE u0000000000000099 no match"},
+	{reasonNodeCookie, func(s *refusalScene) {
+		s.server.try(cmd(binder.BC_INCREFS_DONE, binder.PtrCookie{Ptr: 0x10, Cookie: 0x77}))
+	}, "BC_INCREFS_DONE u0000000000000010 cookie mismatch 0000000000000077 != 0000000000c00c2e"},
+	{reasonNotPending, func(s *refusalScene) {
+		s.server.try(cmd(binder.BC_INCREFS_DONE, binder.PtrCookie{Ptr: 0x10, Cookie: testCookie(0x10)}))
+	}, "BC_INCREFS_DONE node 1 has no pending request"},
+	{reasonNoBuffer, func(s *refusalScene) { s.command(binder.BC_FREE_BUFFER, uint64(0x99)) },
+		"BC_FREE_BUFFER u0000000000000099 no match"},
+	{reasonNotReceived, func(s *refusalScene) {
+		s.send(parcel("x"))
+		s.server.try(cmd(binder.BC_FREE_BUFFER, uint64(testMapAddr)))
+	}, "BC_FREE_BUFFER u00007f0000000000 matched unreturned or currently freeing buffer"},
+	{reasonLooperOrder, func(s *refusalScene) {
+		s.command(binder.BC_ENTER_LOOPER)
+		s.command(binder.BC_REGISTER_LOOPER)
+	}, "BC_REGISTER_LOOPER called after BC_ENTER_LOOPER"},
+	{reasonLooperOrder, func(s *refusalScene) {
+		s.command(binder.BC_REGISTER_LOOPER)
+		s.command(binder.BC_ENTER_LOOPER)
+	}, "BC_ENTER_LOOPER called after BC_REGISTER_LOOPER"},
+	{reasonNotRequested, func(s *refusalScene) { s.command(binder.BC_REGISTER_LOOPER) },
+		"BC_REGISTER_LOOPER called without request"},
+	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, notice(99, 0x77)...) },
+		"BC_REQUEST_DEATH_NOTIFICATION invalid ref 99"},
+	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_CLEAR_DEATH_NOTIFICATION, notice(99, 0x77)...) },
+		"BC_CLEAR_DEATH_NOTIFICATION invalid ref 99"},
+	{reasonNotificationSet, func(s *refusalScene) {
+		for range 2 {
+			s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, notice(s.handle, 0x77)...)
+		}
+	}, "BC_REQUEST_DEATH_NOTIFICATION notification already set"},
+	{reasonNoNotification, func(s *refusalScene) { s.command(binder.BC_CLEAR_DEATH_NOTIFICATION, notice(s.handle, 0x77)...) },
+		"BC_CLEAR_DEATH_NOTIFICATION notification not active"},
+	{reasonWrongCookie, func(s *refusalScene) {
+		s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, notice(s.handle, 0x77)...)
+		s.command(binder.BC_CLEAR_DEATH_NOTIFICATION, notice(s.handle, 0x78)...)
+	}, "BC_CLEAR_DEATH_NOTIFICATION notification cookie mismatch 0000000000000078 != 0000000000000077"},
+	{reasonNotTold, func(s *refusalScene) { s.command(binder.BC_DEAD_BINDER_DONE, uint64(0x77)) },
+		"BC_DEAD_BINDER_DONE 0000000000000077 not found"},
+	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, notice(99, 0x77)...) },
+		"BC_REQUEST_FREEZE_NOTIFICATION invalid ref 99"},
+	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_CLEAR_FREEZE_NOTIFICATION, notice(99, 0x77)...) },
+		"BC_CLEAR_FREEZE_NOTIFICATION invalid ref 99"},
+	{reasonNotificationSet, func(s *refusalScene) {
+		for range 2 {
+			s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, notice(s.handle, 0x77)...)
+		}
+	}, "BC_REQUEST_FREEZE_NOTIFICATION notification already set"},
+	{reasonNoNotification, func(s *refusalScene) { s.command(binder.BC_CLEAR_FREEZE_NOTIFICATION, notice(s.handle, 0x77)...) },
+		"BC_CLEAR_FREEZE_NOTIFICATION notification not active"},
+	{reasonWrongCookie, func(s *refusalScene) {
+		s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, notice(s.handle, 0x77)...)
+		s.command(binder.BC_CLEAR_FREEZE_NOTIFICATION, notice(s.handle, 0x78)...)
+	}, "BC_CLEAR_FREEZE_NOTIFICATION notification cookie mismatch 0000000000000078 != 0000000000000077"},
+	{reasonNoRoom, func(s *refusalScene) {
+		s.tenant.account.SetLimit(s.tenant.account.Used())
+		s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, notice(s.handle, 0x77)...)
+	}, "BC_REQUEST_FREEZE_NOTIFICATION: the container's memory for the driver is used up"},
+	{reasonNotTold, func(s *refusalScene) { s.command(binder.BC_FREEZE_NOTIFICATION_DONE, uint64(0x77)) },
+		"BC_FREEZE_NOTIFICATION_DONE 0000000000000077 not found"},
+	{reasonIoctl, func(s *refusalScene) {
+		require.NoError(s.t, s.server.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
+		require.Error(s.t, s.client.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
+	}, "ioctl BINDER_SET_CONTEXT_MGR 0x0 returned -EBUSY"},
+	{reasonIoctl, func(s *refusalScene) { require.Error(s.t, s.client.ioctl(0x6212, 0x77)) },
+		"ioctl 0x6212 0x77 returned -EINVAL"},
+}
+
+// TestCommandRefusals checks that each reason for a command to be refused is told in
+// words.
+func TestCommandRefusals(t *testing.T) {
+	told := make(map[reason]bool)
+	for _, tc := range commandRefusals {
+		t.Run(tc.want, func(t *testing.T) {
+			s := newRefusalScene(t)
+			tc.cause(s)
+			var got []string
+			for r := range s.view().Refusals() {
+				require.NotZero(t, r.From.PID)
+				require.Equal(t, "binder", r.Context)
+				got = append(got, r.Reason)
+			}
+			require.Contains(t, got, tc.want)
+			told[tc.why] = true
+		})
+	}
+	for why := reasonUnknownCommand; why < numReasons; why++ {
+		require.True(t, told[why], "reason %d: %s", why, (&refusal{reason: why}).words(&logEntry{}))
+	}
+}
+
+// What works is no news.
+func TestNoRefusals(t *testing.T) {
+	s := newRefusalScene(t)
+	s.driver.SetKernelLog(func(*kernel.Task, string) {})
+	s.client.write(s.client.call(s.handle, 0, parcel("x", fileObject(s.fd), nodeObject(0x20))))
+	s.server.takeCall()
+	s.server.write(s.server.reply(parcel("y")))
+	require.Len(t, s.client.read(), 2)
+	require.Empty(t, slices.Collect(s.view().Refusals()))
+	require.Empty(t, slices.Collect(s.view().Failures()))
+	require.Empty(t, s.logged)
+}
+
+// The kernel log of a container has what was refused, but not so much that others
+// would notice.
+func TestKernelLog(t *testing.T) {
+	s := newRefusalScene(t)
+	fail := func() {
+		s.client.write(s.client.call(99, 0, parcel("x")))
+		s.client.expect(binder.BR_FAILED_REPLY)
+	}
+	fail()
+	require.Empty(t, s.logged, "there's no log")
+
+	s.driver.SetKernelLog(func(*kernel.Task, string) {})
+	fail()
+	s.command(binder.BC_ACQUIRE, uint32(98))
+	require.Equal(t, []string{"got transaction to invalid handle, 99", "BC_ACQUIRE invalid ref 98"}, s.logged)
+	for range 1000 {
+		fail()
+	}
+	// Some time passes, so that a few more than those at once may be there.
+	require.Less(t, len(s.logged), 100)
+	require.NotZero(t, s.tenant.complaints.suppressed.Load())
+
+	other := s.driver.containers("other")[0]
+	ok, suppressed := other.complaints.allow()
+	require.True(t, ok, "another container has a rate of its own")
+	require.Zero(t, suppressed)
+	s.tenant.complaints.limiter.SetLimit(rate.Inf)
+	fail()
+	require.Regexp(t, `^\d+ messages suppressed$`, s.logged[len(s.logged)-2])
 }

@@ -23,7 +23,7 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 		th.inner.lastError = extendedErrorOf(m.debugID, f)
 		th.failLocked(f.br)
 		p.mu.Unlock()
-		th.end(m, f)
+		th.end(task, m, f)
 		return
 	}
 	th.inner.lastError = noError(m.debugID)
@@ -44,7 +44,7 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 		m.log.to(caller.proc, caller)
 		f = th.tryAnswer(task, uio, m, call, caller)
 	}
-	th.end(m, f)
+	th.end(task, m, f)
 	if f == nil {
 		return
 	}

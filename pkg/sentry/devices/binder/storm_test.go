@@ -111,6 +111,9 @@ func (s *stormThread) InstallFiles([]*vfs.FileDescription) ([]int32, error) {
 // CloseFile implements Task.CloseFile.
 func (s *stormThread) CloseFile(int32) {}
 
+// Log implements Task.Log.
+func (s *stormThread) Log(KernelLog, string) {}
+
 func (s *stormThread) oneIn(n int) bool { return s.random.Intn(n) == 0 }
 
 // handle returns a handle that the thread may have.

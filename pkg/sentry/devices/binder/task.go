@@ -61,6 +61,10 @@ type Task interface {
 	// descriptors of the caller: all or none. It takes its own references.
 	InstallFiles(files []*vfs.FileDescription) ([]int32, error)
 
+	// Log writes a message to the kernel log of the caller's container, with who the
+	// caller is.
+	Log(log KernelLog, msg string)
+
 	// CloseFile closes the caller's file fd, if there's one. No lock may be
 	// held: the file may be a binder device.
 	CloseFile(fd int32)

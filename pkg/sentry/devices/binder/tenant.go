@@ -38,6 +38,9 @@ type Tenant struct {
 	dev      *Domain
 	contexts map[string]*Context
 
+	// complaints limits what the container's kernel log is told.
+	complaints complaints `state:"nosave"`
+
 	// procs holds the processes that were opened in the container, whatever their
 	// domain.
 	procs registry

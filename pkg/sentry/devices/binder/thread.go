@@ -300,28 +300,35 @@ func (th *Thread) stopWaitingLocked(ctx context.Context) {
 
 // register handles BC_REGISTER_LOOPER: th is the thread that the driver asked
 // for.
-func (th *Thread) register() {
+func (th *Thread) register() (why *refusal) {
 	p := th.proc
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case th.inner.looper&looperEntered != 0, p.inner.requestedThreads == 0:
+	case th.inner.looper&looperEntered != 0:
 		th.inner.looper |= looperInvalid
+		why = refusalFor(reasonLooperOrder, 0, binder.BC_ENTER_LOOPER)
+	case p.inner.requestedThreads == 0:
+		th.inner.looper |= looperInvalid
+		why = refusalFor(reasonNotRequested)
 	default:
 		p.inner.requestedThreads--
 		p.inner.startedThreads++
 	}
 	th.inner.looper |= looperRegistered
+	return why
 }
 
 // enter handles BC_ENTER_LOOPER.
-func (th *Thread) enter() {
+func (th *Thread) enter() (why *refusal) {
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
 	if th.inner.looper&looperRegistered != 0 {
 		th.inner.looper |= looperInvalid
+		why = refusalFor(reasonLooperOrder, 0, binder.BC_REGISTER_LOOPER)
 	}
 	th.inner.looper |= looperEntered
+	return why
 }
 
 // exitLooper handles BC_EXIT_LOOPER.

@@ -127,7 +127,8 @@ func (l *transactionLog) print(buf *bytes.Buffer, ids pidsIn) {
 	}
 }
 
-// failureLog keeps the last transactions that failed.
+// failureLog keeps the last transactions that failed, or other commands and requests
+// that were refused: of these, logEntry has who made them, and by which device.
 //
 // +stateify savable
 type failureLog struct {
@@ -175,7 +176,7 @@ func (l *failureLog) all() iter.Seq[*failureEntry] {
 			slot.mu.Lock()
 			e := slot.entry
 			slot.mu.Unlock()
-			if e.debugID != 0 && !yield(&e) {
+			if e.when != 0 && !yield(&e) {
 				return
 			}
 		}

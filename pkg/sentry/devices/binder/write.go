@@ -67,6 +67,7 @@ func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
 		th.proc.tracer().command(th, cmd)
 		size := binder.CommandSize(cmd)
 		if !knownCommand(cmd) {
+			th.refuse(task, cmd, refusalFor(reasonUnknownCommand))
 			return linuxerr.EINVAL
 		}
 		params := raw[:size]
@@ -112,21 +113,31 @@ func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) 
 		increment := cmd == binder.BC_INCREFS || cmd == binder.BC_ACQUIRE
 		strong := cmd == binder.BC_ACQUIRE || cmd == binder.BC_RELEASE
 		if increment && handle == 0 && p.ctx.managedBy(p) {
+			th.refuse(task, cmd, refusalFor(reasonManagerRef))
 			return linuxerr.EINVAL
 		}
-		_ = p.changeRef(task, handle, increment, strong)
+		if err := p.changeRef(task, handle, increment, strong); err != nil {
+			th.refuse(task, cmd, whyNoRef(err, handle))
+		}
 
 	case binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE:
 		var pc binder.PtrCookie
 		pc.UnmarshalUnsafe(params)
-		p.acknowledge(task, cmd == binder.BC_ACQUIRE_DONE, &pc)
+		th.refuse(task, cmd, p.acknowledge(task, cmd == binder.BC_ACQUIRE_DONE, &pc))
 
 	case binder.BC_FREE_BUFFER:
 		addr := hostarch.Addr(hostarch.ByteOrder.Uint64(params))
-		if b, err := p.alloc.Claim(addr); err == nil {
-			th.closeFiles(task, &b)
-			p.freeBuffer(task, &b)
+		b, err := p.alloc.Claim(addr)
+		if err != nil {
+			why := reasonNoBuffer
+			if linuxerr.Equals(linuxerr.EPERM, err) {
+				why = reasonNotReceived
+			}
+			th.refuse(task, cmd, refusalFor(why, 0, uint64(addr)))
+			return nil
 		}
+		th.closeFiles(task, &b)
+		p.freeBuffer(task, &b)
 
 	case binder.BC_TRANSACTION, binder.BC_REPLY, binder.BC_TRANSACTION_SG, binder.BC_REPLY_SG:
 		m := &th.scratch.message
@@ -142,9 +153,9 @@ func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) 
 		}
 
 	case binder.BC_REGISTER_LOOPER:
-		th.register()
+		th.refuse(task, cmd, th.register())
 	case binder.BC_ENTER_LOOPER:
-		th.enter()
+		th.refuse(task, cmd, th.enter())
 	case binder.BC_EXIT_LOOPER:
 		th.exitLooper()
 
@@ -152,28 +163,44 @@ func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) 
 		var hc binder.HandleCookie
 		hc.UnmarshalBytes(params)
 		if cmd == binder.BC_REQUEST_DEATH_NOTIFICATION {
-			if err := p.requestDeath(task, hc.Handle, hc.Cookie); err != nil {
+			why, err := p.requestDeath(task, hc.Handle, hc.Cookie)
+			if err != nil {
 				th.proc.mu.Lock()
 				th.failLocked(binder.BR_ERROR)
 				th.proc.mu.Unlock()
 			}
+			th.refuse(task, cmd, why)
 		} else {
-			p.clearDeath(task, th, hc.Handle, hc.Cookie)
+			th.refuse(task, cmd, p.clearDeath(task, th, hc.Handle, hc.Cookie))
 		}
 
 	case binder.BC_DEAD_BINDER_DONE:
-		p.deadBinderDone(task, th, hostarch.ByteOrder.Uint64(params))
+		th.refuse(task, cmd, p.deadBinderDone(task, th, hostarch.ByteOrder.Uint64(params)))
 
 	case binder.BC_REQUEST_FREEZE_NOTIFICATION, binder.BC_CLEAR_FREEZE_NOTIFICATION:
 		var hc binder.HandleCookie
 		hc.UnmarshalBytes(params)
+		change := p.clearFreeze
 		if cmd == binder.BC_REQUEST_FREEZE_NOTIFICATION {
-			return p.requestFreeze(task, hc.Handle, hc.Cookie)
+			change = p.requestFreeze
 		}
-		return p.clearFreeze(task, hc.Handle, hc.Cookie)
+		why, err := change(task, hc.Handle, hc.Cookie)
+		th.refuse(task, cmd, why)
+		return err
 
 	case binder.BC_FREEZE_NOTIFICATION_DONE:
-		return p.freezeDone(task, hostarch.ByteOrder.Uint64(params))
+		why, err := p.freezeDone(task, hostarch.ByteOrder.Uint64(params))
+		th.refuse(task, cmd, why)
+		return err
 	}
 	return nil
+}
+
+// whyNoRef returns why there is no reference by handle to acquire or release, as an
+// error of changeRef says.
+func whyNoRef(err error, handle uint32) *refusal {
+	if linuxerr.Equals(linuxerr.ENOMEM, err) {
+		return refusalFor(reasonNoRoom)
+	}
+	return refusalFor(reasonNoRef, 0, uint64(handle))
 }
