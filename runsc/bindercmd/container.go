@@ -27,7 +27,7 @@ type Loader func(rootDir, id string) (*Container, error)
 
 // connect connects to the control server of c's sandbox.
 func (c *Container) connect() (*urpc.Client, error) {
-	// The name of a socket may be longer than its address has room for.
+	// The path of a socket may be longer than its address has room for.
 	dir, err := unix.Open(filepath.Dir(c.ControlSocket), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening the directory of %s: %w", c.ControlSocket, err)

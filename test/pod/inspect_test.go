@@ -110,12 +110,41 @@ func TestInspect(t *testing.T) {
 	require.Contains(t, p.run("binder", "proc", "-container-pids", one.id, strconv.Itoa(own)), "\nproc "+strconv.Itoa(own)+"\ncontext binder\n")
 	require.NotContains(t, p.run("binder", "proc", one.id, strconv.Itoa(own)), "proc "+strconv.Itoa(own)+"\n")
 	require.Regexp(t, `(?m)^`+strconv.Itoa(pid)+` +binder +1 `, p.run("binder", "ps", one.id))
+
+	// A sandbox that is paused can be looked at.
+	p.run("pause", one.id)
+	require.Contains(t, p.run("binder", "state", one.id), "context binder")
+	p.run("resume", one.id)
+}
+
+// A restored container can be looked at, with what was refused before.
+func TestInspectRestored(t *testing.T) {
+	serving := func(spec *specs.Spec) { spec.Process.Args = []string{"/agent", "serve", "/dev/binder", "one"} }
+	p := newPod(t)
+	c := p.start("root", serving)
+	c.await("/dev/binder", "one")
+	c.exec("fail", "/dev/binder")
+	image := filepath.Join(p.dir, "image")
+	p.run("checkpoint", "--image-path="+image, c.id)
+	c.delete()
+
+	p.id = ""
+	c = p.create("root", serving)
+	p.run("restore", "--detach", "--image-path="+image, c.id)
+	require.Len(t, c.inspectJSON("ps", c.id)[0].Processes, 1)
+	require.Contains(t, p.run("binder", "failed", c.id), "got transaction to invalid handle, 99")
+	c.exec("fail", "/dev/binder")
+	require.Equal(t, 2, strings.Count(c.exec("log", "read"), "got transaction to invalid handle, 99"))
 }
 
 // What can't be shown is an error.
 func TestInspectWhatIsNot(t *testing.T) {
 	p := newPod(t)
-	root := p.start("root", nil)
+	root := p.create("root", nil)
+	out, err := p.try("binder", "state", root.id)
+	require.Error(t, err)
+	require.Contains(t, out, "has not been started")
+	p.run("start", root.id)
 	created := p.create("created", nil)
 	for want, args := range map[string][]string{
 		"has not been started":              {"state", created.id},
