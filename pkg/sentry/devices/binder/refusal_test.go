@@ -251,8 +251,8 @@ func TestRefusals(t *testing.T) {
 // command makes the client write a command.
 func (s *refusalScene) command(code uint32, params ...any) { s.client.try(cmd(code, params...)) }
 
-// notice returns the parameters of a command about a notification.
-func notice(handle uint32, cookie uint64) []any { return []any{handle, cookie} }
+// noticeParams returns the parameters of a command about a notification.
+func noticeParams(handle uint32, cookie uint64) []any { return []any{handle, cookie} }
 
 // commandRefusals has a command for each reason for one to be refused.
 var commandRefusals = []struct {
@@ -269,7 +269,7 @@ var commandRefusals = []struct {
 	}, "BC_ACQUIRE: context manager tried to acquire desc 0"},
 	{reasonNoRoom, func(s *refusalScene) {
 		s.tenant.account.SetLimit(s.tenant.account.Used())
-		s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, notice(s.handle, 0x77)...)
+		s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, noticeParams(s.handle, 0x77)...)
 	}, "BC_REQUEST_DEATH_NOTIFICATION: the container's memory for the driver is used up"},
 	{reasonNoRoom, func(s *refusalScene) {
 		s.newManager()
@@ -300,41 +300,41 @@ var commandRefusals = []struct {
 	}, "BC_ENTER_LOOPER called after BC_REGISTER_LOOPER"},
 	{reasonNotRequested, func(s *refusalScene) { s.command(binder.BC_REGISTER_LOOPER) },
 		"BC_REGISTER_LOOPER called without request"},
-	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, notice(99, 0x77)...) },
+	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, noticeParams(99, 0x77)...) },
 		"BC_REQUEST_DEATH_NOTIFICATION invalid ref 99"},
-	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_CLEAR_DEATH_NOTIFICATION, notice(99, 0x77)...) },
+	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_CLEAR_DEATH_NOTIFICATION, noticeParams(99, 0x77)...) },
 		"BC_CLEAR_DEATH_NOTIFICATION invalid ref 99"},
 	{reasonNotificationSet, func(s *refusalScene) {
 		for range 2 {
-			s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, notice(s.handle, 0x77)...)
+			s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, noticeParams(s.handle, 0x77)...)
 		}
 	}, "BC_REQUEST_DEATH_NOTIFICATION notification already set"},
-	{reasonNoNotification, func(s *refusalScene) { s.command(binder.BC_CLEAR_DEATH_NOTIFICATION, notice(s.handle, 0x77)...) },
+	{reasonNoNotification, func(s *refusalScene) { s.command(binder.BC_CLEAR_DEATH_NOTIFICATION, noticeParams(s.handle, 0x77)...) },
 		"BC_CLEAR_DEATH_NOTIFICATION notification not active"},
 	{reasonWrongCookie, func(s *refusalScene) {
-		s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, notice(s.handle, 0x77)...)
-		s.command(binder.BC_CLEAR_DEATH_NOTIFICATION, notice(s.handle, 0x78)...)
+		s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, noticeParams(s.handle, 0x77)...)
+		s.command(binder.BC_CLEAR_DEATH_NOTIFICATION, noticeParams(s.handle, 0x78)...)
 	}, "BC_CLEAR_DEATH_NOTIFICATION notification cookie mismatch 0000000000000078 != 0000000000000077"},
 	{reasonNotTold, func(s *refusalScene) { s.command(binder.BC_DEAD_BINDER_DONE, uint64(0x77)) },
 		"BC_DEAD_BINDER_DONE 0000000000000077 not found"},
-	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, notice(99, 0x77)...) },
+	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, noticeParams(99, 0x77)...) },
 		"BC_REQUEST_FREEZE_NOTIFICATION invalid ref 99"},
-	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_CLEAR_FREEZE_NOTIFICATION, notice(99, 0x77)...) },
+	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_CLEAR_FREEZE_NOTIFICATION, noticeParams(99, 0x77)...) },
 		"BC_CLEAR_FREEZE_NOTIFICATION invalid ref 99"},
 	{reasonNotificationSet, func(s *refusalScene) {
 		for range 2 {
-			s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, notice(s.handle, 0x77)...)
+			s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x77)...)
 		}
 	}, "BC_REQUEST_FREEZE_NOTIFICATION notification already set"},
-	{reasonNoNotification, func(s *refusalScene) { s.command(binder.BC_CLEAR_FREEZE_NOTIFICATION, notice(s.handle, 0x77)...) },
+	{reasonNoNotification, func(s *refusalScene) { s.command(binder.BC_CLEAR_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x77)...) },
 		"BC_CLEAR_FREEZE_NOTIFICATION notification not active"},
 	{reasonWrongCookie, func(s *refusalScene) {
-		s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, notice(s.handle, 0x77)...)
-		s.command(binder.BC_CLEAR_FREEZE_NOTIFICATION, notice(s.handle, 0x78)...)
+		s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x77)...)
+		s.command(binder.BC_CLEAR_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x78)...)
 	}, "BC_CLEAR_FREEZE_NOTIFICATION notification cookie mismatch 0000000000000078 != 0000000000000077"},
 	{reasonNoRoom, func(s *refusalScene) {
 		s.tenant.account.SetLimit(s.tenant.account.Used())
-		s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, notice(s.handle, 0x77)...)
+		s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x77)...)
 	}, "BC_REQUEST_FREEZE_NOTIFICATION: the container's memory for the driver is used up"},
 	{reasonNotTold, func(s *refusalScene) { s.command(binder.BC_FREEZE_NOTIFICATION_DONE, uint64(0x77)) },
 		"BC_FREEZE_NOTIFICATION_DONE 0000000000000077 not found"},
