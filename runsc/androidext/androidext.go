@@ -29,6 +29,7 @@ package androidext
 
 import (
 	"maps"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"gvisor.dev/gvisor/pkg/context"
@@ -41,7 +42,7 @@ import (
 )
 
 // feature is a part of what Android needs that has a configuration of its own. It
-// may also be a containerObserver, a fileProvider, a flagSetter, a mounter or a
+// may also be a containerObserver, a deviceFilter, a fileProvider, a flagSetter, a mounter or a
 // validator.
 type feature interface {
 	// settings returns the feature's annotations.
@@ -77,6 +78,13 @@ type mounter interface {
 	// mountOptions returns the options that such a mount may have, or false if
 	// fsType is another file system.
 	mountOptions(fsType string) ([]string, bool)
+}
+
+// deviceFilter is implemented by features whose devices hosts have, too.
+type deviceFilter interface {
+	// ignoreDevice returns whether d, a device of spec's, is the host's and left out.
+	// root is the spec of the sandbox's first container.
+	ignoreDevice(d *specs.LinuxDevice, spec, root *specs.Spec) bool
 }
 
 // fileProvider is implemented by features that put files into containers.
@@ -278,4 +286,13 @@ func (e *Extension) Files(spec, root *specs.Spec) ([]specs.Mount, map[string]str
 		maps.Copy(links, l)
 	}
 	return mounts, links, nil
+}
+
+// IgnoreDevice implements the optional interface of package extension by which the
+// host's devices are left out of a container.
+func (e *Extension) IgnoreDevice(d *specs.LinuxDevice, spec, root *specs.Spec) bool {
+	return slices.ContainsFunc(e.features, func(f feature) bool {
+		filter, ok := f.(deviceFilter)
+		return ok && filter.ignoreDevice(d, spec, root)
+	})
 }

@@ -79,7 +79,8 @@ func TestLayoutValidate(t *testing.T) {
 		{"a mount at a device that is none", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/dev/hwbinder", Source: "/x"}), androidWith(devices.key, "binder"), ""},
 		{"a mount at a device file", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/dev/binder", Source: "/x"}), &specs.Spec{}, ""},
 		{"another mount at binderfs", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/dev/binderfs", Source: "/x"}), androidWith(), `it is of type "bind", where annotation`},
-		{"the same in the plain layout", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/dev/binderfs", Source: "/x"}), &specs.Spec{}, `it would be the host's "/x"`},
+		{"the same in the plain layout", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/dev/binderfs", Source: "/x"}), &specs.Spec{}, `it would be the host's "/x", and no binderfs`},
+		{"one without a host's", mounting(&specs.Spec{}, specs.Mount{Type: "tmpfs", Destination: "/dev/binderfs", Source: "tmpfs"}), &specs.Spec{}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			requireValidity(t, tc.err, New(nil).ValidateSpec(tc.spec, tc.root))

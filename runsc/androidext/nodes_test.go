@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/stretchr/testify/require"
 )
 
 // TestNodes: device nodes of Binder's are those that a container has.
@@ -61,5 +62,20 @@ func TestNodesOfPrivileged(t *testing.T) {
 			spec := &specs.Spec{Linux: &specs.Linux{Devices: host, Resources: &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{tc.allow}}}}
 			requireValidity(t, tc.err, New(nil).ValidateSpec(spec, &specs.Spec{}))
 		})
+	}
+}
+
+// TestIgnoreDevice: a privileged container has none of its host's Binder devices.
+func TestIgnoreDevice(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/dev/binder": true, "/dev/anbox-binder": true, "/dev/binderfs/binder-control": true, "/dev/fuse": false, "/dev/null": false,
+	} {
+		d := specs.LinuxDevice{Path: path, Type: "c"}
+		spec := &specs.Spec{Linux: &specs.Linux{Devices: []specs.LinuxDevice{d}, Resources: &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Allow: true}}}}}
+		for _, root := range []*specs.Spec{{}, androidWith(), specWith(devices.key, "")} {
+			require.Equal(t, want, New(nil).IgnoreDevice(&d, spec, root), path)
+		}
+		spec.Linux.Resources = nil
+		require.False(t, New(nil).IgnoreDevice(&d, spec, &specs.Spec{}), path)
 	}
 }

@@ -203,17 +203,44 @@ func TestNodesOfHost(t *testing.T) {
 	require.Equal(t, os.FileMode(0640), info.Mode().Perm())
 }
 
-// TestNodesOfPrivileged: all device nodes of a host, as Docker's --privileged adds them,
-// may be there, those of devices that the sandbox has included.
+// TestNodesOfPrivileged: a privileged container's config has all device nodes of its
+// host. Devices that the sandbox has as well get their modes; of Binder's, there are
+// the sandbox's alone, which an init can put others in place of.
 func TestNodesOfPrivileged(t *testing.T) {
-	p := newPod(t)
-	c := p.start("root", func(spec *specs.Spec) {
-		for _, name := range []string{"null", "zero", "full", "random", "urandom", "tty", "ptmx", "kmsg", "fuse", "net/tun", "loop0", "binder"} {
+	privileged := func(spec *specs.Spec) {
+		for _, name := range []string{
+			"null", "zero", "full", "random", "urandom", "tty", "ptmx", "kmsg", "fuse", "net/tun", "loop0",
+			"binder", "vndbinder", "anbox-binder", "binderfs/binder", "binderfs/binder-control",
+		} {
 			node("/dev/"+name, 0606, 0, 5)(spec)
 		}
-	})
-	for _, name := range []string{"null", "tty", "kmsg", "fuse", "net/tun", "binder"} {
-		require.Equal(t, "file 20606 0 5\n", c.exec("file", "/dev/"+name), name)
+		spec.Linux.Resources = &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}}}
+	}
+	for name, tc := range map[string]struct {
+		edit   func(*specs.Spec)
+		binder []string
+	}{
+		"plain":   {annotated("layout", "plain"), []string{"binder", "hwbinder", "vndbinder"}},
+		"none":    {annotated("devices", ""), nil},
+		"android": {android, []string{"binder", "binderfs", "hwbinder", "vndbinder"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPod(t)
+			c := p.start("root", both(privileged, tc.edit))
+			for _, name := range []string{"null", "tty", "kmsg", "fuse", "net/tun"} {
+				require.Equal(t, "file 20606 0 5\n", c.exec("file", "/dev/"+name), name)
+			}
+			var binder []string
+			for _, file := range strings.Fields(c.exec("ls", "/dev")) {
+				if strings.Contains(file, "binder") {
+					binder = append(binder, file)
+				}
+			}
+			require.Equal(t, tc.binder, binder)
+			if tc.binder != nil {
+				require.Contains(t, c.execAs("1000", "call", "/dev/binder"), "nobody answers")
+			}
+		})
 	}
 }
 
