@@ -124,16 +124,22 @@ func TestAndroidLayoutOfMounts(t *testing.T) {
 	require.Empty(t, who)
 }
 
-// TestReadOnlyDev: a /dev that is read-only for processes has links and modes all the
-// same.
+// TestReadOnlyDev: a /dev that is read-only for processes has links all the same, and a
+// binderfs that is has the modes and owners of the config.
 func TestReadOnlyDev(t *testing.T) {
 	p := newPod(t)
-	dev := both(mounts(specs.Mount{Type: "tmpfs", Destination: "/dev", Source: "tmpfs", Options: []string{"ro"}}), node("/dev/null", 0600, 1, 2))
-	root := p.start("root", both(android, dev))
+	dev := mounts(specs.Mount{Type: "tmpfs", Destination: "/dev", Source: "tmpfs", Options: []string{"ro"}})
+	root := p.start("root", both(both(android, dev), node("/dev/null", 0600, 1, 2)))
 	requireAndroid(t, root, "binder", "hwbinder", "vndbinder")
 	require.Equal(t, "file 20600 1 2\n", root.exec("file", "/dev/null"))
-	_, err := p.try(root.agent([]string{"chmod", "/dev/null"})...)
+	require.Contains(t, root.exec("cat", "/proc/mounts"), " /dev dev ro,")
+
+	mount := mounts(specs.Mount{Type: "binder", Destination: "/dev/binderfs", Source: "binder", Options: []string{"ro"}})
+	one := p.start("one", both(both(dev, mount), node("/dev/binder", 0600, 1, 2)))
+	require.Equal(t, "/dev/binderfs/binder 20600 1 2\n", one.exec("file", "/dev/binder"))
+	output, err := p.try(one.agent([]string{"chmod", "/dev/hwbinder"})...)
 	require.Error(t, err)
+	require.Contains(t, output, "read-only file system")
 }
 
 // TestModeOfMount: a mount's option is the mode of its devices, and of nothing else.
