@@ -190,10 +190,10 @@ func TestInspectFailed(t *testing.T) {
 	// Other commands are told of, too, and all of it stands in the kernel log of the
 	// container, with the IDs that it has for its processes.
 	require.Len(t, failed[0].RefusedCommands, 1)
-	require.Equal(t, "BC_ACQUIRE invalid ref 98", failed[0].RefusedCommands[0].Reason)
-	require.Contains(t, text, " context binder: BC_ACQUIRE invalid ref 98\n")
+	require.Equal(t, "BC_ACQUIRE refcount change on invalid ref 98", failed[0].RefusedCommands[0].Reason)
+	require.Contains(t, text, " context binder: BC_ACQUIRE refcount change on invalid ref 98\n")
 	kmsg := one.exec("log", "read")
-	for _, want := range []string{"got transaction to invalid handle, 99", `got transaction with invalid handle, 77 \(object 1 at offset 24\)`, "BC_ACQUIRE invalid ref 98"} {
+	for _, want := range []string{"got transaction to invalid handle, 99", `got transaction with invalid handle, 77 \(object 1 at offset 24\)`, "BC_ACQUIRE refcount change on invalid ref 98"} {
 		require.Regexp(t, `(?m)^binder: \d+:\d+ `+want+"$", kmsg)
 	}
 	require.NotContains(t, two.exec("log", "read"), "binder: ")

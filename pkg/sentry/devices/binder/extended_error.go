@@ -4,6 +4,7 @@
 package binder
 
 import (
+	"gvisor.dev/gvisor/pkg/abi/linux/errno"
 	"gvisor.dev/gvisor/pkg/errors"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 
@@ -34,10 +35,14 @@ func extendedErrorOf(id int32, f *failure) extendedError {
 	if f.err == nil {
 		return extendedError{id: id, command: f.br}
 	}
-	// What is no errno comes from the sentry, and is about its memory.
-	errno := linuxerr.ENOMEM.Errno()
-	if e, ok := f.err.(*errors.Error); ok {
-		errno = e.Errno()
+	return extendedError{id: id, command: f.br, param: -int32(errnoFor(f.err))}
+}
+
+// errnoFor returns what applications are told of err. What is no errno comes from the
+// sentry, and is about its memory.
+func errnoFor(err error) errno.Errno {
+	if e, ok := err.(*errors.Error); ok {
+		return e.Errno()
 	}
-	return extendedError{id: id, command: f.br, param: -int32(errno)}
+	return linuxerr.ENOMEM.Errno()
 }

@@ -374,7 +374,7 @@ func (p *Process) acknowledge(ctx context.Context, strong bool, pc *binder.PtrCo
 		*pending = false
 		n.decLocked(ctx, p, strong, false)
 	} else if n.cookie != pc.Cookie {
-		why = refusalFor(reasonNodeCookie, 0, pc.Ptr, pc.Cookie, n.cookie)
+		why = refusalFor(reasonNodeCookie, 0, pc.Ptr, uint64(n.debugID), pc.Cookie, n.cookie)
 	} else {
 		why = refusalFor(reasonNotPending, 0, uint64(n.debugID))
 	}

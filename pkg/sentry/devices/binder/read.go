@@ -212,6 +212,7 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 	}
 	if err := t.installFiles(w.task); err != nil {
 		defer held.Release(w.task)
+		th.noteRefusal(w.task, refusalFor(reasonFDFixups, uint64(t.debugID), uint64(errnoFor(err))))
 		b := t.buffer.Recall()
 		t.cancelWith(w.task, binder.BR_FAILED_REPLY)
 		p.freeBuffer(w.task, &b)

@@ -25,7 +25,7 @@ type refusal struct {
 	offset uint64
 
 	// args are what the reason is about.
-	args [4]uint64
+	args [5]uint64
 }
 
 // refusalFor returns a refusal that is not about an object.
@@ -87,11 +87,12 @@ const (
 
 	// Of other commands and requests. All begin with the command.
 	reasonUnknownCommand
+	reasonRefChange   // the command, the handle
 	reasonNoRef       // the command, the handle
 	reasonManagerRef  // the command
 	reasonNoRoom      // the command
 	reasonNoNode      // the command, the address
-	reasonNodeCookie  // the command, the address, the cookie and the node's own
+	reasonNodeCookie  // the command, the address, the node's number, the cookie and the node's own
 	reasonNotPending  // the command, the node's number
 	reasonNoBuffer    // the command, the address
 	reasonNotReceived // the command, the address
@@ -101,6 +102,7 @@ const (
 	reasonNoNotification  // the command
 	reasonWrongCookie     // the command, the cookie and that of the request
 	reasonNotTold         // the command, the cookie
+	reasonFDFixups        // of what was to be read: the transaction's number, the errno
 	reasonIoctl           // the request, its argument, the errno
 
 	numReasons
@@ -176,7 +178,11 @@ func (r *refusal) words(e *logEntry) string {
 	case reasonRefCount:
 		return "got transaction with an object that can't be acquired"
 	case reasonFDsNotAllowed:
-		return fmt.Sprintf("got transaction with fd, %d, but target does not allow fds", int32(a[0]))
+		what := "transaction"
+		if e.kind == logReply {
+			what = "reply"
+		}
+		return fmt.Sprintf("got %s with fd, %d, but target does not allow fds", what, int32(a[0]))
 	case reasonInvalidFD:
 		return fmt.Sprintf("got transaction with invalid fd, %d", int32(a[0]))
 	case reasonLargeBuffer:
@@ -205,13 +211,20 @@ func (r *refusal) words(e *logEntry) string {
 // commandWords is words for what is not about a transaction.
 func (r *refusal) commandWords() string {
 	a := &r.args
-	if r.reason == reasonIoctl {
-		return fmt.Sprintf("ioctl %s %#x returned -%s", requestName(uint32(a[0])), a[1], unix.ErrnoName(unix.Errno(a[2])))
-	}
 	cmd := binder.CommandName(uint32(a[0]))
 	switch r.reason {
+	case reasonFDFixups:
+		return fmt.Sprintf("transaction %d fd fixups failed: %s", a[0], unix.ErrnoName(unix.Errno(a[1])))
+	case reasonIoctl:
+		return fmt.Sprintf("ioctl %s %#x returned -%s", requestName(uint32(a[0])), a[1], unix.ErrnoName(unix.Errno(a[2])))
 	case reasonUnknownCommand:
+		switch a[0] {
+		case binder.BC_ACQUIRE_RESULT, binder.BC_ATTEMPT_ACQUIRE:
+			return cmd + " not supported"
+		}
 		return fmt.Sprintf("unknown command %d", a[0])
+	case reasonRefChange:
+		return fmt.Sprintf("%s refcount change on invalid ref %d", cmd, a[1])
 	case reasonNoRef:
 		return fmt.Sprintf("%s invalid ref %d", cmd, a[1])
 	case reasonManagerRef:
@@ -221,27 +234,41 @@ func (r *refusal) commandWords() string {
 	case reasonNoNode:
 		return fmt.Sprintf("%s u%016x no match", cmd, a[1])
 	case reasonNodeCookie:
-		return fmt.Sprintf("%s u%016x cookie mismatch %016x != %016x", cmd, a[1], a[2], a[3])
+		return fmt.Sprintf("%s u%016x node %d cookie mismatch %016x != %016x", cmd, a[1], a[2], a[3], a[4])
 	case reasonNotPending:
-		return fmt.Sprintf("%s node %d has no pending request", cmd, a[1])
+		request := "increfs"
+		if a[0] == binder.BC_ACQUIRE_DONE {
+			request = "acquire"
+		}
+		return fmt.Sprintf("%s node %d has no pending %s request", cmd, a[1], request)
 	case reasonNoBuffer:
-		return fmt.Sprintf("%s u%016x no match", cmd, a[1])
+		return fmt.Sprintf("%s no match for buffer at %#x", cmd, a[1])
 	case reasonNotReceived:
-		return fmt.Sprintf("%s u%016x matched unreturned or currently freeing buffer", cmd, a[1])
+		return fmt.Sprintf("%s matched unreturned or currently freeing buffer at %#x", cmd, a[1])
 	case reasonLooperOrder:
-		return fmt.Sprintf("%s called after %s", cmd, binder.CommandName(uint32(a[1])))
+		return fmt.Sprintf("ERROR: %s called after %s", cmd, binder.CommandName(uint32(a[1])))
 	case reasonNotRequested:
-		return fmt.Sprintf("%s called without request", cmd)
+		return fmt.Sprintf("ERROR: %s called without request", cmd)
 	case reasonNotificationSet:
-		return fmt.Sprintf("%s notification already set", cmd)
+		return fmt.Sprintf("%s %s notification already set", cmd, notificationOf(a[0]))
 	case reasonNoNotification:
-		return fmt.Sprintf("%s notification not active", cmd)
+		return fmt.Sprintf("%s %s notification not active", cmd, notificationOf(a[0]))
 	case reasonWrongCookie:
-		return fmt.Sprintf("%s notification cookie mismatch %016x != %016x", cmd, a[1], a[2])
+		return fmt.Sprintf("%s %s notification cookie mismatch %016x != %016x", cmd, notificationOf(a[0]), a[1], a[2])
 	case reasonNotTold:
 		return fmt.Sprintf("%s %016x not found", cmd, a[1])
 	default:
 		return fmt.Sprintf("%s refused", cmd)
+	}
+}
+
+// notificationOf returns of what the notifications are that command cmd is about.
+func notificationOf(cmd uint64) string {
+	switch cmd {
+	case binder.BC_REQUEST_FREEZE_NOTIFICATION, binder.BC_CLEAR_FREEZE_NOTIFICATION:
+		return "freeze"
+	default:
+		return "death"
 	}
 }
 

@@ -192,6 +192,11 @@ var refusals = []struct {
 		s.newManager()
 		s.client.write(s.client.call(0, 0, parcel(fileObject(s.fd))))
 	}, "got transaction with fd, 3, but target does not allow fds (object 0 at offset 0)"},
+	{reasonFDsNotAllowed, func(s *refusalScene) {
+		s.send(parcel("x"))
+		s.server.takeCall()
+		s.server.write(s.server.reply(parcel(fileObject(s.fd))))
+	}, "got reply with fd, 3, but target does not allow fds (object 0 at offset 0)"},
 	{reasonInvalidFD, func(s *refusalScene) { s.send(parcel("text", fileObject(-1))) },
 		"got transaction with invalid fd, -1 (object 0 at offset 4)"},
 	{reasonLargeBuffer, func(s *refusalScene) { s.sendSG(8, "text", s.client.blockObject(make([]byte, 9))) },
@@ -261,8 +266,9 @@ var commandRefusals = []struct {
 	want  string
 }{
 	{reasonUnknownCommand, func(s *refusalScene) { s.command(0x1234) }, "unknown command 4660"},
-	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_ACQUIRE, uint32(99)) }, "BC_ACQUIRE invalid ref 99"},
-	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_DECREFS, s.handle) }, "BC_DECREFS invalid ref 1"},
+	{reasonUnknownCommand, func(s *refusalScene) { s.command(binder.BC_ATTEMPT_ACQUIRE, uint64(0)) }, "BC_ATTEMPT_ACQUIRE not supported"},
+	{reasonRefChange, func(s *refusalScene) { s.command(binder.BC_ACQUIRE, uint32(99)) }, "BC_ACQUIRE refcount change on invalid ref 99"},
+	{reasonRefChange, func(s *refusalScene) { s.command(binder.BC_DECREFS, s.handle) }, "BC_DECREFS refcount change on invalid ref 1"},
 	{reasonManagerRef, func(s *refusalScene) {
 		require.NoError(s.t, s.client.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
 		s.command(binder.BC_ACQUIRE, uint32(0))
@@ -280,26 +286,29 @@ var commandRefusals = []struct {
 		"BC_ACQUIRE_DONE u0000000000000099 no match"},
 	{reasonNodeCookie, func(s *refusalScene) {
 		s.server.try(cmd(binder.BC_INCREFS_DONE, binder.PtrCookie{Ptr: 0x10, Cookie: 0x77}))
-	}, "BC_INCREFS_DONE u0000000000000010 cookie mismatch 0000000000000077 != 0000000000c00c2e"},
+	}, "BC_INCREFS_DONE u0000000000000010 node 1 cookie mismatch 0000000000000077 != 0000000000c00c2e"},
 	{reasonNotPending, func(s *refusalScene) {
 		s.server.try(cmd(binder.BC_INCREFS_DONE, binder.PtrCookie{Ptr: 0x10, Cookie: testCookie(0x10)}))
-	}, "BC_INCREFS_DONE node 1 has no pending request"},
+	}, "BC_INCREFS_DONE node 1 has no pending increfs request"},
+	{reasonNotPending, func(s *refusalScene) {
+		s.server.try(cmd(binder.BC_ACQUIRE_DONE, binder.PtrCookie{Ptr: 0x10, Cookie: testCookie(0x10)}))
+	}, "BC_ACQUIRE_DONE node 1 has no pending acquire request"},
 	{reasonNoBuffer, func(s *refusalScene) { s.command(binder.BC_FREE_BUFFER, uint64(0x99)) },
-		"BC_FREE_BUFFER u0000000000000099 no match"},
+		"BC_FREE_BUFFER no match for buffer at 0x99"},
 	{reasonNotReceived, func(s *refusalScene) {
 		s.send(parcel("x"))
 		s.server.try(cmd(binder.BC_FREE_BUFFER, uint64(testMapAddr)))
-	}, "BC_FREE_BUFFER u00007f0000000000 matched unreturned or currently freeing buffer"},
+	}, "BC_FREE_BUFFER matched unreturned or currently freeing buffer at 0x7f0000000000"},
 	{reasonLooperOrder, func(s *refusalScene) {
 		s.command(binder.BC_ENTER_LOOPER)
 		s.command(binder.BC_REGISTER_LOOPER)
-	}, "BC_REGISTER_LOOPER called after BC_ENTER_LOOPER"},
+	}, "ERROR: BC_REGISTER_LOOPER called after BC_ENTER_LOOPER"},
 	{reasonLooperOrder, func(s *refusalScene) {
 		s.command(binder.BC_REGISTER_LOOPER)
 		s.command(binder.BC_ENTER_LOOPER)
-	}, "BC_ENTER_LOOPER called after BC_REGISTER_LOOPER"},
+	}, "ERROR: BC_ENTER_LOOPER called after BC_REGISTER_LOOPER"},
 	{reasonNotRequested, func(s *refusalScene) { s.command(binder.BC_REGISTER_LOOPER) },
-		"BC_REGISTER_LOOPER called without request"},
+		"ERROR: BC_REGISTER_LOOPER called without request"},
 	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, noticeParams(99, 0x77)...) },
 		"BC_REQUEST_DEATH_NOTIFICATION invalid ref 99"},
 	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_CLEAR_DEATH_NOTIFICATION, noticeParams(99, 0x77)...) },
@@ -308,13 +317,13 @@ var commandRefusals = []struct {
 		for range 2 {
 			s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, noticeParams(s.handle, 0x77)...)
 		}
-	}, "BC_REQUEST_DEATH_NOTIFICATION notification already set"},
+	}, "BC_REQUEST_DEATH_NOTIFICATION death notification already set"},
 	{reasonNoNotification, func(s *refusalScene) { s.command(binder.BC_CLEAR_DEATH_NOTIFICATION, noticeParams(s.handle, 0x77)...) },
-		"BC_CLEAR_DEATH_NOTIFICATION notification not active"},
+		"BC_CLEAR_DEATH_NOTIFICATION death notification not active"},
 	{reasonWrongCookie, func(s *refusalScene) {
 		s.command(binder.BC_REQUEST_DEATH_NOTIFICATION, noticeParams(s.handle, 0x77)...)
 		s.command(binder.BC_CLEAR_DEATH_NOTIFICATION, noticeParams(s.handle, 0x78)...)
-	}, "BC_CLEAR_DEATH_NOTIFICATION notification cookie mismatch 0000000000000078 != 0000000000000077"},
+	}, "BC_CLEAR_DEATH_NOTIFICATION death notification cookie mismatch 0000000000000078 != 0000000000000077"},
 	{reasonNotTold, func(s *refusalScene) { s.command(binder.BC_DEAD_BINDER_DONE, uint64(0x77)) },
 		"BC_DEAD_BINDER_DONE 0000000000000077 not found"},
 	{reasonNoRef, func(s *refusalScene) { s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, noticeParams(99, 0x77)...) },
@@ -325,19 +334,24 @@ var commandRefusals = []struct {
 		for range 2 {
 			s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x77)...)
 		}
-	}, "BC_REQUEST_FREEZE_NOTIFICATION notification already set"},
+	}, "BC_REQUEST_FREEZE_NOTIFICATION freeze notification already set"},
 	{reasonNoNotification, func(s *refusalScene) { s.command(binder.BC_CLEAR_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x77)...) },
-		"BC_CLEAR_FREEZE_NOTIFICATION notification not active"},
+		"BC_CLEAR_FREEZE_NOTIFICATION freeze notification not active"},
 	{reasonWrongCookie, func(s *refusalScene) {
 		s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x77)...)
 		s.command(binder.BC_CLEAR_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x78)...)
-	}, "BC_CLEAR_FREEZE_NOTIFICATION notification cookie mismatch 0000000000000078 != 0000000000000077"},
+	}, "BC_CLEAR_FREEZE_NOTIFICATION freeze notification cookie mismatch 0000000000000078 != 0000000000000077"},
 	{reasonNoRoom, func(s *refusalScene) {
 		s.tenant.account.SetLimit(s.tenant.account.Used())
 		s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x77)...)
 	}, "BC_REQUEST_FREEZE_NOTIFICATION: the container's memory for the driver is used up"},
 	{reasonNotTold, func(s *refusalScene) { s.command(binder.BC_FREEZE_NOTIFICATION_DONE, uint64(0x77)) },
 		"BC_FREEZE_NOTIFICATION_DONE 0000000000000077 not found"},
+	{reasonFDFixups, func(s *refusalScene) {
+		s.server.app.maxFiles = 0
+		s.send(parcel(fileObject(s.fd)))
+		s.server.tryRead()
+	}, "transaction 3 fd fixups failed: EMFILE"},
 	{reasonIoctl, func(s *refusalScene) {
 		require.NoError(s.t, s.server.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
 		require.Error(s.t, s.client.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
@@ -396,7 +410,7 @@ func TestKernelLog(t *testing.T) {
 	s.driver.SetKernelLog(func(*kernel.Task, string) {})
 	fail()
 	s.command(binder.BC_ACQUIRE, uint32(98))
-	require.Equal(t, []string{"got transaction to invalid handle, 99", "BC_ACQUIRE invalid ref 98"}, s.logged)
+	require.Equal(t, []string{"got transaction to invalid handle, 99", "BC_ACQUIRE refcount change on invalid ref 98"}, s.logged)
 	for range 1000 {
 		fail()
 	}

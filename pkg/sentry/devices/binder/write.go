@@ -202,5 +202,5 @@ func whyNoRef(err error, handle uint32) *refusal {
 	if linuxerr.Equals(linuxerr.ENOMEM, err) {
 		return refusalFor(reasonNoRoom)
 	}
-	return refusalFor(reasonNoRef, 0, uint64(handle))
+	return refusalFor(reasonRefChange, 0, uint64(handle))
 }
