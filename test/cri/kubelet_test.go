@@ -33,8 +33,7 @@ healthzPort: 0
 authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
 authorization: {mode: AlwaysAllow}
 cgroupDriver: cgroupfs
-cgroupRoot: /
-cgroupsPerQOS: QOS
+cgroupRoot: /sentrybinder-test
 enforceNodeAllocatable: []
 failSwapOn: false
 fileCheckFrequency: 1s
@@ -52,8 +51,12 @@ func startKubelet(t *testing.T) {
 		t.Skip("there is no kubelet, as KUBELET=0 asks for")
 	}
 	config := filepath.Join(dir, "kubelet.yaml")
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "manifests"), 0755))
-	text := strings.NewReplacer("DIR", dir, "QOS", "false").Replace(kubeletConfig)
+	// It counts restarts by the logs that there are.
+	for _, name := range []string{"manifests", "pods"} {
+		require.NoError(t, os.RemoveAll(filepath.Join(dir, name)))
+		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0755))
+	}
+	text := strings.ReplaceAll(kubeletConfig, "DIR", dir)
 	require.NoError(t, os.WriteFile(config, []byte(text), 0644))
 	log, err := os.Create(filepath.Join(dir, "kubelet.log"))
 	require.NoError(t, err)
@@ -128,8 +131,14 @@ func runManifest(t *testing.T, name string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "usr/share/sentrybinder/kubernetes", name))
 	require.NoError(t, err)
+	runPod(t, name, string(text))
+}
+
+// runPod gives the kubelet a manifest.
+func runPod(t *testing.T, name, manifest string) {
+	t.Helper()
 	var kept []string
-	for _, line := range strings.SplitAfter(string(text), "\n") {
+	for _, line := range strings.SplitAfter(manifest, "\n") {
 		// There is no API server to ask which handler that is. containerd's default
 		// here is the same.
 		if !strings.Contains(line, "runtimeClassName:") {
@@ -219,4 +228,55 @@ func TestAOSP(t *testing.T) {
 	awaitContent(t, func() string { return podLogs(t, "aosp", "visitor") }, "Hello visitor, user 10001! I am process")
 	awaitContent(t, func() string { return podLogs(t, "aosp", "observer") },
 		"example.IGreeter/default: [example.IGreeter]", "manager: [android.os.IServiceManager]")
+}
+
+// eater is a pod of which one container takes more memory than the limits of all its
+// containers together are.
+const eater = `apiVersion: v1
+kind: Pod
+metadata: {name: eater}
+spec:
+  restartPolicy: Never
+  containers:
+    - name: eater
+      image: localhost/shell:1
+      command: [/bin/sh, -c, "cat /sys/fs/cgroup/memory/memory.limit_in_bytes; head -c 500000000 /dev/zero | tail | wc -c"]
+      resources: {limits: {memory: 96Mi}}
+    - name: other
+      image: localhost/shell:1
+      command: [/bin/sleep, inf]
+      resources: {limits: {memory: 64Mi}}
+`
+
+// TestPodLimit: the memory of a pod is limited by the sum of its containers' limits,
+// for the sandbox and what it keeps. Another pod goes on.
+func TestPodLimit(t *testing.T) {
+	startKubelet(t)
+	runManifest(t, "pod.yaml")
+	awaitReady(t, "talk", 0)
+	runPod(t, "eater.yaml", eater)
+	require.NoError(t, eventually(func() error {
+		p, err := findPod("eater")
+		if err != nil {
+			return err
+		}
+		if p.Status.Phase != "Failed" {
+			return fmt.Errorf("the pod is %s", p.Status.Phase)
+		}
+		return nil
+	}))
+	require.Equal(t, fmt.Sprintln((96+64)<<20), message(podLogs(t, "eater", "eater")))
+	awaitReady(t, "talk", 0)
+}
+
+// message returns what a container wrote, without what comes before that in a line of
+// its log.
+func message(log string) string {
+	var all strings.Builder
+	for _, line := range strings.SplitAfter(log, "\n") {
+		if fields := strings.SplitN(line, " ", 4); len(fields) == 4 {
+			all.WriteString(fields[3])
+		}
+	}
+	return all.String()
 }

@@ -154,8 +154,9 @@ func TestSetup(t *testing.T) {
 	must()
 	require.Equal(t, once, read())
 	must("--remove")
-	require.NoFileExists(t, config)
+	require.NoDirExists(t, filepath.Dir(config))
 
+	require.NoError(t, os.Mkdir(filepath.Dir(config), 0755))
 	version := strings.SplitN(once, "\n", 2)[0]
 	own := version + "\n# mine\n[debug]\n  level = \"info\"\n"
 	require.NoError(t, os.WriteFile(config, []byte(own), 0600))

@@ -33,7 +33,7 @@ export CRI_IMAGES=$build/images
 rm -rf "$build/shell" "$CRI_IMAGES"
 mkdir -p "$build/shell/bin" "$build/shell/tmp" "$CRI_IMAGES"
 cp "$CRI_TOOLS/trixie/usr/bin/busybox" "$build/shell/bin"
-for applet in cat id ls mount sh sleep touch true wc; do
+for applet in cat grep head ls mount sh sleep tail touch wc; do
 	ln -s busybox "$build/shell/bin/$applet"
 done
 tools/image/make "$CRI_IMAGES/shell.tar" localhost/shell:1 "$build/shell" /bin/sleep inf
@@ -65,12 +65,22 @@ for dir in /var/lib/kubelet /run/containerd; do
 	[[ -d $dir ]] || made+=("$dir")
 	mkdir -p "$dir"
 done
+# The control groups of pods, in each hierarchy: those of the tests are apart from
+# others that Kubernetes has.
+groups=(/sys/fs/cgroup)
+[[ -e /sys/fs/cgroup/cgroup.controllers ]] || groups=(/sys/fs/cgroup/*/)
 clean_up() {
 	rm -rf --one-file-system "$log" "$tmp"
+	for group in "${groups[@]}"; do
+		find "$group/sentrybinder-test" -depth -type d -exec rmdir {} + 2>/dev/null || true
+	done
 	((${#made[@]} == 0)) || rmdir --ignore-fail-on-non-empty "${made[@]}"
 }
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
+for group in "${groups[@]}"; do
+	mkdir -p "$group/sentrybinder-test"
+done
 
 echo "==== manifests"
 status=0

@@ -201,8 +201,8 @@ func TestReadOnlyRoot(t *testing.T) {
 	awaitContent(t, c.logs, "Hello me")
 }
 
-// TestLimits: the limits of a container are obeyed, and its usage can be seen.
-func TestLimits(t *testing.T) {
+// TestStats: what containers use, and the pod, can be seen.
+func TestStats(t *testing.T) {
 	p := startPod(t, shared())
 	linux := map[string]any{"resources": map[string]any{
 		"memory_limit_in_bytes": 64 << 20, "cpu_period": 100000, "cpu_quota": 50000, "cpu_shares": 512,
