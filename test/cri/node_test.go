@@ -44,7 +44,10 @@ func TestMain(m *testing.M) {
 	}
 	os.Setenv("PATH", containerdDir+":"+tools+":"+os.Getenv("PATH"))
 	var err error
-	if node, err = startContainerd(); err != nil {
+	if node, err = startContainerd(dir, configs()[1]); err == nil {
+		err = node.load()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -72,21 +75,13 @@ type containerd struct {
 	socket string
 }
 
-// startContainerd starts a containerd whose config is the least that it takes here,
-// and what sentrybinder-setup makes of that.
-func startContainerd() (*containerd, error) {
+// startContainerd starts a containerd that keeps everything in a folder. Its config is
+// what sentrybinder-setup makes of one.
+func startContainerd(dir, config string) (*containerd, error) {
 	c := &containerd{
 		log:    filepath.Join(dir, "containerd.log"),
 		config: filepath.Join(dir, "etc/containerd/config.toml"),
 		socket: filepath.Join(dir, "containerd.sock"),
-	}
-	version, err := exec.Command("containerd", "--version").Output()
-	if err != nil {
-		return nil, err
-	}
-	config := config2
-	if strings.Contains(string(version), " 2.") {
-		config = config3
 	}
 	config = strings.NewReplacer("DIR", dir, "TOOLS", tools).Replace(config)
 	if err := os.MkdirAll(filepath.Dir(c.config), 0755); err != nil {
@@ -124,28 +119,45 @@ func startContainerd() (*containerd, error) {
 		text, _ := os.ReadFile(c.log)
 		return nil, fmt.Errorf("containerd does not listen: %v\n%s", err, text)
 	}
-	tars, err := filepath.Glob(images + "/*.tar")
-	if err != nil {
-		return nil, err
-	}
-	for _, tar := range tars {
-		if out, err := run("ctr", "--address", c.socket, "--namespace", "k8s.io", "images", "import", tar); err != nil {
-			return nil, fmt.Errorf("importing %s: %v: %s", tar, err, out)
-		}
-	}
 	return c, nil
 }
 
-// config2 is a config for containerd 1.7. Root without CAP_SYS_RESOURCE, as in a
-// container, can't lower OOM scores.
-const config2 = `version = 2
-root = "DIR/root"
+// load loads the images.
+func (c *containerd) load() error {
+	tars, err := filepath.Glob(images + "/*.tar")
+	if err != nil {
+		return err
+	}
+	for _, tar := range tars {
+		if out, err := run("ctr", "--address", c.socket, "--namespace", "k8s.io", "images", "import", tar); err != nil {
+			return fmt.Errorf("importing %s: %v: %s", tar, err, out)
+		}
+	}
+	return nil
+}
+
+// configs returns the least that containerd's config can be here, and that of the
+// tests.
+func configs() [2]string {
+	version, err := exec.Command("containerd", "--version").Output()
+	if err == nil && strings.Contains(string(version), " 2.") {
+		return [2]string{"version = 3\n" + paths, "version = 3\n" + paths + config3}
+	}
+	return [2]string{"version = 2\n" + paths, "version = 2\n" + paths + config2}
+}
+
+// paths are what each config begins with.
+const paths = `root = "DIR/root"
 state = "DIR/state"
 [grpc]
   address = "DIR/containerd.sock"
 [ttrpc]
   address = "DIR/containerd.sock.ttrpc"
-[plugins."io.containerd.grpc.v1.cri"]
+`
+
+// config2 is the rest of a config for containerd 1.7. Root without CAP_SYS_RESOURCE, as in a
+// container, can't lower OOM scores.
+const config2 = `[plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "localhost/pause:1"
   restrict_oom_score_adj = true
   disable_apparmor = true
@@ -157,15 +169,8 @@ state = "DIR/state"
     default_runtime_name = "sentrybinder"
 `
 
-// config3 is a config for containerd 2.
-const config3 = `version = 3
-root = "DIR/root"
-state = "DIR/state"
-[grpc]
-  address = "DIR/containerd.sock"
-[ttrpc]
-  address = "DIR/containerd.sock.ttrpc"
-[plugins."io.containerd.cri.v1.images".pinned_images]
+// config3 is the rest of a config for containerd 2.
+const config3 = `[plugins."io.containerd.cri.v1.images".pinned_images]
   sandbox = "localhost/pause:1"
 [plugins."io.containerd.cri.v1.runtime"]
   restrict_oom_score_adj = true
@@ -188,7 +193,8 @@ const network = `{"cniVersion": "1.0.0", "name": "pods", "plugins": [
 func (c *containerd) stop() error {
 	out, err := c.crictl("rmp", "--all", "--force")
 	if err != nil {
-		err = fmt.Errorf("removing pods: %v: %s", err, out)
+		text, _ := os.ReadFile(c.log)
+		err = fmt.Errorf("removing pods: %v: %s\n%s", err, out, text)
 	}
 	_ = c.cmd.Process.Signal(os.Interrupt)
 	_ = c.cmd.Wait() // It says that it was interrupted.

@@ -177,3 +177,39 @@ func TestSetup(t *testing.T) {
 	require.Contains(t, out, "somebody else has written")
 	require.Equal(t, theirs, read())
 }
+
+// TestDefaultRuntime: in a config that names no runtime, containerd's own one stays its
+// default.
+func TestDefaultRuntime(t *testing.T) {
+	need(t)
+	c, err := startContainerd(filepath.Join(dir, "second"), configs()[0])
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.stop()) }()
+	info, err := c.crictl("info")
+	require.NoError(t, err, info)
+	require.Regexp(t, `"defaultRuntimeName": "runc"`, info)
+	require.Contains(t, info, `"sentrybinder"`)
+}
+
+// TestTranscript: the files for crictl do what docs/kubernetes.md says.
+func TestTranscript(t *testing.T) {
+	need(t)
+	files := filepath.Join(dir, "usr/share/sentrybinder/crictl")
+	config := filepath.Join(files, "pod.json")
+	require.NoError(t, os.MkdirAll("/var/lib/kubelet/pods/talk-1/volumes/kubernetes.io~empty-dir/binders", 0755))
+	must := func(args ...string) string {
+		t.Helper()
+		out, err := node.crictl(args...)
+		require.NoError(t, err, out)
+		return strings.TrimSpace(out)
+	}
+	p := must("runp", "--runtime", "sentrybinder", config)
+	defer must("rmp", "--force", p)
+	var last string
+	for _, name := range []string{"manager", "greeter", "visitor"} {
+		last = must("create", p, filepath.Join(files, name+".json"), config)
+		must("start", last)
+	}
+	awaitContent(t, func() string { return must("logs", last) }, "Hello visitor, this is greeter.")
+	require.Contains(t, must("exec", last, "/bin/talk", "call", "greeter", "me"), "Hello me, this is greeter.")
+}

@@ -61,7 +61,7 @@ tally() {
 tmp=$(mktemp -d /tmp/cri.XXXXXX)
 # Directories that have names of their own, and are made private below.
 made=()
-for dir in /var/lib/kubelet /run/containerd; do
+for dir in /var/lib/kubelet /run/containerd /var/log/pods; do
 	[[ -d $dir ]] || made+=("$dir")
 	mkdir -p "$dir"
 done
@@ -89,7 +89,7 @@ tally "$status"
 
 for suite in trixie forky; do
 	export CRI_CONTAINERD=$CRI_TOOLS/$suite/usr/bin CRI_DIR=$tmp/$suite
-	mkdir -p "$CRI_DIR/kubelet" "$CRI_DIR/run" "$CRI_DIR/netns"
+	mkdir -p "$CRI_DIR/kubelet" "$CRI_DIR/run" "$CRI_DIR/logs"
 	PREFIX=$CRI_DIR/usr SYSCONFDIR=$CRI_DIR/etc tools/install/install
 	echo "==== $("$CRI_CONTAINERD/containerd" --version)"
 	status=0
@@ -97,6 +97,7 @@ for suite in trixie forky; do
 	timeout -k 10 280 unshare --mount --net --propagation private sh -ec '
 		mount --bind "$CRI_DIR/kubelet" /var/lib/kubelet
 		mount --bind "$CRI_DIR/run" /run/containerd
+		mount --bind "$CRI_DIR/logs" /var/log/pods
 		ip link set lo up
 		exec "$@"' sh "$build/cri.test" -test.v "$@" 2>&1 | tee "$log" || status=$?
 	tally "$status"
