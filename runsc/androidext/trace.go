@@ -6,13 +6,13 @@ package androidext
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/fd"
 	"gvisor.dev/gvisor/pkg/gohacks"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 
@@ -28,72 +28,77 @@ type BinderTrace struct {
 	kernel *kernel.Kernel
 	driver *atomic.Pointer[binder.Driver]
 
-	// mu guards stop, which ends the trace that is going on, or is nil.
-	mu   sync.Mutex
-	stop chan struct{}
+	mu sync.Mutex
+
+	// last is the trace that was started last, until its result was taken. mu guards it.
+	last *recorder
 }
 
-// Record traces the driver and writes the events, as they come, to the file in args. It
-// returns when the time is over, the file is full, or Stop is called.
-func (b *BinderTrace) Record(args *bindercmd.TraceArgs, result *bindercmd.TraceResult) error {
+// Start begins to trace the driver, and to write the events, as they come, to the file
+// in args. The trace ends when the time is over, the file is full, or Stop is called,
+// whatever becomes of the caller.
+func (b *BinderTrace) Start(args *bindercmd.TraceArgs, _ *struct{}) error {
 	if len(args.Files) != 1 {
 		return fmt.Errorf("there are %d files to write to, not one", len(args.Files))
 	}
-	file := args.Files[0]
-	defer file.Close()
 	driver := b.driver.Load()
 	if driver == nil {
 		return errors.New("the sandbox has not been started")
 	}
-	stop := make(chan struct{})
-	b.mu.Lock()
-	if b.stop != nil {
-		b.mu.Unlock()
-		return errors.New("the sandbox is being traced already")
-	}
-	b.stop = stop
-	b.mu.Unlock()
-	defer func() {
-		b.mu.Lock()
-		b.stop = nil
-		b.mu.Unlock()
-	}()
-
-	r := recorder{
-		file:  file,
-		ring:  trace.NewRing(args.Events),
-		names: names{root: b.kernel.RootPIDNamespace(), threads: make(map[int32]perfetto.Thread)},
-	}
-	off, err := driver.StartTrace(r.ring, args.ContainerID)
-	if linuxerr.Equals(linuxerr.ENOENT, err) {
-		return fmt.Errorf("container %q has not been started", args.ContainerID)
-	}
+	file, err := args.ReleaseFD(0) // That in args is closed when this returns.
 	if err != nil {
 		return err
 	}
-	defer off()
-	if err := r.record(args, stop); err != nil {
+	r := &recorder{
+		file:     file,
+		ring:     trace.NewRing(args.Events),
+		maxBytes: args.MaxBytes,
+		stop:     make(chan struct{}),
+		over:     make(chan struct{}),
+		names:    names{root: b.kernel.RootPIDNamespace(), threads: make(map[int32]perfetto.Thread)},
+	}
+	off, err := driver.StartTrace(r.ring, args.ContainerID)
+	switch {
+	case linuxerr.Equals(linuxerr.ENOENT, err):
+		err = fmt.Errorf("container %q has not been started", args.ContainerID)
+	case linuxerr.Equals(linuxerr.EBUSY, err):
+		err = errors.New("the sandbox is being traced already")
+	}
+	if err != nil {
+		r.file.Close()
 		return err
 	}
-	off()
-	if _, err := r.drain(args.MaxBytes); err != nil {
-		return err
-	}
-	r.names.refresh()
-	*result = bindercmd.TraceResult{Events: uint64(r.written / trace.Size), Dropped: r.ring.Dropped(), Full: r.full}
-	for _, th := range r.names.threads {
-		result.Threads = append(result.Threads, th)
-	}
+	b.mu.Lock()
+	b.last = r
+	b.mu.Unlock()
+	go r.run(args.Duration, off)
 	return nil
 }
 
-// Stop makes Record return before its time.
+// Wait waits until the trace that was started last is over.
+func (b *BinderTrace) Wait(_ *struct{}, result *bindercmd.TraceResult) error {
+	b.mu.Lock()
+	r := b.last
+	b.mu.Unlock()
+	if r == nil {
+		return errors.New("no trace was started")
+	}
+	<-r.over
+	b.mu.Lock()
+	if b.last == r {
+		b.last = nil
+	}
+	b.mu.Unlock()
+	*result = r.result
+	return r.err
+}
+
+// Stop ends the trace that was started last before its time.
 func (b *BinderTrace) Stop(_, _ *struct{}) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.stop != nil {
-		close(b.stop)
-		b.stop = make(chan struct{}) // For another Stop.
+	if b.last != nil {
+		b.last.end()
 	}
 	return nil
 }
@@ -102,34 +107,61 @@ func (b *BinderTrace) Stop(_, _ *struct{}) error {
 // what happens in several times that.
 const drainPeriod = 10 * time.Millisecond
 
-// recorder carries out a call of Record.
+// recorder writes the events of a trace.
 type recorder struct {
-	file  *os.File
-	ring  *trace.Ring
-	names names
+	file     *fd.FD
+	ring     *trace.Ring
+	names    names
+	maxBytes int64
+
+	// stop ends the trace, over tells of that. endOnce lets stop be closed once.
+	stop, over chan struct{}
+	endOnce    sync.Once
 
 	buf     [1024 * trace.Size]byte
 	written int64
 	dropped uint64
 
-	// full is true once the file has no room for more.
-	full bool
+	// result and err can be read once the trace is over.
+	result bindercmd.TraceResult
+	err    error
 }
 
-// record writes events until the trace is over.
-func (r *recorder) record(args *bindercmd.TraceArgs, stop <-chan struct{}) error {
-	over := time.NewTimer(args.Duration)
-	defer over.Stop()
+// end makes run return.
+func (r *recorder) end() { r.endOnce.Do(func() { close(r.stop) }) }
+
+// run writes events until the trace is over. off turns it off.
+func (r *recorder) run(duration time.Duration, off func()) {
+	defer close(r.over)
+	defer r.file.Close()
+	err := r.record(duration)
+	off()
+	if err == nil && !r.result.Full {
+		err = r.drain()
+	}
+	r.err = err
+	r.names.refresh()
+	r.result.Events = uint64(r.written / trace.Size)
+	r.result.Dropped = r.ring.Dropped()
+	for _, th := range r.names.threads {
+		r.result.Threads = append(r.result.Threads, th)
+	}
+}
+
+// record writes events until the time is over, the file is full, or end is called.
+func (r *recorder) record(duration time.Duration) error {
+	timer := time.NewTimer(duration)
+	defer timer.Stop()
 	tick := time.NewTicker(drainPeriod)
 	defer tick.Stop()
 	for {
 		select {
-		case <-over.C:
+		case <-timer.C:
 			return nil
-		case <-stop:
+		case <-r.stop:
 			return nil
 		case <-tick.C:
-			if full, err := r.drain(args.MaxBytes); full || err != nil {
+			if err := r.drain(); err != nil || r.result.Full {
 				return err
 			}
 		}
@@ -137,8 +169,8 @@ func (r *recorder) record(args *bindercmd.TraceArgs, stop <-chan struct{}) error
 }
 
 // drain writes the events that there are: no more than the ring has room for, so that it
-// ends however fast they come. It returns true if the file is full.
-func (r *recorder) drain(maxBytes int64) (full bool, err error) {
+// ends however fast they come.
+func (r *recorder) drain() error {
 	for range r.ring.Cap()*trace.Size/len(r.buf) + 1 {
 		b := r.ring.Read(r.buf[:0])
 		r.names.look(b)
@@ -148,19 +180,19 @@ func (r *recorder) drain(maxBytes int64) (full bool, err error) {
 			r.dropped = dropped
 		}
 		if len(b) == 0 {
-			return false, nil
+			return nil
 		}
-		if r.written+int64(len(b)) > maxBytes {
-			r.full = true
-			return true, nil
+		if r.written+int64(len(b)) > r.maxBytes {
+			r.result.Full = true
+			return nil
 		}
 		n, err := r.file.Write(b)
 		r.written += int64(n)
 		if err != nil {
-			return false, fmt.Errorf("writing events: %w", err)
+			return fmt.Errorf("writing events: %w", err)
 		}
 	}
-	return false, nil
+	return nil
 }
 
 // maxThreads is the most threads of which a trace has the names: as many as a sandbox can

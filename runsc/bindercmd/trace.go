@@ -24,11 +24,16 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/trace"
 )
 
-// RecordTrace is the method of the sandbox's control server that traces the driver. It
-// takes TraceArgs and returns a TraceResult. StopTrace ends it before its time.
+// Methods of the sandbox's control server that trace the driver.
 const (
-	RecordTrace = "BinderTrace.Record"
-	StopTrace   = "BinderTrace.Stop"
+	// StartTrace takes TraceArgs.
+	StartTrace = "BinderTrace.Start"
+
+	// WaitTrace returns the TraceResult when the trace is over.
+	WaitTrace = "BinderTrace.Wait"
+
+	// StopTrace ends it before its time.
+	StopTrace = "BinderTrace.Stop"
 )
 
 // TraceArgs says what is to be traced.
@@ -131,11 +136,6 @@ func (t *tracing) write(c *Container) (err error) {
 	if err != nil {
 		return err
 	}
-	out, err := os.Create(t.output)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
 	raw, err := os.CreateTemp(filepath.Dir(t.output), ".binder-trace-")
 	if err != nil {
 		return err
@@ -151,6 +151,11 @@ func (t *tracing) write(c *Container) (err error) {
 	if _, err := raw.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
+	out, err := os.Create(t.output)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
 	if err := perfetto.Write(out, raw, result.Threads, clocks); err != nil {
 		return err
 	}
@@ -182,9 +187,13 @@ func (t *tracing) record(c *Container, file *os.File) (*TraceResult, error) {
 	signal.Notify(interrupts, unix.SIGINT, unix.SIGTERM)
 	defer signal.Stop(interrupts)
 
+	if err := conn.Call(StartTrace, &args, &struct{}{}); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(os.Stderr, "tracing for %v; an interrupt ends it\n", t.duration)
 	var result TraceResult
 	done := make(chan error, 1)
-	go func() { done <- conn.Call(RecordTrace, &args, &result) }()
+	go func() { done <- conn.Call(WaitTrace, &struct{}{}, &result) }()
 	for {
 		select {
 		case err := <-done:
