@@ -136,7 +136,8 @@ func (fd *controlFD) Ioctl(ctx context.Context, uio usermem.IO, _ uintptr, args 
 	if _, err := req.CopyIn(cc, args[2].Pointer()); err != nil {
 		return 0, err
 	}
-	name, _, _ := bytes.Cut(req.Name[:abi.BINDERFS_MAX_NAME], []byte{0})
+	req.Name[abi.BINDERFS_MAX_NAME] = 0 // As the caller gets to see, in Linux, too.
+	name, _, _ := bytes.Cut(req.Name[:], []byte{0})
 	return 0, fd.fs.addDevice(ctx, string(name), deviceMode, func(minor uint32) error {
 		req.Major, req.Minor = fd.fs.fstype.major, minor
 		_, err := req.CopyOut(cc, args[2].Pointer())
