@@ -20,15 +20,3 @@ func (p *Pool[T]) Get() *T {
 	}
 	return new(T)
 }
-
-// Put gives v, to which nobody else has a pointer, back. It becomes zero, so that
-// it keeps nothing else alive.
-func (p *Pool[T]) Put(v *T) {
-	if sync.RaceEnabled {
-		poison(v)
-		return
-	}
-	var zero T
-	*v = zero
-	p.unused.Put(v)
-}

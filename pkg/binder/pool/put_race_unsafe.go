@@ -16,6 +16,9 @@ import (
 // address is not canonical, and far from any of the heap's.
 const poisonByte = 0xdb
 
+// Put gives v, to which nobody else has a pointer, back. Nobody gets it again.
+func (p *Pool[T]) Put(v *T) { poison(v) }
+
 // poison overwrites *v.
 //
 // The race detector orders goroutines by the synchronization that it sees. It sees
