@@ -93,6 +93,8 @@ func agent(args []string) {
 		check("creating "+args[1], os.WriteFile(args[1], nil, 0666))
 	case "clone":
 		serveClone(args[1])
+	case "blocked":
+		serveBlocked(args[1])
 	case "ask":
 		ask(args[1])
 	case "curious":

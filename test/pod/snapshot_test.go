@@ -48,8 +48,7 @@ func (p *pod) gone(all []*container) {
 	}
 }
 
-// clone restores a pod to a sandbox of its own. It can be called on other goroutines
-// than the test's.
+// clone restores a pod to a sandbox of its own.
 func (p *pod) clone(image string, members []member, flags ...string) ([]*container, error) {
 	p.id = ""
 	var all []*container
@@ -282,3 +281,109 @@ func TestRestoredPodTakesContainers(t *testing.T) {
 
 // processID is a line of a listing of /proc.
 var processID = regexp.MustCompile(`(?m)^\d+$`)
+
+// TestExecIsNotRestored: a clone has the container's own processes. What `runsc
+// exec` has started is gone from it, and whoever calls it is told.
+func TestExecIsNotRestored(t *testing.T) {
+	p := newPod(t)
+	world := []member{{"root", running("serve", "/dev/hwbinder", "own")}}
+	saved := p.startAll(world)
+	saved[0].await("/dev/hwbinder", "own")
+	server := saved[0].serve("/dev/binder", "executed")
+	image := p.checkpoint(saved, "--leave-running")
+	saved[0].exec("call", "/dev/binder")
+	require.True(t, server.lines.Scan(), "the one that goes on has it")
+	clone := newPod(t).restore(image, world)[0]
+	clone.await("/dev/hwbinder", "own")
+	require.Equal(t, "nobody answers\n", clone.exec("call", "/dev/binder"))
+}
+
+// TestRestoreElsewhere: what a sandbox can't be restored to is refused, by name.
+func TestRestoreElsewhere(t *testing.T) {
+	const device = "/dev/binder"
+	serving := running("clone", device)
+	world := []member{{"root", serving}, {"two", nil}}
+	p := newPod(t)
+	saved := p.startAll(world)
+	saved[0].awaitAnswer(device)
+	image := p.checkpoint(saved)
+	p.gone(saved)
+	for name, test := range map[string]struct {
+		edit  func(*specs.Spec)
+		flags []string
+		want  string
+	}{
+		"devices":          {annotated("devices", "binder"), nil, "dev.sentrybinder.devices"},
+		"security context": {annotated("security-context", "u:r:init:s0"), nil, "dev.sentrybinder.security-context"},
+		"memory":           {annotated("memory", "33554432"), nil, "dev.sentrybinder.memory"},
+		"arguments":        {running("sleep"), nil, `"Args" does not match`},
+		"platform":         {nil, []string{"--platform=ptrace"}, `checkpoint created on platform "systrap"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := newPod(t)
+			q.flags = test.flags
+			changed := serving
+			if test.edit != nil {
+				changed = both(serving, test.edit)
+			}
+			_, err := q.clone(image, []member{{"root", changed}, world[1]})
+			require.ErrorContains(t, err, test.want)
+		})
+	}
+	t.Run("another name", func(t *testing.T) {
+		_, err := newPod(t).clone(image, []member{{"root", serving}, {"three", nil}})
+		require.ErrorContains(t, err, `does not contain spec for container: "three"`)
+	})
+	t.Run("one more", func(t *testing.T) {
+		_, err := newPod(t).clone(image, append(world, member{"three", nil}))
+		require.ErrorContains(t, err, "sandbox is not being restored")
+	})
+	// What may differ is what says who a clone is, and where it runs.
+	q := newPod(t)
+	changed := both(serving, func(spec *specs.Spec) {
+		spec.Process.Env = append(spec.Process.Env, "CLONE=3")
+		spec.Hostname = "clone-3"
+	})
+	clone := q.restore(image, []member{{"root", changed}, world[1]})[0]
+	clone.told(device, 1, 1)
+	require.Contains(t, clone.exec("cat", "/proc/gvisor/spec_environ"), "CLONE=3")
+	require.Equal(t, "clone-3\n", clone.exec("cat", "/proc/sys/kernel/hostname"))
+}
+
+// TestRestoreOnSystrap: the way from ptrace is open.
+func TestRestoreOnSystrap(t *testing.T) {
+	const device = "/dev/binder"
+	world := []member{{"root", running("clone", device)}}
+	p := newPod(t)
+	p.flags = []string{"--platform=ptrace"}
+	saved := p.startAll(world)
+	saved[0].awaitAnswer(device)
+	image := p.checkpoint(saved)
+	p.gone(saved)
+	newPod(t).restore(image, world)[0].told(device, 1, 1)
+}
+
+// TestSyscallsGoOn: threads of a restored process sleep on in the system calls that
+// they slept in, and return from them as if nothing had been, or as after a stop.
+func TestSyscallsGoOn(t *testing.T) {
+	const device = "/dev/binder"
+	world := []member{{"root", both(running("blocked", device), func(spec *specs.Spec) {
+		// Go's own signals would interrupt them.
+		spec.Process.Env = append(spec.Process.Env, "GODEBUG=asyncpreemptoff=1")
+	})}}
+	for _, platform := range []string{"systrap", "ptrace"} {
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			p := newPod(t)
+			p.flags = []string{"--platform=" + platform}
+			saved := p.startAll(world)
+			saved[0].awaitAnswer(device)
+			for range 2 {
+				image := p.checkpoint(saved)
+				p.gone(saved)
+				saved = p.restore(image, world)
+			}
+			require.Equal(t, blockedOutcomes, saved[0].exec("ask", device))
+		})
+	}
+}
