@@ -41,6 +41,7 @@ var (
 	limit      = flag.Duration("limit", 4*time.Second, "time after which enough calls have been measured beside an attack")
 	together   = flag.Bool("together", false, "the container of -elsewhere shares the device")
 	elsewhere  = flag.String("elsewhere", "", "directory shared with the container in which a neighbour attacks; attack from this one if empty")
+	dozing     = flag.Bool("dozing", false, "let services sleep as whole processes when nobody calls, with Go's scheduler (internal)")
 	boardPath  = flag.String("board", "", "file of a board (internal)")
 
 	role   = flag.String("role", "", "what another process of the benchmark does (internal)")
@@ -63,6 +64,7 @@ var benchmarks = map[string]func(){
 	"memory":        memory,
 	"logs":          logs,
 	"hostile":       hostile,
+	"world":         world,
 }
 
 // roles are what the processes do that a benchmark starts.

@@ -56,6 +56,10 @@ func service() {
 	ready()
 	k.out = peer.Command(k.out, binder.BC_ENTER_LOOPER)
 	for {
+		if *dozing {
+			k.flush()
+			k.Wait()
+		}
 		call := k.await(binder.BR_TRANSACTION)
 		data, offsets := k.answer(call)
 		if call.Code != serviceHold {

@@ -214,6 +214,18 @@ func (p *Process) Returns(f func(br uint32, params []byte)) {
 	}
 }
 
+// Wait waits until there's something to read. Go knows of it, so that nothing of a
+// process runs that only waits.
+func (p *Process) Wait() {
+	fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
+	for {
+		if _, err := unix.Poll(fds, -1); err != unix.EINTR {
+			Check(err)
+			return
+		}
+	}
+}
+
 // Close unmaps and closes the device, which no thread may be using.
 func (p *Process) Close() {
 	Check(unix.Munmap(p.mapping))

@@ -123,6 +123,11 @@ var benchmarks = []*benchmark{
 		once: startup,
 	},
 	{
+		Name: "restore", Title: "A sandbox with that many services, from runsc's start to the answer to a client's first call", Unit: "ms", X: "services",
+		Subject: restored,
+		once:    restore,
+	},
+	{
 		Name: "size", Title: "Size of runsc", Unit: "bytes", Subject: "bin/runsc",
 		once: size,
 	},
