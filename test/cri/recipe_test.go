@@ -4,6 +4,7 @@
 package cri
 
 import (
+	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -107,6 +108,19 @@ func TestAnnotations(t *testing.T) {
 	names := c.exec("/bin/ls", "/dev")
 	require.Contains(t, names, "alpha\n")
 	require.NotContains(t, names, "binder\n")
+
+	// What has arrived can be seen from outside.
+	out, err := node.crictl("inspectp", "--output", "json", p.id)
+	require.NoError(t, err, out)
+	var info struct {
+		Info struct {
+			RuntimeSpec struct {
+				Annotations map[string]string `json:"annotations"`
+			} `json:"runtimeSpec"`
+		} `json:"info"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &info))
+	require.Equal(t, "alpha", info.Info.RuntimeSpec.Annotations["dev.sentrybinder.devices"], out)
 }
 
 // TestCheck: sentrybinder-setup finds the line without which containerd drops all

@@ -237,4 +237,9 @@ func TestStats(t *testing.T) {
 		require.NoError(t, err, out)
 		require.Positive(t, used, out)
 	}
+
+	out, err := node.crictl("statsp", "--output", "json", "--id", p.id)
+	require.NoError(t, err, out)
+	require.Contains(t, out, p.id)
+	require.Contains(t, out, `"workingSetBytes"`)
 }
