@@ -57,11 +57,48 @@ type writer struct {
 	// waits, processes and freezers have the threads and processes whose tracks are there.
 	waits, processes, freezers map[int32]bool
 
+	// sent has the numbers of transactions that were sent and not received, of domains
+	// that did not come first, and lastID the last of them.
+	sent   map[transaction]int32
+	lastID int32
+
+	// first is the domain that came first, whose transactions keep their numbers.
+	first uint64
+
 	// frozen has the processes that are frozen.
 	frozen map[int32]bool
 
 	// lost is the number of events that were dropped so far.
 	lost uint64
+}
+
+// transaction is the number of a transaction in its domain. Perfetto has one for all.
+type transaction struct {
+	domain uint64
+	id     int32
+}
+
+// debugID returns the number of e's transaction in the trace. Negative ones are those of
+// no domain.
+func (t *writer) debugID(e *trace.Event) int64 {
+	if t.first == 0 {
+		t.first = e.Domain
+	}
+	if t.first == e.Domain {
+		return int64(e.ID)
+	}
+	key := transaction{e.Domain, e.ID}
+	id, ok := t.sent[key]
+	if !ok {
+		t.lastID--
+		id = t.lastID
+	}
+	if e.Kind == trace.Received {
+		delete(t.sent, key)
+	} else {
+		t.sent[key] = id
+	}
+	return int64(id)
 }
 
 // chunk is the number of events that are put in order at a time. Threads may add events
@@ -79,6 +116,7 @@ func Write(w io.Writer, r io.Reader, threads []Thread, clocks Clocks) error {
 		processes: make(map[int32]bool),
 		freezers:  make(map[int32]bool),
 		frozen:    make(map[int32]bool),
+		sent:      make(map[transaction]int32),
 	}
 	for i := range threads {
 		t.threads[threads[i].TID] = &threads[i]
@@ -218,11 +256,12 @@ func (t *writer) appendEvents(bundle message, e *trace.Event) message {
 	case trace.Return:
 		add(ftraceReturn, message(nil).uint(commandCode, uint64(e.Code)))
 	case trace.Received:
-		add(ftraceReceived, message(nil).int(receivedDebugID, int64(e.ID)))
+		add(ftraceReceived, message(nil).int(receivedDebugID, t.debugID(e)))
 		add(ftraceReturn, message(nil).uint(commandCode, uint64(e.Code)))
 	case trace.Transaction:
+		id := t.debugID(e)
 		add(ftraceTransaction, message(nil).
-			int(transactionDebugID, int64(e.ID)).
+			int(transactionDebugID, id).
 			int(transactionNode, int64(e.Node)).
 			int(transactionToProc, int64(e.ToPID)).
 			int(transactionToTID, int64(e.ToTID)).
@@ -231,7 +270,7 @@ func (t *writer) appendEvents(bundle message, e *trace.Event) message {
 			uint(transactionFlags, uint64(e.Flags)))
 		add(ftraceAllocBuf, message(nil).
 			uint(allocBufData, uint64(e.Data)).
-			int(allocBufDebugID, int64(e.ID)).
+			int(allocBufDebugID, id).
 			uint(allocBufOffsets, uint64(e.Offsets)).
 			uint(allocBufExtra, uint64(e.Extra)))
 	}

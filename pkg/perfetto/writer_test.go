@@ -136,6 +136,29 @@ func TestTracepoints(t *testing.T) {
 	require.EqualValues(t, binder.BR_TRANSACTION, events[4].one(t, ftraceReturn).number(t, commandCode))
 }
 
+// Domains number their transactions by themselves; in a trace, no two under way have the
+// same number.
+func TestTransactionsOfDomains(t *testing.T) {
+	send, take := trace.Event{Kind: trace.Transaction, TID: 1, ID: 7}, trace.Event{Kind: trace.Received, TID: 2, ID: 7}
+	in := func(e trace.Event, domain uint64, time int64) trace.Event {
+		e.Domain, e.Time = domain, time
+		return e
+	}
+	all := packets(t, nil, in(send, 5, 1), in(send, 6, 2), in(send, 8, 3), in(take, 8, 4), in(take, 6, 5), in(take, 5, 6), in(send, 6, 7), in(take, 6, 8))
+	bundles, _ := with(t, all, packetFtraceEvents)
+	var sent, received []int32
+	for _, e := range bundles[0].all(t, bundleEvent) {
+		if len(e[ftraceTransaction]) != 0 {
+			sent = append(sent, int32(e.one(t, ftraceTransaction).number(t, transactionDebugID)))
+		}
+		if len(e[ftraceReceived]) != 0 {
+			received = append(received, int32(e.one(t, ftraceReceived).number(t, receivedDebugID)))
+		}
+	}
+	require.Equal(t, []int32{7, -1, -2, -3}, sent)
+	require.Equal(t, []int32{-2, -1, 7, -3}, received)
+}
+
 func TestNames(t *testing.T) {
 	all := packets(t, []Thread{
 		{PID: 20, TID: 22, NSPID: 1, NSTID: 3, Name: "worker", Process: "service"},

@@ -100,7 +100,7 @@ func (t *tracing) SetFlags(f *flag.FlagSet) {
 	f.StringVar(&t.output, "o", "binder.pftrace", "the file to write")
 	f.DurationVar(&t.duration, "duration", 10*time.Second, "for how long to trace")
 	f.BoolVar(&t.sandbox, "sandbox", false, "trace all containers of the sandbox")
-	f.IntVar(&t.events, "events", 1<<16, fmt.Sprintf("the number of events that the sandbox has room for, from %d to %d, of 72 bytes each", trace.MinEvents, trace.MaxEvents))
+	f.IntVar(&t.events, "events", 1<<16, fmt.Sprintf("the number of events that the sandbox has room for, from %d to %d, of 80 bytes each", trace.MinEvents, trace.MaxEvents))
 	f.Int64Var(&t.maxSize, "max-size", 1<<30, "how many bytes of events to keep on disk; the trace ends there")
 }
 

@@ -47,6 +47,10 @@ type pod struct {
 
 	// flags are more of runsc's flags.
 	flags []string
+
+	// metricServer is the address of the metric server, or empty for none. Without one,
+	// sandboxes keep no metrics.
+	metricServer string
 }
 
 // container is a running container, which does nothing by itself.
@@ -73,6 +77,7 @@ func newPod(t *testing.T) *pod {
 func (p *pod) command(args ...string) *exec.Cmd {
 	flags := append([]string{
 		"--root=" + filepath.Join(p.dir, "state"),
+		"--metric-server=" + p.metricServer,
 		"--network=none", fmt.Sprintf("--ignore-cgroups=%t", !p.cgroups), "--overlay2=none",
 		"--debug-log=" + p.dir + "/log/",
 	}, p.flags...)

@@ -70,7 +70,7 @@ func (tr *tracer) transaction(t *Transaction, m *message, extra uint64) {
 // received notes that th is told br, with t.
 func (tr *tracer) received(th *Thread, t *Transaction, br uint32) {
 	if tr != nil && tr.wants(th.proc.tenant, t.fromProc.tenant) {
-		tr.ring.Add(&trace.Event{Kind: trace.Received, Time: gohacks.Nanotime(), PID: th.proc.pid, TID: th.id, ID: t.debugID, Code: br})
+		tr.ring.Add(&trace.Event{Kind: trace.Received, Time: gohacks.Nanotime(), PID: th.proc.pid, TID: th.id, ID: t.debugID, Domain: th.proc.ctx.domain.ordinal, Code: br})
 	}
 }
 
@@ -124,6 +124,7 @@ func (tr *tracer) sent(t *Transaction, m *message, extra uint64) {
 			ToPID:   t.to.pid,
 			ToTID:   t.onlyFor,
 			ID:      t.debugID,
+			Domain:  t.to.ctx.domain.ordinal,
 			Node:    t.nodeID,
 			Code:    t.code,
 			Flags:   t.flags,

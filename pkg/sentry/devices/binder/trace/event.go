@@ -78,10 +78,13 @@ type Event struct {
 
 	// Data, Offsets and Extra are the sizes of the parts of a buffer.
 	Data, Offsets, Extra uint32
+
+	// Domain tells the numbers of transactions apart: each domain has its own.
+	Domain uint64
 }
 
 // Size is the size of an encoded Event, in bytes.
-const Size = 64
+const Size = 72
 
 // AppendTo appends e, encoded, to b, which has room for it.
 func (e *Event) AppendTo(b []byte) []byte {

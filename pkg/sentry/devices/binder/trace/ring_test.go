@@ -34,7 +34,7 @@ func TestEventsSurviveEncoding(t *testing.T) {
 	v := reflect.ValueOf(&e).Elem()
 	for i := range v.NumField() {
 		switch f := v.Field(i); f.Kind() {
-		case reflect.Uint16, reflect.Uint32:
+		case reflect.Uint16, reflect.Uint32, reflect.Uint64:
 			f.SetUint(math.MaxUint16 - uint64(i))
 		default:
 			f.SetInt(-int64(i) - 1)

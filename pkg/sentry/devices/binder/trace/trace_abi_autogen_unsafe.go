@@ -18,7 +18,7 @@ var _ marshal.Marshallable = (*Kind)(nil)
 
 // SizeBytes implements marshal.Marshallable.SizeBytes.
 func (e *Event) SizeBytes() int {
-	return 62 +
+	return 70 +
 		(*Kind)(nil).SizeBytes()
 }
 
@@ -53,6 +53,8 @@ func (e *Event) MarshalBytes(dst []byte) []byte {
 	dst = dst[4:]
 	hostarch.ByteOrder.PutUint32(dst[:4], uint32(e.Extra))
 	dst = dst[4:]
+	hostarch.ByteOrder.PutUint64(dst[:8], uint64(e.Domain))
+	dst = dst[8:]
 	return dst
 }
 
@@ -87,6 +89,8 @@ func (e *Event) UnmarshalBytes(src []byte) []byte {
 	src = src[4:]
 	e.Extra = uint32(hostarch.ByteOrder.Uint32(src[:4]))
 	src = src[4:]
+	e.Domain = uint64(hostarch.ByteOrder.Uint64(src[:8]))
+	src = src[8:]
 	return src
 }
 
