@@ -1,0 +1,78 @@
+#!/bin/bash
+# Copyright 2026 The sentrybinder Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+# Traces the demo in a sandbox of bin/runsc, and checks the trace with Perfetto's own
+# definitions, which come from PyPI, and with what its trace processor makes of events:
+#
+#   run.sh [PICTURE.SVG]
+#
+# A picture of the trace is drawn if a name is given. Needs root, and python3.
+
+set -euo pipefail
+
+# Those of the version that this was last tried with.
+readonly DEFINITIONS=(perfetto==0.59.1 protobuf==7.36.2)
+# Seconds that the demo and its sandbox may take.
+readonly LIMIT=60
+
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+[[ -x bin/runsc ]] || {
+	echo "run.sh: there is no bin/runsc; make runsc builds it" >&2
+	exit 1
+}
+
+cache=${SENTRYBINDER_CACHE:-$HOME/.cache/sentrybinder}
+venv=$cache/perfetto-0.59.1
+if [[ ! -e $venv/complete ]]; then
+	rm -rf "$venv"
+	mkdir -p "$cache"
+	python3 -m venv "$venv"
+	"$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "${DEFINITIONS[@]}"
+	touch "$venv/complete"
+fi
+
+dir=$(mktemp -d)
+runsc=("$PWD/bin/runsc" "--root=$dir/state" --network=none --ignore-cgroups --overlay2=none)
+tracer=
+# shellcheck disable=SC2317 # It is called at the end.
+end() {
+	[[ -z $tracer ]] || kill "$tracer" 2>/dev/null || true
+	"${runsc[@]}" delete --force demo >/dev/null 2>&1 || true
+	umount -l "$dir/state/null-netns" 2>/dev/null || true
+	rm -rf --one-file-system "$dir"
+}
+trap end EXIT
+
+mkdir -p "$dir/root/dev" "$dir/root/proc" "$dir/root/tmp"
+CGO_ENABLED=0 "${GO:-go}" build -o "$dir/root/demo" ./examples/demo
+cat >"$dir/config.json" <<EOF
+{
+	"ociVersion": "1.0.0",
+	"root": {"path": "root"},
+	"process": {"args": ["/demo"], "cwd": "/", "user": {"uid": 0, "gid": 0}},
+	"mounts": [{"type": "proc", "destination": "/proc", "source": "proc"}],
+	"linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}]}
+}
+EOF
+# The sandbox has these as its own, and would keep a pipe open.
+"${runsc[@]}" create --bundle "$dir" demo </dev/null >"$dir/output" 2>&1
+
+"${runsc[@]}" binder trace -sandbox -duration "${LIMIT}s" -o "$dir/demo.pftrace" demo 2>"$dir/said" &
+tracer=$!
+for ((i = 0; i < LIMIT * 100; i++)); do
+	! grep -q tracing "$dir/said" || break
+	kill -0 "$tracer" || break
+	sleep 0.01
+done
+"${runsc[@]}" start demo
+timeout "$LIMIT" "${runsc[@]}" wait demo >/dev/null
+kill -INT "$tracer"
+wait "$tracer" || {
+	cat "$dir/said" >&2
+	exit 1
+}
+tracer=
+tail -n 1 "$dir/said" | sed "s|$dir/||"
+"$venv/bin/python" "$here/check.py" "$dir/demo.pftrace" "$@"
