@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -53,6 +54,9 @@ type writer struct {
 	w       *bufio.Writer
 	clocks  Clocks
 	threads map[int32]*Thread
+
+	// unnamed has the processes of the threads that threads doesn't have.
+	unnamed map[int32]int32
 
 	// waits, processes and freezers have the threads and processes whose tracks are there.
 	waits, processes, freezers map[int32]bool
@@ -112,6 +116,7 @@ func Write(w io.Writer, r io.Reader, threads []Thread, clocks Clocks) error {
 		w:         bufio.NewWriterSize(w, 1<<20),
 		clocks:    clocks,
 		threads:   make(map[int32]*Thread),
+		unnamed:   make(map[int32]int32),
 		waits:     make(map[int32]bool),
 		processes: make(map[int32]bool),
 		freezers:  make(map[int32]bool),
@@ -174,17 +179,18 @@ func (t *writer) start() {
 	}
 	t.packet(packetClockSnapshot, clocks.uint(clocksPrimary, clockBoottime), 0)
 
-	threads := make([]*Thread, 0, len(t.threads))
-	for _, th := range t.threads {
-		threads = append(threads, th)
-	}
+	t.tree(slices.Collect(maps.Values(t.threads)))
+}
+
+// tree writes who is who. Who has no name, has none in the trace.
+func (t *writer) tree(threads []*Thread) {
 	slices.SortFunc(threads, func(a, b *Thread) int {
 		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID))
 	})
 	var tree message
 	last := int32(0)
 	for _, th := range threads {
-		if th.PID == last {
+		if th.PID == last || th.Process == "" {
 			continue
 		}
 		last = th.PID
@@ -195,11 +201,11 @@ func (t *writer) start() {
 			ids(processNSPID, th.PID, th.NSPID))
 	}
 	for _, th := range threads {
-		tree = tree.message(treeThreads, message(nil).
-			int(threadTID, int64(th.TID)).
-			string(threadName, th.Name).
-			int(threadTGID, int64(th.PID)).
-			ids(threadNSTID, th.TID, th.NSTID))
+		m := message(nil).int(threadTID, int64(th.TID)).int(threadTGID, int64(th.PID)).ids(threadNSTID, th.TID, th.NSTID)
+		if th.Name != "" {
+			m = m.string(threadName, th.Name)
+		}
+		tree = tree.message(treeThreads, m)
 	}
 	t.packet(packetProcessTree, tree, t.time(t.clocks.Monotonic))
 }
@@ -213,8 +219,16 @@ func (m message) ids(n protowire.Number, root, own int32) message {
 	return m.int(n, int64(own))
 }
 
-// end writes what a trace ends with: how many events are missing.
+// end writes what a trace ends with: whose threads those without a name are, and how many
+// events are missing.
 func (t *writer) end() {
+	if len(t.unnamed) > 0 {
+		var threads []*Thread
+		for tid, pid := range t.unnamed {
+			threads = append(threads, &Thread{PID: pid, TID: tid, NSPID: pid, NSTID: tid})
+		}
+		t.tree(threads)
+	}
 	t.packet(packetFtraceStats, message(nil).
 		uint(statsPhase, statsEndOfTrace).
 		message(statsCPU, message(nil).uint(cpuStatsCPU, 0).uint(cpuStatsDropped, t.lost)), 0)
@@ -232,6 +246,9 @@ func (t *writer) events(events []trace.Event) {
 		lost := t.lost
 		for i := range part {
 			bundle = t.appendEvents(bundle, &part[i])
+			if e := &part[i]; e.TID != 0 && t.threads[e.TID] == nil {
+				t.unnamed[e.TID] = e.PID
+			}
 			t.tracks(&part[i])
 		}
 		if t.lost != lost {

@@ -182,6 +182,23 @@ func TestNames(t *testing.T) {
 	require.Equal(t, "worker", threads[2].text(threadName))
 }
 
+// A thread that nobody knows is one of its process all the same: Perfetto's tables leave out
+// calls of threads without one.
+func TestThreadsWithoutNames(t *testing.T) {
+	all := packets(t, []Thread{{PID: 10, TID: 10, NSPID: 10, NSTID: 10, Name: "main", Process: "client"}},
+		trace.Event{Kind: trace.Command, TID: 11, PID: 10},
+		trace.Event{Kind: trace.Command, TID: 10, PID: 10},
+		trace.Event{Kind: trace.Closed, PID: 30},
+	)
+	trees, _ := with(t, all, packetProcessTree)
+	require.Len(t, trees, 2)
+	require.Empty(t, trees[1][treeProcesses])
+	th := trees[1].one(t, treeThreads)
+	require.EqualValues(t, 11, th.number(t, threadTID))
+	require.EqualValues(t, 10, th.number(t, threadTGID))
+	require.Empty(t, th[threadName])
+}
+
 // slice is a track event of a test.
 type slice struct {
 	kind  uint64

@@ -197,7 +197,16 @@ func (t *tracing) record(c *Container, file *os.File) (*TraceResult, error) {
 	for {
 		select {
 		case err := <-done:
-			return &result, err
+			if remote := (urpc.RemoteError{}); errors.As(err, &remote) || err == nil {
+				return &result, err
+			}
+			// It has written what has happened until then.
+			fmt.Fprintf(os.Stderr, "the sandbox has ended; its threads have no names: %v\n", err)
+			size, err := file.Seek(0, io.SeekEnd)
+			if err != nil {
+				return nil, err
+			}
+			return &TraceResult{Events: uint64(size / trace.Size)}, file.Truncate(size - size%trace.Size)
 		case <-interrupts:
 			if err := c.stopTrace(); err != nil {
 				return nil, err

@@ -270,6 +270,16 @@ func TestTracesEnd(t *testing.T) {
 	c.serveAs("server")
 	tl := c.trace(func() { _, _ = c.call("/dev/binder") })
 	require.Equal(t, 1, tl.callsTo(t, "server"))
+
+	// What has happened until the end of a sandbox is there, though nobody is left to say
+	// who is who.
+	last := c.startTrace()
+	_, _ = c.call("/dev/binder")
+	c.delete()
+	require.Contains(t, last.wait(), "the sandbox has ended")
+	text, err := os.ReadFile(last.path)
+	require.NoError(t, err)
+	readTimeline(t, text)
 }
 
 func TestTraceArguments(t *testing.T) {

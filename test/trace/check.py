@@ -72,6 +72,11 @@ class Timeline:
             self.counts[e.WhichOneof("event")] += 1
             self._event(e)
 
+    def label(self, tid):
+        """Returns the name of a thread. One that lived for a moment may have none."""
+        pid, name = self.threads[tid]
+        return self.processes[pid] if pid == tid or not name else f"{self.processes[pid]}/{name}"
+
     def _track_event(self, packet, tracks, open_waits):
         e = packet.track_event
         if e.track_uuid not in tracks:
@@ -156,7 +161,7 @@ def check(t):
             wrong.append(f"process {pid} has no name")
     for s in t.slices:
         if s.track not in t.threads:
-            wrong.append(f"thread {s.track} has no name")
+            wrong.append(f"thread {s.track} is of no process")
         elif t.threads[s.track][0] not in t.processes:
             wrong.append(f"process {t.threads[s.track][0]} is not in the trace")
     names = Counter(s.name for s in t.slices)

@@ -51,9 +51,8 @@ def draw(t, path):
         out.append(f'<path d="M{at:.1f} {TOP - 6}V{height - 40}" stroke="#eee"/>')
         out.append(f'<text x="{at:.1f}" y="12" fill="#5f6368">{i * step / 1000:g} us</text>')
     for tid, y in rows.items():
-        pid, name = t.threads[tid]
-        label = t.processes[pid] if pid == tid else f"{t.processes[pid]}/{name}"
-        out.append(f'<text x="4" y="{y + 14}">{escape(label)} <tspan fill="#5f6368">{pid}:{tid}</tspan></text>')
+        ids = f"{t.threads[tid][0]}:{tid}"
+        out.append(f'<text x="4" y="{y + 14}">{escape(t.label(tid))} <tspan fill="#5f6368">{ids}</tspan></text>')
 
     def bar(s, y, h):
         begin, finish = s.start, s.end or end

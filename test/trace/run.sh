@@ -46,28 +46,44 @@ end() {
 trap end EXIT
 
 mkdir -p "$dir/root/dev" "$dir/root/proc" "$dir/root/tmp"
+# The sandbox outlives the demo.
+cat >"$dir/init.go" <<EOF
+package main
+
+import "syscall"
+
+func main() {
+	for {
+		syscall.Pause()
+	}
+}
+EOF
+CGO_ENABLED=0 "${GO:-go}" build -o "$dir/root/init" "$dir/init.go"
 CGO_ENABLED=0 "${GO:-go}" build -o "$dir/root/demo" ./examples/demo
 cat >"$dir/config.json" <<EOF
 {
 	"ociVersion": "1.0.0",
 	"root": {"path": "root"},
-	"process": {"args": ["/demo"], "cwd": "/", "user": {"uid": 0, "gid": 0}},
+	"process": {"args": ["/init"], "cwd": "/", "user": {"uid": 0, "gid": 0}},
 	"mounts": [{"type": "proc", "destination": "/proc", "source": "proc"}],
 	"linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}]}
 }
 EOF
 # The sandbox has these as its own, and would keep a pipe open.
 "${runsc[@]}" create --bundle "$dir" demo </dev/null >"$dir/output" 2>&1
+"${runsc[@]}" start demo
 
-"${runsc[@]}" binder trace -sandbox -duration "${LIMIT}s" -o "$dir/demo.pftrace" demo 2>"$dir/said" &
+"${runsc[@]}" binder trace -duration "${LIMIT}s" -o "$dir/demo.pftrace" demo 2>"$dir/said" &
 tracer=$!
 for ((i = 0; i < LIMIT * 100; i++)); do
 	! grep -q tracing "$dir/said" || break
 	kill -0 "$tracer" || break
 	sleep 0.01
 done
-"${runsc[@]}" start demo
-timeout "$LIMIT" "${runsc[@]}" wait demo >/dev/null
+timeout "$LIMIT" "${runsc[@]}" exec demo /demo >"$dir/output" 2>&1 || {
+	cat "$dir/output" >&2
+	exit 1
+}
 kill -INT "$tracer"
 wait "$tracer" || {
 	cat "$dir/said" >&2
