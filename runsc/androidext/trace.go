@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"gvisor.dev/gvisor/pkg/fd"
 	"gvisor.dev/gvisor/pkg/gohacks"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sync"
 
 	"sentrybinder/pkg/perfetto"
 	"sentrybinder/pkg/sentry/devices/binder"
@@ -30,7 +30,8 @@ type BinderTrace struct {
 
 	mu sync.Mutex
 
-	// last is the trace that was started last, until its result was taken. mu guards it.
+	// last is the trace that was started last, until its result was taken.
+	// +checklocks:mu
 	last *recorder
 }
 

@@ -282,6 +282,19 @@ func TestTracesEnd(t *testing.T) {
 	readTimeline(t, text)
 }
 
+// A trace goes on in a sandbox that goes on after a checkpoint.
+func TestTraceDuringACheckpoint(t *testing.T) {
+	p := newPod(t)
+	c := p.start("root", named("server"))
+	c.serveAs("server")
+	tl := c.trace(func() {
+		_, _ = c.call("/dev/binder")
+		p.run("checkpoint", "--leave-running", "--image-path="+t.TempDir(), c.id)
+		_, _ = c.call("/dev/binder")
+	})
+	require.Equal(t, 2, tl.callsTo(t, "server"))
+}
+
 func TestTraceArguments(t *testing.T) {
 	p := newPod(t)
 	c := p.start("root", nil)
