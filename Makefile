@@ -37,6 +37,11 @@ shim: runsc ## Build bin/containerd-shim-runsc-v1, gVisor's shim for containerd.
 	CGO_ENABLED=0 $(GO) build -modfile=build/go.mod -buildvcs=false -trimpath -ldflags="-s -w" \
 		-o bin/containerd-shim-runsc-v1 gvisor.dev/gvisor/shim
 
+.PHONY: metric-server
+metric-server: prerequisites ## Build gVisor's metric server, for runsc to find.
+	@tools/build/gvisor
+	@tools/build/metric-server
+
 .PHONY: tools
 tools: prerequisites ## Install gVisor's code generators and checklocks in build/tools.
 	@tools/build/tools
@@ -169,12 +174,12 @@ example: runsc ## Run AOSP's service managers, tools and a service on demand in 
 
 # "CRI=-test.run=NAME" runs some of it, "KUBELET=0" all but what takes a kubelet.
 .PHONY: cri
-cri: shim ## Run pods under containerd 1.7 and 2 and under a kubelet.
+cri: shim metric-server ## Run pods under containerd 1.7 and 2 and under a kubelet.
 	@test/cri/run.sh $(CRI)
 
 # Below $(DESTDIR)$(PREFIX) and $(DESTDIR)$(SYSCONFDIR): /usr/local and /etc.
 .PHONY: install
-install: shim ## Install both programs, what registers them, manifests and documents.
+install: shim metric-server ## Install both programs, what registers them, manifests and documents.
 	@PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" DESTDIR="$(DESTDIR)" tools/install/install
 
 .PHONY: uninstall
@@ -182,12 +187,12 @@ uninstall: ## Remove what make install has installed.
 	@PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" DESTDIR="$(DESTDIR)" tools/install/install --remove
 
 .PHONY: deb
-deb: shim ## Make a Debian package of the same, in bin.
+deb: shim metric-server ## Make a Debian package of the same, in bin.
 	@$(NEED) dpkg-deb=dpkg
 	@tools/install/deb
 
 .PHONY: check-install
-check-install: shim ## Install and remove both in new systems.
+check-install: shim metric-server ## Install and remove both in new systems.
 	@tools/install/test
 
 .PHONY: image
