@@ -108,6 +108,20 @@ func (r *report) marks() []mark {
 			add("startup with Android's layout: of the stock runsc's", medianRatio(android.Runs, stock.Runs), 1.05, false)
 		}
 	}
+	if b := r.benchmark("restore"); b != nil {
+		for _, t := range []struct {
+			cold, restored string
+			x              float64
+			what           string
+		}{
+			{coldStart, restored, 100, "restored sandbox with 100 services, to the first answer: of its cold start"},
+			{aospColdStart, aospRestored, 0, "restored sandbox with AOSP's service managers, to the first answer: of its cold start"},
+		} {
+			if cold, again := b.find(systrap, t.cold, t.x), b.find(systrap, t.restored, t.x); cold != nil && again != nil {
+				add(t.what, again.Median/cold.Median, 0.10, false)
+			}
+		}
+	}
 	if b := r.benchmark("hostile"); b != nil {
 		for _, p := range hostilePlaces {
 			p99, max := b.worst(p)
