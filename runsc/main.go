@@ -15,14 +15,20 @@ import (
 	"os"
 	"path/filepath"
 
+	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/arch"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sentry/socket/netlink"
+	"gvisor.dev/gvisor/pkg/sentry/socket/netlink/generic"
 	"gvisor.dev/gvisor/pkg/sentry/strace"
+	"gvisor.dev/gvisor/pkg/syserr"
 	"gvisor.dev/gvisor/runsc/boot/extension"
 	"gvisor.dev/gvisor/runsc/cli/maincli"
 	"gvisor.dev/gvisor/runsc/container"
 
+	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/sentry/selinux"
+	"sentrybinder/pkg/sentry/socket/bindernetlink"
 	"sentrybinder/pkg/sentry/strace/android"
 	"sentrybinder/runsc/androidext"
 	"sentrybinder/runsc/bindercmd"
@@ -44,7 +50,7 @@ func main() {
 		k.SetSecurityModule(m)
 	}).EnableKernelLog(func(t *kernel.Task, msg string) {
 		t.Syslog().Log(msg)
-	}).EnableCommands(load))
+	}).EnableCommands(load).EnableReports(registerFamily))
 	for request, r := range android.Requests() {
 		strace.RegisterIoctl(request, strace.IoctlInfo{Name: r.Name, Enter: describe(r.Enter), Exit: describe(r.Exit)})
 	}
@@ -71,4 +77,18 @@ func load(rootDir, id string) (*bindercmd.Container, error) {
 		return nil, fmt.Errorf("the sandbox of container %q isn't running", c.ID)
 	}
 	return &bindercmd.Container{ID: c.ID, ControlSocket: c.Sandbox.GetControlSocketPath()}, nil
+}
+
+// registerFamily registers f with generic netlink.
+func registerFamily(f *bindernetlink.Family) uint16 {
+	return generic.RegisterFamily(&generic.Family{
+		Name:    binder.BINDER_FAMILY_NAME,
+		Version: binder.BINDER_FAMILY_VERSION,
+		Groups: []generic.Group{{
+			Name: binder.BINDER_MCGRP_REPORT,
+			Join: func(ctx context.Context, s *netlink.Socket) (generic.Membership, *syserr.Error) {
+				return f.Join(ctx, s)
+			},
+		}},
+	})
 }

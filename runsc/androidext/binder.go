@@ -17,6 +17,7 @@ import (
 
 	"sentrybinder/pkg/sentry/devices/binder"
 	"sentrybinder/pkg/sentry/fsimpl/binderfs"
+	"sentrybinder/pkg/sentry/socket/bindernetlink"
 )
 
 // binderDriver is the Binder driver, with its devices and binderfs.
@@ -27,6 +28,23 @@ type binderDriver struct {
 	kernelLog binder.KernelLog
 	// driver is the sandbox's, in the process that is the sandbox.
 	driver atomic.Pointer[binder.Driver]
+
+	// reporting is true if applications can listen to reports.
+	reporting bool
+}
+
+// EnableReports lets applications listen to reports of transactions that fail, and
+// returns e. register registers a family of generic netlink, and returns the ID that its
+// messages have.
+func (e *Extension) EnableReports(register func(*bindernetlink.Family) uint16) *Extension {
+	for _, f := range e.features {
+		if b, ok := f.(*binderDriver); ok {
+			family := bindernetlink.New(b.driver.Load)
+			family.ID = register(family)
+			b.reporting = true
+		}
+	}
+	return e
 }
 
 // settings implements feature.settings.
@@ -55,6 +73,9 @@ func (b *binderDriver) register(ctx context.Context, vfsObj *vfs.VirtualFilesyst
 		driver.SetScheduler(b.scheduler)
 	}
 	driver.SetKernelLog(b.kernelLog)
+	if b.reporting {
+		driver.EnableReports()
+	}
 	if err := driver.RegisterDevices(vfsObj); err != nil {
 		return err
 	}

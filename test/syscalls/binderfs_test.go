@@ -201,11 +201,7 @@ func TestBinderfsDeviceNumbers(t *testing.T) {
 //covers:files-of-binderfs,report
 func TestBinderfsFeatures(t *testing.T) {
 	dir := mountBinderfs(t, "") + "/features"
-	want := []string{"freeze_notification", "extended_error", "oneway_spam_detection"}
-	if isC || isRust {
-		// It is about generic netlink, which the sandbox lacks.
-		want = append([]string{"transaction_report"}, want...)
-	}
+	want := []string{"transaction_report", "freeze_notification", "extended_error", "oneway_spam_detection"}
 	require.Equal(t, want, names(t, dir))
 	for _, name := range want {
 		path := dir + "/" + name

@@ -221,6 +221,27 @@ func (m *registryMutex) Unlock() {
 	m.mu.Unlock()
 }
 
+// reportListenersMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+type reportListenersMutex struct {
+	mu sync.Mutex
+}
+
+var reportListenersMutexClass = locking.NewMutexClass(reflect.TypeFor[reportListenersMutex](), nil)
+
+// Lock locks m.
+// +checklocksignore
+func (m *reportListenersMutex) Lock() {
+	locking.AddGLock(reportListenersMutexClass, -1)
+	m.mu.Lock()
+}
+
+// Unlock unlocks m.
+// +checklocksignore
+func (m *reportListenersMutex) Unlock() {
+	locking.DelGLock(reportListenersMutexClass, -1)
+	m.mu.Unlock()
+}
+
 // tenantsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
 type tenantsMutex struct {
 	mu sync.Mutex

@@ -178,6 +178,23 @@ func (m *registryMutex) Unlock() {
 	m.mu.Unlock()
 }
 
+// reportListenersMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+type reportListenersMutex struct {
+	mu sync.Mutex
+}
+
+// Lock locks m.
+// +checklocksignore
+func (m *reportListenersMutex) Lock() {
+	m.mu.Lock()
+}
+
+// Unlock unlocks m.
+// +checklocksignore
+func (m *reportListenersMutex) Unlock() {
+	m.mu.Unlock()
+}
+
 // tenantsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
 type tenantsMutex struct {
 	mu sync.Mutex

@@ -526,6 +526,7 @@ func (d *Driver) StateFields() []string {
 		"lastOrdinal",
 		"names",
 		"tenants",
+		"reporting",
 	}
 }
 
@@ -539,6 +540,7 @@ func (d *Driver) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(2, &d.lastOrdinal)
 	stateSinkObject.Save(3, &d.names)
 	stateSinkObject.Save(4, &d.tenants)
+	stateSinkObject.Save(5, &d.reporting)
 }
 
 // +checklocksignore
@@ -548,6 +550,7 @@ func (d *Driver) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(2, &d.lastOrdinal)
 	stateSourceObject.Load(3, &d.names)
 	stateSourceObject.Load(4, &d.tenants)
+	stateSourceObject.Load(5, &d.reporting)
 	stateSourceObject.AfterLoad(func() { d.afterLoad(ctx) })
 }
 
@@ -1606,6 +1609,64 @@ func (d *deadNodesInner) StateLoad(ctx context.Context, stateSourceObject state.
 	stateSourceObject.Load(1, &d.ordinals)
 }
 
+func (s *ReportSubscription) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.ReportSubscription"
+}
+
+func (s *ReportSubscription) StateFields() []string {
+	return []string{
+		"tenant",
+		"listener",
+		"ns",
+	}
+}
+
+func (s *ReportSubscription) beforeSave() {}
+
+// +checklocksignore
+func (s *ReportSubscription) StateSave(stateSinkObject state.Sink) {
+	s.beforeSave()
+	stateSinkObject.Save(0, &s.tenant)
+	stateSinkObject.Save(1, &s.listener)
+	stateSinkObject.Save(2, &s.ns)
+}
+
+func (s *ReportSubscription) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (s *ReportSubscription) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &s.tenant)
+	stateSourceObject.Load(1, &s.listener)
+	stateSourceObject.Load(2, &s.ns)
+}
+
+func (l *reportListeners) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.reportListeners"
+}
+
+func (l *reportListeners) StateFields() []string {
+	return []string{
+		"subs",
+	}
+}
+
+func (l *reportListeners) beforeSave() {}
+
+// +checklocksignore
+func (l *reportListeners) StateSave(stateSinkObject state.Sink) {
+	l.beforeSave()
+	subsValue := l.saveSubs()
+	_ = ([]*ReportSubscription)(subsValue)
+	stateSinkObject.SaveValue(0, subsValue)
+}
+
+func (l *reportListeners) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (l *reportListeners) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.LoadValue(0, new([]*ReportSubscription), func(y any) { l.loadSubs(ctx, y.([]*ReportSubscription)) })
+}
+
 func (o *objectCounter) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.objectCounter"
 }
@@ -1699,6 +1760,7 @@ func (t *Tenant) StateFields() []string {
 		"secctx",
 		"dev",
 		"contexts",
+		"reports",
 		"procs",
 	}
 }
@@ -1714,7 +1776,8 @@ func (t *Tenant) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(3, &t.secctx)
 	stateSinkObject.Save(4, &t.dev)
 	stateSinkObject.Save(5, &t.contexts)
-	stateSinkObject.Save(6, &t.procs)
+	stateSinkObject.Save(6, &t.reports)
+	stateSinkObject.Save(7, &t.procs)
 }
 
 func (t *Tenant) afterLoad(context.Context) {}
@@ -1727,7 +1790,8 @@ func (t *Tenant) StateLoad(ctx context.Context, stateSourceObject state.Source) 
 	stateSourceObject.Load(3, &t.secctx)
 	stateSourceObject.Load(4, &t.dev)
 	stateSourceObject.Load(5, &t.contexts)
-	stateSourceObject.Load(6, &t.procs)
+	stateSourceObject.Load(6, &t.reports)
+	stateSourceObject.Load(7, &t.procs)
 }
 
 func (ts *tenants) StateTypeName() string {
@@ -2360,6 +2424,8 @@ func init() {
 	state.Register((*registryEntry)(nil))
 	state.Register((*deadNodes)(nil))
 	state.Register((*deadNodesInner)(nil))
+	state.Register((*ReportSubscription)(nil))
+	state.Register((*reportListeners)(nil))
 	state.Register((*objectCounter)(nil))
 	state.Register((*stats)(nil))
 	state.Register((*commandCounts)(nil))

@@ -47,7 +47,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 		releaseTarget(task, target)
 		return f
 	}
-	m.log.to(n.owner, inChain)
+	m.to(n.owner, inChain)
 
 	done, err := newCompletion(p)
 	if err != nil {
@@ -63,7 +63,10 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	t := held.Get()
 	defer th.scratch.compose.pin.Release()
 
-	done.Get().spamSuspect = t.buffer.SpamSuspect()
+	if t.buffer.SpamSuspect() {
+		done.Get().spamSuspect = true
+		th.report(task, m, binder.BR_ONEWAY_SPAM_SUSPECT)
+	}
 	p.mu.Lock()
 	th.inner.lastError = noError(m.debugID)
 	th.completeLocked(p, done.Get(), t)
@@ -84,6 +87,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 			c.pendingFrozen = true
 			th.hurryLocked(c.proc)
 			c.proc.mu.Unlock()
+			th.report(task, m, binder.BR_TRANSACTION_PENDING_FROZEN)
 		}
 		return nil
 	}

@@ -39,6 +39,9 @@ type Driver struct {
 
 	// tracer notes events, or is nil. A restored sandbox is not traced.
 	tracer atomic.Pointer[tracer] `state:"nosave"`
+
+	// reporting is true if there's a way to Subscribe for applications.
+	reporting bool
 }
 
 // NewDriver returns a Driver, for devices of these names in each container's /dev.
@@ -49,6 +52,14 @@ func NewDriver(clock tcpip.Clock, supervisor Supervisor, names ...string) *Drive
 	d.flights.clock, d.flights.supervisor = clock, supervisor
 	return d
 }
+
+// EnableReports notes that applications have a way to Subscribe.
+//
+// Preconditions: No device of d was opened yet.
+func (d *Driver) EnableReports() { d.reporting = true }
+
+// HasReports returns whether applications have a way to Subscribe.
+func (d *Driver) HasReports() bool { return d.reporting }
 
 // nextOrdinal returns a number that is greater than all before. It is the time, so
 // that nobody can tell from two of them how many others got one in between.

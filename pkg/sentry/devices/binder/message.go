@@ -3,7 +3,9 @@
 
 package binder
 
-import "sentrybinder/pkg/abi/binder"
+import (
+	"sentrybinder/pkg/abi/binder"
+)
 
 // message is what an application asks to be sent.
 type message struct {
@@ -26,6 +28,9 @@ type message struct {
 
 	// refused says why it failed, if it did and its failure doesn't say it.
 	refused *refusal
+
+	// receiver is the container of the process that is to receive it, if that's known.
+	receiver *Tenant
 
 	// composed is true once there's a Transaction, which counts as one.
 	composed bool
@@ -50,7 +55,8 @@ func (th *Thread) begin(task Task, m *message, kind logKind) {
 	m.logPlace = d.log.add(&m.log)
 }
 
-// end logs how m, which begin has begun, went: f is nil if it's on its way.
+// end logs how m, which begin has begun, went: f is nil if it's on its way. Those who
+// listen are told if it isn't.
 //
 // Preconditions: No lock is held.
 func (th *Thread) end(task Task, m *message, f *failure) {
@@ -70,7 +76,14 @@ func (th *Thread) end(task Task, m *message, f *failure) {
 	d.log.update(m.logPlace, &m.log)
 	if f != nil {
 		th.complain(task, &m.log, m.refused)
+		th.report(task, m, f.br)
 	}
+}
+
+// to notes who receives m: th, or any thread of p if it is nil.
+func (m *message) to(p *Process, th *Thread) {
+	m.receiver = p.tenant
+	m.log.to(p, th)
 }
 
 // to notes who receives the transaction: th, or any thread of p if it is nil.

@@ -42,4 +42,9 @@ const (
 	// filePrice is that of a file in flight: a file that no descriptor leads to,
 	// of any type, takes what an open one does.
 	filePrice = 4 << 10
+
+	// reportListenerPrice is that of a listener to reports, with those that its socket
+	// keeps until it has read them: 208 KiB of them, the smallest of which are of 80
+	// bytes and take 240.
+	reportListenerPrice = 640 << 10
 )

@@ -41,7 +41,7 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 	if caller == nil {
 		f = deadCaller
 	} else {
-		m.log.to(caller.proc, caller)
+		m.to(caller.proc, caller)
 		f = th.tryAnswer(task, uio, m, call, caller)
 	}
 	th.end(task, m, f)

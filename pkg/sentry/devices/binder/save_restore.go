@@ -60,6 +60,12 @@ func (ts *tenants) saveByID() map[string]*Tenant {
 // loadByID is invoked by stateify.
 func (ts *tenants) loadByID(_ context.Context, byID map[string]*Tenant) { ts.byID.Store(&byID) }
 
+// saveSubs is invoked by stateify.
+func (l *reportListeners) saveSubs() []*ReportSubscription { return l.all() }
+
+// loadSubs is invoked by stateify.
+func (l *reportListeners) loadSubs(_ context.Context, subs []*ReportSubscription) { l.store(subs) }
+
 // saveByAge is invoked by stateify.
 func (in *registryInner) saveByAge() []registryEntry {
 	entries := make([]registryEntry, 0, in.byAge.Len())

@@ -41,6 +41,9 @@ type Tenant struct {
 	// complaints limits what the container's kernel log is told.
 	complaints complaints `state:"nosave"`
 
+	// reports has those of the container who listen to reports.
+	reports reportListeners
+
 	// procs holds the processes that were opened in the container, whatever their
 	// domain.
 	procs registry

@@ -24,6 +24,8 @@ package binderfs
 
 import (
 	"fmt"
+	"slices"
+
 	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
@@ -67,8 +69,11 @@ const (
 	logsName     = "binder_logs"
 )
 
-// features are the names of the files in features, the oldest first.
+// features are the names of the files in features, the oldest first. reportFeature comes
+// after them, if the driver has reports.
 var features = []string{"oneway_spam_detection", "extended_error", "freeze_notification"}
+
+const reportFeature = "transaction_report"
 
 // Prices are what files take of the sentry's memory, in bytes: see package account.
 // instancePrice is that of an instance without its devices, with the logs that it has
@@ -251,7 +256,11 @@ func (fs *filesystem) populate(ctx context.Context, mode linux.FileMode) error {
 	}
 	dir := fs.makeDir(ctx, fs.dirOwner, fs.NextIno())
 	fs.mustAdd(ctx, fs.root, featuresName, dir)
-	for _, name := range features {
+	names := features
+	if fs.fstype.driver.HasReports() {
+		names = append(slices.Clone(names), reportFeature)
+	}
+	for _, name := range names {
 		f := &file{}
 		f.init(ctx, fs, yes{})
 		fs.mustAdd(ctx, dir, name, f)

@@ -1,0 +1,164 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package binder
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+)
+
+// Report says that a transaction has failed, waits for a frozen receiver, or may be
+// spam. IDs are those of a PID namespace, and zero if it doesn't have them.
+type Report struct {
+	// Error is the return that the sender gets.
+	Error uint32
+
+	// Context is the name of the device.
+	Context string
+
+	FromPID, FromTID int32
+
+	// The receiver is known if HasTo, and the thread of it that the transaction is
+	// for if HasToThread.
+	ToPID, ToTID       int32
+	HasTo, HasToThread bool
+
+	Reply       bool
+	Flags, Code uint32
+	DataSize    uint64
+}
+
+// ReportListener wants to know of Reports.
+type ReportListener interface {
+	// Report is called with no lock of the driver's held. It doesn't block.
+	Report(ctx context.Context, r *Report)
+}
+
+// ReportSubscription is what a ReportListener gets Reports by: those about transactions
+// whose sender or receiver is a process of its Tenant.
+//
+// +stateify savable
+type ReportSubscription struct {
+	tenant   *Tenant
+	listener ReportListener
+
+	// ns is the PID namespace whose IDs the listener gets. It's nil in tests without
+	// a kernel.
+	ns *kernel.PIDNamespace
+}
+
+// Subscribe makes l get Reports, as the task that ctx is of sees them, until Leave is
+// called.
+//
+// Errors: ENXIO if the driver doesn't know the caller's container, ENOMEM if the
+// container's account has no room for what l may have to keep.
+func (d *Driver) Subscribe(ctx context.Context, l ReportListener) (*ReportSubscription, error) {
+	task := kernel.TaskFromContext(ctx)
+	if task == nil {
+		return nil, linuxerr.ENXIO
+	}
+	tenant := d.tenants.get(task.ContainerID())
+	if tenant == nil {
+		return nil, linuxerr.ENXIO
+	}
+	return tenant.subscribe(l, task.PIDNamespace())
+}
+
+func (t *Tenant) subscribe(l ReportListener, ns *kernel.PIDNamespace) (*ReportSubscription, error) {
+	if err := t.account.Charge(reportListenerPrice); err != nil {
+		return nil, err
+	}
+	s := &ReportSubscription{tenant: t, listener: l, ns: ns}
+	t.reports.add(s)
+	return s, nil
+}
+
+// Leave ends s. A Report that is just being made may come later.
+func (s *ReportSubscription) Leave(context.Context) {
+	s.tenant.reports.remove(s)
+	s.tenant.account.Credit(reportListenerPrice)
+}
+
+// reportListeners has the subscriptions of a Tenant.
+//
+// +stateify savable
+type reportListeners struct {
+	// subs has the subscriptions, or is nil if there are none. It is replaced, with mu
+	// locked, rather than changed.
+	subs atomic.Pointer[[]*ReportSubscription] `state:".([]*ReportSubscription)"`
+
+	// mu is a leaf.
+	mu reportListenersMutex `state:"nosave"`
+}
+
+func (l *reportListeners) all() []*ReportSubscription {
+	if subs := l.subs.Load(); subs != nil {
+		return *subs
+	}
+	return nil
+}
+
+func (l *reportListeners) store(subs []*ReportSubscription) {
+	if len(subs) == 0 {
+		l.subs.Store(nil)
+		return
+	}
+	l.subs.Store(&subs)
+}
+
+func (l *reportListeners) add(s *ReportSubscription) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.store(append(slices.Clone(l.all()), s))
+}
+
+func (l *reportListeners) remove(s *ReportSubscription) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.store(slices.DeleteFunc(slices.Clone(l.all()), func(other *ReportSubscription) bool { return other == s }))
+}
+
+// report tells those who listen that th gets br for m.
+//
+// Preconditions: No lock is held.
+func (th *Thread) report(ctx context.Context, m *message, br uint32) {
+	from, to := th.proc.tenant, m.receiver
+	if from.reports.subs.Load() != nil {
+		m.reportTo(ctx, from, br)
+	}
+	if to != nil && to != from && to.reports.subs.Load() != nil {
+		m.reportTo(ctx, to, br)
+	}
+}
+
+// reportTo tells those of t who listen.
+func (m *message) reportTo(ctx context.Context, t *Tenant, br uint32) {
+	e := &m.log
+	for _, s := range t.reports.all() {
+		ids := pidsIn{s.ns}
+		r := Report{
+			Error:       br,
+			Context:     e.context,
+			FromPID:     ids.pid(e.from),
+			FromTID:     ids.tid(e.fromTID, e.from),
+			HasTo:       m.receiver != nil,
+			HasToThread: e.toTID != 0,
+			Reply:       e.kind == logReply,
+			Flags:       m.Flags,
+			Code:        m.Code,
+			DataSize:    m.DataSize,
+		}
+		if r.HasTo {
+			r.ToPID = ids.pid(e.toProc)
+		}
+		if r.HasToThread {
+			r.ToTID = ids.tid(e.toTID, e.toProc)
+		}
+		s.listener.Report(ctx, &r)
+	}
+}
