@@ -81,6 +81,10 @@ func agent(args []string) {
 		audit(args[1])
 	case "log":
 		kernelLog(args[1], args[2:])
+	case "listen":
+		listen()
+	case "fail":
+		fail(args[1])
 	case "release":
 		var uts unix.Utsname
 		check("uname", unix.Uname(&uts))
