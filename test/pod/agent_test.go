@@ -82,7 +82,11 @@ func agent(args []string) {
 	case "log":
 		kernelLog(args[1], args[2:])
 	case "listen":
-		listen()
+		listen(os.Stdout)
+	case "record":
+		f, err := os.Create(recorded)
+		check("creating "+recorded, err)
+		listen(f)
 	case "fail":
 		fail(args[1])
 	case "release":

@@ -5,18 +5,25 @@ package pod
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/stretchr/testify/require"
 
 	"sentrybinder/pkg/abi/binder"
 )
 
-// listen tells of the reports of failing transactions that come.
-func listen() {
+// recorded has what the first process of a container hears.
+const recorded = "/dev/reports"
+
+// listen tells w of the reports of failing transactions that come.
+func listen(w io.Writer) {
 	c, err := genetlink.Dial(nil)
 	check("dialing generic netlink", err)
 	family, err := c.GetFamily(binder.BINDER_FAMILY_NAME)
@@ -24,7 +31,7 @@ func listen() {
 	for _, g := range family.Groups {
 		check("joining "+g.Name, c.JoinGroup(g.ID))
 	}
-	fmt.Println("ready")
+	fmt.Fprintln(w, "ready")
 	for {
 		msgs, _, err := c.Receive()
 		check("receiving", err)
@@ -42,7 +49,7 @@ func listen() {
 			}
 			check("decoding", d.Err())
 			_, known := attrs[binder.BINDER_A_REPORT_TO_PID]
-			fmt.Printf("%s from %d to %d (%t)\n", device, attrs[binder.BINDER_A_REPORT_FROM_PID],
+			fmt.Fprintf(w, "%s from %d to %d (%t)\n", device, attrs[binder.BINDER_A_REPORT_FROM_PID],
 				attrs[binder.BINDER_A_REPORT_TO_PID], known)
 		}
 	}
@@ -101,4 +108,38 @@ func TestReportsShared(t *testing.T) {
 	receiver.expect("binder from 0 to 1 (true)")
 	three.requireSilent(bystander)
 	two.requireSilent(sender)
+}
+
+// TestReportsRestored: who listens goes on to listen after a restore.
+func TestReportsRestored(t *testing.T) {
+	recording := func(spec *specs.Spec) { spec.Process.Args = []string{"/agent", "record"} }
+	p := newPod(t)
+	c := p.start("root", recording)
+	c.awaitRecord("ready\n")
+	first := fmt.Sprintf("ready\nvndbinder from %s to 0 (false)\n", c.exec("fail", "/dev/vndbinder"))
+	c.awaitRecord(first)
+	image := filepath.Join(p.dir, "image")
+	p.run("checkpoint", "--image-path="+image, c.id)
+	c.delete()
+
+	p.id = ""
+	c = p.create("root", recording)
+	p.run("restore", "--detach", "--image-path="+image, c.id)
+	c.awaitRecord(first)
+	pid := c.exec("fail", "/dev/hwbinder")
+	c.awaitRecord(first + fmt.Sprintf("hwbinder from %s to 0 (false)\n", pid))
+}
+
+// awaitRecord waits until the container's first process has heard what is to be heard.
+func (c *container) awaitRecord(want string) {
+	c.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		got, err := c.try(c.agent([]string{"cat", recorded})...)
+		if err == nil && got == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			require.Equal(c.t, want, got)
+		}
+	}
 }

@@ -44,7 +44,7 @@ const (
 	filePrice = 4 << 10
 
 	// reportListenerPrice is that of a listener to reports, with those that its socket
-	// keeps until it has read them: 208 KiB of them, the smallest of which are of 80
-	// bytes and take 240.
-	reportListenerPrice = 640 << 10
+	// keeps until it has read them: 208 KiB of them, the smallest of which are of 76
+	// bytes and take 164.
+	reportListenerPrice = 512 << 10
 )
