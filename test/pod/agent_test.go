@@ -125,8 +125,8 @@ func agent(args []string) {
 		c.await()
 	case "call":
 		call(args[1])
-	case "fail":
-		fail(args[1])
+	case "refused":
+		refused(args[1])
 	case "keep-ashmem":
 		keepAshmem()
 	case "purge-ashmem":

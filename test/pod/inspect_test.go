@@ -123,7 +123,7 @@ func TestInspectRestored(t *testing.T) {
 	p := newPod(t)
 	c := p.start("root", serving)
 	c.await("/dev/binder", "one")
-	c.exec("fail", "/dev/binder")
+	c.exec("refused", "/dev/binder")
 	image := filepath.Join(p.dir, "image")
 	p.run("checkpoint", "--image-path="+image, c.id)
 	c.delete()
@@ -133,7 +133,7 @@ func TestInspectRestored(t *testing.T) {
 	p.run("restore", "--detach", "--image-path="+image, c.id)
 	require.Len(t, c.inspectJSON("ps", c.id)[0].Processes, 1)
 	require.Contains(t, p.run("binder", "failed", c.id), "got transaction to invalid handle, 99")
-	c.exec("fail", "/dev/binder")
+	c.exec("refused", "/dev/binder")
 	require.Equal(t, 2, strings.Count(c.exec("log", "read"), "got transaction to invalid handle, 99"))
 }
 
@@ -166,7 +166,7 @@ func TestInspectFailed(t *testing.T) {
 	p := newPod(t)
 	one, two := p.start("one", nil), p.start("two", nil)
 	one.serve("/dev/binder", "one")
-	require.Equal(t, "BR_FAILED_REPLY\n", one.exec("fail", "/dev/binder"))
+	require.Equal(t, "BR_FAILED_REPLY\n", one.exec("refused", "/dev/binder"))
 
 	failed := one.inspectJSON("failed", one.id)
 	require.Len(t, failed, 1)
@@ -223,8 +223,8 @@ func TestStrace(t *testing.T) {
 	}
 }
 
-// fail makes calls that are refused, and says what it gets for the last one.
-func fail(device string) {
+// refused makes calls that are refused, and says what it gets for the last one.
+func refused(device string) {
 	c := open(device)
 	acquire := binary.NativeEndian.AppendUint32(nil, binder.BC_ACQUIRE)
 	c.write(binary.NativeEndian.AppendUint32(acquire, 98))
