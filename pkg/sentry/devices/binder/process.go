@@ -157,7 +157,7 @@ func (c *Context) open(tenant *Tenant, opener *kernel.ThreadGroup, id identity, 
 	p.opener.Store(opener)
 	p.alloc.Init(mf, c.domain.driver.reclaimer)
 	p.stats().created(objectProcess)
-	p.first = tenant.procs.add(p)
+	tenant.procs.addFirst(p)
 	c.domain.add(p)
 	c.domain.driver.flights.start()
 	return p, nil

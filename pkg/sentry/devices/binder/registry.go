@@ -67,20 +67,32 @@ func (r *registry) initLocked() {
 	})
 }
 
-// add adds p, which has just opened a device, and returns whether its opener had
-// none open.
-func (r *registry) add(p *Process) (first bool) {
+// add adds p, which has just opened a device.
+func (r *registry) add(p *Process) {
 	e := entryOf(p)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	first = true
+	r.insertLocked(e)
+}
+
+// addFirst is add for the first registry that p is in. It sets p.first, before others
+// can find p, to whether its opener had no device open.
+func (r *registry) addFirst(p *Process) {
+	e := entryOf(p)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.first = true
 	r.inner.byOpener.AscendGreaterOrEqual(registryEntry{ns: e.ns, pid: e.pid}, func(other registryEntry) bool {
-		first = other.ns != e.ns || other.pid != e.pid
+		p.first = other.ns != e.ns || other.pid != e.pid
 		return false
 	})
+	r.insertLocked(e)
+}
+
+// +checklocks:r.mu
+func (r *registry) insertLocked(e registryEntry) {
 	r.inner.byAge.ReplaceOrInsert(e)
 	r.inner.byOpener.ReplaceOrInsert(e)
-	return first
 }
 
 // remove removes p, which has closed its device.
