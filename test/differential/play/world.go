@@ -36,6 +36,8 @@ type World struct {
 	machine *actor.Machine
 	procs   [program.MaxProcesses]*process
 	stats   *os.File
+	// reports is a socket that gets the reports of failing transactions, or negative.
+	reports int
 	trace   *strings.Builder
 	// lastID is the number that the driver had given out last when the program
 	// began.
@@ -124,7 +126,10 @@ func NewWorld(options Options) (*World, error) {
 		return nil, err
 	}
 	w := &World{machine: m, options: options}
-	return w, w.openStats()
+	if err := w.openStats(); err != nil {
+		return nil, err
+	}
+	return w, w.openReports()
 }
 
 // openStats opens the file in which the driver counts its objects.
@@ -315,6 +320,7 @@ func (w *World) Play(src Source) (string, []program.Step, error) {
 		steps = append(steps, s)
 		w.printf("%d %v\n", len(steps), s)
 		w.play(&s)
+		w.reported()
 	}
 	if !w.options.NoState {
 		w.printf("counts %s\n", w.counts())
@@ -325,6 +331,7 @@ func (w *World) Play(src Source) (string, []program.Step, error) {
 		w.printf("stuck: %v\n", err)
 	}
 	w.finish()
+	w.reported()
 	left := w.settledCounts()
 	w.printf("counts %s\n", left)
 	if left != "" {

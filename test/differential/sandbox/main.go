@@ -11,9 +11,15 @@ import (
 	"os"
 	"path/filepath"
 
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/sentry/socket/netlink"
+	"gvisor.dev/gvisor/pkg/sentry/socket/netlink/generic"
+	"gvisor.dev/gvisor/pkg/syserr"
 	"gvisor.dev/gvisor/runsc/boot/extension"
 	"gvisor.dev/gvisor/runsc/cli/maincli"
 
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/sentry/socket/bindernetlink"
 	"sentrybinder/runsc/androidext"
 	"sentrybinder/test/differential/gate"
 )
@@ -27,7 +33,21 @@ func main() {
 		}
 	}
 	g := &gate.Gate{}
-	extension.Register(androidext.New(g))
+	extension.Register(androidext.New(g).EnableReports(registerFamily))
 	extension.Register(g)
 	maincli.Main()
+}
+
+// registerFamily registers f with generic netlink, as in runsc/main.go.
+func registerFamily(f *bindernetlink.Family) uint16 {
+	return generic.RegisterFamily(&generic.Family{
+		Name:    binder.BINDER_FAMILY_NAME,
+		Version: binder.BINDER_FAMILY_VERSION,
+		Groups: []generic.Group{{
+			Name: binder.BINDER_MCGRP_REPORT,
+			Join: func(ctx context.Context, s *netlink.Socket) (generic.Membership, *syserr.Error) {
+				return f.Join(ctx, s)
+			},
+		}},
+	})
 }
