@@ -56,7 +56,8 @@ type ReportSubscription struct {
 // called.
 //
 // Errors: ENXIO if the driver doesn't know the caller's container, ENOMEM if the
-// container's account has no room for what l may have to keep.
+// container's account has no room for what l may have to keep, or the container has
+// maxReportListeners.
 func (d *Driver) Subscribe(ctx context.Context, l ReportListener) (*ReportSubscription, error) {
 	task := kernel.TaskFromContext(ctx)
 	if task == nil {
@@ -74,7 +75,10 @@ func (t *Tenant) subscribe(l ReportListener, ns *kernel.PIDNamespace) (*ReportSu
 		return nil, err
 	}
 	s := &ReportSubscription{tenant: t, listener: l, ns: ns}
-	t.reports.add(s)
+	if !t.reports.add(s) {
+		t.account.Credit(reportListenerPrice)
+		return nil, linuxerr.ENOMEM
+	}
 	return s, nil
 }
 
@@ -83,6 +87,10 @@ func (s *ReportSubscription) Leave(context.Context) {
 	s.tenant.reports.remove(s)
 	s.tenant.account.Credit(reportListenerPrice)
 }
+
+// maxReportListeners is the greatest number of listeners in a container. Whoever sends
+// what fails tells all of them.
+const maxReportListeners = 64
 
 // reportListeners has the subscriptions of a Tenant.
 //
@@ -111,10 +119,16 @@ func (l *reportListeners) store(subs []*ReportSubscription) {
 	l.subs.Store(&subs)
 }
 
-func (l *reportListeners) add(s *ReportSubscription) {
+// add adds s, unless there are maxReportListeners.
+func (l *reportListeners) add(s *ReportSubscription) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.store(append(slices.Clone(l.all()), s))
+	subs := l.all()
+	if len(subs) == maxReportListeners {
+		return false
+	}
+	l.store(append(slices.Clone(subs), s))
+	return true
 }
 
 func (l *reportListeners) remove(s *ReportSubscription) {

@@ -88,16 +88,31 @@ func TestReportListenersArePaidFor(t *testing.T) {
 	require.Zero(t, small.account.Used())
 }
 
+// There are at most so many in a container, whatever its account has room for.
+func TestReportListenersAreFew(t *testing.T) {
+	w := newWorld(t)
+	for range maxReportListeners {
+		w.listen()
+	}
+	used := w.tenant.account.Used()
+	_, err := w.tenant.subscribe(&reportList{}, nil)
+	require.True(t, linuxerr.Equals(linuxerr.ENOMEM, err), "%v", err)
+	require.Equal(t, used, w.tenant.account.Used())
+}
+
 // Who listens goes on to listen after a restore.
 func TestReportListenerIsRestored(t *testing.T) {
 	w := newWorld(t)
+	w.newManager()
 	client := w.newApp()
+	client.write(client.call(0, binder.TF_ONE_WAY, parcel("")))
+	client.expect(binder.BR_TRANSACTION_COMPLETE)
 	w.listen()
 	restored := w.restore()
 	subs := restored.tenant.reports.all()
 	require.Len(t, subs, 1)
 	require.Same(t, restored.tenant, subs[0].tenant)
-	th := restored.apps[0].newThread()
+	th := restored.apps[1].newThread()
 	th.write(th.call(9, 0, parcel("")))
 	require.Len(t, subs[0].listener.(*reportList).take(), 1)
 	require.Empty(t, w.tenant.reports.all()[0].listener.(*reportList).reports)
