@@ -82,7 +82,7 @@ func TestCorpus(t *testing.T) {
 // ends.
 func TestRules(t *testing.T) {
 	defer func(was string) { *peer = was }(*peer)
-	*peer = "rust"
+	*peer = "c"
 	lines := func(offsets, news string) trace {
 		return trace{name: "7", lines: []string{
 			`1 {"Op":"write-read","P":0,"T":0,"ReadSize":256}`,
@@ -94,11 +94,12 @@ func TestRules(t *testing.T) {
 			`3 {"Op":"kill","P":0,"T":1}`,
 		}}
 	}
-	linux, here := lines("0xffffffffc0000000", "RELEASE 0x1000 0x1001"), lines("0x0", "RELEASE 0x1000 0x1001")
+	linux, here := lines("0x48", "RELEASE 0x1000 0x1001"), lines("0x0", "RELEASE 0x1000 0x1001")
 	hidden := make(map[string]int)
 	require.Nil(t, compare(&linux, &here, hidden))
 	assert.Equal(t, map[string]int{"fields that mean nothing": 1}, hidden)
 
+	*peer = "rust"
 	linux = lines("0x0", "DECREFS 0x1000 0x1001")
 	d := compare(&linux, &here, nil)
 	require.NotNil(t, d)
@@ -110,8 +111,7 @@ func TestRules(t *testing.T) {
 	require.NotNil(t, d)
 	assert.Empty(t, d.rule)
 
-	*peer = "c"
-	linux = lines("0xffffffffc0000000", "RELEASE 0x1000 0x1001")
+	linux = lines("0x48", "RELEASE 0x1000 0x1001")
 	d = compare(&linux, &here, nil)
 	require.NotNil(t, d)
 	assert.Empty(t, d.rule)
@@ -207,13 +207,6 @@ func TestRustRules(t *testing.T) {
 		// rule is the name of the rule that explains it, or hidden, or "".
 		rule string
 	}{
-		{"a cookie for two handles", steps{ask(1, 0xf0), ask(2, 0xf0)},
-			[]string{"  EINVAL w=8/24 r=0"}, []string{"  ok w=24/24 r=4 NOOP"}, "a cookie for two"},
-		{"two cookies", steps{ask(1, 0xf0), ask(2, 0xf1)},
-			[]string{"  EINVAL w=8/24 r=0"}, []string{"  ok w=24/24 r=4 NOOP"}, ""},
-		{"an error before the cookie", steps{ask(1, 0xf0), ask(2, 0xf0)},
-			[]string{"  EINVAL w=0/24 r=0"}, []string{"  ok w=24/24 r=4 NOOP"}, ""},
-
 		{"the dead, who are not frozen", steps{ask(1, 0xf0)},
 			[]string{"  ok w=24/24 r=24", "    SPAWN_LOOPER ", "    FROZEN_BINDER 0xf0 0x0"}, []string{"  EAGAIN w=24/24 r=0"},
 			"which thread is told what it asked for"},
@@ -298,7 +291,7 @@ func TestRustRules(t *testing.T) {
 
 // There are few rules, each with a name of its own and a reason.
 func TestFewRules(t *testing.T) {
-	for _, peer := range []string{"c", "rust"} {
+	for peer, most := range map[string]int{"c": 5, "rust": 10} {
 		names := make(map[string]bool)
 		for _, r := range rules {
 			if r.peer != "" && r.peer != peer {
@@ -309,7 +302,7 @@ func TestFewRules(t *testing.T) {
 			assert.True(t, r.applies != nil || r.hide != nil, r.name)
 			names[r.name] = true
 		}
-		assert.LessOrEqual(t, len(names), 15)
+		assert.LessOrEqual(t, len(names), most, peer)
 	}
 }
 

@@ -10,10 +10,10 @@ type fault struct {
 }
 
 var faults = []fault{
-	{"a deferred completion wakes the caller", "call.go",
-		"		th.inner.todo.pushBack(done.Get())\n", "		th.queueLocked(p, done.Get())\n"},
-	{"the completion of a one-way call is deferred", "call.go",
-		"	if oneWay {\n		th.queueLocked(p, done.Get())", "	if oneWay {\n		th.inner.todo.pushBack(done.Get())"},
+	{"a deferred completion wakes the caller", "completion.go",
+		"		th.deferLocked(p, c)\n", "		th.queueLocked(p, c)\n"},
+	{"the completion of a one-way call is deferred", "completion.go",
+		"call := !t.reply && !t.oneWay();", "call := !t.reply;"},
 	{"a reply does not wake the caller", "reply.go",
 		"		caller.queueLocked(q, t)\n		caller.signal()\n", "		caller.queueLocked(q, t)\n"},
 	{"a failure does not wake the caller", "stack.go",
@@ -66,7 +66,7 @@ var faults = []fault{
 	{"work may be cut short by four bytes", "read.go",
 		"uint64(len(w.scratch))\n", "uint64(len(w.scratch))-4\n"},
 	{"a thread without work takes the process's in the middle of a call", "thread.go",
-		"	return !th.inner.stack.Ok() && th.inner.todo.empty()\n", "	return th.inner.todo.empty()\n"},
+		"	return !th.inner.stack.Ok() && !th.inner.processTodo\n", "	return th.inner.todo.empty()\n"},
 	{"threads are chosen first come, first served", "thread.go",
 		"				p.inner.waiting.PushFront(ref)\n", "				p.inner.waiting.PushBack(ref)\n"},
 	{"one looper too many", "thread.go",

@@ -71,6 +71,24 @@ var rules = []rule{
 				(strings.HasPrefix(here, "  EAGAIN w=") || strings.HasPrefix(here, "  ok w=") || here == "  sleeps")
 		},
 	},
+	{
+		name: "fields that mean nothing",
+		peer: "c",
+		why: "Linux's driver in C carries the flags of descriptors and of arrays of them, the one in Rust clears them. " +
+			"The address of offsets, if there are none, is the end of the data in C, and 0 in Rust.",
+		hide: without(regexp.MustCompile(`offsets=0x[0-9a-f]+\+0 |^      FD \d+ \S+ 0x[0-9a-f]+|^      FDA 0x[0-9a-f]+`)),
+	},
+	{
+		name: "an argument at a bad address",
+		peer: "c",
+		why:  "Some requests of Linux's driver in C answer EINVAL, and none of the one in Rust.",
+		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
+			if rest, ok := strings.CutPrefix(linux, "  EINVAL"); ok && s.Op == pkgprogram.Ioctl && here == "  EFAULT"+rest {
+				linux = here
+			}
+			return linux, here
+		},
+	},
 }
 
 // polled matches what a log says of a thread that has BINDER_LOOPER_STATE_POLL, up

@@ -17,13 +17,6 @@ import (
 // What programs for it leave out is told in package play.
 var rustRules = []rule{
 	{
-		name: "fields that mean nothing",
-		peer: "rust",
-		why: "Linux's driver in Rust clears the flags of descriptors and of arrays of them, the one in C carries them. " +
-			"The address of offsets, if there are none, is 0 in Rust, and the end of the data in C.",
-		hide: without(regexp.MustCompile(`offsets=0x[0-9a-f]+\+0 |^      FD \d+ \S+ 0x[0-9a-f]+|^      FDA 0x[0-9a-f]+`)),
-	},
-	{
 		name: "where a buffer is",
 		peer: "rust",
 		why: "Linux's driver in C takes the smallest hole that a buffer fits in, and of several of that size the one that " +
@@ -174,37 +167,6 @@ var rustRules = []rule{
 		},
 	},
 	{
-		name: "a cookie for two",
-		peer: "rust",
-		why: "The driver in Rust knows a process's requests for freeze notifications by their cookies, and refuses one with " +
-			"the cookie of another. The one in C knows them by handles.",
-		applies: func(d *divergence) bool {
-			last := d.last()
-			if !strings.HasPrefix(first(d.linux), "  EINVAL w=") || strings.HasPrefix(first(d.here), "  EINVAL w=") {
-				return false
-			}
-			var done int
-			fmt.Sscanf(first(d.linux), "  EINVAL w=%d/", &done)
-			for _, c := range last.Write {
-				if done == 0 {
-					return c.Code == binder.BC_REQUEST_FREEZE_NOTIFICATION && d.hasCookie(&c)
-				}
-				done -= 4 + binder.CommandSize(c.Code)
-			}
-			return false
-		},
-	},
-	{
-		name: "an answer with descriptors for which there is no room",
-		peer: "rust",
-		why: "When the caller's limit of descriptors keeps an answer from it, the driver in C tells it BR_FAILED_REPLY, " +
-			"the one in Rust nothing.",
-		applies: func(d *divergence) bool {
-			more, less := d.returns()
-			return d.has(pkgprogram.FileLimit) && len(more) == 0 && len(less) == 1 && allNamed(less, "FAILED_REPLY")
-		},
-	},
-	{
 		name: "an answer, and the end of the call before",
 		peer: "rust",
 		why: "If the call that a thread made before has ended meanwhile, and it answers another one, the driver in Rust " +
@@ -295,20 +257,6 @@ func (d *divergence) sentAgain(r string) bool {
 		}
 	}
 	return sent > 1
-}
-
-// hasCookie returns whether the process whose step shows the divergence has asked
-// before for a freeze notification with the cookie that c asks for one with.
-func (d *divergence) hasCookie(c *pkgprogram.Command) bool {
-	last := d.last()
-	for _, s := range d.steps[:len(d.steps)-1] {
-		for _, before := range s.Write {
-			if s.P == last.P && s.Device == last.Device && before.Code == c.Code && before.Cookie == c.Cookie {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // halfAcknowledged returns whether the process of the thread that finds something here
@@ -444,7 +392,6 @@ var errnos = []struct {
 }{
 	{pkgprogram.NodeInfo, "  ENOENT", "  EINVAL"},
 	{pkgprogram.Freeze, "  ok", "  EINVAL"},
-	{pkgprogram.Ioctl, "  EFAULT", "  EINVAL"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -1", "  ok FAILED_REPLY -22"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -2", "  ok FAILED_REPLY -22"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -12", "  ok FAILED_REPLY -22"},

@@ -39,9 +39,11 @@ func TestBufferLayout(t *testing.T) {
 	for _, n := range []int{0, 1, 7, 8, 9, 16, 100} {
 		m := receive(server, client, n)
 		require.Equal(t, end, server.offset(m), "%d bytes", n)
-		if !differs(t, "it gives no address for offsets that are none") {
-			require.EqualValues(t, m.buffer+uint64(n+7)&^7, m.offsetsStart)
+		noOffsets := uint64(0)
+		if differs(t, onOffsetsAddress) {
+			noOffsets = m.buffer + uint64(n+7)&^7
 		}
+		require.EqualValues(t, noOffsets, m.offsetsStart)
 		end += max((n+7)&^7, 8)
 	}
 }
@@ -69,7 +71,7 @@ func TestBestFit(t *testing.T) {
 	}
 	hole1024, hole256, hole512 := bufs[0], bufs[2], bufs[4]
 	server.write(hole1024.free(), hole256.free(), hole512.free())
-	if differs(t, "it prefers the end of what is in use") {
+	if differs(t, onBestFit) {
 		require.Equal(t, server.offset(bufs[5])+8, server.offset(receive(server, client, 200)))
 		return
 	}
@@ -98,7 +100,7 @@ func TestHolesOfOneSize(t *testing.T) {
 		held = append(held, m)
 		places = append(places, server.offset(m)/8)
 	}
-	if differs(t, "it prefers the end of what is in use") {
+	if differs(t, onBestFit) {
 		return
 	}
 	require.Equal(t, []int{
@@ -124,7 +126,7 @@ func TestHolesMerge(t *testing.T) {
 			for _, i := range order {
 				server.write(bufs[i].free())
 			}
-			if differs(t, "see TestBestFit") {
+			if differs(t, onBestFit) {
 				return
 			}
 			require.Equal(t, server.offset(bufs[1]), server.offset(receive(server, client, 3000)))

@@ -195,7 +195,7 @@ func TestDeferFlush(t *testing.T) {
 	client.write(bcTransaction{})
 	server.startWriteRead(server.read().message(t).free(), bcReply{flags: deferComplete})
 	other.close(dup)
-	if differs(t, "see TestFlush") {
+	if differs(t, onFlush) {
 		return
 	}
 	server.finishExpect(brNoop, brTransactionComplete)

@@ -253,7 +253,7 @@ func TestForkedChildTalks(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	h := server.give(client, 0x1000, 0)
 	child := client.fork()
-	if differs(t, "only the process that opened the device may use it") {
+	if differs(t, onOpener) {
 		require.Equal(t, unix.EINVAL, child.writeRead(0, bcEnterLooper).err)
 		return
 	}
@@ -271,7 +271,7 @@ func TestForkedChildRequests(t *testing.T) {
 	_, err := child.ioctlBytes(binder.BINDER_VERSION, make([]byte, 4))
 	require.NoError(t, err)
 	max, err := child.ioctlBytes(binder.BINDER_SET_MAX_THREADS, words(1).encode())
-	if differs(t, "only the process that opened the device may use it") {
+	if differs(t, onOpener) {
 		require.Equal(t, unix.EINVAL, err)
 		require.Equal(t, unix.EINVAL, child.ioctl(binder.BINDER_THREAD_EXIT, 0))
 		require.Equal(t, unix.EINVAL, child.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
@@ -302,7 +302,7 @@ func TestForkedChildOutlivesOpener(t *testing.T) {
 	h := server.give(client, 0x1000, 0)
 	child := client.fork()
 	client.kill()
-	if differs(t, "only the process that opened the device may use it") {
+	if differs(t, onOpener) {
 		require.Equal(t, unix.EINVAL, child.writeRead(0, bcEnterLooper).err)
 		return
 	}
@@ -320,7 +320,7 @@ func TestDescriptorOverSocket(t *testing.T) {
 	fd := client.TakeFD(t, client.fd)
 	other.fd = other.SendFD(t, fd)
 	unix.Close(fd)
-	if differs(t, "only the process that opened the device may use it") {
+	if differs(t, onOpener) {
 		require.Equal(t, unix.EINVAL, other.writeRead(0, bcEnterLooper).err)
 		return
 	}
@@ -352,7 +352,7 @@ func TestFlush(t *testing.T) {
 			reader.startRead()
 			flush(p)
 			reader.finishExpect(brNoop)
-			if differs(t, "only who waits returns") {
+			if differs(t, onFlush) {
 				later.startRead()
 				later.AwaitBlocked(t)
 				return

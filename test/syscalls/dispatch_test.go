@@ -97,7 +97,7 @@ func TestNoLostWorkWhenReadersReturn(t *testing.T) {
 		client.start(0, bcTransaction{code: code, flags: oneWay})
 		server.close(dup)
 		client.finish().ok(t)
-		if differs(t, "see TestFlush") {
+		if differs(t, onFlush) {
 			return
 		}
 		var got []*message
@@ -143,7 +143,7 @@ func TestNoLostCallWhenDeviceCloses(t *testing.T) {
 		server.munmap()
 		server.close(server.fd)
 		client.finish().ok(t)
-		if differs(t, "see TestFlush") {
+		if differs(t, onFlush) {
 			return
 		}
 		reader.finish().ok(t)

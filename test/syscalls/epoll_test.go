@@ -62,7 +62,7 @@ func TestPollFlush(t *testing.T) {
 	other.close(int(other.Must(t, unix.SYS_DUP, uintptr(p.fd))))
 	reader.finishExpect(brNoop) // which tells that Linux's worker has been there
 	p.AwaitBlocked(t)
-	if differs(t, "see TestFlush") {
+	if differs(t, onFlush) {
 		require.Zero(t, other.poll(unix.POLLIN))
 		return
 	}
@@ -80,7 +80,7 @@ func TestEpollLeave(t *testing.T) {
 	ep := p.newEpoll(unix.EPOLLIN)
 	require.Zero(t, p.epollWait(ep, 0))
 	p.leave()
-	if differs(t, "see TestFirstReadDoesNotBlock") {
+	if differs(t, onFirstRead) {
 		require.Zero(t, p.epollWait(ep, 0))
 		return
 	}
@@ -135,7 +135,7 @@ func TestEpollTwoDevices(t *testing.T) {
 	require.EqualValues(t, unix.EPOLLIN, server.epollWait(ep, 0))
 	server.read()
 	other.write(bcReply{})
-	if !differs(t, "a failure is nothing to wait for") {
+	if !differs(t, onPollFailure) {
 		require.EqualValues(t, unix.EPOLLIN, server.epollWait(ep, 0))
 	}
 	other.expect(brNoop, brFailedReply)

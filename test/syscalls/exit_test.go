@@ -24,7 +24,7 @@ func (th *thread) leave() {
 // has not called the driver before, or not since it left.
 func (th *thread) expectNothingFirst() {
 	th.t.Helper()
-	if !differs(th.t, "see TestFirstReadDoesNotBlock") {
+	if !differs(th.t, onFirstRead) {
 		th.expect(brNoop)
 	}
 	th.expectNothing()
@@ -68,7 +68,7 @@ func TestExitBeforeReply(t *testing.T) {
 	server.expect(brNoop, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20), brTransactionComplete)
 	server.write(bcIncrefsDone(0x10, 0x20), bcAcquireDone(0x10, 0x20))
 	client.leave()
-	if !differs(t, "it frees the buffer") {
+	if !differs(t, onExit) {
 		server.expectNothing()
 		client.kill()
 	}
@@ -87,7 +87,7 @@ func TestExitBeforeNews(t *testing.T) {
 			send := bcTransaction{flags: oneWay, payload: payload{node(0x10, 0x20), weakNode(0x30, 0x40)}}
 			client.write(send)
 			client.leave()
-			if differs(t, "it tells another thread") {
+			if differs(t, onExit) {
 				other.expect(brNoop, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20), brIncrefs(0x30, 0x40))
 				return
 			}

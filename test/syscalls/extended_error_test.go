@@ -39,7 +39,7 @@ func TestExtendedErrorFirst(t *testing.T) {
 	p := newProcess(t)
 	for _, th := range []*thread{p.thread, p.newThread(), p.newBareThread()} {
 		e := th.extendedError()
-		if !differs(t, "a thread starts with a number") {
+		if !differs(t, onErrorNumber) {
 			require.Zero(t, e.ID)
 		}
 		require.Equal(t, brOK, plainReturn(e.Command))
@@ -118,10 +118,10 @@ func TestExtendedError(t *testing.T) {
 			}
 			client.write(tc.tr)
 			errno := tc.errno
-			if tc.rust != 0 && differs(t, "another errno") {
+			if tc.rust != 0 && differs(t, onErrno) {
 				errno = tc.rust
 			}
-			if tc.want == brDeadReply && differs(t, "death is no error, and a mapping that is gone is") {
+			if tc.want == brDeadReply && differs(t, onNoError) {
 				if errno != unix.ESRCH {
 					client.expectError(brOK, 0)
 					return
@@ -221,7 +221,7 @@ func TestExtendedErrorOfReplyToNothing(t *testing.T) {
 	other.write(bcReply{})
 	other.expect(brNoop, brFailedReply)
 	errno := unix.EPROTO
-	if differs(t, "another errno") {
+	if differs(t, onErrno) {
 		errno = unix.EINVAL
 	}
 	other.expectError(brFailedReply, errno)
@@ -252,7 +252,7 @@ func TestExtendedErrorOfFailingReply(t *testing.T) {
 			server.expect(brNoop, brTransactionComplete)
 			replied := server.extendedError()
 			require.Equal(t, brOK, plainReturn(replied.Command))
-			if tc.want == brDeadReply && differs(t, "a mapping that is gone is an error") {
+			if tc.want == brDeadReply && differs(t, onNoMapping) {
 				tc.want = brFailedReply
 			}
 			client.expect(brNoop, brTransactionComplete, tc.want)
@@ -338,7 +338,7 @@ func TestExtendedErrorOfFrozen(t *testing.T) {
 	freezer.freeze(server)
 	client.write(bcTransaction{handle: h})
 	want := brFrozenReply
-	if differs(t, "it is no error") {
+	if differs(t, onNoError) {
 		want = brOK
 	}
 	client.expectError(want, 0)

@@ -124,16 +124,16 @@ func TestSeveralFiles(t *testing.T) {
 	require.Equal(t, "two", server.readFile(got.fd(2)))
 }
 
-// The rest of the object is carried.
+// The rest of the object is carried, but for its flags, which are padding.
 func TestFileObjectFields(t *testing.T) {
 	server, client := newFileServer(t), newProcess(t)
 	o := file(0).withFlags(0x1234)
 	o.Cookie = 0x5678
 	client.write(bcTransaction{flags: oneWay, payload: payload{o}})
 	got := server.read().message(t)
-	want := "{FD flags=0x1234 cookie=0x5678}"
-	if differs(t, "it clears the flags, which are padding") {
-		want = "{FD flags=0x0 cookie=0x5678}"
+	want := "{FD flags=0x0 cookie=0x5678}"
+	if differs(t, onPadding) {
+		want = "{FD flags=0x1234 cookie=0x5678}"
 	}
 	require.Equal(t, want, describe(got.data, got.offsets))
 }
@@ -226,7 +226,7 @@ func TestTooManyFilesInReply(t *testing.T) {
 	server.read()
 	server.write(bcReply{payload: payload{file(0)}})
 	server.expect(brNoop, brTransactionComplete)
-	if differs(t, "it loses the reply") {
+	if differs(t, onLostReply) {
 		client.finishExpect(brNoop, brTransactionComplete)
 		return
 	}
@@ -285,7 +285,7 @@ func TestPassedBinder(t *testing.T) {
 	require.Equal(t, unix.EINVAL, err)
 	// It keeps the open file alive.
 	client.kill()
-	if !differs(t, "see TestForkedChildTalks") {
+	if !differs(t, onOpener) {
 		_, err = server.ioctlBytes(binder.BINDER_VERSION, make([]byte, 4))
 		require.NoError(t, err)
 	}

@@ -37,7 +37,7 @@ func TestFailureUnread(t *testing.T) {
 	require.Equal(t, unix.EFAULT, p.finish().err)
 	r := p.writeRead(0, bcIncrefs(9))
 	require.NoError(t, r.err)
-	if differs(t, "the failure is forgotten") {
+	if differs(t, onUnreadFailure) {
 		return
 	}
 	require.Zero(t, r.writeConsumed)
@@ -62,7 +62,7 @@ func TestBufferOfFaultyRead(t *testing.T) {
 	client.AwaitBlocked(t)
 	server.startRaw(binder.WriteRead{ReadSize: readSize, ReadBuffer: uint64(server.pageEdge() - 4)})
 	require.Equal(t, unix.EFAULT, server.finish().err)
-	if differs(t, "the buffer is freed") {
+	if differs(t, onFaultyRead) {
 		client.finish().ok(t)
 		return
 	}
@@ -95,7 +95,7 @@ func TestMalformedToUnmapped(t *testing.T) {
 	server.fd = server.open(defaultDevice, unix.O_RDWR)
 	server.becomeManager()
 	client.write(bcTransaction{edit: func(tr *binder.TransactionData) { tr.OffsetsSize = 1<<64 - 1 }})
-	if differs(t, "its order of checks") {
+	if differs(t, onNoMapping) {
 		return
 	}
 	client.expect(brNoop, brDeadReply)
@@ -112,7 +112,7 @@ func TestErrorOfOffsets(t *testing.T) {
 			require.NoError(t, client.WriteMemory(t, at, offsets.encode()))
 			tr.Offsets, tr.OffsetsSize = uint64(at), uint64(len(offsets))
 		}})
-		if differs(t, "its errors are others") {
+		if differs(t, onErrno) {
 			return
 		}
 		client.expectError(brFailedReply, unix.EFAULT)
@@ -131,7 +131,7 @@ func TestAcknowledgementWakes(t *testing.T) {
 	server.read().message(t)
 	server.write(bcIncrefsDone(0x10, 0))
 	server.expectNothing()
-	if differs(t, "it does not wait without room in its buffer") {
+	if differs(t, onSmallBuffer) {
 		return
 	}
 	th := server.newLooper()

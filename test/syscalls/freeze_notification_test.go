@@ -221,16 +221,13 @@ func TestFreezeNotificationOrder(t *testing.T) {
 	client.expect(brNoop, brFrozenBinder(0, true))
 }
 
-// toldOnce is how the Rust driver differs in what follows.
-const toldOnce = "it doesn't tell a state that is the one that it told last"
-
 // If there's another change before one was read, only the last state is told.
 func TestFreezeNotificationUnread(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.watch(h, 1)
 	freezer.freeze(server)
 	freezer.thaw(server)
-	if differs(t, toldOnce) {
+	if differs(t, onToldOnce) {
 		client.expectNothing()
 	} else {
 		client.expect(brNoop, brFrozenBinder(1, false))
@@ -269,7 +266,7 @@ func TestFreezeNotificationUnacknowledgedTwice(t *testing.T) {
 	freezer.freeze(server)
 	client.expectNothing()
 	client.write(bcFreezeDone(1))
-	if differs(t, toldOnce) {
+	if differs(t, onToldOnce) {
 		client.expectNothing()
 		return
 	}
@@ -289,7 +286,7 @@ func TestFreezeNotificationOfSameState(t *testing.T) {
 		} else {
 			freezer.thaw(server)
 		}
-		if frozen == last && differs(t, toldOnce) {
+		if frozen == last && differs(t, onToldOnce) {
 			client.expectNothing()
 			continue
 		}
@@ -324,7 +321,7 @@ func TestFreezeNotificationOfFailure(t *testing.T) {
 	client.expectNothing()
 	late := newProcess(t)
 	late.write(bcAcquire(0), bcRequestFreeze(0, 2))
-	late.expect(brNoop, brFrozenBinder(2, !differs(t, "a process is frozen once the attempt has succeeded")))
+	late.expect(brNoop, brFrozenBinder(2, !differs(t, onFreezeOverlap)))
 	late.write(bcFreezeDone(2))
 	freezer.kill()
 	freezer.remote.Reap(t)
@@ -368,14 +365,14 @@ func TestFreezeNotificationOfDead(t *testing.T) {
 			client.write(bcRequestDeath(h, 2))
 			server.kill()
 			freezer.expect(brNoop, brDeadBinder(3))
-			if tc == "frozen, not read" && !differs(t, "the dead are not frozen, which is what was told last") {
+			if tc == "frozen, not read" && !differs(t, onFrozenDead) {
 				client.expect(brNoop, brFrozenBinder(1, true))
 			}
 			client.expect(brNoop, brDeadBinder(2))
 			client.expectNothing()
 			if tc == "frozen, not acknowledged" || tc == "frozen, not read" && !isRust {
 				client.write(bcFreezeDone(1))
-				if differs(t, "the dead are not frozen, and that is told") {
+				if differs(t, onFrozenDead) {
 					client.expect(brNoop, brFrozenBinder(1, false))
 					client.write(bcFreezeDone(1))
 				}
@@ -394,7 +391,7 @@ func TestRequestFreezeOfDead(t *testing.T) {
 	server.kill()
 	client.expect(brNoop, brDeadBinder(2))
 	client.write(bcRequestFreeze(h, 1))
-	if differs(t, "the dead are not frozen, and that is told") {
+	if differs(t, onFrozenDead) {
 		client.expect(brNoop, brFrozenBinder(1, false))
 		client.write(bcFreezeDone(1))
 	}

@@ -63,7 +63,7 @@ func (th *thread) finishFreeze() error {
 // if there's nothing to wait for.
 func (th *thread) startFreezeHandling(p *process, timeout uint32) bool {
 	th.t.Helper()
-	if differs(th.t, "a process that handles a call is busy at once, without a wait") {
+	if differs(th.t, onFreezeBusy) {
 		require.Equal(th.t, unix.EAGAIN, th.tryFreeze(p.pid(), timeout))
 		return false
 	}
@@ -135,7 +135,7 @@ func TestCallFrozenUndone(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.freeze(server)
 	client.write(bcTransaction{handle: h, payload: payload{node(0x99, 0x1)}})
-	if differs(t, "it tells the owner of references that came and went") {
+	if differs(t, onFrozenReferences) {
 		return
 	}
 	client.expect(brNoop, brFrozenReply)
@@ -167,7 +167,7 @@ func TestOneWayFrozenWritesOn(t *testing.T) {
 	freezer.freeze(server)
 	r := client.writeRead(readSize, bcTransaction{handle: h, flags: oneWay}, bcTransaction{handle: h, flags: oneWay})
 	require.NoError(t, r.err)
-	if differs(t, "it stops there, as after a failure") {
+	if differs(t, onPendingFrozen) {
 		expect(t, r.returns, brNoop, brPendingFrozen)
 		return
 	}
@@ -356,7 +356,7 @@ func TestFreezeUnknown(t *testing.T) {
 	for _, pid := range []int{-1, 0, 1 << 30, bare.pid(), gone.pid()} {
 		for _, enable := range []uint32{0, 1} {
 			_, err := freezer.ioctlBytes(binder.BINDER_FREEZE, freezeInfo(pid, enable, 0))
-			if differs(t, "nobody can always be frozen") {
+			if differs(t, onFreezeNobody) {
 				require.NoError(t, err)
 				continue
 			}
@@ -405,7 +405,7 @@ func TestFreezeThread(t *testing.T) {
 	th := p.newThread()
 	_, err := freezer.frozenInfo(th.TID())
 	require.Equal(t, unix.EINVAL, err)
-	if !differs(t, "see TestFreezeUnknown") {
+	if !differs(t, onFreezeNobody) {
 		require.Equal(t, unix.EINVAL, freezer.tryFreeze(th.TID(), 0))
 	}
 }
@@ -457,7 +457,7 @@ func TestFreezeSeveralBusy(t *testing.T) {
 	clients[1].write(bcTransaction{flags: oneWay})
 	clients[1].expect(brNoop, brTransactionComplete)
 	require.Equal(t, unix.EAGAIN, freezer.tryFreeze(first.pid(), 0))
-	if differs(t, "it goes by the device, in no order that is told") {
+	if differs(t, onFreezeOrder) {
 		return
 	}
 	for i, want := range []br{brTransactionComplete, brTransactionComplete, brPendingFrozen} {
@@ -472,7 +472,7 @@ func TestFreezeForked(t *testing.T) {
 	child := p.fork()
 	_, err := freezer.frozenInfo(child.pid())
 	require.Equal(t, unix.EINVAL, err)
-	if !differs(t, "see TestFreezeUnknown") {
+	if !differs(t, onFreezeNobody) {
 		require.Equal(t, unix.EINVAL, freezer.tryFreeze(child.pid(), 0))
 	}
 }
@@ -491,7 +491,7 @@ func TestFreezeNamespace(t *testing.T) {
 	}
 	_, err := inner.frozenInfo(other)
 	require.Equal(t, unix.EINVAL, err)
-	if !differs(t, "see TestFreezeUnknown") {
+	if !differs(t, onFreezeNobody) {
 		require.Equal(t, unix.EINVAL, inner.tryFreeze(other, 0))
 	}
 	require.NoError(t, inner.tryFreeze(pid, 0))
@@ -739,7 +739,7 @@ func TestThawWhileFreezing(t *testing.T) {
 	server.read()
 	require.NoError(t, freezer.finishFreeze())
 	client.write(bcTransaction{flags: oneWay})
-	if differs(t, "the process is frozen in the end") {
+	if differs(t, onFreezeOverlap) {
 		client.expect(brNoop, brPendingFrozen)
 		return
 	}

@@ -522,16 +522,6 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// differs reports whether the test runs on Linux's driver in Rust, for a test
-// that expects something else of that one. Why says what and why.
-func differs(t testing.TB, why string) bool {
-	t.Helper()
-	if isRust {
-		t.Logf("Linux's Rust driver differs: %s", why)
-	}
-	return isRust
-}
-
 // setUser changes the real, effective and saved user id of a thread.
 func (th *thread) setUser(uid int) {
 	th.t.Helper()

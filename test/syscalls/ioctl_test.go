@@ -27,25 +27,26 @@ func TestVersion(t *testing.T) {
 // Requests with an argument fail if it is at a bad address.
 func TestBadArgument(t *testing.T) {
 	p := newProcess(t)
-	for name, tc := range map[string]struct {
-		request uintptr
-		want    error
-	}{
-		"BINDER_VERSION":                      {binder.BINDER_VERSION, unix.EINVAL},
-		"BINDER_SET_MAX_THREADS":              {binder.BINDER_SET_MAX_THREADS, unix.EINVAL},
-		"BINDER_SET_CONTEXT_MGR_EXT":          {binder.BINDER_SET_CONTEXT_MGR_EXT, unix.EINVAL},
-		"BINDER_WRITE_READ":                   {binder.BINDER_WRITE_READ, unix.EFAULT},
-		"BINDER_GET_NODE_DEBUG_INFO":          {binder.BINDER_GET_NODE_DEBUG_INFO, unix.EFAULT},
-		"BINDER_GET_NODE_INFO_FOR_REF":        {binder.BINDER_GET_NODE_INFO_FOR_REF, unix.EFAULT},
-		"BINDER_GET_EXTENDED_ERROR":           {binder.BINDER_GET_EXTENDED_ERROR, unix.EFAULT},
-		"BINDER_ENABLE_ONEWAY_SPAM_DETECTION": {binder.BINDER_ENABLE_ONEWAY_SPAM_DETECTION, unix.EFAULT},
+	for name, request := range map[string]uintptr{
+		"BINDER_VERSION":                      binder.BINDER_VERSION,
+		"BINDER_SET_MAX_THREADS":              binder.BINDER_SET_MAX_THREADS,
+		"BINDER_SET_CONTEXT_MGR_EXT":          binder.BINDER_SET_CONTEXT_MGR_EXT,
+		"BINDER_WRITE_READ":                   binder.BINDER_WRITE_READ,
+		"BINDER_GET_NODE_DEBUG_INFO":          binder.BINDER_GET_NODE_DEBUG_INFO,
+		"BINDER_GET_NODE_INFO_FOR_REF":        binder.BINDER_GET_NODE_INFO_FOR_REF,
+		"BINDER_GET_EXTENDED_ERROR":           binder.BINDER_GET_EXTENDED_ERROR,
+		"BINDER_ENABLE_ONEWAY_SPAM_DETECTION": binder.BINDER_ENABLE_ONEWAY_SPAM_DETECTION,
 	} {
 		for where, addr := range map[string]uintptr{"null": 0, "bad": badAddress, "kernel": 1 << 63} {
 			t.Run(name+" "+where, func(t *testing.T) {
-				if differs(t, "it gives the errno that other drivers would") {
-					tc.want = unix.EFAULT
+				want := unix.EFAULT
+				switch request {
+				case binder.BINDER_VERSION, binder.BINDER_SET_MAX_THREADS, binder.BINDER_SET_CONTEXT_MGR_EXT:
+					if differs(t, onBadAddress) {
+						want = unix.EINVAL
+					}
 				}
-				require.Equal(t, tc.want, p.as(t).ioctl(tc.request, addr))
+				require.Equal(t, want, p.as(t).ioctl(request, addr))
 			})
 		}
 	}
@@ -98,7 +99,7 @@ func TestSetMaxThreads(t *testing.T) {
 func TestThreadExit(t *testing.T) {
 	p := newProcess(t)
 	require.NoError(t, p.ioctl(binder.BINDER_THREAD_EXIT, 0))
-	if !differs(t, "see TestFirstReadDoesNotBlock") {
+	if !differs(t, onFirstRead) {
 		p.expect(brNoop)
 	}
 	p.startRead()

@@ -155,7 +155,7 @@ func TestCallerGoesBeforeDelivery(t *testing.T) {
 	caller.write(bcTransaction{code: 1, payload: payload{text("hello")}})
 	require.NoError(t, caller.ioctl(binder.BINDER_THREAD_EXIT, 0))
 	pid := 0
-	if differs(t, "it remembers") {
+	if differs(t, onCallerGone) {
 		pid = client.pid()
 	}
 	server.expect(brNoop, &message{code: 1, pid: pid, payload: payload{text("hello")}})
@@ -243,7 +243,7 @@ func TestCallNeverRead(t *testing.T) {
 	client.expect(brNoop, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20), brIncrefs(0x30, 0x40), brTransactionComplete)
 	client.write(bcIncrefsDone(0x10, 0x20), bcAcquireDone(0x10, 0x20), bcIncrefsDone(0x30, 0x40))
 	server.kill()
-	if differs(t, "it takes them apart in another order") {
+	if differs(t, onReleaseOrder) {
 		client.expectInReads(brDecrefs(0x30, 0x40), brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
 		return
 	}
@@ -286,7 +286,7 @@ func TestExec(t *testing.T) {
 			// There is no mapping to receive anything in.
 			manager.write(bcTransaction{handle: h, flags: oneWay})
 			want := brDeadReply
-			if differs(t, "it does not miss the mapping yet") {
+			if differs(t, onNoMapping) {
 				want = brTransactionComplete
 			}
 			manager.expect(brNoop, want)
@@ -319,7 +319,7 @@ func TestCloseWhileReading(t *testing.T) {
 	th.startRead()
 	client.munmap()
 	client.close(client.fd)
-	if differs(t, "see TestFlush") {
+	if differs(t, onFlush) {
 		return
 	}
 	th.finishExpect(brNoop)

@@ -138,7 +138,7 @@ func TestNoLooperReads(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	th := server.newThread()
 	client.write(bcTransaction{flags: oneWay})
-	if differs(t, "it gives no work to a thread that is not a looper") {
+	if differs(t, onNoLooper) {
 		th.expectNothing()
 		return
 	}
@@ -247,7 +247,7 @@ func TestCallWhileProcessDies(t *testing.T) {
 			r = client.writeRead(readSize)
 		}
 		last := r.ok(t)[len(r.returns)-1]
-		if last == brFailedReply && differs(t, "see TestTransactionAfterChangeOfMapping") {
+		if last == brFailedReply && differs(t, onNoMapping) {
 			continue
 		}
 		require.Equal(t, brDeadReply, last)

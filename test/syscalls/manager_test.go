@@ -92,7 +92,7 @@ func TestManagerCallsItselfThroughAnotherOpen(t *testing.T) {
 	manager := newManager(t)
 	again := manager.again()
 	again.write(bcTransaction{})
-	if differs(t, "it compares open files") {
+	if differs(t, onManagerItself) {
 		manager.expect(brNoop, &message{pid: manager.pid()})
 		return
 	}

@@ -274,12 +274,12 @@ func TestTransactionAfterChangeOfMapping(t *testing.T) {
 			change(server)
 			client.write(bcTransaction{payload: payload{text("hello")}})
 			if strings.HasPrefix(name, "partly") || name == "shrunk" {
-				if differs(t, "it looks at the mapping page by page") {
+				if differs(t, onNoMapping) {
 					return
 				}
 			}
 			want := brDeadReply
-			if differs(t, "it says so in another way") {
+			if differs(t, onNoMapping) {
 				want = brFailedReply
 			}
 			client.expect(brNoop, want)
@@ -328,7 +328,7 @@ func TestMremapDontUnmap(t *testing.T) {
 			client.write(bcTransaction{flags: oneWay})
 			client.expect(brNoop, brTransactionComplete)
 			server.Must(t, unix.SYS_MUNMAP, moved, mapSize)
-			if differs(t, "it looks at the mapping page by page") {
+			if differs(t, onNoMapping) {
 				return
 			}
 			client.write(bcTransaction{flags: oneWay})
@@ -351,7 +351,7 @@ func TestReplyWithoutMapping(t *testing.T) {
 	require.Equal(t, 4+binder.SizeOfTransactionData, r.writeConsumed)
 	server.expect(brNoop, brTransactionComplete)
 	want := brDeadReply
-	if differs(t, "it says so in another way") {
+	if differs(t, onNoMapping) {
 		want = brFailedReply
 	}
 	client.finishExpect(brNoop, brTransactionComplete, want)

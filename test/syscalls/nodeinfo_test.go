@@ -98,7 +98,7 @@ func TestNodeInfoForRef(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	h := client.offer(manager, 0x10)
 	weak := uint32(0)
-	if differs(t, "it counts a weak reference where there's any") {
+	if differs(t, onNodeCounts) {
 		weak = 1
 	}
 	manager.expectNodeInfo(h, 1, weak)
@@ -126,7 +126,7 @@ func TestNodeInfoForRef(t *testing.T) {
 func TestNodeInfoForRefPending(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	strong, weak := uint32(2), uint32(1)
-	if differs(t, "it does not count what the owner holds") {
+	if differs(t, onNodeCounts) {
 		strong, weak = 1, 0
 	}
 	client.write(bcTransaction{flags: oneWay, payload: payload{node(0x10, 0x11)}})
@@ -148,7 +148,7 @@ func TestNodeInfoForRefRefused(t *testing.T) {
 	weak := client.offer(manager, 0x20)
 	manager.write(bcRelease(weak))
 	other := manager.give(client, 0x30, 0)
-	none, differ := unix.EINVAL, differs(t, "a handle that is none is ENOENT, and a weak one will do")
+	none, differ := unix.EINVAL, differs(t, onNodeCounts)
 	if differ {
 		none = unix.ENOENT
 	}

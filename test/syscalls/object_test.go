@@ -269,7 +269,7 @@ func TestManagerNodeIsHandleZero(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	_, answer := client.call(manager.thread, bcTransaction{}, payload{node(0, 0)})
 	want := 0
-	if differs(t, "handle 0 and the node as an object are two things") {
+	if differs(t, onHandleZero) {
 		want = 1
 	}
 	require.EqualValues(t, want, answer.handle(0))
@@ -313,7 +313,7 @@ func TestWeakAndStrongAtOnce(t *testing.T) {
 				client.write(bcIncrefsDone(ptr, 0), bcAcquireDone(ptr, 0))
 			}
 			manager.write(got.message(t).free())
-			if len(tc.freed) > 2 && differs(t, "it lets go of them in another order") {
+			if len(tc.freed) > 2 && differs(t, onFreeOrder) {
 				tc.freed = append(tc.freed[2:], tc.freed[:2]...)
 			}
 			client.expect(append([]br{brNoop}, tc.freed...)...)

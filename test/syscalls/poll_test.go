@@ -39,7 +39,7 @@ func TestPollMask(t *testing.T) {
 // would not block.
 func TestPollFirst(t *testing.T) {
 	th := newProcess(t).newBareThread()
-	if differs(t, "see TestFirstReadDoesNotBlock") {
+	if differs(t, onFirstRead) {
 		require.Zero(t, th.poll(allEvents))
 		return
 	}
@@ -113,7 +113,7 @@ func TestPollByNoLooper(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	th := server.newThread()
 	client.write(bcTransaction{flags: oneWay})
-	if differs(t, "see TestNoLooperReads") {
+	if differs(t, onNoLooper) {
 		require.Zero(t, th.poll(unix.POLLIN))
 		return
 	}

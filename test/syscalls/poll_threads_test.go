@@ -16,7 +16,7 @@ import (
 //
 //covers:inherit
 func TestPollAfterExec(t *testing.T) {
-	if differs(t, "it serves none but the task that led the process when it opened the device") {
+	if differs(t, onOpener) {
 		t.SkipNow()
 	}
 	for name, events := range map[string]uint32{"poll": 0, "level": unix.EPOLLIN, "edge": unix.EPOLLIN | unix.EPOLLET} {

@@ -31,7 +31,7 @@ func (th *thread) setNice(n int) {
 // there it is unchanged.
 func (th *thread) expectNice(want, unchanged int) {
 	th.t.Helper()
-	if differs(th.t, "it has nothing to do with nice values") {
+	if differs(th.t, onNice) {
 		want = unchanged
 	}
 	require.Equal(th.t, want, th.nice())
@@ -295,7 +295,7 @@ func TestNiceLimit(t *testing.T) {
 		during, after int
 	}{{1, 19, 19}, {10, 10, 10}, {20, 0, 0}, {25, -5, 0}, {28, -8, 0}, {40, -8, 0}, {50, -8, 0}} {
 		during, after := callUnprivileged(t, tc.limit)
-		if differs(t, "see expectNice") {
+		if differs(t, onNice) {
 			tc.during, tc.after = 5, 5
 		}
 		require.Equal(t, tc.during, during, "limit %d", tc.limit)

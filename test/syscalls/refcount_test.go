@@ -113,7 +113,7 @@ func TestDoneInOtherOrder(t *testing.T) {
 	_, answer := client.call2(owner, bcTransaction{}, payload{node(0x10, 0x20)}, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20))
 	client.write(answer.free())
 	owner.write(bcAcquireDone(0x10, 0x20))
-	if differs(t, "it waits for both") {
+	if differs(t, onAcknowledgements) {
 		owner.expectNothing()
 		owner.write(bcIncrefsDone(0x10, 0x20))
 		owner.expect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))

@@ -124,11 +124,11 @@ func TestReport(t *testing.T) {
 			client.write(tc.tr)
 			switch tc.name {
 			case "dead node", "waits already":
-				if differs(t, "it knows whom the call was for") {
+				if differs(t, onReports) {
 					tc.want = strings.Replace(tc.want, "to -:-", "to server:-", 1)
 				}
 			case "no mapping":
-				if differs(t, "a mapping that is gone is an error") {
+				if differs(t, onNoMapping) {
 					tc.want = strings.Replace(tc.want, "BR_DEAD_REPLY", "BR_FAILED_REPLY", 1)
 				}
 			}
@@ -188,7 +188,7 @@ func TestReportOfReply(t *testing.T) {
 	client.kill()
 	server.write(bcReply{})
 	want := "BR_DEAD_REPLY binder from server:server to -:- reply flags 0x0 code 0 size 0"
-	if differs(t, "it remembers who has called") {
+	if differs(t, onReports) {
 		want = "BR_FAILED_REPLY binder from server:server to client:client reply flags 0x0 code 0 size 0"
 	}
 	r.expect(want)
@@ -204,7 +204,7 @@ func TestReportInAChain(t *testing.T) {
 	manager.read()
 	manager.write(bcTransaction{handle: h, edit: badData})
 	to := "client:client"
-	if differs(t, "it doesn't know the thread before the call is queued") {
+	if differs(t, onReports) {
 		to = "client:-"
 	}
 	r.expect("BR_FAILED_REPLY binder from manager:manager to " + to + " flags 0x0 code 0 size 8")

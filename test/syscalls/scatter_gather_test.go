@@ -325,21 +325,21 @@ var sgCases = []sgCase{
 // sgRust has the cases that end otherwise on Linux's driver in Rust.
 var sgRust = map[string]struct {
 	errno unix.Errno
-	why   string
+	in    difference
 }{
-	"unreadable":                        {unix.EFAULT, "another errno"},
-	"address wraps around":              {unix.EFAULT, "another errno"},
-	"address of the kernel":             {unix.EFAULT, "another errno"},
-	"unreadable after a good one":       {unix.EFAULT, "another errno"},
-	"files in memory that is not there": {unix.EFAULT, "another errno"},
-	"space of 2^64-8":                   {unix.ENOMEM, "another errno"},
-	"good buffers, then a bad handle":   {unix.ENOENT, "another errno"},
-	"parent at the data's start":        {0, "an object at the start can be a parent"},
-	"files at the data's start":         {0, "an object at the start can be a parent"},
-	"offset unaligned by 2":             {0, "pointers need not be aligned"},
-	"offset odd":                        {0, "pointers need not be aligned"},
-	"no files beyond the end":           {unix.EINVAL, "it looks where files are even if there are none"},
-	"no files at 2^64-1":                {unix.EINVAL, "it looks where files are even if there are none"},
+	"unreadable":                        {unix.EFAULT, onErrno},
+	"address wraps around":              {unix.EFAULT, onErrno},
+	"address of the kernel":             {unix.EFAULT, onErrno},
+	"unreadable after a good one":       {unix.EFAULT, onErrno},
+	"files in memory that is not there": {unix.EFAULT, onErrno},
+	"space of 2^64-8":                   {unix.ENOMEM, onErrno},
+	"good buffers, then a bad handle":   {unix.ENOENT, onErrno},
+	"parent at the data's start":        {0, onParents},
+	"files at the data's start":         {0, onParents},
+	"offset unaligned by 2":             {0, onAlignment},
+	"offset odd":                        {0, onAlignment},
+	"no files beyond the end":           {unix.EINVAL, onEmptyArrays},
+	"no files at 2^64-1":                {unix.EINVAL, onEmptyArrays},
 }
 
 // Contents with buffers come, or the transaction fails with one failure to its
@@ -352,7 +352,7 @@ func TestScatterGather(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			server, client := sharedServer.as(t), sharedClient.as(t)
 			errno := tc.errno
-			if other, ok := sgRust[tc.name]; ok && differs(t, other.why) {
+			if other, ok := sgRust[tc.name]; ok && differs(t, other.in) {
 				errno = other.errno
 			}
 			m := newMemory(t)
@@ -760,7 +760,7 @@ func TestSGFilesNotAccepted(t *testing.T) {
 	client.expectError(brFailedReply, unix.EPERM)
 	server.expectNothing()
 	client.write(bcTransactionSG{bcTransaction{flags: oneWay, payload: payload{token, m.buffer(quads(0)), fds(0, 0, 0)}}, 8})
-	if differs(t, "an array of none isn't accepted either") {
+	if differs(t, onEmptyArrays) {
 		client.expect(brNoop, brFailedReply)
 		return
 	}
@@ -881,8 +881,26 @@ func TestSGReadFaults(t *testing.T) {
 	server.startRaw(binder.WriteRead{ReadSize: 200, ReadBuffer: uint64(edge - 4)})
 	require.Equal(t, unix.EFAULT, server.finish().err)
 	client.finishExpect(brNoop, brTransactionComplete, brFailedReply)
-	kept := !differs(t, "they go with the transaction")
+	kept := !differs(t, onFaultyRead)
 	require.Equal(t, [2]bool{kept, kept}, [2]bool{server.isOpen(first), server.isOpen(first + 1)})
+}
+
+// The padding of an array of descriptors is cleared.
+//
+//covers:pointers,files
+func TestSGFilesPadding(t *testing.T) {
+	server, client := newFileServer(t), newProcess(t)
+	m := newMemory(t)
+	array := fds(1, 0, 0)
+	array.Pad = 0x1234
+	got := sendSG(server, client, 8, payload{token, m.buffer(quads(0)), array})
+	var came binder.FDArrayObject
+	came.UnmarshalBytes(got.data[got.offsets[1]:])
+	want := binder.FDArrayObject(array)
+	if !differs(t, onPadding) {
+		want.Pad = 0
+	}
+	require.Equal(t, want, came)
 }
 
 // An array can hold many descriptors.

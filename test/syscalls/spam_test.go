@@ -55,7 +55,7 @@ const (
 // firstOf returns the reports that are expected if the first one is due.
 func firstOf(t *testing.T, first, n int) []int {
 	want := []int{first}
-	if differs(t, "it reports all that's sent until the space recovers") {
+	if differs(t, onSpamOnce) {
 		for i := first + 1; i <= n; i++ {
 			want = append(want, i)
 		}
@@ -86,7 +86,7 @@ func TestSpamOfAQuarter(t *testing.T) {
 			client := newProcess(t)
 			client.setSpamDetection(1)
 			var want []int
-			if differs(t, "it counts what is being sent") {
+			if differs(t, onSpamCounts) {
 				want = []int{n}
 			}
 			require.Equal(t, want, client.flood(n, size))
@@ -103,7 +103,7 @@ func TestSpamInOnesOwnPlace(t *testing.T) {
 		want   []int
 	}{{client, []int{1}}, {other, nil}} {
 		server.write(receive(server, tc.before, 8).free())
-		if differs(t, "see TestSpamOfAQuarter") {
+		if differs(t, onSpamCounts) {
 			tc.want = []int{1}
 		}
 		require.Equal(t, tc.want, client.flood(1, asyncSpace))
@@ -128,7 +128,7 @@ func TestSpamByNumber(t *testing.T) {
 			other.setSpamDetection(1)
 			other.lowAfter(tc.before)
 			first := tc.first
-			if tc.before < 52 && differs(t, "see TestSpamOfAQuarter") {
+			if tc.before < 52 && differs(t, onSpamCounts) {
 				first = 51
 			}
 			require.Equal(t, firstOf(t, first, 120), client.flood(120, 8))
@@ -157,7 +157,7 @@ func TestSpamOfTwoOpens(t *testing.T) {
 
 // A child that has inherited the device is another sender.
 func TestSpamOfAChild(t *testing.T) {
-	if differs(t, "see TestForkedChildTalks") {
+	if differs(t, onOpener) {
 		return
 	}
 	newManager(t)
@@ -185,7 +185,7 @@ func TestSpamIsReportedOnce(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.setSpamDetection(1)
 	require.Equal(t, firstOf(t, 13, 15), client.flood(15, 4096))
-	if differs(t, "see firstOf") {
+	if differs(t, onSpamOnce) {
 		return
 	}
 	for range 3 {
@@ -202,7 +202,7 @@ func TestSpamDetectionOff(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	require.Empty(t, client.flood(13, 4096))
 	client.setSpamDetection(1)
-	if !differs(t, "see firstOf") {
+	if !differs(t, onSpamOnce) {
 		require.Empty(t, client.flood(2, 4096))
 		server.drain(2)
 	}
@@ -211,7 +211,7 @@ func TestSpamDetectionOff(t *testing.T) {
 	// What counts is whether it's on when the completion is read.
 	require.Empty(t, client.flood(12, 4096))
 	one, other := brOneWaySpamSuspect, brTransactionComplete
-	if differs(t, "whether it's on when the transaction is sent") {
+	if differs(t, onSpamWhen) {
 		one, other = other, one
 	}
 	client.setSpamDetection(0)
@@ -233,7 +233,7 @@ func TestSpamThatFails(t *testing.T) {
 	require.Empty(t, client.flood(12, 4096))
 	client.write(bcTransaction{flags: oneWay, payload: payload{handle(99), space(4072)}})
 	client.expect(brNoop, brFailedReply)
-	if !differs(t, "see firstOf") {
+	if !differs(t, onSpamOnce) {
 		require.Empty(t, client.flood(2, 4096))
 	}
 }
@@ -250,7 +250,7 @@ func TestSpamToFrozen(t *testing.T) {
 		client.expect(brNoop, brPendingFrozen)
 	}
 	freezer.thaw(server)
-	if !differs(t, "see firstOf") {
+	if !differs(t, onSpamOnce) {
 		require.Empty(t, client.flood(2, 4096))
 	}
 }

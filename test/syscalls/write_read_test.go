@@ -55,7 +55,7 @@ func TestWriteReadBadArgument(t *testing.T) {
 //covers:waiting,write-read
 func TestFirstReadDoesNotBlock(t *testing.T) {
 	th := newProcess(t).newBareThread()
-	if !differs(t, "it makes no such exception") {
+	if !differs(t, onFirstRead) {
 		expect(t, th.writeRead(readSize, bcEnterLooper).ok(t), brNoop)
 	}
 	th.startRead()
@@ -173,7 +173,7 @@ func TestSmallReadBufferForCompletion(t *testing.T) {
 //covers:write-read,waiting
 func TestSmallReadBufferBlocks(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
-	if differs(t, "it returns at once when nothing could be returned") {
+	if differs(t, onSmallBuffer) {
 		expect(t, server.writeRead(8).ok(t), brNoop)
 		return
 	}

@@ -4,7 +4,7 @@
 // What the driver writes into the argument of each ioctl, whether it succeeds or not:
 // every byte, and those around it.
 
-//covers:write-read,threads,version,manager,node-info,freeze,spam,extended-error,bad-requests
+//covers:bad-requests
 package syscalls
 
 import (
@@ -47,6 +47,8 @@ func (th *thread) written(request uintptr, arg, want text, err error) {
 func some(n int) text { return text(strings.Repeat("\xef\xbe\xad\xde", n)) }
 
 // Requests that only tell the driver something leave their argument alone.
+//
+//covers:freeze
 func TestWrittenNothing(t *testing.T) {
 	manager, p := newManager(t), newProcess(t)
 	for name, tc := range map[string]struct {
@@ -72,7 +74,7 @@ func TestWrittenNothing(t *testing.T) {
 		"BINDER_THREAD_EXIT":                  {binder.BINDER_THREAD_EXIT, some(1), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if strings.HasPrefix(name, "BINDER_FREEZE, nobody") && differs(t, "nobody can always be frozen") {
+			if strings.HasPrefix(name, "BINDER_FREEZE, nobody") && differs(t, onFreezeNobody) {
 				tc.want = nil
 			}
 			p.as(t).written(tc.request, tc.arg, tc.arg, tc.want)
@@ -82,6 +84,8 @@ func TestWrittenNothing(t *testing.T) {
 
 // BINDER_VERSION, BINDER_GET_NODE_DEBUG_INFO and BINDER_GET_EXTENDED_ERROR answer in all
 // of their argument.
+//
+//covers:extended-error
 func TestWrittenAnswers(t *testing.T) {
 	manager, p := newManager(t), newProcess(t)
 	p.written(binder.BINDER_VERSION, some(1), words(8), nil)
@@ -94,13 +98,13 @@ func TestWrittenAnswers(t *testing.T) {
 	p.write(bcTransaction{handle: 99})
 	id := p.as(t).extendedError().ID
 	p.expect(brNoop, brFailedReply)
-	if !differs(t, "a thread starts with a number") {
+	if !differs(t, onErrorNumber) {
 		p.written(binder.BINDER_GET_EXTENDED_ERROR, some(3), words(0, binder.BR_OK, 0), nil)
 	}
 	p.write(bcTransaction{handle: 99})
 	p.expect(brNoop, brFailedReply)
 	param := -int32(unix.EINVAL)
-	if differs(t, "another errno") {
+	if differs(t, onErrno) {
 		param = -int32(unix.ENOENT)
 	}
 	p.written(binder.BINDER_GET_EXTENDED_ERROR, some(3), words(id+1, binder.BR_FAILED_REPLY, uint32(param)), nil)
@@ -108,15 +112,17 @@ func TestWrittenAnswers(t *testing.T) {
 
 // BINDER_GET_NODE_INFO_FOR_REF and BINDER_GET_FROZEN_INFO change nothing if they fail,
 // and else only what they answer. BINDER_FREEZE changes nothing.
+//
+//covers:node-info,freeze
 func TestWrittenInPart(t *testing.T) {
 	manager, p := newManager(t), newProcess(t)
 	h := p.offer(manager, 0x10)
 	weak := uint32(0)
-	if differs(t, "it counts a weak reference where there's any") {
+	if differs(t, onNodeCounts) {
 		weak = 1
 	}
 	none := unix.EINVAL
-	if differs(t, "a handle that is none is ENOENT, and a weak one will do") {
+	if differs(t, onNodeCounts) {
 		none = unix.ENOENT
 	}
 	manager.written(binder.BINDER_GET_NODE_INFO_FOR_REF, words(h, 0, 0, 0, 0, 0), words(h, 1, weak, 0, 0, 0), nil)
@@ -138,6 +144,8 @@ func TestWrittenInPart(t *testing.T) {
 }
 
 // BINDER_WRITE_READ says how far it came, and changes nothing else.
+//
+//covers:write-read
 func TestWrittenByWriteRead(t *testing.T) {
 	manager, p := newManager(t), newProcess(t)
 	p.setNonblock(true)

@@ -5,7 +5,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -27,8 +26,8 @@ const surfaceSuite = "test/syscalls"
 var places = []string{"systrap", "ptrace", "linux-c", "linux-rust"}
 
 // differsMark is what a conformance test says when it expects something else of
-// Linux's driver in Rust.
-const differsMark = "Linux's Rust driver differs: "
+// the one of Linux's drivers that it runs on.
+const differsMark = "this driver of Linux's differs: "
 
 // A surfaceRow is something that the driver offers to its users.
 type surfaceRow struct {
@@ -38,8 +37,8 @@ type surfaceRow struct {
 	lacks []string // what of it is missing here
 	none  string   // why it is missing here
 
-	tests   []string // names of the test functions that cover it
-	differs bool     // whether one of them expects something else of the Rust driver
+	tests   []string     // names of the test functions that cover it
+	differs []difference // between Linux's drivers that they meet
 }
 
 // surface is what the driver offers, and the tests that cover it.
@@ -73,6 +72,10 @@ func readSurface(dir string) (surface, error) {
 	differ := differing(files)
 	for i, f := range files {
 		errs = append(errs, s.addTests(filepath.Base(names[i]), f, differ))
+	}
+	for _, r := range s {
+		slices.Sort(r.differs)
+		r.differs = slices.Compact(r.differs)
 	}
 	for _, r := range s {
 		if r.none == "" && len(r.tests) == 0 {
@@ -110,9 +113,9 @@ func parseSurface(list string) (surface, error) {
 	return s, errors.Join(errs...)
 }
 
-// addTests adds the tests in a file to the rows that they cover. Those in differ
-// expect something else of the Rust driver.
-func (s surface) addTests(file string, f *ast.File, differ map[string]bool) error {
+// addTests adds the tests in a file to the rows that they cover. differ has the
+// differences that tests meet.
+func (s surface) addTests(file string, f *ast.File, differ map[string][]difference) error {
 	var errs []error
 	ofFile := covers(f.Doc)
 	for _, d := range f.Decls {
@@ -134,7 +137,7 @@ func (s surface) addTests(file string, f *ast.File, differ map[string]bool) erro
 				continue
 			}
 			r.tests = append(r.tests, fn.Name.Name)
-			r.differs = r.differs || differ[fn.Name.Name]
+			r.differs = append(r.differs, differ[fn.Name.Name]...)
 		}
 	}
 	return errors.Join(errs...)
@@ -153,45 +156,8 @@ func covers(comment *ast.CommentGroup) []string {
 	return rows
 }
 
-// differing returns the names of the functions and methods that call differs, by
-// themselves or through others.
-func differing(files []*ast.File) map[string]bool {
-	callers := map[string][]string{} // of a function
-	for _, f := range files {
-		for _, d := range f.Decls {
-			fn, ok := d.(*ast.FuncDecl)
-			if !ok {
-				continue
-			}
-			ast.Inspect(fn, func(n ast.Node) bool {
-				if call, ok := n.(*ast.CallExpr); ok {
-					switch callee := call.Fun.(type) {
-					case *ast.Ident:
-						callers[callee.Name] = append(callers[callee.Name], fn.Name.Name)
-					case *ast.SelectorExpr:
-						callers[callee.Sel.Name] = append(callers[callee.Sel.Name], fn.Name.Name)
-					}
-				}
-				return true
-			})
-		}
-	}
-	found := map[string]bool{}
-	var add func(callee string)
-	add = func(callee string) {
-		for _, caller := range callers[callee] {
-			if !found[caller] {
-				found[caller] = true
-				add(caller)
-			}
-		}
-	}
-	add("differs")
-	return found
-}
-
-// matrixCounts are numbers of tests of which those count apart that expect
-// something else of the Rust driver, or have nothing to expect of it.
+// matrixCounts are numbers of tests of which those count apart that expect something
+// else of one of Linux's drivers, or have nothing to expect of it.
 type matrixCounts struct {
 	counts
 	differs int
@@ -230,8 +196,8 @@ func (r *surfaceRow) of(p *packageResult) matrixCounts {
 	return c
 }
 
-// differs reports whether a test, or one that it is a part of, said that Linux's
-// driver in Rust differs.
+// differs reports whether a test, or one that it is a part of, said that the driver
+// that it runs on differs.
 func (p *packageResult) differs(test string) bool {
 	for {
 		if t := p.tests[test]; t != nil && strings.Contains(t.output.String(), differsMark) {
@@ -248,7 +214,7 @@ func (p *packageResult) differs(test string) bool {
 // printMatrix prints how the tests of each row ended in each place. It returns
 // an error that names the rows of which all tests were skipped in a place.
 func (s surface) printMatrix(w io.Writer, results map[string]*packageResult) error {
-	fmt.Fprintf(w, "What %s covers: tests passed/failed/skipped, and those that name a difference of Linux's Rust driver\n\n", surfaceSuite)
+	fmt.Fprintf(w, "What %s covers: tests passed/failed/skipped, and those that name a difference between Linux's drivers\n\n", surfaceSuite)
 	tab := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(tab, "\t%s\n", strings.Join(places, "\t"))
 	var errs []error
@@ -283,50 +249,47 @@ const (
 	tableEnd   = "<!-- end of what works -->\n"
 )
 
-// table returns the surface as a table in Markdown.
-func (s surface) table() string {
+// table returns the surface as a table in Markdown. Differences link to where they are
+// known.
+func (s surface) table(known differences) string {
 	var b strings.Builder
 	group := ""
 	for _, r := range s {
 		if r.group != group {
 			group = r.group
-			fmt.Fprintf(&b, "\n| %s | | Linux's Rust driver |\n| --- | --- | --- |\n", group)
+			fmt.Fprintf(&b, "\n| %s | | where Linux's drivers differ |\n| --- | --- | --- |\n", group)
 		}
-		here, rust := "yes", "same"
+		here := "as Linux"
 		if r.lacks != nil {
 			here = "except: " + strings.Join(r.lacks, "; ")
 		}
-		if r.differs {
-			rust = "differs"
-		}
 		if r.none != "" {
-			here, rust = "no: "+r.none, ""
+			here = "no: " + r.none
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.what, here, rust)
+		var links []string
+		for _, d := range r.differs {
+			links = append(links, fmt.Sprintf("[%s](%s#%s)", d, filepath.Base(differencesFile), anchor(known[d].group)))
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.what, here, strings.Join(links, ", "))
 	}
 	return b.String() + "\n"
 }
 
 // withTable returns the text of tableFile with the table in it.
-func (s surface) withTable(page []byte) ([]byte, error) {
+func (s surface) withTable(page []byte, known differences) ([]byte, error) {
 	before, rest, ok := bytes.Cut(page, []byte(tableBegin))
 	_, after, ok2 := bytes.Cut(rest, []byte(tableEnd))
 	if !ok || !ok2 {
 		return nil, fmt.Errorf("%s lacks the lines %q and %q", tableFile, strings.TrimSpace(tableBegin), strings.TrimSpace(tableEnd))
 	}
-	return slices.Concat(before, []byte(tableBegin+s.table()+tableEnd), after), nil
+	return slices.Concat(before, []byte(tableBegin+s.table(known)+tableEnd), after), nil
 }
 
-// checkSurface checks that the list of rows, the tests and the table agree.
+// checkSurface checks that the list of rows, the tests and the tables agree.
 func checkSurface() ([]row, error) {
-	s, err := readSurface(surfaceSuite)
-	if err == nil {
-		var page, want []byte
-		if page, err = os.ReadFile(tableFile); err == nil {
-			if want, err = s.withTable(page); err == nil && !bytes.Equal(page, want) {
-				err = errors.New("the table in " + tableFile + " is out of date: run make matrix")
-			}
-		}
+	page, want, err := currentTable()
+	if err == nil && !bytes.Equal(page, want) {
+		err = errors.New("the table in " + tableFile + " is out of date: run make matrix")
 	}
 	if err != nil {
 		return nil, err
@@ -336,14 +299,21 @@ func checkSurface() ([]row, error) {
 
 // writeTable writes the table anew.
 func writeTable() error {
-	s, err := readSurface(surfaceSuite)
-	page, err2 := os.ReadFile(tableFile)
-	if err := cmp.Or(err, err2); err != nil {
-		return err
-	}
-	text, err := s.withTable(page)
+	_, want, err := currentTable()
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(tableFile, text, 0o666)
+	return os.WriteFile(tableFile, want, 0o666)
+}
+
+// currentTable returns the text of tableFile as it is, and as it is to be.
+func currentTable() (page, want []byte, err error) {
+	s, err := readSurface(surfaceSuite)
+	known, err2 := readDifferences(surfaceSuite, differencesFile)
+	page, err3 := os.ReadFile(tableFile)
+	if err := errors.Join(err, err2, err3); err != nil {
+		return nil, nil, err
+	}
+	want, err = s.withTable(page, known)
+	return page, want, err
 }

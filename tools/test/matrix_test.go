@@ -32,10 +32,17 @@ const someTests = `package p
 func TestA() { x.helper() }
 
 // B is the file's.
-func TestB() {}
+func TestB() { use(others) }
+
+const (
+	onOne   difference = "one"
+	onOther difference = "other"
+)
 
 //covers:a
-func helper() { differs(t, "why") }
+func helper() { differs(t, onOne) }
+
+var others = map[string]difference{"B": onOther}
 
 func TestMain() {}
 `
@@ -55,25 +62,26 @@ func TestSurface(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	require.Equal(t, surface{
-		{group: "First", name: "a", what: "what it is: this", lacks: []string{"one thing", "another"}, tests: []string{"TestA"}, differs: true},
-		{group: "First", name: "b", what: "more", tests: []string{"TestA", "TestB"}, differs: true},
+		{group: "First", name: "a", what: "what it is: this", lacks: []string{"one thing", "another"}, tests: []string{"TestA"}, differs: []difference{"one"}},
+		{group: "First", name: "b", what: "more", tests: []string{"TestA", "TestB"}, differs: []difference{"one", "other"}},
 		{group: "Second", name: "c", what: "less", none: "for no reason"},
 	}, s)
 
-	readme, err := s.withTable([]byte("before\n" + tableBegin + "old\n" + tableEnd + "after\n"))
+	known := differences{"one": {group: "Some group"}, "other": {group: "Another: one"}}
+	readme, err := s.withTable([]byte("before\n"+tableBegin+"old\n"+tableEnd+"after\n"), known)
 	require.NoError(t, err)
 	require.Equal(t, "before\n"+tableBegin+`
-| First | | Linux's Rust driver |
+| First | | where Linux's drivers differ |
 | --- | --- | --- |
-| what it is: this | except: one thing; another | differs |
-| more | yes | differs |
+| what it is: this | except: one thing; another | [one](linux.md#some-group) |
+| more | as Linux | [one](linux.md#some-group), [other](linux.md#another-one) |
 
-| Second | | Linux's Rust driver |
+| Second | | where Linux's drivers differ |
 | --- | --- | --- |
 | less | no: for no reason |  |
 
 `+tableEnd+"after\n", string(readme))
-	_, err = s.withTable([]byte("no table\n"))
+	_, err = s.withTable([]byte("no table\n"), known)
 	require.Error(t, err)
 }
 

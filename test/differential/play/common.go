@@ -56,7 +56,8 @@ import (
 //   - Forks: in Rust only the process that has opened a device may use it.
 //   - Processes without the mapping that they had, or all of it, and mappings that
 //     move: in Rust that's BR_FAILED_REPLY, in C BR_DEAD_REPLY.
-//   - O_DIRECT together with a limit of descriptors: which one of the two is refused.
+//   - Limits of descriptors: in Rust an answer with too many is lost.
+//   - Two freeze notifications with the same cookie: in Rust the second is refused.
 //   - Logs, which have another form in Rust.
 //   - Priorities, of which the driver in Rust knows nothing.
 
@@ -87,7 +88,7 @@ func (g *Generator) keepCommon(w *World, s program.Step) []program.Step {
 		return s
 	}
 	switch s.Op {
-	case program.Fork, program.Nice, program.Move:
+	case program.Fork, program.Nice, program.Move, program.FileLimit:
 		s = instead(program.Poll)
 	}
 	switch s.Op {
@@ -105,7 +106,6 @@ func (g *Generator) keepCommon(w *World, s program.Step) []program.Step {
 		if p.manages[s.NameIndex()] {
 			s.Arg++
 		}
-		s.Arg &^= unix.O_DIRECT << 8
 		if len(g.queued) > 0 && g.queued[0].Op == program.Mmap {
 			break
 		}
@@ -201,6 +201,8 @@ func (g *Generator) keepWriteReadCommon(th *thread, dev *device, s *program.Step
 				continue
 			}
 			s.ReadSize, last = max(s.ReadSize, 256), true
+			g.cookies++
+			c.Cookie = 0x1000 + g.cookies
 		case binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE:
 			i := indexOfOwed(owed, &c)
 			if i < 0 {

@@ -73,10 +73,14 @@ func (w *World) message(th *thread, dev *device, code uint32, params []byte) str
 		tr.Secctx = binary.NativeEndian.Uint64(rest)
 	}
 	d := &tr.TransactionData
+	offsetsAt := d.Offsets
+	if offsetsAt != 0 {
+		offsetsAt -= d.Buffer
+	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "%#x %#x code=%d flags=%#x pid=%s euid=%d data=%s+%d offsets=%#x+%d",
 		d.Target, d.Cookie, d.Code, d.Flags, w.name(d.SenderPID), d.SenderEUID,
-		dev.place(d.Buffer), d.DataSize, d.Offsets-d.Buffer, d.OffsetsSize)
+		dev.place(d.Buffer), d.DataSize, offsetsAt, d.OffsetsSize)
 	data, err := dev.read(d.Buffer, d.DataSize)
 	if err != nil {
 		fmt.Fprintf(&out, " data: %v", err)

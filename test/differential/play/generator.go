@@ -25,6 +25,8 @@ type Generator struct {
 	recent []program.Step
 	// common are steps that take the place of one. See keepCommon.
 	common []program.Step
+	// cookies is the number of cookies that keepCommon has made.
+	cookies uint64
 }
 
 // NewGenerator returns a generator of the program that seed stands for.

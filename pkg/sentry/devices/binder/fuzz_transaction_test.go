@@ -808,7 +808,13 @@ func (p *peer) readNothing() {
 func (x *exchange) compare(l *letter, got *received) {
 	x.check(len(got.data) == int(l.dataSize) && len(got.offsets) == int(l.offsetsSize), "sizes are as sent")
 	td := &got.TransactionData
-	extra := (td.Offsets + l.offsetsSize + 7) &^ 7
+	offsets := (td.Buffer + l.dataSize + 7) &^ 7
+	if l.offsetsSize != 0 {
+		x.check(td.Offsets == offsets, "the offsets come after the data")
+	} else {
+		x.check(td.Offsets == 0, "no offsets are nowhere")
+	}
+	extra := (offsets + l.offsetsSize + 7) &^ 7
 	if l.secctx {
 		x.check(got.Secctx == extra+l.extra, "the security context is behind the blocks")
 		label, err := l.to.peek(got.Secctx, uint64(len(testLabel))+1)

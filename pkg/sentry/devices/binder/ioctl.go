@@ -16,9 +16,8 @@ import (
 // application does with the driver but for open, mmap, poll and close, and needs
 // no file description.
 //
-// Errors: those of Linux's driver; EINVAL if request is unknown, or if its
-// argument can't be read or written, or EFAULT then, depending on the request;
-// ENOMEM if the process's account has no room for what the call needs.
+// Errors: those of Linux's driver; EINVAL if request is unknown, EFAULT if its
+// argument can't be read or written, ENOMEM if the process's account has no room for what the call needs.
 func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
 	th, err := p.thread(task.ThreadID())
 	if err != nil {
@@ -63,7 +62,7 @@ func (th *Thread) request(task Task, uio usermem.IO, request uint32, arg hostarc
 	case binder.BINDER_SET_MAX_THREADS:
 		var n uint32
 		if _, err := primitive.CopyUint32In(cc, arg, &n); err != nil {
-			return linuxerr.EINVAL
+			return linuxerr.EFAULT
 		}
 		p.mu.Lock()
 		p.inner.maxThreads = n
@@ -76,14 +75,14 @@ func (th *Thread) request(task Task, uio usermem.IO, request uint32, arg hostarc
 	case binder.BINDER_SET_CONTEXT_MGR_EXT:
 		var object binder.FlatObject
 		if _, err := object.CopyIn(cc, arg); err != nil {
-			return linuxerr.EINVAL
+			return linuxerr.EFAULT
 		}
 		return p.ctx.setManager(p, task.EffectiveKUID(), &object)
 
 	case binder.BINDER_VERSION:
 		version := binder.Version{ProtocolVersion: binder.BINDER_CURRENT_PROTOCOL_VERSION}
 		if _, err := version.CopyOut(cc, arg); err != nil {
-			return linuxerr.EINVAL
+			return linuxerr.EFAULT
 		}
 		return nil
 

@@ -25,9 +25,9 @@ func TestIoctlErrors(t *testing.T) {
 		want    *errors.Error
 	}{
 		{binder.BINDER_WRITE_READ, linuxerr.EFAULT},
-		{binder.BINDER_SET_MAX_THREADS, linuxerr.EINVAL},
-		{binder.BINDER_SET_CONTEXT_MGR_EXT, linuxerr.EINVAL},
-		{binder.BINDER_VERSION, linuxerr.EINVAL},
+		{binder.BINDER_SET_MAX_THREADS, linuxerr.EFAULT},
+		{binder.BINDER_SET_CONTEXT_MGR_EXT, linuxerr.EFAULT},
+		{binder.BINDER_VERSION, linuxerr.EFAULT},
 		{binder.BINDER_ENABLE_ONEWAY_SPAM_DETECTION, linuxerr.EFAULT},
 		{binder.BINDER_GET_NODE_DEBUG_INFO, linuxerr.EFAULT},
 		{binder.BINDER_GET_NODE_INFO_FOR_REF, linuxerr.EFAULT},

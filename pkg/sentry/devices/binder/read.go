@@ -231,8 +231,10 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 			DataSize:    t.placed.DataSize,
 			OffsetsSize: t.placed.OffsetsSize,
 			Buffer:      addr,
-			Offsets:     addr + t.placed.OffsetsStart(),
 		},
+	}
+	if t.placed.OffsetsSize != 0 {
+		out.TransactionData.Offsets = addr + t.placed.OffsetsStart()
 	}
 	br := uint32(binder.BR_REPLY)
 	if n := t.targetNode(); n != nil {

@@ -70,7 +70,7 @@ func (c *composer) translate(raw []byte, offset uint64) error {
 		if err := c.takeFile(o.FD, offset+8); err != nil {
 			return err
 		}
-		o.FD, o.PadFD = 0, 0
+		o.PadFlags, o.FD, o.PadFD = 0, 0, 0
 		o.MarshalUnsafe(raw)
 		return nil
 
@@ -86,7 +86,12 @@ func (c *composer) translate(raw []byte, offset uint64) error {
 	default: // BINDER_TYPE_FDA
 		var o binder.FDArrayObject
 		o.UnmarshalUnsafe(raw)
-		return c.translateFileArray(&o)
+		if err := c.translateFileArray(&o); err != nil {
+			return err
+		}
+		o.Pad = 0
+		o.MarshalUnsafe(raw)
+		return nil
 	}
 }
 

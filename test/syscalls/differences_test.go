@@ -1,0 +1,79 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package syscalls
+
+import "testing"
+
+// A difference is one between Linux's two drivers: a row of docs/linux.md, which says
+// what each does and which of them is followed here.
+type difference string
+
+// The differences that tests of this directory meet.
+const (
+	onFirstRead        difference = "first-read"
+	onFlush            difference = "flush"
+	onSmallBuffer      difference = "small-buffer"
+	onNoLooper         difference = "no-looper"
+	onPollFailure      difference = "poll-failure"
+	onUnreadFailure    difference = "unread-failure"
+	onFaultyRead       difference = "faulty-read"
+	onOpener           difference = "opener"
+	onCallerGone       difference = "caller-gone"
+	onExit             difference = "exit"
+	onManagerItself    difference = "manager-itself"
+	onReleaseOrder     difference = "release-order"
+	onNice             difference = "nice"
+	onBestFit          difference = "best-fit"
+	onNoMapping        difference = "no-mapping"
+	onShrinker         difference = "shrinker"
+	onOffsetsAddress   difference = "offsets-address"
+	onPadding          difference = "padding"
+	onHandleZero       difference = "handle-zero"
+	onFreeOrder        difference = "free-order"
+	onAcknowledgements difference = "acknowledgements"
+	onParents          difference = "parents"
+	onAlignment        difference = "alignment"
+	onEmptyArrays      difference = "empty-arrays"
+	onLostReply        difference = "lost-reply"
+	onBadAddress       difference = "bad-address"
+	onErrno            difference = "errno"
+	onErrorNumber      difference = "error-number"
+	onNoError          difference = "no-error"
+	onReports          difference = "reports"
+	onNodeCounts       difference = "node-counts"
+	onFreezeNobody     difference = "freeze-nobody"
+	onFreezeBusy       difference = "freeze-busy"
+	onFreezeOrder      difference = "freeze-order"
+	onFreezeOverlap    difference = "freeze-overlap"
+	onPendingFrozen    difference = "pending-frozen"
+	onFrozenReferences difference = "frozen-references"
+	onFrozenDead       difference = "frozen-dead"
+	onToldOnce         difference = "told-once"
+	onSpamOnce         difference = "spam-once"
+	onSpamCounts       difference = "spam-counts"
+	onSpamWhen         difference = "spam-when"
+	onNames            difference = "names"
+	onLogs             difference = "logs"
+)
+
+// asRust has those in which the driver in Rust is followed, and not that in C.
+var asRust = map[difference]bool{
+	onPadding:        true,
+	onOffsetsAddress: true,
+	onBadAddress:     true,
+}
+
+// differs reports whether the test runs on the one of Linux's drivers that is not
+// followed in d, for a test that expects something else of that one.
+func differs(t testing.TB, d difference) bool {
+	t.Helper()
+	other := isRust
+	if asRust[d] {
+		other = isC
+	}
+	if other {
+		t.Logf("this driver of Linux's differs: docs/linux.md, %s", d)
+	}
+	return other
+}
