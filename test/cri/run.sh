@@ -11,7 +11,7 @@
 #   N passed, N failed, N skipped
 #
 # All of it is in namespaces of its own: the machine's containerd, kubelet, network
-# and files are left alone. Needs root.
+# and files are left alone, and no process is left. Needs root.
 
 set -euo pipefail
 
@@ -94,7 +94,7 @@ for suite in trixie forky; do
 	echo "==== $("$CRI_CONTAINERD/containerd" --version)"
 	status=0
 	# shellcheck disable=SC2016 # It is expanded there.
-	timeout -k 10 280 unshare --mount --net --propagation private sh -ec '
+	timeout -k 10 280 unshare --mount --net --pid --fork --kill-child --mount-proc --propagation private sh -ec '
 		mount --bind "$CRI_DIR/kubelet" /var/lib/kubelet
 		mount --bind "$CRI_DIR/run" /run/containerd
 		mount --bind "$CRI_DIR/logs" /var/log/pods
