@@ -37,6 +37,16 @@ func TestTalk(t *testing.T) {
 	manager, greeter, _ := talk(p)
 	awaitContent(t, manager.logs, "manages /dev/binderfs/binder", "user 1000 registers greeter")
 	awaitContent(t, greeter.logs, "serves as greeter", "visitor of user 1001 calls")
+	// An operator sees them from the node, too.
+	ps, err := runscOf(greeter.id, "binder", "ps")
+	require.NoError(t, err, ps)
+	require.Equal(t, 3, strings.Count(ps, " binder "), ps)
+}
+
+// runscOf runs a command of runsc on the sandbox of a pod.
+func runscOf(id string, command ...string) (string, error) {
+	args := append([]string{"--root=/run/containerd/runsc/k8s.io"}, command...)
+	return run(filepath.Join(dir, "usr/bin/runsc"), append(args, id)...)
 }
 
 // TestElsewhere: it is the volume that is shared, wherever it is mounted.
@@ -156,7 +166,7 @@ func (p *pod) census(shell *container) map[string]int {
 		counts["descriptors"] += len(fds)
 		counts["processes"]++
 	}
-	stacks, err := run(filepath.Join(dir, "usr/bin/runsc"), "--root=/run/containerd/runsc/k8s.io", "debug", "-stacks", p.id)
+	stacks, err := runscOf(p.id, "debug", "-stacks")
 	require.NoError(p.t, err, stacks)
 	counts["goroutines"] = strings.Count(stacks, "goroutine ")
 	require.NotZero(p.t, counts["goroutines"])
