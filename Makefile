@@ -196,9 +196,10 @@ check-install: shim metric-server ## Install and remove both in new systems.
 	@tools/install/test
 
 .PHONY: image
-image: prerequisites ## Write the image of examples/pod, to bin/talk.tar.
+image: prerequisites ## Write the images of the pods in deploy/kubernetes to bin.
 	@mkdir -p bin
 	@tools/image/talk bin/talk.tar
+	@if [ -x build/aosp/root/system/bin/servicemanager ]; then tools/image/aosp bin/aosp.tar; fi
 
 .PHONY: clean
 clean: ## Remove everything that was built.
