@@ -51,12 +51,16 @@ func restore(add func(place, []result)) error {
 			return fmt.Errorf("%d services: %w", services, err)
 		}
 	}
-	const bundle = "build/android"
+	// A relative path of a bundle does not lead runsc to its root.
+	bundle, err := filepath.Abs("build/android")
+	if err != nil {
+		return err
+	}
 	if _, err := os.Stat(bundle + "/init"); err != nil {
 		fmt.Fprintln(os.Stderr, "restore: there is no", bundle, "to measure AOSP's world with: make example makes it")
 		return nil
 	}
-	err := restoreAOSP(bundle, func(series string, ms float64) {
+	err = restoreAOSP(bundle, func(series string, ms float64) {
 		add(systrap, []result{{Series: series, Value: ms}})
 	})
 	if err != nil {
