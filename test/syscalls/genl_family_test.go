@@ -144,8 +144,8 @@ func TestReportAsAnyUser(t *testing.T) {
 func TestReportMembership(t *testing.T) {
 	client := newProcess(t)
 	r := newReports(t)
-	group := groupsOf(t, r.familyByName(binder.BINDER_FAMILY_NAME))[binder.BINDER_MCGRP_REPORT]
-	bound := &reports{genlSocket: &genlSocket{t: t}, family: r.family, ids: r.ids}
+	group := r.group
+	bound := &reports{genlSocket: &genlSocket{t: t}, family: r.family, group: group, ids: r.ids}
 	var err error
 	bound.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_GENERIC)
 	require.NoError(t, err)

@@ -63,6 +63,7 @@ type genlMessage struct {
 type genlSocket struct {
 	t       testing.TB
 	fd      int
+	sender  unix.SockaddrNetlink // of what was received last
 	lastSeq uint32
 }
 
@@ -93,10 +94,12 @@ func (s *genlSocket) send(family, flags uint16, command uint8, attrs []byte) {
 func (s *genlSocket) receive() ([]genlMessage, error) {
 	s.t.Helper()
 	b := make([]byte, 1<<16)
-	n, _, err := unix.Recvfrom(s.fd, b, unix.MSG_DONTWAIT)
+	n, from, err := unix.Recvfrom(s.fd, b, unix.MSG_DONTWAIT)
 	if err != nil {
 		return nil, err
 	}
+	s.sender = *from.(*unix.SockaddrNetlink)
+	require.Zero(s.t, s.sender.Pid)
 	var msgs []genlMessage
 	for b = b[:n]; len(b) > 0; {
 		var m genlMessage

@@ -19,6 +19,7 @@ import (
 type reports struct {
 	*genlSocket
 	family uint16
+	group  uint32
 
 	// ids has the names of processes and threads, by ID.
 	ids map[uint32]string
@@ -29,8 +30,9 @@ func newReports(t testing.TB) *reports {
 	t.Helper()
 	s := newGenlSocket(t)
 	family := s.familyByName(binder.BINDER_FAMILY_NAME)
-	require.NoError(t, s.join(groupsOf(t, family)[binder.BINDER_MCGRP_REPORT]))
-	return &reports{genlSocket: s, family: family.u16(unix.CTRL_ATTR_FAMILY_ID), ids: map[uint32]string{}}
+	group := groupsOf(t, family)[binder.BINDER_MCGRP_REPORT]
+	require.NoError(t, s.join(group))
+	return &reports{genlSocket: s, family: family.u16(unix.CTRL_ATTR_FAMILY_ID), group: group, ids: map[uint32]string{}}
 }
 
 // name makes reports call a thread name.
@@ -84,6 +86,7 @@ func (r *reports) expect(want ...string) {
 		}
 		require.NoError(r.t, err)
 		require.Len(r.t, msgs, 1)
+		require.EqualValues(r.t, 1<<(r.group-1), r.sender.Groups)
 		got = append(got, r.text(msgs[0]))
 	}
 	require.Equal(r.t, want, got)
@@ -183,15 +186,17 @@ func TestReportOfReply(t *testing.T) {
 	r.expect("BR_FAILED_REPLY binder from server:server to client:second reply flags 0x8 code 4 size 8")
 	server.expect(brNoop, brTransactionComplete)
 
-	client.start(readSize, bcTransaction{})
+	third := client.newThread()
+	r.name(third, "third")
+	third.write(bcTransaction{})
 	server.read()
-	client.kill()
+	require.NoError(t, third.ioctl(binder.BINDER_THREAD_EXIT, 0))
 	server.write(bcReply{})
-	want := "BR_DEAD_REPLY binder from server:server to -:- reply flags 0x0 code 0 size 0"
 	if differs(t, onReports) {
-		want = "BR_FAILED_REPLY binder from server:server to client:client reply flags 0x0 code 0 size 0"
+		r.expect()
+		return
 	}
-	r.expect(want)
+	r.expect("BR_DEAD_REPLY binder from server:server to -:- reply flags 0x0 code 0 size 0")
 }
 
 // A call to a thread that waits for what the sender does is for that thread.

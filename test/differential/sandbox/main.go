@@ -45,8 +45,8 @@ func registerFamily(f *bindernetlink.Family) uint16 {
 		Version: binder.BINDER_FAMILY_VERSION,
 		Groups: []generic.Group{{
 			Name: binder.BINDER_MCGRP_REPORT,
-			Join: func(ctx context.Context, s *netlink.Socket) (generic.Membership, *syserr.Error) {
-				return f.Join(ctx, s)
+			Join: func(ctx context.Context, s *netlink.Socket, id uint32) (generic.Membership, *syserr.Error) {
+				return f.Join(ctx, s, id)
 			},
 		}},
 	})

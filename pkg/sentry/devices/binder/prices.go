@@ -45,6 +45,6 @@ const (
 
 	// reportListenerPrice is that of a listener to reports, with those that its socket
 	// keeps until it has read them: 208 KiB of them, the smallest of which are of 76
-	// bytes and take 164.
+	// bytes and take 180.
 	reportListenerPrice = 512 << 10
 )

@@ -27,9 +27,9 @@ import (
 type Socket interface {
 	NetworkNamespace() *inet.Namespace
 
-	// SendNotification sends a datagram to the socket's owner, or has it know that
-	// one was lost. It doesn't block.
-	SendNotification(ctx context.Context, ms *nlmsg.MessageSet)
+	// SendNotification sends a datagram for a multicast group to the socket's owner, or
+	// has it know that one was lost. It doesn't block.
+	SendNotification(ctx context.Context, group uint32, ms *nlmsg.MessageSet)
 }
 
 // Membership is that of a Socket in the group. It's savable.
@@ -50,9 +50,9 @@ type Family struct {
 // New returns the family. driver returns the sandbox's driver, once there's one.
 func New(driver func() *binder.Driver) *Family { return &Family{driver: driver} }
 
-// Join makes s a member of the group, as the task that ctx is of sees what happens. The
+// Join makes s a member of the group, which has this ID, as the task that ctx is of sees what happens. The
 // result is nil if it's never to get a message.
-func (f *Family) Join(ctx context.Context, s Socket) (Membership, *syserr.Error) {
+func (f *Family) Join(ctx context.Context, s Socket, group uint32) (Membership, *syserr.Error) {
 	if s.NetworkNamespace() != kernel.KernelFromContext(ctx).RootNetworkNamespace() {
 		return nil, nil
 	}
@@ -60,7 +60,7 @@ func (f *Family) Join(ctx context.Context, s Socket) (Membership, *syserr.Error)
 	if driver == nil {
 		return nil, syserr.FromError(linuxerr.ENXIO)
 	}
-	m, err := driver.Subscribe(ctx, &listener{socket: s, family: f.ID})
+	m, err := driver.Subscribe(ctx, &listener{socket: s, family: f.ID, group: group})
 	if err != nil {
 		return nil, syserr.FromError(err)
 	}
@@ -73,6 +73,7 @@ func (f *Family) Join(ctx context.Context, s Socket) (Membership, *syserr.Error)
 type listener struct {
 	socket Socket
 	family uint16
+	group  uint32
 }
 
 // Report implements binder.ReportListener.Report.
@@ -80,7 +81,7 @@ func (l *listener) Report(ctx context.Context, r *binder.Report) {
 	ms := nlmsg.NewMessageSet(0, 0)
 	m := ms.AddMessage(linux.NetlinkMessageHeader{Type: l.family})
 	put(m, r)
-	l.socket.SendNotification(ctx, ms)
+	l.socket.SendNotification(ctx, l.group, ms)
 }
 
 // put adds the header of generic netlink and the attributes to m.

@@ -15,6 +15,7 @@ func (l *listener) StateFields() []string {
 	return []string{
 		"socket",
 		"family",
+		"group",
 	}
 }
 
@@ -25,6 +26,7 @@ func (l *listener) StateSave(stateSinkObject state.Sink) {
 	l.beforeSave()
 	stateSinkObject.Save(0, &l.socket)
 	stateSinkObject.Save(1, &l.family)
+	stateSinkObject.Save(2, &l.group)
 }
 
 func (l *listener) afterLoad(context.Context) {}
@@ -33,6 +35,7 @@ func (l *listener) afterLoad(context.Context) {}
 func (l *listener) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &l.socket)
 	stateSourceObject.Load(1, &l.family)
+	stateSourceObject.Load(2, &l.group)
 }
 
 func init() {

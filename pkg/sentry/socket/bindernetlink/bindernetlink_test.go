@@ -21,12 +21,15 @@ import (
 // socket implements Socket. It keeps what was sent last.
 type socket struct {
 	Socket
-	sent *nlmsg.MessageSet
+	group uint32
+	sent  *nlmsg.MessageSet
 }
 
 func (s *socket) NetworkNamespace() *inet.Namespace { return nil }
 
-func (s *socket) SendNotification(_ context.Context, ms *nlmsg.MessageSet) { s.sent = ms }
+func (s *socket) SendNotification(_ context.Context, group uint32, ms *nlmsg.MessageSet) {
+	s.group, s.sent = group, ms
+}
 
 // A message has the attributes that are known, and no others.
 func TestReport(t *testing.T) {
@@ -50,7 +53,8 @@ func TestReport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &socket{}
-			(&listener{socket: s, family: 77}).Report(context.Background(), &tc.report)
+			(&listener{socket: s, family: 77, group: 5}).Report(context.Background(), &tc.report)
+			require.EqualValues(t, 5, s.group)
 			require.Len(t, s.sent.Messages, 1)
 			m, rest, ok := nlmsg.ParseMessage(s.sent.Messages[0].Finalize())
 			require.True(t, ok)
