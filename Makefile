@@ -177,6 +177,12 @@ example: runsc ## Run AOSP's service managers, tools and a service on demand in 
 cri: shim metric-server ## Run pods under containerd 1.7 and 2 and under a kubelet.
 	@test/cri/run.sh $(CRI)
 
+# "TRACE=FILE.svg" draws it.
+.PHONY: trace
+trace: runsc ## Trace the demo, and check the trace by Perfetto's definitions.
+	@$(NEED) python3
+	@test/trace/run.sh $(TRACE)
+
 # Below $(DESTDIR)$(PREFIX) and $(DESTDIR)$(SYSCONFDIR): /usr/local and /etc.
 .PHONY: install
 install: shim metric-server ## Install both programs, what registers them, manifests and documents.

@@ -26,6 +26,8 @@ cd "$here/../.."
 cache=${SENTRYBINDER_CACHE:-$HOME/.cache/sentrybinder}
 venv=$cache/perfetto-0.59.1
 if [[ ! -e $venv/complete ]]; then
+	# Debian has it in a package of its own.
+	python3 -c 'import ensurepip' 2>/dev/null || tools/build/need ensurepip=python3-venv
 	rm -rf "$venv"
 	mkdir -p "$cache"
 	python3 -m venv "$venv"
