@@ -172,6 +172,10 @@ aosp: runsc ## Build AOSP's libbinder, service managers, tools and tests, and ru
 example: runsc ## Run AOSP's service managers, tools and a service on demand in a container.
 	@GO=$(GO) examples/android/run.sh
 
+.PHONY: snapshot
+snapshot: example ## Restore clones of the same container from one checkpoint.
+	@examples/snapshot/run.sh
+
 # "CRI=-test.run=NAME" runs some of it, "KUBELET=0" all but what takes a kubelet.
 .PHONY: cri
 cri: shim metric-server ## Run pods under containerd 1.7 and 2 and under a kubelet.
