@@ -295,6 +295,13 @@ func threadState(t *testing.T, pid, tid int) string {
 	return strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))[0]
 }
 
+// requireSleeps waits for a process to sleep. A signal makes a frozen one look whether
+// it is still to be, on Linux, so that it runs for a moment.
+func requireSleeps(t *testing.T, pid int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return state(t, pid) == "S" }, freezerTimeout, time.Millisecond)
+}
+
 // A frozen cgroup's processes don't run, those that never sleep included, and go on
 // afterwards.
 func TestFreezer(t *testing.T) {
@@ -374,8 +381,8 @@ func TestFreezerSignal(t *testing.T) {
 	c.freeze()
 	require.NoError(t, unix.Kill(p.PID(), unix.SIGTERM))
 	require.NoError(t, unix.Kill(p.PID(), unix.SIGSTOP))
-	require.Equal(t, "S", state(t, p.PID()))
-	require.True(t, c.is("frozen 1"))
+	requireSleeps(t, p.PID())
+	require.Eventually(t, func() bool { return c.is("frozen 1") }, freezerTimeout, time.Millisecond)
 	require.NoError(t, unix.Kill(p.PID(), unix.SIGCONT))
 	c.thaw()
 	_, err := p.Wait(t)
@@ -383,7 +390,7 @@ func TestFreezerSignal(t *testing.T) {
 
 	c.freeze()
 	require.NoError(t, unix.Kill(p.PID(), unix.SIGQUIT))
-	require.Equal(t, "S", state(t, p.PID()))
+	requireSleeps(t, p.PID())
 	c.thaw()
 	require.Equal(t, unix.SIGQUIT, p.Reap(t).Signal())
 }
@@ -413,7 +420,7 @@ func TestFreezerStopped(t *testing.T) {
 	require.Equal(t, "T", state(t, s.pid()))
 	require.NoError(t, unix.Kill(s.pid(), unix.SIGCONT))
 	require.True(t, waitFor(t, s.pid(), unix.WCONTINUED).Continued())
-	require.Eventually(t, func() bool { return state(t, s.pid()) == "S" }, freezerTimeout, time.Millisecond)
+	requireSleeps(t, s.pid())
 	s.stand()
 	require.True(t, c.is("frozen 1"))
 	c.thaw()
@@ -445,7 +452,7 @@ func TestFreezerPtrace(t *testing.T) {
 	var regs unix.PtraceRegs
 	require.NoError(t, unix.PtraceGetRegs(p.PID(), &regs))
 	require.NoError(t, unix.PtraceDetach(p.PID()))
-	require.Eventually(t, func() bool { return state(t, p.PID()) == "S" }, freezerTimeout, time.Millisecond)
+	requireSleeps(t, p.PID())
 	c.await("frozen 1")
 	c.thaw()
 	p.Must(t, unix.SYS_GETPID)
@@ -488,7 +495,7 @@ func TestFreezerClone(t *testing.T) {
 	c.await("populated 1")
 	c.await("frozen 1")
 	require.Equal(t, []int{child}, c.ids("cgroup.procs"))
-	require.Eventually(t, func() bool { return state(t, child) == "S" }, freezerTimeout, time.Millisecond)
+	requireSleeps(t, child)
 	// It would answer in its parent's place, that its system call returned 0.
 	for range 20 {
 		require.EqualValues(t, p.PID(), p.Must(t, unix.SYS_GETPID))
