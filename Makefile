@@ -181,6 +181,11 @@ snapshot: example ## Restore clones of the same container from one checkpoint.
 cri: shim metric-server ## Run pods under containerd 1.7 and 2 and under a kubelet.
 	@test/cri/run.sh $(CRI)
 
+.PHONY: engines
+engines: runsc metric-server ## Run containers by podman and Docker, and scrape metrics.
+	@$(NEED) podman dockerd=docker.io
+	CGO_ENABLED=0 RUNSC=$(CURDIR)/bin/runsc $(GO) test -count=1 -v -run='^Test(Podman|Docker|Scrape)' ./test/pod
+
 # "TRACE=FILE.svg" draws it.
 .PHONY: trace
 trace: runsc ## Trace the demo, and check the trace by Perfetto's definitions.
