@@ -39,6 +39,7 @@ var figures = map[string]figure{
 		linux("binder", ""), ours("systrap", "binder", "Binder"))},
 	"onecpu": {title: "A call and its answer, both of that many bytes, on one CPU", x: sizes, y: microseconds, series: slices.Concat(
 		peers("systrap, one CPU", "unix seqpacket", "unix stream", "pipes", "futexes"),
+		ours("systrap, one CPU", "binder with TF_DEFER_COMPLETE", "Binder, deferred"),
 		ours("systrap, one CPU", "binder", "Binder"))},
 	"payload": {x: sizes, y: megabytes, series: slices.Concat(
 		peers("systrap", "unix seqpacket", "unix stream", "pipes", "futexes", "process_vm_readv"),
