@@ -14,6 +14,7 @@ set -euo pipefail
 
 readonly PAIRS=${1:-15} OTHER=${2:-}
 cd "$(dirname "$0")/../.."
+. test/trace/bundle.sh
 
 dir=$(mktemp -d)
 common=("--root=$dir/state" --network=none --ignore-cgroups --overlay2=none)
@@ -28,29 +29,8 @@ end() {
 }
 trap end EXIT
 
-mkdir -p "$dir/root/dev" "$dir/root/proc" "$dir/root/tmp"
-cat >"$dir/init.go" <<EOF
-package main
-
-import "syscall"
-
-func main() {
-	for {
-		syscall.Pause()
-	}
-}
-EOF
-CGO_ENABLED=0 "${GO:-go}" build -o "$dir/root/init" "$dir/init.go"
+make_bundle "$dir"
 CGO_ENABLED=0 "${GO:-go}" build -o "$dir/root/bench" ./test/benchmarks/bench
-cat >"$dir/config.json" <<EOF
-{
-	"ociVersion": "1.0.0",
-	"root": {"path": "root"},
-	"process": {"args": ["/init"], "cwd": "/", "user": {"uid": 0, "gid": 0}},
-	"mounts": [{"type": "proc", "destination": "/proc", "source": "proc"}],
-	"linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}]}
-}
-EOF
 begin() { # RUNSC... ID
 	"$@" </dev/null >>"$dir/output" 2>&1 || {
 		cat "$dir/output" >&2

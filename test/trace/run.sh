@@ -18,6 +18,7 @@ readonly LIMIT=60
 
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
+. test/trace/bundle.sh
 [[ -x bin/runsc ]] || {
 	echo "run.sh: there is no bin/runsc; make runsc builds it" >&2
 	exit 1
@@ -47,30 +48,8 @@ end() {
 }
 trap end EXIT
 
-mkdir -p "$dir/root/dev" "$dir/root/proc" "$dir/root/tmp"
-# The sandbox outlives the demo.
-cat >"$dir/init.go" <<EOF
-package main
-
-import "syscall"
-
-func main() {
-	for {
-		syscall.Pause()
-	}
-}
-EOF
-CGO_ENABLED=0 "${GO:-go}" build -o "$dir/root/init" "$dir/init.go"
+make_bundle "$dir"
 CGO_ENABLED=0 "${GO:-go}" build -o "$dir/root/demo" ./examples/demo
-cat >"$dir/config.json" <<EOF
-{
-	"ociVersion": "1.0.0",
-	"root": {"path": "root"},
-	"process": {"args": ["/init"], "cwd": "/", "user": {"uid": 0, "gid": 0}},
-	"mounts": [{"type": "proc", "destination": "/proc", "source": "proc"}],
-	"linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}]}
-}
-EOF
 # The sandbox has these as its own, and would keep a pipe open.
 "${runsc[@]}" create --bundle "$dir" demo </dev/null >"$dir/output" 2>&1
 "${runsc[@]}" start demo
