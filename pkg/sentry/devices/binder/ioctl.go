@@ -17,7 +17,8 @@ import (
 // no file description.
 //
 // Errors: those of Linux's driver; EINVAL if request is unknown, EFAULT if its
-// argument can't be read or written, ENOMEM if the process's account has no room for what the call needs.
+// argument can't be read or written, ENOMEM if the process's account has no room for
+// what the call needs.
 func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
 	th, err := p.thread(task.ThreadID())
 	if err != nil {

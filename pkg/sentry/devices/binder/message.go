@@ -3,9 +3,7 @@
 
 package binder
 
-import (
-	"sentrybinder/pkg/abi/binder"
-)
+import "sentrybinder/pkg/abi/binder"
 
 // message is what an application asks to be sent.
 type message struct {
