@@ -71,15 +71,13 @@ func TestAndroidLayout(t *testing.T) {
 func TestAndroidLayoutRestored(t *testing.T) {
 	serving := both(android, func(spec *specs.Spec) { spec.Process.Args = []string{"/agent", "serve", "/dev/binder", "one"} })
 	p := newPod(t)
-	c := p.start("root", serving)
-	c.await("/dev/binder", "one")
-	image := filepath.Join(p.dir, "image")
-	p.run("checkpoint", "--image-path="+image, c.id)
-	c.delete()
+	world := []member{{"root", serving}}
+	saved := p.startAll(world)
+	saved[0].await("/dev/binder", "one")
+	image := p.checkpoint(saved)
+	p.gone(saved)
 
-	p.id = ""
-	c = p.create("root", serving)
-	p.run("restore", "--detach", "--image-path="+image, c.id)
+	c := p.restore(image, world)[0]
 	c.await("/dev/binder", "one")
 	requireAndroid(t, c, "binder", "hwbinder", "vndbinder")
 	other := p.start("other", nil)

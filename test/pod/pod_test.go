@@ -399,16 +399,12 @@ func TestSenderIsAnotherUser(t *testing.T) {
 func TestRestore(t *testing.T) {
 	serving := func(spec *specs.Spec) { spec.Process.Args = []string{"/agent", "serve", "/dev/binder", "one"} }
 	p := newPod(t)
-	c := p.start("root", serving)
-	c.await("/dev/binder", "one")
-	image := filepath.Join(p.dir, "image")
-	p.run("checkpoint", "--image-path="+image, c.id)
-	c.delete()
-
-	p.id = ""
-	c = p.create("root", serving)
-	p.run("restore", "--detach", "--image-path="+image, c.id)
-	c.await("/dev/binder", "one")
+	world := []member{{"root", serving}}
+	saved := p.startAll(world)
+	saved[0].await("/dev/binder", "one")
+	image := p.checkpoint(saved)
+	p.gone(saved)
+	p.restore(image, world)[0].await("/dev/binder", "one")
 }
 
 // await waits until a device's context manager, which has just been started, is
