@@ -34,7 +34,7 @@ tmp=$(mktemp -d)
 # They are shown without the -$$.
 one=one-$$ two=two-$$
 flags=(--root="$tmp/state" --network=none --ignore-cgroups "$@")
-passed=0 failed=0
+. examples/verdict.sh
 
 runsc() {
 	timeout -k 10 "$HUNG" bin/runsc "${flags[@]}" "$@"
@@ -64,17 +64,6 @@ say() {
 	local shown=${*//"$PWD/"/'$PWD/'}
 	shown=${shown//"$tmp/"/}
 	echo "$ ${shown//-$$/}"
-}
-
-# verdict GOT WANT: counts whether GOT is WANT, an extended regular expression.
-verdict() {
-	if [[ $1 =~ ^($2)$ ]]; then
-		((++passed))
-	else
-		((++failed))
-		echo "FAILED: this should be"
-		echo "$2"
-	fi
 }
 
 # check WHAT WANT COMMAND...: shows a command and its output and counts whether

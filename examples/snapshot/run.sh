@@ -24,7 +24,7 @@ tmp=$(mktemp -d)
 # Names that no other sandbox has. They are shown without the -$$.
 booted=booted-$$ clones=(clone-1-$$ clone-2-$$ clone-3-$$)
 flags=(--root="$tmp/state" --network=none --ignore-cgroups "$@")
-passed=0 failed=0
+. examples/verdict.sh
 
 runsc() {
 	timeout -k 10 "$HUNG" bin/runsc "${flags[@]}" "$@"
@@ -48,17 +48,6 @@ say() {
 	echo "$ ${shown//-$$/}"
 }
 
-# verdict GOT WANT: counts whether GOT is WANT, an extended regular expression.
-verdict() {
-	if [[ $1 =~ ^($2)$ ]]; then
-		((++passed))
-	else
-		((++failed))
-		echo "FAILED: this should be"
-		echo "$2"
-	fi
-}
-
 # check WANT COMMAND: shows a command and its output and counts whether that is
 # WANT.
 check() {
@@ -77,6 +66,12 @@ start() {
 
 say "runsc run -detach -bundle $bundle $booted"
 verdict "$(start runsc run -detach -bundle "$bundle" "$booted")" ""
+# Nobody outside is told when it has booted. Until then libbinder finds no device, or no
+# service manager, and says so.
+for ((deadline = SECONDS + HUNG; SECONDS < deadline; )); do
+	[[ $(runsc exec "$booted" service list 2>/dev/null </dev/null) != "Found "* ]] || break
+	sleep 0.1
+done
 check 'Hello world, user 0! I am process [0-9]+\.' "echo world | runsc exec $booted greet"
 check "" "runsc checkpoint -leave-running -image-path $tmp/image $booted"
 check 'checkpoint.img
