@@ -34,7 +34,7 @@ func poison[T any](v *T) {
 		// One write of all, instead of one per byte: the detector remembers the last
 		// few accesses to each word.
 		runtime.RaceWriteRange(unsafe.Pointer(v), len(memory))
-		fill(memory)
+		overwrite(v, memory)
 		sync.RaceDisable()
 		close(done)
 		sync.RaceEnable()
@@ -44,8 +44,14 @@ func poison[T any](v *T) {
 	sync.RaceEnable()
 }
 
+// overwrite fills memory, which is *v. It clears *v as a T first, so that the garbage
+// collector hears of the pointers that go: one that was loaded from *v may be on a stack
+// that the collector has looked at already.
+//
 //go:norace
-func fill(memory []byte) {
+func overwrite[T any](v *T, memory []byte) {
+	var zero T
+	*v = zero
 	for i := range memory {
 		memory[i] = poisonByte
 	}
