@@ -10,20 +10,20 @@ import (
 	"sentrybinder/pkg/binder/list"
 )
 
-// asyncQueue has the one-way transactions to a node that wait for an earlier one:
+// asyncQueue holds the one-way transactions to a node that wait for an earlier one:
 // see Node.asyncBusy. Its user guards it.
 //
 // +stateify savable
 type asyncQueue struct {
 	list workList
 
-	// updates has the transactions that a later one may supersede, by what both
-	// have in common. However many wait, the oldest of a kind is found at once.
+	// updates holds the transactions that a later one may supersede, by what both
+	// have in common. The oldest of a kind is found in constant time.
 	updates map[updateKind]updateChain
 }
 
-// updateKind is what a transaction with TF_UPDATE_TXN has in common with those that
-// it supersedes.
+// updateKind is what a transaction with TF_UPDATE_TXN shares with those that it
+// supersedes.
 //
 // +stateify savable
 type updateKind struct {
@@ -31,8 +31,8 @@ type updateKind struct {
 	code, flags uint32
 }
 
-// updateChain has the transactions of an updateKind, the oldest first, linked by
-// nextUpdate: they leave the queue in the order in which they came.
+// updateChain holds the transactions of an updateKind, the oldest first, linked by
+// nextUpdate: they leave the queue in that order.
 //
 // +stateify savable
 type updateChain struct {
@@ -74,7 +74,7 @@ func (q *asyncQueue) pop() (list.Arc[work], bool) {
 	return w, ok
 }
 
-// forget removes t, which leaves the queue and is the oldest of its kind, from
+// forget removes t, which is leaving the queue and is the oldest of its kind, from
 // updates.
 func (q *asyncQueue) forget(t *Transaction) {
 	kind, ok := t.updateKind()
@@ -90,9 +90,9 @@ func (q *asyncQueue) forget(t *Transaction) {
 	}
 }
 
-// takeSuperseded removes the oldest transaction that t, which is about to be
-// pushed, supersedes, and returns its reference, or none: both have TF_UPDATE_TXN,
-// come from the same process, and have the same code and flags.
+// takeSuperseded removes the oldest transaction that t, about to be pushed, supersedes
+// and returns its reference, or none. Both have TF_UPDATE_TXN, come from the same
+// process, and have the same code and flags.
 func (q *asyncQueue) takeSuperseded(ctx context.Context, t *Transaction) list.Arc[*Transaction] {
 	kind, ok := t.updateKind()
 	old := q.updates[kind].first

@@ -9,9 +9,9 @@ import (
 	"sentrybinder/pkg/binder/list"
 )
 
-// deliveredWork has notifications that a process was told of and has not answered,
-// with a reference to each. The answer names the cookie, which several may have:
-// it is for the one that was delivered first. Its user guards it.
+// deliveredWork holds the notifications that a process has read and not acknowledged,
+// and a reference to each. The acknowledgement names the cookie, which several may
+// share: it is for the one delivered first. Its user guards it.
 //
 // +stateify savable
 type deliveredWork struct {
@@ -33,7 +33,7 @@ func (d *deliveredWork) add(cookie uint64, w work) {
 	l.pushBack(w)
 }
 
-// first returns what was delivered first with this cookie, or nil.
+// first returns the item delivered first with this cookie, or nil.
 func (d *deliveredWork) first(cookie uint64) work {
 	if l := d.byCookie[cookie]; l != nil {
 		for w := range l.items.All() {
@@ -43,13 +43,13 @@ func (d *deliveredWork) first(cookie uint64) work {
 	return nil
 }
 
-// has returns whether w, whose cookie this is, is in d.
+// has returns whether w, whose cookie is given, is in d.
 func (d *deliveredWork) has(cookie uint64, w work) bool {
 	on := w.item().on
 	return on != nil && on == d.byCookie[cookie]
 }
 
-// dequeue takes w off the list that it is on, which may be one of d's.
+// dequeue takes w off its list, which may be one of d's.
 func (d *deliveredWork) dequeue(ctx context.Context, cookie uint64, w work) {
 	dequeue(ctx, w)
 	if l := d.byCookie[cookie]; l != nil && l.empty() {

@@ -20,22 +20,22 @@ type handleChunk struct {
 	refs [handlesPerChunk]*Ref
 	used int
 
-	// payer is what the chunk is charged to: that of the Ref that it was made for.
+	// payer is the account that the chunk is charged to: that of the Ref it was
+	// allocated for.
 	payer *account.Account
 }
 
-// handleTable maps handles to Refs. Lookup takes constant time; allocation
-// takes what idpool takes. Growing and shrinking move whole chunks and copy
-// none of the entries.
+// handleTable maps handles to Refs. Lookup takes constant time; allocation costs
+// what idpool costs. Growing and shrinking move whole chunks and copy no entries.
 //
 // Its user is a Process, whose refsMu guards it.
 //
 // +stateify savable
 type handleTable struct {
-	// ids has the handles in use.
+	// ids holds the handles in use.
 	ids idpool.Pool
 
-	// chunks holds the Refs. A chunk that is nil has none.
+	// chunks holds the Refs. A nil chunk holds none.
 	chunks kvvec.Vec[*handleChunk]
 }
 
@@ -52,9 +52,11 @@ func (t *handleTable) get(handle uint32) *Ref {
 	return chunk.refs[handle%handlesPerChunk]
 }
 
-// insert takes id for ref, which payer pays for. There is no Ref for id yet.
+// insert maps id to ref, at payer's charge.
 //
 // Errors: ENOMEM if payer has no room for what the table needs.
+//
+// Preconditions: id maps to no Ref.
 func (t *handleTable) insert(id idpool.Unused, ref *Ref, payer *account.Account) error {
 	handle := uint32(id.ID())
 	i := int(handle / handlesPerChunk)
@@ -91,9 +93,8 @@ func (t *handleTable) remove(handle uint32) {
 	}
 }
 
-// next appends to refs the Refs with the lowest handles from handle on, as many as
-// refs has room for, and returns the handle to go on from. If more is false, there
-// are no others.
+// next appends to refs, up to its capacity, the Refs with the lowest handles from
+// handle on. It returns the handle to resume from, and whether there are more.
 func (t *handleTable) next(handle uint32, refs []*Ref) (found []*Ref, next uint32, more bool) {
 	// One chunk at most: each entry is a step, even if it is empty.
 	end := min((handle/handlesPerChunk+1)*handlesPerChunk, t.end())
@@ -105,5 +106,5 @@ func (t *handleTable) next(handle uint32, refs []*Ref) (found []*Ref, next uint3
 	return refs, handle, handle < t.end()
 }
 
-// end returns a number that is greater than all handles in use.
+// end returns an upper bound of the handles in use, exclusive.
 func (t *handleTable) end() uint32 { return uint32(t.chunks.Len() * handlesPerChunk) }

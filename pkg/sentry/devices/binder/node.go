@@ -19,16 +19,16 @@ import (
 // address, ptr, and hands it out by sending it; all others know it by handles
 // (see Ref).
 //
-// The owner is told when the first strong or weak reference to the node comes
-// into being and when the last goes. Between being told of the first and saying
-// that it has understood (the _DONE commands), it holds a reference itself.
+// The owner is told when the first strong or weak reference to the node appears
+// and when the last one goes. From being told of the first until it acknowledges
+// (the _DONE commands), it holds a reference itself.
 //
-// References are counted at two levels. The Count says how long the Go value
-// is of use: the owner's table, each Ref and each buffer that the node is the
-// target of hold one. The counters below are the protocol's.
+// References are counted at two levels. The Count keeps the Go value alive: the
+// owner's table, each Ref and each buffer that targets the node hold one. The
+// counters below are the protocol's.
 //
-// An application may have a million nodes and references to as many, so both are
-// small: what few of them need is allocated for these.
+// An application may own a million nodes and hold references to as many, so both are
+// small: what few of them need is allocated only for those.
 //
 // +stateify savable
 type Node struct {
@@ -53,23 +53,23 @@ type Node struct {
 //
 // +stateify savable
 type nodeInner struct {
-	// work is what the node is queued by, if it is, to tell the owner how the
-	// references stand.
+	// work is the queued item that will tell the owner how the references stand,
+	// or nil.
 	work *nodeWork
 
-	// refs has the Refs, all of which hold a weak reference.
+	// refs holds the Refs, each of which holds a weak reference.
 	refs refSet
 
-	// asyncTodo has the one-way transactions that wait for another one; see
+	// asyncTodo holds the one-way transactions that wait for an earlier one; see
 	// asyncBusy. It is nil if there are none.
 	asyncTodo *asyncQueue
 
-	// internalStrong counts the Refs that hold a strong reference, too.
+	// internalStrong counts the Refs that also hold a strong reference.
 	internalStrong int32
 
-	// localStrong and localWeak count references that are held for the owner
-	// itself: by the buffers that were sent to it, and by what it has been told
-	// and has not answered.
+	// localStrong and localWeak count references held on behalf of the owner:
+	// by the buffers that were sent to it, and by notifications that it has not
+	// acknowledged.
 	localStrong int32
 	localWeak   int32
 
@@ -80,8 +80,8 @@ type nodeInner struct {
 	// dead is true once the owner has closed the device.
 	dead bool
 
-	// hasStrong and hasWeak are what the owner has last been told.
-	// pendingStrong and pendingWeak are true until it has answered.
+	// hasStrong and hasWeak are what the owner was last told.
+	// pendingStrong and pendingWeak are true until it acknowledges that.
 	hasStrong     bool
 	hasWeak       bool
 	pendingStrong bool
@@ -107,7 +107,7 @@ func (n *Node) Destroy(context.Context) {
 	n.owner.drop()
 }
 
-// nodeWork is work that tells the owner of a node how the references stand. The
+// nodeWork is work that tells the owner of a node how its references stand. The
 // list that it is on holds the only reference to it.
 //
 // +stateify savable
@@ -136,7 +136,7 @@ func (w *nodeWork) cancel(context.Context) {
 // +checklocks:w.node.owner.mu
 func (w *nodeWork) take(ctx context.Context, _ *Thread) delivery {
 	w.node.inner.work = nil
-	return w.node.tellLocked(ctx)
+	return w.node.notifyOwnerLocked(ctx)
 }
 
 // describe implements work.describe.
@@ -148,7 +148,7 @@ func (w *nodeWork) describe(l *logWriter) {
 // queued returns whether the node is on a todo list.
 func (in *nodeInner) queued() bool { return in.work != nil && in.work.on != nil }
 
-// queueLocked adds n, which is on no list, to l, a list of p.
+// queueLocked adds n, which is on no list, to l, one of p's lists.
 //
 // +checklocks:p.mu
 func (n *Node) queueLocked(ctx context.Context, p *Process, l *workList) {
@@ -160,7 +160,7 @@ func (n *Node) queueLocked(ctx context.Context, p *Process, l *workList) {
 	held.Release(ctx)
 }
 
-// dequeue takes the node off the list that it is on, if it is on one.
+// dequeue takes the node off its list, if it is on one.
 func (in *nodeInner) dequeue(ctx context.Context) {
 	if in.work != nil {
 		dequeue(ctx, in.work)
@@ -171,8 +171,8 @@ func (in *nodeInner) dequeue(ctx context.Context) {
 // strong returns whether there are strong references.
 func (in *nodeInner) strong() bool { return in.internalStrong > 0 || in.localStrong > 0 }
 
-// weak returns whether there are references that are no strong ones. Each Ref holds
-// one, whether it has a strong one or not.
+// weak returns whether there are weak references. Each Ref holds one, whether or not
+// it also holds a strong one.
 func (in *nodeInner) weak() bool { return in.localWeak > 0 || in.users > 0 || !in.refs.empty() }
 
 // nodeLocked returns p's node at ptr, or nil.
@@ -180,7 +180,7 @@ func (in *nodeInner) weak() bool { return in.localWeak > 0 || in.users > 0 || !i
 // +checklocks:p.mu
 func (p *Process) nodeLocked(ptr uint64) *Node { return p.inner.nodes.get(ptr) }
 
-// newNodeLocked adds a node to p as object describes it.
+// newNodeLocked adds to p the node that object describes.
 //
 // Errors: ENOMEM if p's account has no room for it.
 //
@@ -208,8 +208,8 @@ func (p *Process) newNodeLocked(object *binder.FlatObject) (*Node, error) {
 	return n, nil
 }
 
-// becomeManagerLocked makes n, a node of p, what a context manager is: it holds
-// references to itself for ever, and isn't told.
+// becomeManagerLocked makes n, a node of p, a context manager's: it holds references
+// to itself for good, and p is not told of them.
 //
 // +checklocks:p.mu
 func (n *Node) becomeManagerLocked(p *Process) {
@@ -222,9 +222,9 @@ func (n *Node) becomeManagerLocked(p *Process) {
 // incLocked adds a reference: strong or weak, by a Ref (internal) or by the
 // owner's own buffers.
 //
-// If that is news to the owner, it is th, a thread of the owner that sends the
-// node, that will hear it. Without th it is an error, EINVAL, to add the first
-// strong reference: a process can't make one out of a weak one.
+// If the owner must be told, the notification goes to th, the owner's thread that
+// sends the node. Without th, adding the first strong reference fails with EINVAL: a
+// process can't turn a weak reference into a strong one.
 //
 // +checklocks:n.owner.mu
 func (n *Node) incLocked(ctx context.Context, strong, internal bool, th *Thread) error {
@@ -253,7 +253,7 @@ func (n *Node) incLocked(ctx context.Context, strong, internal bool, th *Thread)
 }
 
 // decLocked drops a reference that incLocked added to n, a node of p. If it was the
-// last, the owner is told, or, if it knows of none, the node goes.
+// last, the owner is told or, if it was never told of any, the node is removed.
 //
 // +checklocks:p.mu
 func (n *Node) decLocked(ctx context.Context, p *Process, strong, internal bool) {
@@ -262,7 +262,7 @@ func (n *Node) decLocked(ctx context.Context, p *Process, strong, internal bool)
 		if internal {
 			in.internalStrong--
 		} else if !in.dead {
-			// Those of a dead owner have gone with it.
+			// A dead owner's went with it.
 			in.localStrong--
 		}
 		if in.strong() {
@@ -290,7 +290,7 @@ func (n *Node) decLocked(ctx context.Context, p *Process, strong, internal bool)
 	p.removeNodeLocked(ctx, n)
 }
 
-// useLocked keeps n, a node of p, in p's table too, until unuse.
+// useLocked keeps n, a node of p, alive and in p's table until unuse.
 //
 // +checklocks:p.mu
 func (n *Node) useLocked(p *Process) list.Arc[*Node] {
@@ -298,12 +298,12 @@ func (n *Node) useLocked(p *Process) list.Arc[*Node] {
 	return list.BorrowOf(n).Arc()
 }
 
-// unuse ends what useLocked has begun.
+// unuse undoes useLocked.
 func unuse(ctx context.Context, used list.Arc[*Node]) {
 	n := used.Get()
 	n.owner.mu.Lock()
 	n.inner.users--
-	// This drops no reference, but the node if there's none.
+	// This drops no reference, but removes the node if none is left.
 	n.decLocked(ctx, n.owner, false, true)
 	n.owner.mu.Unlock()
 	used.Release(ctx)
@@ -316,17 +316,17 @@ func (p *Process) removeNodeLocked(ctx context.Context, n *Node) {
 	held.Release(ctx)
 }
 
-// dec is decLocked for callers that hold no lock of a Process.mu.
+// dec is decLocked for callers that hold no Process.mu.
 func (n *Node) dec(ctx context.Context, strong, internal bool) {
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
 	n.decLocked(ctx, n.owner, strong, internal)
 }
 
-// tellLocked returns what the owner has to be told of how the references stand.
+// notifyOwnerLocked returns what the owner has to be told of how the references stand.
 //
 // +checklocks:n.owner.mu
-func (n *Node) tellLocked(ctx context.Context) delivery {
+func (n *Node) notifyOwnerLocked(ctx context.Context) delivery {
 	strong := n.inner.strong()
 	weak := strong || n.inner.weak()
 	d := delivery{ptr: n.ptr, cookie: n.cookie}
@@ -354,9 +354,8 @@ func (n *Node) tellLocked(ctx context.Context) delivery {
 	return d
 }
 
-// acknowledge handles BC_INCREFS_DONE and BC_ACQUIRE_DONE: the owner has
-// understood that there are references. What doesn't fit is ignored, as in
-// Linux.
+// acknowledge handles BC_INCREFS_DONE and BC_ACQUIRE_DONE: the owner knows that
+// there are references. Mismatches are ignored, as in Linux; why names them.
 func (p *Process) acknowledge(ctx context.Context, strong bool, pc *binder.PtrCookie) (why *refusal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -384,7 +383,7 @@ func (p *Process) acknowledge(ctx context.Context, strong bool, pc *binder.PtrCo
 	return why
 }
 
-// nextAsyncLocked ends a one-way transaction to n, whose buffer is free, and
+// nextAsyncLocked ends a one-way transaction to n, whose buffer was freed, and
 // queues the next one.
 //
 // +checklocks:n.owner.mu
@@ -403,9 +402,8 @@ func (n *Node) nextAsyncLocked(ctx context.Context) {
 	n.owner.wakeupLocked(ctx)
 }
 
-// releaseLocked ends n, a node of p, which closes the device: its Refs stay, but refer
-// to a dead node. It returns the one-way transactions that were waiting, if there are
-// any.
+// releaseLocked marks n, a node of p, dead as p closes the device; its Refs stay. It
+// returns the one-way transactions that were waiting, or nil.
 //
 // +checklocks:p.mu
 func (n *Node) releaseLocked(ctx context.Context, p *Process) (waiting *asyncQueue) {
@@ -420,8 +418,8 @@ func (n *Node) releaseLocked(ctx context.Context, p *Process) (waiting *asyncQue
 	return waiting
 }
 
-// visitRefs calls f for each Ref to n: for a batch at a time. Those that come or go
-// between the batches may be visited or not.
+// visitRefs calls f for each Ref to n, in batches, and unlocks the owner's mu between
+// them. Refs that come or go between batches may or may not be visited.
 func (n *Node) visitRefs(f func(*Ref)) {
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
@@ -440,7 +438,7 @@ func (n *Node) visitRefs(f func(*Ref)) {
 	}
 }
 
-// refsInOrder returns the Refs to n, in the order in which they came. See visitRefs.
+// refsInOrder returns the Refs to n, oldest first. See visitRefs.
 func (n *Node) refsInOrder() []*Ref {
 	var refs []*Ref
 	n.visitRefs(func(r *Ref) { refs = append(refs, r) })

@@ -9,9 +9,9 @@ import (
 	"context"
 )
 
-// nodeTable has a process's nodes by their address, in order, and a reference to
-// each. A walk resumes after any address, so that nobody has to hold the lock for
-// the whole of it: see batchSize. Its user is a Process, whose mu guards it.
+// nodeTable holds a process's nodes ordered by address, and a reference to each. A
+// walk can resume from any address, so that none holds the lock from end to end: see
+// batchSize. Its user is a Process, whose mu guards it.
 //
 // +stateify savable
 type nodeTable struct {
@@ -42,16 +42,18 @@ func (t *nodeTable) get(ptr uint64) *Node {
 	return e.node
 }
 
-// insert adds n, at whose address there is no node.
+// insert adds n.
+//
+// Preconditions: There is no node at n's address.
 func (t *nodeTable) insert(n *Node) { t.tree.ReplaceOrInsert(nodeEntry{n.ptr, n}) }
 
 func (t *nodeTable) remove(n *Node) { t.tree.Delete(nodeEntry{ptr: n.ptr}) }
 
-// clear gives up the memory of a table without nodes.
+// clear frees the memory of a table without nodes.
 func (t *nodeTable) clear() { t.tree.Clear(false) }
 
-// next appends to nodes the nodes with the lowest addresses from ptr on: as many as
-// nodes has room for. If more remains false, there are no others.
+// next appends to nodes, up to its capacity, the nodes with the lowest addresses from
+// ptr on, and returns whether there are more.
 func (t *nodeTable) next(ptr uint64, nodes []*Node) (found []*Node, more bool) {
 	t.tree.AscendGreaterOrEqual(nodeEntry{ptr: ptr}, func(e nodeEntry) bool {
 		if len(nodes) == cap(nodes) {

@@ -19,21 +19,20 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
-// Process is an open binder device: everything that an application has in the
-// driver, from open to the last close. An application that opens a device twice
-// is two Processes.
+// Process is an open binder device: all of an application's state in the driver, from
+// open to the last close. An application that opens a device twice is two Processes.
 //
 // +stateify savable
 type Process struct {
 	ctx *Context
 
-	// account is what p's objects are charged to. holders counts p's own use of
-	// it, from open to release, and that of what outlives p: see hold.
+	// account is what p's objects are charged to. holders counts its users: p itself,
+	// from open to release, and what outlives p; see hold.
 	account *account.Account
 	holders atomicbitops.Int32
 
-	// released is 1 once p was released, after the last close or because nobody
-	// could reach its file any more. See flights, also for flightChange.
+	// released is 1 once p was released, after the last close or because its file
+	// became unreachable. See flights, also for flightChange.
 	released     atomicbitops.Uint32
 	flightChange atomicbitops.Uint64
 
@@ -43,14 +42,14 @@ type Process struct {
 	opener atomic.Pointer[kernel.ThreadGroup] `state:".(*kernel.ThreadGroup)"`
 	pid    int32
 
-	// id names the opener for the logs and for whoever freezes it.
+	// id identifies the opener in the logs and for BINDER_FREEZE.
 	id identity
 
 	// tenant is the container of the opener.
 	tenant *Tenant
 
-	// label is the opener's security context when it opened the device, or empty if
-	// processes have none of their own.
+	// label is the security context that the opener had when it opened the device, or
+	// empty if processes have none of their own.
 	label string
 
 	// ordinal is greater than that of every process that was opened before. first
@@ -59,16 +58,15 @@ type Process struct {
 	first   bool
 
 	// defaultNice is the nice value of a thread that looks for work. It is set
-	// before the application has the file.
+	// before the application gets the file.
 	defaultNice int
 
-	// alloc has the buffers that p receives transactions in.
+	// alloc holds the buffers that p receives transactions in.
 	alloc alloc.Space
 
 	refsMu processRefsMutex `state:"nosave"`
 
-	// handles has p's references to nodes of others. A node knows who has one to
-	// it.
+	// handles holds p's references to other processes' nodes. A node knows its Refs.
 	// +checklocks:refsMu
 	handles handleTable
 
@@ -77,13 +75,13 @@ type Process struct {
 	// +checklocks:mu
 	inner processInner
 
-	// counts has what the process has written and read.
+	// counts holds what the process has written and read.
 	counts commandCounts
 
 	// pollers wait in poll(2) and the like, for any thread's work.
 	pollers waiter.Queue
 
-	// idle has those who wait for freezer.outstanding to be zero.
+	// idle holds the waiters for freezer.outstanding to become zero.
 	idle waiter.Queue
 }
 
@@ -94,46 +92,46 @@ type processInner struct {
 	// dead is true once the device was closed for the last time.
 	dead bool
 
-	// nodes has p's own nodes by address, and a reference to each.
+	// nodes holds p's own nodes by address, and a reference to each.
 	nodes nodeTable
 
-	// threads has the threads that have called the driver, by thread ID.
+	// threads holds the threads that have called the driver, by thread ID.
 	threads map[int32]list.Arc[*Thread]
 
 	// todo is work for whichever thread comes first.
 	todo processTodo
 
-	// deliveredDeath has the death notifications that p was told of and has
-	// not answered.
+	// deliveredDeath holds the death notifications that p has read and not
+	// acknowledged.
 	deliveredDeath deliveredWork
 
-	// deliveredFreezes has the freeze notifications that p was told of and has
-	// not answered.
+	// deliveredFreezes holds the freeze notifications that p has read and not
+	// acknowledged.
 	deliveredFreezes deliveredWork
 
-	// freezer is how p stands to being frozen.
+	// freezer is p's freeze state.
 	freezer freezer
 
 	// stacked is the number of threads that handle a call or wait for a reply.
 	stacked int
 
-	// waiting has the threads that wait for todo, last come first.
+	// waiting holds the threads that wait for todo, the latest first.
 	waiting list.List[*Thread, waitingID]
 
-	// maxThreads is the number of loopers that the driver may ask for,
-	// requestedThreads those that it has asked for and that have not come, and
-	// startedThreads those that have come.
+	// maxThreads is the number of loopers that the driver may request,
+	// requestedThreads the number requested and not yet registered, and
+	// startedThreads the number registered.
 	maxThreads       uint32
 	requestedThreads uint32
 	startedThreads   uint32
 
 	// oneWaySpamDetection is true if the process wants to be told when it sends
-	// so much that it's probably in error.
+	// suspiciously many one-way calls.
 	oneWaySpamDetection bool
 }
 
 // open adds a process to c. label is the opener's security context, if it has one of
-// its own, and mf where the process's mapping will lie.
+// its own, and mf the file that will back the process's mapping.
 //
 // Errors: ENOMEM if the tenant's account has no room for it.
 func (c *Context) open(tenant *Tenant, opener *kernel.ThreadGroup, id identity, label string, mf *pgalloc.MemoryFile) (*Process, error) {
@@ -163,19 +161,19 @@ func (c *Context) open(tenant *Tenant, opener *kernel.ThreadGroup, id identity, 
 	return p, nil
 }
 
-// hold keeps p charged to its account until drop is called as well: whoever calls
-// it has a pointer to p that an application can make last.
+// hold keeps p charged to its account until the matching drop: the caller keeps a
+// pointer to p for as long as an application likes.
 func (p *Process) hold() { p.holders.Add(1) }
 
-// drop ends what hold, or open, has begun.
+// drop undoes hold, or open's share in it.
 func (p *Process) drop() {
 	if p.holders.Add(-1) == 0 {
 		p.account.Credit(processPrice + int64(len(p.label)))
 	}
 }
 
-// securityContext returns that of p's transactions. As in Linux it is that of the
-// opener when it opened the device, whatever became of it.
+// securityContext returns the security context of p's transactions. As in Linux it is
+// the one that the opener had when it opened the device, whatever became of it.
 func (p *Process) securityContext() string {
 	if p.label != "" {
 		return p.label
@@ -183,8 +181,8 @@ func (p *Process) securityContext() string {
 	return p.tenant.secctx
 }
 
-// mustBe panics, in race builds, if p isn't other: somebody has the lock of the wrong
-// process.
+// mustBe panics, in race builds, if p isn't other: the caller holds the wrong
+// process's lock.
 func (p *Process) mustBe(other *Process) {
 	if sync.RaceEnabled && p != other {
 		panic("binder: the lock is another process's")
@@ -200,8 +198,8 @@ func (p *Process) wakeupLocked(ctx context.Context) {
 	p.wakeThreadLocked(p.selectThreadLocked(ctx))
 }
 
-// selectThreadLocked takes a thread off p.waiting, so that it is not selected
-// again before it has run, or returns nil if none waits.
+// selectThreadLocked removes a thread from p.waiting, so that it is not selected
+// again before it has run, and returns it, or nil if none waits.
 //
 // +checklocks:p.mu
 func (p *Process) selectThreadLocked(ctx context.Context) *Thread {
@@ -214,7 +212,7 @@ func (p *Process) selectThreadLocked(ctx context.Context) *Thread {
 	return th
 }
 
-// wakeThreadLocked wakes th, or, if it is nil, those who poll.
+// wakeThreadLocked wakes th or, if it is nil, the pollers.
 //
 // +checklocks:p.mu
 func (p *Process) wakeThreadLocked(th *Thread) {
@@ -225,7 +223,7 @@ func (p *Process) wakeThreadLocked(th *Thread) {
 	p.pollers.Notify(waiter.ReadableEvents)
 }
 
-// thread returns the Thread of the task id, which is made by its first call.
+// thread returns the Thread of the task id, which its first call creates.
 //
 // Errors: ENOMEM if p's account has no room for it.
 func (p *Process) thread(id int32) (*Thread, error) {
@@ -243,8 +241,8 @@ func (p *Process) thread(id int32) (*Thread, error) {
 	return th, nil
 }
 
-// flush makes all threads that are in a read return. It is called when a
-// descriptor of the device is closed, which may be to end the loopers.
+// flush makes all threads return from their reads. It is called when a descriptor of
+// the device is closed, perhaps to end the loopers.
 func (p *Process) flush() {
 	for ids := range slices.Chunk(p.threadIDs(), batchSize) {
 		p.mu.Lock()
@@ -257,8 +255,8 @@ func (p *Process) flush() {
 	}
 }
 
-// visitThreads calls f for the ID of each thread of p: for a batch at a time. Those
-// that come or go between the batches may be visited or not.
+// visitThreads calls f for the ID of each thread of p, in batches, and unlocks p.mu
+// between them. Threads that come or go between batches may or may not be visited.
 func (p *Process) visitThreads(f func(id int32)) {
 	visited, walk := 0, startWalk()
 	p.mu.Lock()
@@ -273,7 +271,7 @@ func (p *Process) visitThreads(f func(id int32)) {
 	}
 }
 
-// threadIDs returns the IDs of p's threads in order. See visitThreads.
+// threadIDs returns the IDs of p's threads in ascending order. See visitThreads.
 func (p *Process) threadIDs() []int32 {
 	var ids []int32
 	p.visitThreads(func(id int32) { ids = append(ids, id) })
@@ -281,20 +279,19 @@ func (p *Process) threadIDs() []int32 {
 	return ids
 }
 
-// freezer is what a Process has of being frozen: a state in which it takes no
-// synchronous calls, since whoever froze it is about to stop its threads.
+// freezer is a Process's freeze state. A frozen process takes no synchronous calls,
+// since whoever froze it is about to stop its threads.
 //
 // +stateify savable
 type freezer struct {
 	frozen bool
 
-	// syncReceived is true if a synchronous call came, and was refused, since the
-	// process was frozen. asyncReceived is true if a one-way call came.
+	// syncReceived is true if a synchronous call arrived, and was refused, since the
+	// process was frozen. asyncReceived is true if a one-way call arrived.
 	syncReceived  bool
 	asyncReceived bool
 
-	// outstanding counts the transactions to the process that have not come to
-	// their end: calls that are not answered, one-way calls and replies that are
-	// not read.
+	// outstanding counts the transactions to the process that are not finished: calls
+	// not yet answered, one-way calls and replies not yet read.
 	outstanding int
 }

@@ -7,14 +7,14 @@ import (
 	"sentrybinder/pkg/binder/list"
 )
 
-// maxOvertaken is the number of notifications that a transaction waits for, at most.
+// maxOvertaken is how many notifications may be delivered ahead of a transaction.
 const maxOvertaken = 32
 
 // processTodo is work for whichever thread of a process comes first, in the order in
-// which it came, but for one thing: whoever waits for a reply waits no longer than
-// maxOvertaken notifications take, of deaths, freezes, or how references stand. A
-// process can make others be told of a million at once, by ending. As each
-// notification says how things are when it is read, they may as well come later.
+// which it was queued, with one exception: a transaction waits for at most maxOvertaken
+// notifications of deaths, freezes or changed references. A process that ends can
+// send others a million of them at once. A notification says how things stand when it
+// is read, so that it may as well come later.
 //
 // Its user is a Process, whose mu guards it.
 //
@@ -22,12 +22,12 @@ const maxOvertaken = 32
 type processTodo struct {
 	workList
 
-	// first and last are the ends of the chain of the transactions on the list, by
+	// first and last are the ends of the chain of the list's transactions, linked by
 	// Transaction.nextTodo.
 	first, last *Transaction
 
-	// overtaking is the number of notifications that were taken since a transaction
-	// was, while one was waiting.
+	// overtaking counts the notifications taken since the last transaction was, while
+	// another one waited.
 	overtaking int
 }
 

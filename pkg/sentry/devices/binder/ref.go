@@ -33,24 +33,24 @@ type Ref struct {
 // +stateify savable
 type refInner struct {
 	// strong and weak count the references that the process has acquired
-	// through this handle. The Ref goes when both are zero.
+	// through this handle. The Ref is removed when both are zero.
 	strong, weak int32
 
-	// extra is nil if the Ref has none of it.
+	// extra is nil if the Ref needs none of it.
 	extra *refExtra
 }
 
-// refExtra is what few Refs have. Each part of it may be missing.
+// refExtra is what few Refs need. Any part of it may be absent.
 //
 // +stateify savable
 type refExtra struct {
-	// death and freeze are the notifications that the process has asked for: of
-	// the death of the node's owner, and of when that is frozen.
+	// death and freeze are the notifications that the process has requested: of the
+	// death and of the freezing of the node's owner.
 	death  list.Arc[*death]
 	freeze list.Arc[*freezeNotification]
 
-	// payer is what the Ref is charged to, if that is not its process's account: that
-	// of the process which has sent the node.
+	// payer is the account that the Ref is charged to, if not its process's: that of
+	// the process that sent the node.
 	payer *account.Account
 }
 
@@ -62,7 +62,7 @@ func (r *Ref) lockedBy(p *Process) *refInner {
 	return &r.inner // +checklocksignore: p is r.proc.
 }
 
-// needExtra returns in.extra, which it makes if there's none.
+// needExtra returns in.extra, which it allocates if it is nil.
 func (in *refInner) needExtra() *refExtra {
 	if in.extra == nil {
 		in.extra = &refExtra{}
@@ -70,7 +70,7 @@ func (in *refInner) needExtra() *refExtra {
 	return in.extra
 }
 
-// payer returns what the Ref, one of p's, is charged to.
+// payer returns the account that the Ref, one of p's, is charged to.
 func (in *refInner) payer(p *Process) *account.Account {
 	if in.extra != nil && in.extra.payer != nil {
 		return in.extra.payer
@@ -106,8 +106,9 @@ func (in *refInner) count(strong bool) *int32 {
 }
 
 // incLocked acquires the reference r of p once more: strong or weak. See
-// Node.incLocked for th and the error, which is also returned when the process has
-// acquired it more often than can be counted.
+// Node.incLocked for th.
+//
+// Errors: EINVAL as from Node.incLocked, or if the count would overflow.
 //
 // +checklocks:p.refsMu
 func (r *Ref) incLocked(ctx context.Context, p *Process, strong bool, th *Thread) error {
@@ -128,8 +129,9 @@ func (r *Ref) incLocked(ctx context.Context, p *Process, strong bool, th *Thread
 	return nil
 }
 
-// decLocked releases the reference r of p once. With the last one the handle goes. It
-// returns EINVAL if there's none to release.
+// decLocked releases the reference r of p once. The last release frees the handle.
+//
+// Errors: EINVAL if there is none to release.
 //
 // +checklocks:p.refsMu
 func (r *Ref) decLocked(ctx context.Context, p *Process, strong bool) error {
@@ -145,7 +147,7 @@ func (r *Ref) decLocked(ctx context.Context, p *Process, strong bool) error {
 	return nil
 }
 
-// removeIfUnusedLocked removes r, a Ref of p, if p has no reference through it.
+// removeIfUnusedLocked removes r, a Ref of p, if p holds no reference through it.
 //
 // +checklocks:p.refsMu
 func (r *Ref) removeIfUnusedLocked(ctx context.Context, p *Process) {
@@ -154,8 +156,8 @@ func (r *Ref) removeIfUnusedLocked(ctx context.Context, p *Process) {
 	}
 }
 
-// removeLocked removes r from p and from its node, whatever its counts, and the
-// notifications with it.
+// removeLocked removes r from p and from its node, whatever its counts, along with its
+// notifications.
 //
 // +checklocks:p.refsMu
 func (r *Ref) removeLocked(ctx context.Context, p *Process) {
@@ -190,8 +192,8 @@ func (r *Ref) removeLocked(ctx context.Context, p *Process) {
 	in.payer(p).Credit(refPrice)
 }
 
-// refLocked returns p's Ref for handle, or nil. A Ref without a strong
-// reference is no answer to a caller that needs one.
+// refLocked returns p's Ref for handle, or nil. With needStrong, a Ref without a
+// strong reference doesn't count.
 //
 // +checklocks:p.refsMu
 func (p *Process) refLocked(handle uint32, needStrong bool) *Ref {
@@ -202,7 +204,7 @@ func (p *Process) refLocked(handle uint32, needStrong bool) *Ref {
 	return r
 }
 
-// useNode returns the node that p knows by handle, in use, or false.
+// useNode returns the node that p knows by handle, in use (see useLocked), or false.
 func (p *Process) useNode(handle uint32, needStrong bool) (list.Arc[*Node], bool) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
@@ -217,9 +219,9 @@ func (p *Process) useNode(handle uint32, needStrong bool) (list.Arc[*Node], bool
 }
 
 // changeRef handles BC_INCREFS and BC_ACQUIRE (increment), BC_DECREFS and
-// BC_RELEASE. Acquiring handle 0 makes a handle for the context manager.
+// BC_RELEASE. Acquiring handle 0 creates the handle for the context manager.
 //
-// Errors: EINVAL if there's no such reference, or no such reference to release.
+// Errors: EINVAL if there is no such handle, or no such reference to release.
 func (p *Process) changeRef(ctx context.Context, handle uint32, increment, strong bool) error {
 	if increment && handle == 0 {
 		if manager := p.ctx.managerNode(); manager.Ok() {
@@ -244,8 +246,8 @@ func (p *Process) changeRef(ctx context.Context, handle uint32, increment, stron
 	return r.decLocked(ctx, p, strong)
 }
 
-// acquireNode acquires n for p and returns the handle, a new one if p had none,
-// which payer pays for. See Node.incLocked for th.
+// acquireNode acquires n for p and returns the handle. If p had none, a new one is
+// charged to payer. See Node.incLocked for th.
 //
 // Errors: EINVAL as from Node.incLocked, ENOMEM if p has used up its handles, or if
 // payer has no room for a Ref.
@@ -254,8 +256,8 @@ func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thr
 	defer p.refsMu.Unlock()
 	r := n.refOf(p)
 	if r == nil {
-		// The Ref is made, and the table grown, without the lock. Meanwhile
-		// another thread may have made a Ref for n.
+		// The Ref is allocated, and the table grown, without the lock. Meanwhile
+		// another thread may insert a Ref for n.
 		p.refsMu.Unlock()
 		var extra *refExtra
 		if payer != p.account {
@@ -283,7 +285,7 @@ func (p *Process) acquireNode(ctx context.Context, n *Node, strong bool, th *Thr
 	return r.handle, nil
 }
 
-// refOf returns p's Ref to n, or nil. It stays that as long as p.refsMu is locked.
+// refOf returns p's Ref to n, or nil. The answer holds while p.refsMu is locked.
 func (n *Node) refOf(p *Process) *Ref {
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
@@ -318,9 +320,8 @@ func (p *Process) insertRefLocked(r *Ref, id idpool.Unused) error {
 	return nil
 }
 
-// unusedHandleLocked returns the lowest handle that p has free for n, which is
-// at least 1 unless n is the context manager. It unlocks p.refsMu while it
-// allocates memory.
+// unusedHandleLocked returns p's lowest free handle for n, which is at least 1 unless
+// n is the context manager. It unlocks p.refsMu while it allocates memory.
 //
 // +checklocks:p.refsMu
 func (p *Process) unusedHandleLocked(n *Node) (idpool.Unused, error) {
@@ -333,7 +334,7 @@ func (p *Process) unusedHandleLocked(n *Node) (idpool.Unused, error) {
 			if p.handles.get(uint32(id.ID())) == nil {
 				return id, nil
 			}
-			// The pool and the table disagree. The table is right.
+			// The pool and the table disagree. Trust the table.
 			warnings().Warningf("binder: handle %d was in use and free at once", id.ID())
 			if err := id.Acquire(); err != nil {
 				return idpool.Unused{}, linuxerr.ENOMEM
@@ -351,8 +352,8 @@ func (p *Process) unusedHandleLocked(n *Node) (idpool.Unused, error) {
 	}
 }
 
-// shrinkHandlesLocked gives memory back after handles were freed. It unlocks
-// p.refsMu while it allocates the smaller table.
+// shrinkHandlesLocked returns memory after handles were freed. It unlocks p.refsMu
+// while it allocates the smaller table.
 //
 // +checklocks:p.refsMu
 func (p *Process) shrinkHandlesLocked() {

@@ -3,12 +3,12 @@
 
 package binder
 
-// refSet has the Refs to a node, one for each process that has any. Most nodes are
-// known to one process: for these it is a pointer. Its user guards it.
+// refSet holds the Refs to a node, at most one per process. Most nodes are known to
+// one process: for these it is a pointer. Its user guards it.
 //
 // +stateify savable
 type refSet struct {
-	// only is the Ref if there's one; many has them by process if there are more.
+	// only is the Ref if there is one; many maps processes to Refs if there are more.
 	only *Ref
 	many map[*Process]*Ref
 }
@@ -30,7 +30,9 @@ func (s *refSet) of(p *Process) *Ref {
 	return s.many[p]
 }
 
-// insert adds r, whose process has none in s.
+// insert adds r.
+//
+// Preconditions: s holds no Ref of r's process.
 func (s *refSet) insert(r *Ref) {
 	switch {
 	case s.empty():

@@ -15,19 +15,19 @@ import (
 	"sentrybinder/pkg/binder/list"
 )
 
-// looperState is what a thread has said of itself, and where it is.
+// looperState is a thread's looper flags and wait state.
 type looperState uint8
 
 const (
-	// looperRegistered: the thread came because the driver asked for it.
+	// looperRegistered: the thread was started at the driver's request.
 	looperRegistered looperState = 1 << iota
-	// looperEntered: the application made the thread a looper by itself.
+	// looperEntered: the application made the thread a looper on its own.
 	looperEntered
-	// looperExited: the thread is no looper any more.
+	// looperExited: the thread is no longer a looper.
 	looperExited
-	// looperInvalid: the thread has said what contradicts what it said before.
+	// looperInvalid: the thread issued contradictory looper commands.
 	looperInvalid
-	// looperWaiting: the thread is in a read, before it takes anything.
+	// looperWaiting: the thread is in a read and has taken nothing yet.
 	looperWaiting
 	// looperPolled: the thread has called poll(2) or the like.
 	looperPolled
@@ -47,22 +47,21 @@ type Thread struct {
 	proc *Process
 	id   int32
 
-	// wake has a token if the thread may have something to do. Nothing hangs
-	// on the token: whoever waits looks again when it starts to.
+	// wake holds a token if the thread may have something to do. The token carries
+	// no state: a waiter looks for work before it sleeps.
 	wake chan struct{} `state:"nosave"`
 
 	// +checklocks:proc.mu
 	inner threadInner
 
-	// returnError is how the thread's last command failed, replyError how a
-	// transaction did that it waits for the reply of. Only the thread's own
-	// calls change the former.
+	// returnError is how the thread's last command failed, replyError how the
+	// transaction failed whose reply it waits for. Only the thread's own calls
+	// change the former.
 	returnError list.Arc[*threadError]
 	replyError  list.Arc[*threadError]
 
-	// freezeLeft is what was left of the time-out of a BINDER_FREEZE that was
-	// interrupted and that the thread's next ioctl is to be, or zero. Only the
-	// thread's own calls use it.
+	// freezeLeft is the time-out remaining to an interrupted BINDER_FREEZE, which the
+	// thread's next ioctl repeats, or zero. Only the thread's own calls use it.
 	freezeLeft time.Duration
 
 	// scratch is in use while the thread is in an ioctl.
@@ -78,21 +77,21 @@ type threadInner struct {
 	// dead is true once the thread has left.
 	dead bool
 
-	// needReturn is true if the thread's next read, or the one that it is in,
-	// is to return with nothing rather than wait. A thread's first one does.
+	// needReturn is true if the thread's current or next read must return empty
+	// rather than wait, as a thread's first one does.
 	needReturn bool
 
-	// todo is work for this thread alone. processTodo is false if there is
-	// nothing on it that's worth to wake up for: see deferLocked.
+	// todo is work for this thread alone. processTodo is false if nothing on it is
+	// worth waking up for: see deferLocked.
 	todo        workList
 	processTodo bool
 
-	// selected is true if todo has a transaction that any thread of the process
-	// could have taken, and that this one got since it was waiting.
+	// selected is true if todo holds a transaction that any thread of the process
+	// could have taken, and that this one got because it was waiting.
 	selected bool
 
-	// stack is the innermost transaction that the thread handles, or waits for
-	// the reply of.
+	// stack is the innermost transaction that the thread handles or awaits the
+	// reply to.
 	stack list.Arc[*Transaction]
 
 	// lastError is what BINDER_GET_EXTENDED_ERROR answers.
@@ -136,8 +135,8 @@ func (th *Thread) describe(l *logWriter) {
 	th.proc.mu.Lock()
 	looper, needReturn := th.inner.looper, th.inner.needReturn
 	th.proc.mu.Unlock()
-	// The last number counts what uses the thread beside itself: nothing does for
-	// longer than a call takes that it's in.
+	// The last number counts the thread's users besides itself: there are none beyond
+	// the length of a call.
 	fmt.Fprintf(l.buf, "  thread %d: l %02x need_return %d tr 0\n", l.view.pids.tid(th.id, th.proc.id), looper, bit(needReturn))
 }
 
@@ -149,8 +148,8 @@ type threadError struct {
 	workItem
 
 	// br is the return, or BR_OK if there's nothing to tell. It is protected by
-	// the thread's proc.mu. If the thread's buffer can't be written it stays, as
-	// in Linux, though it will not be told again: the thread can read, but not
+	// the thread's proc.mu. If the thread's buffer can't be written, br stays set
+	// though it is never delivered again, as in Linux: the thread can read, but not
 	// write.
 	br uint32
 }
@@ -181,8 +180,7 @@ func (e *threadError) describe(l *logWriter) {
 	fmt.Fprintf(l.buf, "transaction error: %d\n", br)
 }
 
-// makeReturnLocked makes th, a thread of p, return from the read that it is in, or is
-// to make.
+// makeReturnLocked makes th, a thread of p, return from its current or next read.
 //
 // +checklocks:p.mu
 func (th *Thread) makeReturnLocked(p *Process) {
@@ -193,7 +191,7 @@ func (th *Thread) makeReturnLocked(p *Process) {
 	}
 }
 
-// queueLocked adds w to what th alone, a thread of p, is to do. It doesn't wake th.
+// queueLocked queues w for th alone, a thread of p. It doesn't wake th.
 //
 // +checklocks:p.mu
 func (th *Thread) queueLocked(p *Process, w work) {
@@ -201,27 +199,27 @@ func (th *Thread) queueLocked(p *Process, w work) {
 	th.hurryLocked(p)
 }
 
-// deferLocked adds w, which th, a thread of p, gets to know with whatever comes next,
-// and which is not worth to return for: that its transaction was queued can wait until
-// the reply is there or, if the sender says so, until the next call is.
+// deferLocked queues w for th, a thread of p, to be delivered with whatever comes next:
+// w alone is not worth returning for. That its transaction was queued can wait for the
+// reply or, if the sender says so, for the next call.
 //
 // +checklocks:p.mu
 func (th *Thread) deferLocked(p *Process, w work) { th.lockedBy(p).todo.pushBack(w) }
 
-// hurryLocked makes what was deferred worth to return for.
+// hurryLocked makes what was deferred worth returning for.
 //
 // +checklocks:p.mu
 func (th *Thread) hurryLocked(p *Process) {
 	in := th.lockedBy(p)
 	in.processTodo = true
 	if in.looper&looperWaiting == 0 {
-		// A thread that waits in poll(2) has to hear of its own work, too.
+		// A thread that waits in poll(2) must learn of its own work, too.
 		p.pollers.Notify(waiter.ReadableEvents)
 	}
 }
 
-// failLocked tells th that its command failed: the next read returns br first,
-// and no command is taken until then.
+// failLocked tells th that its command failed: th carries out no command until a read
+// has returned br.
 //
 // +checklocks:th.proc.mu
 func (th *Thread) failLocked(br uint32) {
@@ -230,13 +228,13 @@ func (th *Thread) failLocked(br uint32) {
 	th.queueLocked(th.proc, e)
 }
 
-// failed returns whether a failure has to be read before th takes commands.
+// failed returns whether th must read a failure before it carries out commands.
 //
-// Preconditions: It's called by a call of th's own, so that proc.mu isn't needed.
+// Preconditions: The caller is in a call by th, so that proc.mu isn't needed.
 func (th *Thread) failed() bool { return th.returnError.Get().br != binder.BR_OK }
 
-// takesProcWorkLocked returns whether th, if it reads now, takes work that's for
-// any thread: it has no business of its own, but for what can wait.
+// takesProcWorkLocked returns whether th, if it reads now, takes work that any thread
+// may take: it has none of its own, except what can wait.
 //
 // +checklocks:th.proc.mu
 func (th *Thread) takesProcWorkLocked() bool {
@@ -252,7 +250,7 @@ func (th *Thread) hasWorkLocked(procWork bool) bool {
 
 // waitLocked waits until th has work. It unlocks th.proc.mu while it sleeps.
 //
-// Errors: EAGAIN if it has none and may not wait. EINTR if a signal came.
+// Errors: EAGAIN if th has none and nonBlocking is true, EINTR if a signal arrived,
 // ERESTARTSYS if the wait was interrupted otherwise.
 //
 // +checklocks:th.proc.mu
@@ -278,8 +276,8 @@ func (th *Thread) waitLocked(task Task, procWork, nonBlocking bool) error {
 			if task.SignalPending() {
 				return linuxerr.EINTR
 			}
-			// The call that is made again would not return for
-			// needReturn, which is for this one.
+			// needReturn is meant for this call: the repeated one would not
+			// return for it.
 			if !th.hasWorkLocked(procWork) {
 				return linuxerr.ERESTARTSYS
 			}
@@ -288,7 +286,7 @@ func (th *Thread) waitLocked(task Task, procWork, nonBlocking bool) error {
 	return nil
 }
 
-// stopWaitingLocked ends waitLocked.
+// stopWaitingLocked undoes what waitLocked set up.
 //
 // +checklocks:th.proc.mu
 func (th *Thread) stopWaitingLocked(ctx context.Context) {
@@ -298,8 +296,7 @@ func (th *Thread) stopWaitingLocked(ctx context.Context) {
 	}
 }
 
-// register handles BC_REGISTER_LOOPER: th is the thread that the driver asked
-// for.
+// register handles BC_REGISTER_LOOPER: th was started at the driver's request.
 func (th *Thread) register() (why *refusal) {
 	p := th.proc
 	p.mu.Lock()
@@ -338,9 +335,9 @@ func (th *Thread) exitLooper() {
 	th.inner.looper |= looperExited
 }
 
-// needsLooperLocked returns whether the application should start another
-// looper: th, which is one, is about to be busy, nobody waits, and there may
-// be more. The answer true counts as a request.
+// needsLooperLocked returns whether the application should start another looper: th,
+// itself one, is about to be busy, no thread waits, and the limit allows more. Returning
+// true counts as a request.
 //
 // +checklocks:th.proc.mu
 func (th *Thread) needsLooperLocked() bool {
@@ -359,16 +356,16 @@ func (th *Thread) exit(ctx context.Context) {
 	p.mu.Lock()
 	held := p.inner.threads[th.id]
 	delete(p.inner.threads, th.id)
-	// The thread is new at its next read, which doesn't wait. Who waits for it
-	// in epoll_wait(2) has to look again.
+	// The task's next read creates a new Thread and doesn't wait: epoll waiters must
+	// check again.
 	p.pollers.Notify(waiter.ReadableEvents)
 	p.mu.Unlock()
 	th.release(ctx)
 	held.Release(ctx)
 }
 
-// release ends th, which nobody finds any more. Whoever waits for a reply from
-// it is told that it's dead; whoever replies to it will be.
+// release ends th, which is no longer reachable. Whoever waits for a reply from it is
+// told that it's dead; whoever replies to it later will be.
 //
 // Preconditions: No lock is held.
 func (th *Thread) release(ctx context.Context) {
@@ -377,7 +374,7 @@ func (th *Thread) release(ctx context.Context) {
 	stack := th.swapStackLocked(list.Arc[*Transaction]{})
 	th.proc.mu.Unlock()
 
-	// The call that th was handling, if it did nothing further up, has no answer.
+	// If th was handling a call, and not waiting inside it, that call goes unanswered.
 	var unanswered list.Arc[*Transaction]
 	if stack.Ok() && stack.Get().handler() == th {
 		unanswered = stack.Clone()
@@ -390,18 +387,18 @@ func (th *Thread) release(ctx context.Context) {
 	cancelAll(ctx, th.popTodo)
 }
 
-// popTodo removes the first item of what th alone is to do.
+// popTodo removes the first item of work for th alone.
 func (th *Thread) popTodo() (list.Arc[work], bool) {
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
 	return th.inner.todo.popFront()
 }
 
-// signal makes th look for work, if it waits.
+// signal wakes th, if it waits, to look for work.
 func (th *Thread) signal() { th.proc.ctx.domain.driver.scheduler.Wake(th.wake) }
 
-// noteError notes that reply id to th failed by f, unless there's an error that
-// th doesn't know yet.
+// noteError records that reply id to th failed with f, unless there is an error that
+// th hasn't fetched yet.
 func (th *Thread) noteError(id int32, f *failure) {
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
@@ -411,7 +408,7 @@ func (th *Thread) noteError(id int32, f *failure) {
 }
 
 // takeError handles BINDER_GET_EXTENDED_ERROR: it returns the last error and
-// forgets it.
+// clears it.
 func (th *Thread) takeError() binder.ExtendedError {
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()

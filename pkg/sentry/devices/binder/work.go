@@ -10,24 +10,23 @@ import (
 )
 
 // work is something that a thread of an application has to be told: an item of
-// a todo list. Items of all kinds share the lists in the order in which they
-// came; an item is on one list at most.
+// a todo list. Items of all kinds share the lists in queueing order; an item is on
+// at most one list.
 type work interface {
 	list.Counted
 
-	// take says what to tell th, which has just taken the item off a list, and
-	// what the driver notes with it.
+	// take updates the driver's state for an item that th has just taken off a list,
+	// and returns what to tell th.
 	//
 	// Preconditions: th.proc.mu is locked.
 	take(ctx context.Context, th *Thread) delivery
 
-	// cancel gives up an item that nobody will read any more. It is called
-	// with no lock held.
+	// cancel disposes of an item that will never be read. It is called with no lock
+	// held.
 	cancel(ctx context.Context)
 
-	// describe writes the item's line of a log, which is begun. It is called with
-	// no lock held, and with a reference to the item, which may have been taken
-	// off its list.
+	// describe writes the rest of the item's log line. It is called with no lock
+	// held, and with a reference to the item, which may have left its list.
 	describe(l *logWriter)
 
 	// item returns the workItem that the kind embeds.
@@ -37,26 +36,26 @@ type work interface {
 // delivery is what a work item amounts to in the buffer of the thread that
 // reads it: up to maxDelivered returns with the same parameters.
 type delivery struct {
-	// transaction is delivered if it is not nil, and nothing else.
+	// transaction, if there is one, is all that is delivered.
 	transaction list.Arc[*Transaction]
 
 	// commands are BR_ codes; the first n are used.
 	commands [maxDelivered]uint32
 	n        int
 
-	// ptr and cookie follow each of commands, as far as the size that the code
-	// gives for its parameters goes: cookie alone if that is 8 bytes.
+	// ptr and cookie follow each of commands, up to the size that the code gives for
+	// its parameters: cookie alone if that is 8 bytes.
 	ptr, cookie uint64
 
-	// failure is told, and not to be told again, once it was read.
+	// failure is cleared once the delivery was read.
 	failure *threadError
 
-	// last is true if nothing else is to be read in the same call.
+	// last is true if the same call reads nothing after this.
 	last bool
 }
 
-// maxDelivered is the number of returns that a node may need at once: it can
-// gain or lose a strong and a weak reference.
+// maxDelivered is the most returns that a node needs at once: it can gain and lose
+// both a strong and a weak reference.
 const maxDelivered = 4
 
 func (d *delivery) add(br uint32) {
@@ -73,9 +72,8 @@ type todoID struct{}
 type workItem struct {
 	links list.Links[work, todoID]
 
-	// on is the list that the item is on, or nil. It is protected by the lock
-	// of the lists that items of this kind can be on, as is seq, the item's
-	// sequence number on that list.
+	// on is the list that the item is on, or nil, and seq its sequence number there.
+	// Both are protected by the lock of the lists that items of its kind can be on.
 	on  *workList
 	seq uint64
 }
@@ -90,7 +88,7 @@ func (i *workItem) item() *workItem { return i }
 type workList struct {
 	items list.List[work, todoID]
 
-	// lastSeq is the sequence number of the item that was pushed last.
+	// lastSeq is the sequence number of the item pushed last.
 	lastSeq uint64
 
 	// transactions is the number of transactions among the items.
@@ -111,7 +109,7 @@ func (l *workList) pushBack(w work) {
 	l.count(w, 1)
 }
 
-// count notes that w comes or goes: n is 1 or -1.
+// count adjusts the count for w, which was added (n is 1) or removed (-1).
 func (l *workList) count(w work, n int) {
 	if _, ok := w.(*Transaction); ok {
 		l.transactions += n
@@ -133,7 +131,7 @@ func (l *workList) popFront() (list.Arc[work], bool) {
 
 func (l *workList) empty() bool { return l.items.Empty() }
 
-// cancelAll gives up the work that pop returns, until it returns false.
+// cancelAll cancels the work that pop returns, until it returns false.
 //
 // Preconditions: No lock is held.
 func cancelAll(ctx context.Context, pop func() (list.Arc[work], bool)) {
@@ -155,7 +153,7 @@ func (l *workList) remove(w work) list.Arc[work] {
 	return ref.Arc()
 }
 
-// dequeue takes w off the list that it is on, if it is on one.
+// dequeue takes w off its list, if it is on one.
 func dequeue(ctx context.Context, w work) {
 	if on := w.item().on; on != nil {
 		held := on.remove(w)
