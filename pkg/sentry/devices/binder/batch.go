@@ -14,26 +14,24 @@ import (
 // bounds how long a call waits for the lock, whatever an application owns.
 const batchSize = 32
 
-// longWalk is a walk of as many batches as an application likes, which yields between
-// them: nobody takes a lock that the walk has unlocked if the walk locks it again at
-// once.
+// longWalk is a walk over as many batches as an application likes. It yields between
+// them: if it locked again at once, nobody else would get the lock.
 //
-// Where the sentry has one CPU, nobody waits for a lock while the walk runs, but all
-// wait for the CPU; and whoever yields that gets it back after 10 ms and more, if
-// others are busy: Go lets goroutines that wake each other have it in turn for that
-// long. There, a walk yields when it has run for maxTurn, or the end of a process with
-// a million nodes would take minutes.
+// Where the sentry has one CPU, others wait for that CPU rather than for the lock, and
+// a goroutine that yields it gets it back after 10 ms or more if others are busy: Go
+// lets goroutines that wake each other share a time slice. There, a walk yields only
+// after maxTurn, or the end of a process with a million nodes would take minutes.
 type longWalk struct {
-	// began is when the walk had the CPU last, in gohacks.Nanotime units.
+	// began is when the walk last got the CPU, in gohacks.Nanotime units.
 	began int64
 }
 
-// maxTurn is how long a long walk may run where the sentry has one CPU.
+// maxTurn is how long a longWalk may run before it yields the only CPU.
 const maxTurn = 2 * time.Millisecond
 
 func startWalk() longWalk { return longWalk{gohacks.Nanotime()} }
 
-// yield is called between batches, without a lock.
+// yield lets others run. It is called between batches, with no lock held.
 func (w *longWalk) yield() {
 	if runtime.GOMAXPROCS(0) == 1 && gohacks.Nanotime()-w.began < int64(maxTurn) {
 		return

@@ -10,8 +10,8 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
-// freeBuffer frees b, a buffer of p whose transaction was queued: the next one-way
-// transaction to the same node can go.
+// freeBuffer frees b, a buffer of p whose transaction was queued. The next one-way
+// transaction to the same node can then be queued.
 //
 // Preconditions: No lock is held.
 func (p *Process) freeBuffer(ctx context.Context, b *alloc.Claimed) {
@@ -24,8 +24,8 @@ func (p *Process) freeBuffer(ctx context.Context, b *alloc.Claimed) {
 	p.discardBuffer(ctx, b, placed.OffsetsSize)
 }
 
-// discardBuffer frees b, a buffer of p, and the references that it holds: on its
-// target, and by the objects at the first end bytes of offsets.
+// discardBuffer frees b, a buffer of p, and the references that it holds: to its
+// target, and those of the objects in the first end bytes of offsets.
 //
 // Preconditions: No lock is held.
 func (p *Process) discardBuffer(ctx context.Context, b *alloc.Claimed, end uint64) {
@@ -72,6 +72,6 @@ func (p *Process) releaseReference(ctx context.Context, raw []byte) {
 		o.UnmarshalUnsafe(raw)
 		_ = p.changeRef(ctx, uint32(o.Binder), false, o.Type == binder.BINDER_TYPE_HANDLE)
 	}
-	// A file that was delivered is the receiver's to close, or, in an array, was
-	// closed; see Thread.closeFiles. The rest lies in the buffer.
+	// A delivered file is the receiver's to close or, in an array, was closed by
+	// Thread.closeFiles. Other objects hold nothing outside the buffer.
 }

@@ -126,8 +126,7 @@ func (p *Process) target(handle uint32) (list.Arc[*Node], *failure) {
 // keepAsTarget makes n the target of a call: it adds a strong local reference, unless
 // n's owner is dead.
 //
-// Preconditions: There's a reference that keeps n in its owner's table, as long as
-// that lives.
+// Preconditions: A reference keeps n in its owner's table while the owner lives.
 func (n *Node) keepAsTarget() (list.Arc[*Node], *failure) {
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
@@ -138,13 +137,13 @@ func (n *Node) keepAsTarget() (list.Arc[*Node], *failure) {
 	return list.BorrowOf(n).Arc(), nil
 }
 
-// mayCallLocked returns why th is in no position to call, or nil: it has a
-// transaction to read first, or waits for a reply.
+// mayCallLocked returns why th may not call, or nil: th has a transaction to read
+// first, or awaits a reply.
 //
 // +checklocks:th.proc.mu
 func (th *Thread) mayCallLocked() *failure {
 	if th.inner.selected {
-		return failedUnreadCall // Behind what was deferred, maybe.
+		return failedUnreadCall // Perhaps behind deferred work.
 	}
 	for w := range th.inner.todo.items.All() {
 		if _, ok := w.(*Transaction); ok {
@@ -159,8 +158,8 @@ func (th *Thread) mayCallLocked() *failure {
 	return nil
 }
 
-// checkStack checks that th is in a position to call to. It returns the thread
-// of to that waits for what th is doing, if there's one: the call goes to it.
+// checkStack checks that th may call process to. It returns the thread of to that
+// waits for what th is doing, if there is one: the call goes to that thread.
 func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Thread, *failure) {
 	if oneWay {
 		return nil, nil
@@ -172,7 +171,7 @@ func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Th
 	}
 	held := th.inner.stack.Clone()
 	th.proc.mu.Unlock()
-	// Further up, the calls are on the stacks of others.
+	// Further up, the calls are on other threads' stacks.
 	for held.Ok() {
 		t := held.Get()
 		t.mu.Lock()
@@ -189,9 +188,9 @@ func (th *Thread) checkStack(ctx context.Context, to *Process, oneWay bool) (*Th
 	return nil, nil
 }
 
-// queue gives t, a call, to its receiver: to thread th, or, if that is nil, to
-// whichever takes it. It returns whether it has to wait there, since the receiver
-// is frozen, and the call that it has replaced, if there's one.
+// queue queues the call t for its receiver: for thread th or, if that is nil, for
+// whichever takes it. It returns whether t is pending because the receiver is frozen,
+// and the call that t supersedes, if any.
 func (t *Transaction) queue(ctx context.Context, th *Thread) (pending bool, superseded list.Arc[*Transaction], f *failure) {
 	n := t.targetNode()
 	q := n.owner

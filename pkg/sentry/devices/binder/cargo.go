@@ -16,31 +16,31 @@ import (
 //
 // +stateify savable
 type cargo struct {
-	// target is the node that the transaction was sent to, on which the buffer
+	// target is the node that the transaction was sent to, to which the buffer
 	// holds a strong local reference. A reply has none.
 	target list.Arc[*Node]
 
-	// fileArrays has where the descriptors are that the receiver closes by
-	// freeing the buffer.
+	// fileArrays locates the descriptors that are closed when the receiver frees the
+	// buffer.
 	fileArrays []fileArray
 
-	// payer is what the buffer is charged to, with its fileArrays.
+	// payer is the account that the buffer and its fileArrays are charged to.
 	payer *account.Account
 }
 
-// cargos has those of buffers that have gone.
+// cargos recycles the cargo of freed buffers.
 var cargos pool.Pool[cargo]
 
-// newCargo returns the cargo of a buffer for target, of which it takes over the
-// reference. The bufferPrice is charged to payer.
+// newCargo returns the cargo of a buffer for target. It takes over the reference to
+// target; the bufferPrice has been charged to payer.
 func newCargo(target list.Arc[*Node], payer *account.Account) *cargo {
 	c := cargos.Get()
 	c.target, c.payer = target, payer
 	return c
 }
 
-// Destroy implements alloc.Cargo.Destroy. The local reference on the target was
-// released before, or goes with the owner.
+// Destroy implements alloc.Cargo.Destroy. The local reference to the target was
+// released before, or went with the owner.
 func (c *cargo) Destroy(ctx context.Context) {
 	c.target.Release(ctx)
 	c.payer.Credit(bufferPrice + int64(len(c.fileArrays))*fileArrayPrice)
@@ -55,8 +55,8 @@ func targetOf(c alloc.Cargo) *Node {
 	return nil
 }
 
-// targetNode returns the node that t, which has a buffer, was sent to, or nil if it's a
-// reply.
+// targetNode returns the node that t, which must have a buffer, was sent to, or nil if
+// t is a reply.
 func (t *Transaction) targetNode() *Node { return targetOf(t.buffer.Cargo()) }
 
 // fileArray is a BINDER_TYPE_FDA in a buffer: n file descriptors from start on, in

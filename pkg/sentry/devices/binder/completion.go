@@ -20,12 +20,11 @@ type completion struct {
 
 	proc *Process
 
-	// pendingFrozen is true if the transaction was queued for a process that is
-	// frozen.
+	// pendingFrozen is true if the transaction was queued for a frozen process.
 	// +checklocks:proc.mu
 	pendingFrozen bool
 
-	// spamSuspect is true if the sender is suspected to send too much.
+	// spamSuspect is true if the sender is suspected of one-way spam.
 	spamSuspect bool
 }
 
@@ -43,8 +42,8 @@ func newCompletion(p *Process) (list.Arc[*completion], error) {
 	return fresh.Share(), nil
 }
 
-// completions has those that were destroyed, for use by the next calls. As for
-// transactions, nobody has a pointer to one.
+// completions recycles completions. As with transactions, none of its elements is
+// referenced.
 var completions pool.Pool[completion]
 
 // Destroy implements list.Counted.Destroy.
@@ -54,9 +53,9 @@ func (c *completion) Destroy(context.Context) {
 	completions.Put(c)
 }
 
-// completeLocked queues c, which tells th, a thread of p, that t was queued. Nobody
-// has to hear at once of a call: its answer comes first. The same holds for what the
-// sender says so of with TF_DEFER_COMPLETE, unless there's more to be told than that.
+// completeLocked queues c, which tells th, a thread of p, that t was queued. For a
+// synchronous call that can wait: th will wait for the reply anyway. So it can if the
+// sender set TF_DEFER_COMPLETE, unless th is to be told of spam.
 //
 // +checklocks:p.mu
 func (th *Thread) completeLocked(p *Process, c *completion, t *Transaction) {
@@ -78,7 +77,7 @@ func (c *completion) describe(l *logWriter) {
 	pendingFrozen := c.pendingFrozen
 	c.proc.mu.Unlock()
 	switch {
-	// Linux has no words for the first two, and shows their numbers.
+	// Linux has no name for the first two and shows their numbers.
 	case pendingFrozen:
 		l.buf.WriteString("unknown work: type 3\n")
 	case c.spamSuspect:

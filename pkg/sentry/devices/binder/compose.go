@@ -25,25 +25,24 @@ type composer struct {
 	m    *message
 	t    *Transaction
 
-	// reservation is the buffer, and cargo what it carries, until there's t.buffer.
+	// reservation is the buffer, and cargo what it carries, until t.buffer is set.
 	reservation alloc.Reservation
 	cargo       *cargo
 
-	// pin keeps the buffer's memory from then on, until t was queued.
+	// pin keeps the buffer's memory from then on, until t is queued.
 	pin alloc.Pin
 
-	// filesAllowed is true if the receiver takes files.
+	// filesAllowed is true if the receiver accepts files.
 	filesAllowed bool
 
 	// translated is the number of bytes of offsets whose objects have been
 	// translated.
 	translated uint64
 
-	// gather has the blocks of memory that objects stand for.
+	// gather holds the blocks of memory that objects describe.
 	gather gather
 
-	// copied is the number of bytes of data that have been copied, or
-	// translated.
+	// copied is the number of bytes of data that have been copied or translated.
 	copied uint64
 
 	// writer is where data is copied to.
@@ -57,7 +56,7 @@ type composer struct {
 func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, target list.Arc[*Node], call *Transaction) (list.Arc[*Transaction], *failure) {
 	payer := th.proc.account
 	if call != nil {
-		payer = to.account // It has asked for the reply, and is the one to free it.
+		payer = to.account // It asked for the reply, and frees it.
 	}
 	if err := payer.Charge(transactionPrice + bufferPrice); err != nil {
 		releaseTarget(task, target)
@@ -129,9 +128,9 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 
 // fill copies and translates the contents.
 //
-// Errors: EFAULT if the sender's memory can't be read, EINVAL if what's there is
-// malformed or refers to what the sender doesn't have, EPERM if the receiver
-// doesn't accept files, EBADF if the sender has no such file.
+// Errors: EFAULT if the sender's memory can't be read, EINVAL if the contents are
+// malformed or refer to what the sender doesn't have, EPERM if the receiver doesn't
+// accept files, EBADF if the sender has no such file.
 func (c *composer) fill() error {
 	b := &c.t.placed
 	if err := c.copyIn(b.OffsetsStart(), c.m.Offsets, b.OffsetsSize); err != nil {
@@ -146,7 +145,7 @@ func (c *composer) fill() error {
 	c.gather.next = b.ExtraStart()
 	c.gather.end = c.gather.next + c.m.buffersSize
 	// The offsets are read back from the buffer: the sender may change its own
-	// memory at any time, the receiver can't change the buffer.
+	// memory at any time, but nobody can change the buffer.
 	for offset, err := range c.reservation.Offsets(b.OffsetsSize) {
 		if err == nil {
 			err = c.translateAt(offset)
@@ -169,14 +168,14 @@ func (c *composer) fill() error {
 	return c.reservation.Write(c.t.secctxStart(), append([]byte(c.th.proc.securityContext()), 0))
 }
 
-// refuse returns err, and notes why: what ends the transaction comes last.
+// refuse records why the transaction is refused, and returns err. The last reason
+// counts.
 func (c *composer) refuse(err error, why reason, args ...uint64) error {
 	c.m.refused = refusalFor(why, args...)
 	return err
 }
 
-// blame notes that the object with the given index, which stands at offset, is the one
-// that was refused.
+// blame records that the object with the given index, at offset, was refused.
 func (c *composer) blame(index, offset uint64) {
 	if c.m.refused == nil {
 		c.m.refused = refusalFor(reasonOther)
@@ -184,7 +183,7 @@ func (c *composer) blame(index, offset uint64) {
 	c.m.refused.object, c.m.refused.offset = index+1, offset
 }
 
-// noBuffer returns why there's no buffer, as an error of alloc.Space.Reserve says.
+// noBuffer translates an error of alloc.Space.Reserve into the reason for it, or nil.
 func noBuffer(err error, oneWay bool, extra uint64) *refusal {
 	switch {
 	case linuxerr.Equals(linuxerr.ENOSPC, err) && oneWay:
@@ -218,7 +217,7 @@ func (c *composer) copyIn(offset, addr, n uint64) error {
 	return nil
 }
 
-// releaseTarget ends what keepAsTarget has begun. A reply has no target.
+// releaseTarget undoes keepAsTarget. A reply has no target.
 func releaseTarget(ctx context.Context, target list.Arc[*Node]) {
 	if n := target.Get(); n != nil {
 		n.dec(ctx, true, false)

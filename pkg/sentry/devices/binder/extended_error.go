@@ -11,26 +11,25 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// extendedError says how a thread's last transaction went: as far as what the
-// thread did itself, or who replied to it. That somebody died is no such error.
+// extendedError is the outcome of a thread's last transaction, as far as the thread
+// itself or the replier to it determined it. A death is no such error.
 //
 // +stateify savable
 type extendedError struct {
-	// id is the transaction's number: that of the reply, if it's the reply that
-	// failed.
+	// id is the debug ID of the transaction or, if the reply failed, of the reply.
 	id int32
 
-	// command is the return that the failure is answered with, or BR_OK.
+	// command is the return that the failure was answered with, or BR_OK.
 	command uint32
 
 	// param is a negative errno, or zero.
 	param int32
 }
 
-// noError is that transaction id went well, as far as is known.
+// noError returns the success state for transaction id.
 func noError(id int32) extendedError { return extendedError{id: id, command: binder.BR_OK} }
 
-// extendedErrorOf is that transaction id failed by f.
+// extendedErrorOf returns the state for transaction id, which failed with f.
 func extendedErrorOf(id int32, f *failure) extendedError {
 	if f.err == nil {
 		return extendedError{id: id, command: f.br}
@@ -38,8 +37,8 @@ func extendedErrorOf(id int32, f *failure) extendedError {
 	return extendedError{id: id, command: f.br, param: -int32(errnoFor(f.err))}
 }
 
-// errnoFor returns what applications are told of err. What is no errno comes from the
-// sentry, and is about its memory.
+// errnoFor returns the errno that applications get for err. An error without one comes
+// from the sentry, and concerns its memory.
 func errnoFor(err error) errno.Errno {
 	if e, ok := err.(*errors.Error); ok {
 		return e.Errno()

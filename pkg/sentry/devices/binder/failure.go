@@ -11,15 +11,15 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// failure says how a transaction failed: with which return, and why. Logs show its
-// line: where it stands below. An application can fail as often as it likes, so that
-// this takes no time. A failure is never changed.
+// failure says how a transaction failed: with which return, and why. Logs show line,
+// the line of its declaration below. Applications can fail as often as they like, so
+// that failing must be cheap. A failure is immutable.
 type failure struct {
 	br   uint32
 	err  error
 	line int
 
-	// why is the reason, unless the message's refusal has another one.
+	// why is the reason, unless the message's refusal gives another.
 	why reason
 }
 
@@ -28,7 +28,7 @@ var (
 	failedOwnNode       = newFailure(binder.BR_FAILED_REPLY, linuxerr.EINVAL, reasonOwnNode)
 	failedOwnManager    = newFailure(binder.BR_FAILED_REPLY, linuxerr.EINVAL, reasonOwnManager)
 
-	// A call came for the thread, which it has to read before it makes one.
+	// The thread must read a call that it was sent before it makes one.
 	failedUnreadCall = newFailure(binder.BR_FAILED_REPLY, linuxerr.EPROTO, reasonUnreadCall)
 
 	// The thread waits for the reply to another call.
@@ -41,7 +41,7 @@ var (
 	failedNoMemory = newFailure(binder.BR_FAILED_REPLY, nil, reasonNoMemory)
 
 	// The receiver's mapping has no room, or the contents are malformed. The error
-	// says more.
+	// tells which.
 	failedNoBuffer = newFailure(binder.BR_FAILED_REPLY, nil, reasonOther)
 	failedContents = newFailure(binder.BR_FAILED_REPLY, nil, reasonOther)
 
@@ -51,21 +51,21 @@ var (
 	// The receiver has no mapping, or has closed the device.
 	deadUnmapped = newFailure(binder.BR_DEAD_REPLY, linuxerr.ESRCH, reasonUnmapped)
 
-	// The receiver, or the thread of it that the call is for, has gone meanwhile.
+	// The receiver, or the receiving thread, has gone meanwhile.
 	deadReceiver = newFailure(binder.BR_DEAD_REPLY, linuxerr.ESRCH, reasonDeadReceiver)
 
-	// The caller has gone, before the reply or while that was on its way.
+	// The caller was gone before the reply, or went while it was composed.
 	deadCaller        = newFailure(binder.BR_DEAD_REPLY, nil, reasonNoCaller)
 	deadCallerOfReply = newFailure(binder.BR_DEAD_REPLY, linuxerr.ESRCH, reasonNoCaller)
 
 	frozenReceiver = newFailure(binder.BR_FROZEN_REPLY, nil, reasonFrozenReceiver)
 )
 
-// newFailure returns a failure with the line of its caller.
+// newFailure returns a failure with its caller's line.
 func newFailure(br uint32, err error, why reason) *failure {
 	_, _, line, _ := runtime.Caller(1)
 	return &failure{br, err, line, why}
 }
 
-// by returns f with err as its reason.
+// by returns f with err as its error.
 func (f *failure) by(err error) *failure { return &failure{f.br, err, f.line, f.why} }

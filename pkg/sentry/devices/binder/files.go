@@ -11,8 +11,8 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
-// takeFile takes file fd of the sender. Its descriptor in the receiver goes to at,
-// in bytes from the start of the buffer.
+// takeFile takes a reference to the sender's file fd. The receiver's descriptor for it
+// will be written to at, in bytes from the start of the buffer.
 //
 // Errors: EPERM if the receiver doesn't accept files, EBADF if the sender has no
 // such file, ENOMEM if the payer has no room for it.
@@ -33,10 +33,10 @@ func (c *composer) takeFile(fd uint32, at uint64) error {
 	return nil
 }
 
-// installFiles gives t's files to the task that reads it, and writes their
-// numbers into the buffer.
+// installFiles installs t's files in the task that reads t, and writes their
+// descriptors into the buffer.
 //
-// Errors: EMFILE if the task can't have so many; t keeps its files.
+// Errors: EMFILE if the task can't have that many; t keeps its files.
 func (t *Transaction) installFiles(task Task) error {
 	if len(t.files) == 0 {
 		return nil
@@ -63,9 +63,8 @@ func (t *Transaction) installFiles(task Task) error {
 // maxFilesAtOnce is the number of descriptors that are copied at once.
 const maxFilesAtOnce = 64
 
-// closeFiles closes the descriptors in the arrays of b, a delivered buffer that th
-// is about to free: other than those that were sent by themselves, they go with
-// it.
+// closeFiles closes the descriptors in the arrays of b, a delivered buffer that th is
+// about to free. Descriptors sent as BINDER_TYPE_FD stay open.
 //
 // Preconditions: No lock is held.
 func (th *Thread) closeFiles(task Task, b *alloc.Claimed) {

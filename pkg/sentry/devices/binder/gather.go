@@ -3,61 +3,60 @@
 
 package binder
 
-// block is what a BINDER_TYPE_PTR stands for.
+// block is the memory that a BINDER_TYPE_PTR describes.
 type block struct {
-	// addr is where it is for the sender, start where it goes, in bytes from
-	// the start of the buffer.
+	// addr is its address in the sender, start its place in the receiver, in bytes
+	// from the start of the buffer.
 	addr, start uint64
 
 	length uint64
 
-	// index is the place of the object among all objects.
+	// index is the index of the object among all objects.
 	index uint64
 }
 
-// openBlock is a block that can have fix-ups.
+// openBlock is a block that may get more fix-ups.
 type openBlock struct {
 	block
 
-	// fixed is the offset in the block where its last fix-up ends.
+	// fixed is the offset in the block at which its last fix-up ends.
 	fixed uint64
 }
 
-// fixup is a place in a block that is not copied.
+// fixup is a part of a block that is not copied.
 type fixup struct {
-	// start is where it is, in bytes from the start of the buffer, and size
-	// how long, in bytes.
+	// start is its offset from the start of the buffer, and size its length, in bytes.
 	start, size uint64
 
-	// pointer is the address that is put there, if hasPointer is true.
+	// pointer is the address written there, if hasPointer is true.
 	pointer    uint64
 	hasPointer bool
 }
 
-// gather collects the blocks of a transaction. They are copied in the end, when
-// all that is not to be copied is known.
+// gather collects the blocks of a transaction. They are copied last, once all
+// fix-ups are known.
 type gather struct {
-	// next is where the next block goes, end the end of the space for them,
+	// next is where the next block goes, and end the end of the space for blocks,
 	// both in bytes from the start of the buffer.
 	next, end uint64
 
-	// blocks has all blocks, by ascending start.
+	// blocks holds all blocks, by ascending start.
 	blocks []block
 
 	fixups []fixup
 
-	// open has the blocks that can have more fix-ups, each but the first a
-	// child of the one before it.
+	// open holds the blocks that may get more fix-ups, each but the first a child of
+	// the one before it.
 	open []openBlock
 }
 
-// room returns how long the next block may be.
+// room returns the maximum length of the next block, in bytes.
 func (g *gather) room() uint64 { return g.end - g.next }
 
-// add adds a block of length bytes at addr of the sender: that of the object with the
-// given index.
+// add adds the block of the object with the given index: length bytes at the sender's
+// addr.
 //
-// Preconditions: There's room for it.
+// Preconditions: There is room for it.
 func (g *gather) add(addr, length, index uint64) block {
 	bl := block{addr, g.next, length, index}
 	g.blocks = append(g.blocks, bl)
@@ -65,9 +64,8 @@ func (g *gather) add(addr, length, index uint64) block {
 	return bl
 }
 
-// parent returns the block of the object with the given index, if a fix-up at
-// offset of it is in order. Its children can have no more. Else it returns nil, and
-// why.
+// parent returns the block of the object with the given index if it may get a fix-up
+// at offset, after which its children get no more. Otherwise it returns nil, and why.
 func (g *gather) parent(index, offset uint64) (*openBlock, *refusal) {
 	for i := len(g.open) - 1; i >= 0; i-- {
 		if g.open[i].index != index {

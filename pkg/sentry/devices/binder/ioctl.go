@@ -12,9 +12,9 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// ioctl carries out an ioctl by task, whose memory is uio. It is all that an
-// application does with the driver but for open, mmap, poll and close, and needs
-// no file description.
+// ioctl carries out an ioctl by task, whose memory is uio. Besides open, mmap, poll
+// and close it is all that an application does with the driver; it needs no file
+// description.
 //
 // Errors: those of Linux's driver; EINVAL if request is unknown, EFAULT if its
 // argument can't be read or written, ENOMEM if the process's account has no room for
@@ -37,9 +37,8 @@ func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 	return err
 }
 
-// scratch is what a thread needs for the time of an ioctl, and what it hands to
-// interfaces: variables of the functions that use it would each be allocated by
-// each call.
+// scratch is what a thread needs during an ioctl and passes to interfaces: as local
+// variables, its fields would escape to the heap on every call.
 type scratch struct {
 	cc      usermem.IOCopyContext
 	wr      binder.WriteRead
@@ -171,8 +170,8 @@ func (th *Thread) writeRead(task Task, uio usermem.IO, arg hostarch.Addr, nonBlo
 			err = th.scratch.returns.putSpawnLooper()
 		}
 	}
-	// How far it has come is told even if it failed, so that the application,
-	// or the restart of an interrupted call, goes on from there.
+	// Progress is reported even on failure, so that the application, or the restart
+	// of an interrupted call, resumes from there.
 	if _, copyErr := wr.CopyOut(cc, arg); copyErr != nil {
 		return linuxerr.EFAULT
 	}

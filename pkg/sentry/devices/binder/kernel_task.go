@@ -69,8 +69,7 @@ func (t kernelTask) SignalPending() bool {
 	return t.PendingSignals()&^t.SignalMask() != 0
 }
 
-// Log implements Task.Log. Processes have the IDs that their own namespace has for
-// them.
+// Log implements Task.Log. The IDs are those of the caller's PID namespace.
 func (t kernelTask) Log(log KernelLog, msg string) {
 	log(t.Task, fmt.Sprintf("binder: %d:%d %s", t.ThreadGroup().ID(), t.PIDNamespace().IDOfTask(t.Task), msg))
 }
@@ -97,5 +96,5 @@ func (t kernelTask) CloseFile(fd int32) {
 		return
 	}
 	defer file.DecRef(t)
-	_ = file.OnClose(t) // Nobody is there to hear of an error.
+	_ = file.OnClose(t) // There is nobody to report an error to.
 }

@@ -34,10 +34,10 @@ func (c *Context) managedBy(p *Process) bool {
 // isManager returns whether n is the context manager's node.
 func (c *Context) isManager(n *Node) bool { return c.manager.Load() == n }
 
-// setManager makes p's node, as object describes it, the context manager.
+// setManager makes the node that object describes, p's, the context manager.
 //
-// Errors: EBUSY if there's one, EPERM if there was one and it was another
-// user's, ENOMEM if p's account has no room for the node.
+// Errors: EBUSY if there is a context manager, EPERM if there was one of another user,
+// ENOMEM if p's account has no room for the node.
 func (c *Context) setManager(p *Process, caller auth.KUID, object *binder.FlatObject) error {
 	// p.mu comes before c.mu.
 	p.mu.Lock()

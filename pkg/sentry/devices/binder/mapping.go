@@ -11,7 +11,7 @@ import (
 
 // A Process is the memmap.Mappable of its mapping: one mapping, by the process
 // that opened the device, established once, from offset 0. The process receives
-// as long as it is whole and in its place.
+// as long as the mapping is whole and has not moved.
 
 // AddMapping implements memmap.Mappable.AddMapping.
 //
@@ -21,8 +21,8 @@ func (p *Process) AddMapping(ctx context.Context, ms memmap.MappingSpace, ar hos
 }
 
 // DontFork implements memmap.DontForkMappable.DontFork: a child inherits no
-// mapping. A gVisor without that interface, which one of runsc/patches adds, does
-// not ask: there, fork fails as long as the mapping exists.
+// mapping. A gVisor without that interface, which one of runsc/patches adds, never
+// asks: there, fork fails while the mapping exists.
 func (p *Process) DontFork() bool { return true }
 
 // RemoveMapping implements memmap.Mappable.RemoveMapping.
@@ -30,9 +30,8 @@ func (p *Process) RemoveMapping(ctx context.Context, ms memmap.MappingSpace, ar 
 	p.alloc.Unmap()
 }
 
-// CopyMapping implements memmap.Mappable.CopyMapping. The mapping can be moved,
-// but what is sent to the process would still be found in the old place: to the
-// driver, it is gone.
+// CopyMapping implements memmap.Mappable.CopyMapping. The mapping can be moved, but
+// buffers have addresses in the old place: to the driver, the mapping is gone.
 func (p *Process) CopyMapping(ctx context.Context, ms memmap.MappingSpace, srcAR, dstAR hostarch.AddrRange, offset uint64, writable bool) error {
 	return nil
 }
@@ -42,9 +41,9 @@ func (p *Process) Translate(ctx context.Context, required, optional memmap.Mappa
 	return p.alloc.Translate(required, optional)
 }
 
-// InvalidateUnsavable implements memmap.Mappable.InvalidateUnsavable. It's called
-// before a checkpoint, which then has no memory in it that no buffer uses, and
-// none that the Reclaimer must see to.
+// InvalidateUnsavable implements memmap.Mappable.InvalidateUnsavable. It is called
+// before a checkpoint, so that the image holds no memory that buffers don't use, and
+// leaves nothing to the Reclaimer.
 func (p *Process) InvalidateUnsavable(context.Context) error {
 	p.alloc.ReclaimAll()
 	return nil

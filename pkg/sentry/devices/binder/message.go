@@ -5,36 +5,35 @@ package binder
 
 import "sentrybinder/pkg/abi/binder"
 
-// message is what an application asks to be sent.
+// message is a transaction that an application asks the driver to send.
 type message struct {
 	binder.TransactionData
 
 	// buffersSize is the extra space for scatter-gather, in bytes.
 	buffersSize uint64
 
-	// debugID is the number that the transaction has or, if it fails, would
-	// have had.
+	// debugID is the debug ID that the transaction has or, if it fails, would have
+	// had.
 	debugID int32
 
-	// nice is the nice value of the sender, before an answer gives it its own
-	// back.
+	// nice is the nice value of the sender, from before a reply restores its own.
 	nice int
 
-	// log is what the transaction log has at logPlace, or will have.
+	// log is the transaction log's entry at logPlace, before it is copied there.
 	log      logEntry
 	logPlace uint64
 
-	// refused says why it failed, if it did and its failure doesn't say it.
+	// refused says why it failed, if it did and its failure doesn't say so.
 	refused *refusal
 
-	// receiver is the container of the process that is to receive it, if that's known.
+	// receiver is the container of the receiving process, if known.
 	receiver *Tenant
 
-	// composed is true once there's a Transaction, which counts as one.
+	// composed is true once there is a Transaction, which statistics count by itself.
 	composed bool
 }
 
-// begin numbers m, a transaction that th is to send, and logs it.
+// begin assigns a debug ID to m, a transaction that th is to send, and logs it.
 func (th *Thread) begin(task Task, m *message, kind logKind) {
 	d := th.proc.ctx.domain
 	d.stats.created(objectTransaction)
@@ -53,8 +52,8 @@ func (th *Thread) begin(task Task, m *message, kind logKind) {
 	m.logPlace = d.log.add(&m.log)
 }
 
-// end logs how m, which begin has begun, went: f is nil if it's on its way. Those who
-// listen are told if it isn't.
+// end logs the outcome of m, which begin logged: f is nil if it was queued. If not, it
+// is reported to those who listen.
 //
 // Preconditions: No lock is held.
 func (th *Thread) end(task Task, m *message, f *failure) {
@@ -78,13 +77,13 @@ func (th *Thread) end(task Task, m *message, f *failure) {
 	}
 }
 
-// to notes who receives m: th, or any thread of p if it is nil.
+// to records the receiver of m: th, or any thread of p if th is nil.
 func (m *message) to(p *Process, th *Thread) {
 	m.receiver = p.tenant
 	m.log.to(p, th)
 }
 
-// to notes who receives the transaction: th, or any thread of p if it is nil.
+// to records the receiver of the transaction: th, or any thread of p if th is nil.
 func (e *logEntry) to(p *Process, th *Thread) {
 	e.toProc = p.id
 	if th != nil {

@@ -9,8 +9,8 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 )
 
-// Readiness implements waiter.Waitable.Readiness, for a caller that is unknown:
-// any thread that has not called the driver yet could read without blocking.
+// Readiness implements waiter.Waitable.Readiness, for an unknown caller: a thread
+// that has never called the driver can read without blocking.
 func (fd *deviceFD) Readiness(mask waiter.EventMask) waiter.EventMask {
 	return waiter.ReadableEvents & mask
 }
@@ -39,9 +39,9 @@ func (fd *deviceFD) EventUnregister(e *waiter.Entry) {
 func (fd *deviceFD) Epollable() bool { return true }
 
 // readinessFor returns what poll(2) reports to the thread with the given ID:
-// whether its read would return at once. That holds if there is work for this
-// thread, if it is idle and there is work for any thread, and if it has never
-// called the driver. It is an error that p's account has no room for the Thread.
+// whether its read would return at once. It would if there is work for this thread,
+// if the thread is idle and there is work for any thread, or if it has never called
+// the driver. If p's account has no room for the Thread, it reports an error.
 func (p *Process) readinessFor(threadID int32) waiter.EventMask {
 	th, err := p.thread(threadID)
 	if err != nil {

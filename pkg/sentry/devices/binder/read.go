@@ -16,19 +16,19 @@ import (
 // returnSize is the size of a return's code, in bytes.
 const returnSize = 4
 
-// returnWriter puts returns into the read buffer of an application.
+// returnWriter writes returns to an application's read buffer.
 type returnWriter struct {
 	task Task
 	uio  usermem.IO
 	addr hostarch.Addr
 
-	// pos and end are bytes from addr.
+	// pos and end are offsets from addr, in bytes.
 	pos, end uint64
 
-	// th is who reads.
+	// th is the thread that reads.
 	th *Thread
 
-	// scratch holds a return on its way.
+	// scratch holds a return before it is written.
 	scratch [returnSize + binder.SizeOfTransactionDataSecctx]byte
 }
 
@@ -37,8 +37,8 @@ func (w *returnWriter) fits() bool {
 	return w.end >= w.pos && w.end-w.pos >= uint64(len(w.scratch))
 }
 
-// put writes br and the first size bytes of parameters, which are in scratch
-// after it. It does not look at the end of the buffer.
+// put writes br and the first size bytes of its parameters, which scratch holds. It
+// does not check for the end of the buffer.
 func (w *returnWriter) put(br uint32, size int) error {
 	hostarch.ByteOrder.PutUint32(w.scratch[:], br)
 	n := returnSize + size
@@ -57,11 +57,11 @@ func (w *returnWriter) putSpawnLooper() error {
 	return w.put(binder.BR_SPAWN_LOOPER, 0)
 }
 
-// params returns where the parameters of the return that's to be put go.
+// params returns the part of scratch for the parameters of the next return.
 func (w *returnWriter) params() []byte { return w.scratch[returnSize:] }
 
-// read fills wr's read buffer with what th has to be told, and counts the bytes.
-// It waits until there's something.
+// read fills wr's read buffer with what th has to be told, and counts the bytes. It
+// waits until there is something.
 //
 // Errors: those of waitLocked, and EFAULT if the buffer can't be written.
 func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlocking bool) error {
@@ -75,7 +75,7 @@ func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlock
 		th:   th,
 	}
 	if w.pos == 0 {
-		// It's there so that BR_SPAWN_LOOPER can take its place.
+		// BR_SPAWN_LOOPER may replace it.
 		if w.end < returnSize {
 			return linuxerr.EFAULT
 		}
@@ -97,8 +97,8 @@ func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlock
 	return nil
 }
 
-// endRead passes on work that th was woken for and has not taken. It returns
-// whether the application should start another looper; see needsLooperLocked.
+// endRead wakes another thread for work that th was woken for and has not taken. It
+// returns whether the application should start another looper; see needsLooperLocked.
 func (th *Thread) endRead(ctx context.Context, err error) (spawn bool) {
 	p := th.proc
 	p.mu.Lock()
@@ -116,10 +116,9 @@ func (th *Thread) takesProcWork() bool {
 	return th.takesProcWorkLocked()
 }
 
-// readAll waits until th has work, and puts what there is to be told into w, until
-// there's no more, no room, or something that is to be read alone. It returns true
-// if th has to wait again: it was woken for nothing, since another thread was
-// faster.
+// readAll waits until th has work, then writes it to w until there is no more, no
+// room, or an item that ends the read. It returns true if th must wait again, because
+// another thread took the work that it was woken for.
 //
 // Errors: those of read.
 func (th *Thread) readAll(w *returnWriter, procWork, nonBlocking bool) (again bool, err error) {
@@ -139,7 +138,7 @@ func (th *Thread) readAll(w *returnWriter, procWork, nonBlocking bool) (again bo
 		for _, br := range d.commands[:d.n] {
 			size := binder.CommandSize(br)
 			if d.failure != nil {
-				size = 0 // BR_ERROR has a parameter by its number, but none here, as in Linux.
+				size = 0 // By its code BR_ERROR has a parameter, but Linux writes none.
 			}
 			if size == binder.SizeOfPtrCookie {
 				hostarch.ByteOrder.PutUint64(w.params(), d.ptr)
@@ -163,9 +162,8 @@ func (th *Thread) readAll(w *returnWriter, procWork, nonBlocking bool) (again bo
 	}
 }
 
-// takeWork takes the next item of work that th is to be told, if w has room for
-// it; if wait is true, it waits for one first. If there's none, again says whether
-// th has to wait for some.
+// takeWork takes the next item of work for th, if w has room for it; if wait is true,
+// it waits for one first. If there is none, again says whether th must wait for one.
 //
 // Errors: those of waitLocked.
 func (th *Thread) takeWork(w *returnWriter, procWork, wait, nonBlocking bool) (d delivery, ok, again bool, err error) {
@@ -200,9 +198,9 @@ func (th *Thread) takeWork(w *returnWriter, procWork, wait, nonBlocking bool) (d
 	return d, true, false, nil
 }
 
-// deliver puts a transaction into w and makes its buffer known to the
-// application. It returns false if the transaction has failed, and there's
-// nothing to read. It takes over the reference.
+// deliver writes a transaction to w and makes its buffer known to the application. It
+// returns false if the transaction has failed and there is nothing to read. It takes
+// over the reference.
 func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, error) {
 	t := held.Get()
 	p := th.proc

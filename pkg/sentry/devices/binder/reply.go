@@ -48,7 +48,7 @@ func (th *Thread) answer(task Task, uio usermem.IO, m *message) {
 	if f == nil {
 		return
 	}
-	// The caller hears of the failure; the one who answers has done its part.
+	// The caller is told of the failure. The replier's part is complete.
 	p.mu.Lock()
 	call.endLocked(p)
 	th.failLocked(binder.BR_TRANSACTION_COMPLETE)

@@ -14,18 +14,18 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
-// Scatter-gather: BINDER_TYPE_PTR describes a block of the sender's memory, which
-// goes to the extra space of the receiver's buffer, one block behind the other,
-// each aligned to 8 bytes. A block may hold the pointer to a later one, its child,
-// and, where a BINDER_TYPE_FDA says so, file descriptors. These places are not
-// copied but set to what they are for the receiver: they are fixed up.
+// Scatter-gather: BINDER_TYPE_PTR describes a block of the sender's memory. Blocks go
+// to the extra space of the receiver's buffer, one after the other, each aligned to 8
+// bytes. A block may hold the pointer to a later one, its child, and, where a
+// BINDER_TYPE_FDA says so, file descriptors. These parts are not copied but fixed up:
+// rewritten with the receiver's values.
 //
 // Fix-ups come in order: within a block by ascending offset, without overlap, and
 // those of a child before any further ones of its parent. So at any time only the
-// blocks from the last one up to its outermost parent can have more.
+// blocks from the last one up to its outermost parent may get more.
 
-// translatePointer takes over the block that o stands for, and points o, and the
-// parent if there's one, to where it goes. The object stands at offset.
+// translatePointer adds the block that o, the object at offset, describes, and points
+// o and the parent, if there is one, to its place in the receiver.
 func (c *composer) translatePointer(o *binder.BufferObject, offset uint64) error {
 	g := &c.gather
 	if room := g.room(); o.Length > room {
@@ -54,15 +54,14 @@ func (c *composer) translatePointer(o *binder.BufferObject, offset uint64) error
 			hasPointer: true,
 		})
 	}
-	// Linux takes an object at the very start of the data for none at all when
-	// it looks for a parent.
+	// When it looks for a parent, Linux takes an object at offset 0 for none at all.
 	if offset != 0 {
 		g.open = append(g.open, openBlock{block: bl})
 	}
 	return nil
 }
 
-// translateFileArray takes the files that o stands for.
+// translateFileArray takes the files that o describes.
 //
 // Errors: EINVAL if the array is malformed or can't be read, ENOMEM if the
 // payer has no room for it, and those of takeFile.
@@ -74,7 +73,7 @@ func (c *composer) translateFileArray(o *binder.FDArrayObject) error {
 		return linuxerr.EINVAL
 	}
 	if o.NumFDs == 0 {
-		// Linux doesn't look where it is, but counts it as the last fix-up.
+		// Linux doesn't check its offset, but counts it as the last fix-up.
 		parent.fixed = o.ParentOffset
 		return nil
 	}
@@ -152,7 +151,8 @@ func (c *composer) copyBlocks() error {
 	return nil
 }
 
-// refuseBlock is refuse for what is wrong with a block.
+// refuseBlock is refuse for an error in a block, with EINVAL. It blames the block's
+// object.
 func (c *composer) refuseBlock(why reason, bl block) error {
 	c.m.refused = refusalFor(why)
 	for offset, err := range c.reservation.Offsets((bl.index + 1) * alloc.OffsetSize) {

@@ -3,9 +3,9 @@
 
 package binder
 
-// Scheduler says how threads sleep in the driver until there is work, and when
+// Scheduler determines how threads sleep in the driver until there is work, and when
 // those that were woken go on. The driver's own leaves that to Go; a test may
-// choose an order.
+// choose the order.
 type Scheduler interface {
 	// Wake puts a token into wake, unless there is one, for the thread that
 	// sleeps on it or is about to. It must not block: the caller holds locks.

@@ -10,8 +10,8 @@ import (
 	"sentrybinder/pkg/binder/list"
 )
 
-// failCall tells th that its call t has failed. It returns false if th doesn't
-// wait for t any more.
+// failCall tells th that its call t has failed. It returns false if th no longer
+// waits for t.
 func (th *Thread) failCall(ctx context.Context, t *Transaction, br uint32) bool {
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
@@ -28,7 +28,7 @@ func (th *Thread) failCall(ctx context.Context, t *Transaction, br uint32) bool 
 	return true
 }
 
-// pushCallLocked notes that th waits for the reply to t.
+// pushCallLocked makes t the call that th awaits the reply to.
 //
 // +checklocks:th.proc.mu
 func (th *Thread) pushCallLocked(t *Transaction) {
@@ -38,8 +38,8 @@ func (th *Thread) pushCallLocked(t *Transaction) {
 	t.inner.fromParent = th.swapStackLocked(list.BorrowOf(t).Arc())
 }
 
-// popCallLocked notes that th doesn't wait for the reply to t any more, and
-// returns its reference to t, or false if it didn't.
+// popCallLocked undoes pushCallLocked and returns th's reference to t, or false if t
+// is not the call that th awaits the reply to.
 //
 // +checklocks:th.proc.mu
 func (th *Thread) popCallLocked(t *Transaction) (list.Arc[*Transaction], bool) {
@@ -66,8 +66,8 @@ func (th *Thread) handle(call list.Arc[*Transaction]) {
 	t.inner.toParent = th.swapStackLocked(call)
 }
 
-// swapStackLocked makes top the innermost transaction of th and returns the one
-// that was.
+// swapStackLocked makes top the innermost transaction of th and returns the previous
+// one.
 //
 // +checklocks:th.proc.mu
 func (th *Thread) swapStackLocked(top list.Arc[*Transaction]) list.Arc[*Transaction] {
@@ -82,7 +82,8 @@ func (th *Thread) swapStackLocked(top list.Arc[*Transaction]) list.Arc[*Transact
 	return was
 }
 
-// unwind ends what was the stack of th, which has left. Nobody finds it by th.
+// unwind releases what was the stack of th, which has exited: it is no longer reachable
+// through th.
 func (th *Thread) unwind(ctx context.Context, top list.Arc[*Transaction]) {
 	walk := startWalk()
 	for top.Ok() {

@@ -25,14 +25,15 @@ type Task interface {
 	ThreadID() int32
 
 	// ProcessID identifies the caller's process among all of the sandbox. It is
-	// never zero. proc is what the caller makes its call by: most likely its own.
+	// never zero. proc is the Process that the caller makes its call on, most likely
+	// its own.
 	ProcessID(proc *Process) int32
 
-	// PIDOf returns the thread group ID of the process that opened proc, as the
-	// caller's PID namespace sees it, or zero if it does not.
+	// PIDOf returns the thread group ID of the process that opened proc in the
+	// caller's PID namespace, or zero if it has none there.
 	PIDOf(proc *Process) int32
 
-	// View returns what the caller can see by proc.
+	// View returns what the caller can see through proc.
 	View(proc *Process) *View
 
 	// UIDOf returns kuid as the caller's user namespace sees it, or auth.NoID.
@@ -44,8 +45,8 @@ type Task interface {
 	// Niceness returns the caller's nice value, from -20 to 19.
 	Niceness() int
 
-	// SetNiceness makes n the caller's nice value, or as close to it as it may
-	// have.
+	// SetNiceness sets the caller's nice value to n, or as close to it as its
+	// limits allow.
 	SetNiceness(n int)
 
 	// SignalPending returns whether a signal awaits delivery to the caller. A
@@ -61,11 +62,11 @@ type Task interface {
 	// descriptors of the caller: all or none. It takes its own references.
 	InstallFiles(files []*vfs.FileDescription) ([]int32, error)
 
-	// Log writes a message to the kernel log of the caller's container, with who the
-	// caller is.
+	// Log writes a message to the kernel log of the caller's container, prefixed with
+	// the caller's IDs.
 	Log(log KernelLog, msg string)
 
-	// CloseFile closes the caller's file fd, if there's one. No lock may be
+	// CloseFile closes the caller's file fd, if there is one. No lock may be
 	// held: the file may be a binder device.
 	CloseFile(fd int32)
 }

@@ -18,14 +18,14 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
-// Transaction is a message on its way: a call or a reply. A synchronous call
+// Transaction is a message in transit: a call or a reply. A synchronous call
 // lives until it is answered.
 //
-// A call is on two stacks: on that of the thread that waits for the reply, and,
-// once it has been read, on that of the thread that handles it. Each thread's
-// stack is linked through the calls themselves: from a call that the thread
-// waits for by fromParent, from one that it handles by toParent. References are
-// held by the stacks, and by the todo list until the transaction is read.
+// A call is on two stacks: that of the thread that waits for the reply and, once it
+// has been read, that of the thread that handles it. Each thread's stack is linked
+// through the calls themselves: by fromParent from a call that the thread awaits,
+// by toParent from one that it handles. The stacks hold references, as does the todo
+// list until the transaction is read.
 //
 // +stateify savable
 type Transaction struct {
@@ -41,29 +41,28 @@ type Transaction struct {
 	fromProc   *Process
 	senderEUID auth.KUID
 
-	// payer is what t is charged to, with its buffer, its files, and the references
-	// that it makes for the receiver: see prices.go.
+	// payer is the account that t is charged to, with its buffer, its files, and the
+	// references that it creates for the receiver: see prices.go.
 	payer *account.Account
 
-	// nice is the nice value of the sender, and savedNice that which the thread
-	// that handles the call had before.
+	// nice is the nice value of the sender, and savedNice that of the thread that
+	// handles the call, from before it did.
 	nice      int
 	savedNice int
 
-	// fromTID is the ID of the thread that sent it, and sent when that was, as
-	// gohacks.Nanotime has it.
+	// fromTID is the ID of the sending thread, and sent the time of sending in
+	// gohacks.Nanotime units.
 	fromTID int32
 	sent    int64 `state:".(int64)"`
 
-	// to is the receiver. nodeID is the number of the node that it's for, if it
-	// is for one.
+	// to is the receiver. nodeID is the debug ID of the target node, or zero for a
+	// reply.
 	to     *Process
 	nodeID int32
 
-	// buffer, in the mapping of to, has the contents. As files, it belongs to
-	// whoever has the transaction, until the reader delivers it to the
-	// application, which may free it at any time. placed is what logs show of it
-	// even then.
+	// buffer, in to's mapping, holds the contents. Like files, it belongs to whoever
+	// owns the transaction, until the reader delivers it to the application, which may
+	// free it at any time. placed is what logs show of it even then.
 	buffer alloc.Buffer
 	placed alloc.Placement
 
@@ -71,12 +70,12 @@ type Transaction struct {
 	// buffer, in bytes with its NUL, or zero if the receiver asked for none.
 	secctxSize uint64
 
-	// files are the files that the receiver gets. They belong to whoever has
-	// the transaction: the sender, then the reader, then nobody.
+	// files are the files for the receiver. They belong to whoever owns the
+	// transaction: the sender, then the reader, then nobody.
 	files []sentFile
 
 	// hasDevices is true if there are Binder devices among files, and inFlight if
-	// flights knows of it.
+	// they are registered with flights.
 	hasDevices bool
 	inFlight   bool
 
@@ -84,7 +83,7 @@ type Transaction struct {
 	// +checklocks:to.mu
 	outstanding bool
 
-	// onlyFor is the ID of the thread that is to read it, if it isn't for any.
+	// onlyFor is the ID of the thread that must read it, or zero if any may.
 	onlyFor int32
 
 	mu transactionMutex `state:"nosave"`
@@ -92,8 +91,8 @@ type Transaction struct {
 	// +checklocks:mu
 	inner transactionInner
 
-	// nextUpdate is a link of asyncQueue's and nextTodo one of processTodo's, whose
-	// users guard them.
+	// nextUpdate is a link of asyncQueue, nextTodo one of processTodo. The users of
+	// those guard them.
 	nextUpdate *Transaction
 	nextTodo   *Transaction
 }
@@ -107,15 +106,15 @@ type transactionInner struct {
 	// and a one-way call have none.
 	from *Thread
 
-	// fromParent is the next transaction on the stack of from. It stays when
-	// from is gone: if the call fails, the failure is that of fromParent.
+	// fromParent is the next transaction on from's stack. It stays when from is gone:
+	// if the call fails, fromParent fails.
 	fromParent list.Arc[*Transaction]
 
 	// toThread is the thread that handles the call, as long as it does.
 	toThread *Thread
 
-	// read is true once a thread has begun to handle the call, and left if that has
-	// gone meanwhile.
+	// read is true once a thread has begun to handle the call, and left once that
+	// thread has exited without an answer.
 	read, left bool
 
 	// toParent is the next transaction on the stack of toThread.
@@ -135,12 +134,12 @@ func (t *Transaction) Destroy(ctx context.Context) {
 	transactions.Put(t)
 }
 
-// transactions has those that were destroyed, for use by the next calls. Nobody
-// has a pointer to one: whoever has an Arc, or the lock of a list or of a stack
-// that it is on, uses it no longer than that.
+// transactions recycles Transactions. None of its elements is referenced: a holder of
+// an Arc, or of the lock of a list or stack that a Transaction is on, uses it no longer
+// than that.
 var transactions pool.Pool[Transaction]
 
-// oneWay returns whether nobody waits for a reply to t.
+// oneWay returns whether t is a one-way call, to which there is no reply.
 func (t *Transaction) oneWay() bool { return !t.reply && t.flags&binder.TF_ONE_WAY != 0 }
 
 // sender returns the thread that waits for the reply to t, or nil.
@@ -174,9 +173,9 @@ func (t *Transaction) describe(l *logWriter) { l.transaction("pending transactio
 // cancel implements work.cancel.
 func (t *Transaction) cancel(ctx context.Context) { t.cancelWith(ctx, binder.BR_DEAD_REPLY) }
 
-// cancelWith gives up t, which was queued and which nobody will handle. Whoever
-// waits for a reply gets br. As in Linux the buffer stays, with what it holds,
-// until the receiver closes the device.
+// cancelWith cancels t, which was queued and will never be handled. Whoever waits for
+// a reply gets br. As in Linux the buffer stays, with what it holds, until the receiver
+// closes the device.
 //
 // Preconditions: No lock is held.
 func (t *Transaction) cancelWith(ctx context.Context, br uint32) {
@@ -190,8 +189,8 @@ func (t *Transaction) cancelWith(ctx context.Context, br uint32) {
 	}
 }
 
-// fail answers the call t with br in place of a reply. If the sender is gone,
-// the call that it was handling has failed.
+// fail answers the call t with br in place of a reply. If the sender is gone, the
+// call that it was handling fails instead, and so on.
 //
 // Preconditions: No lock is held.
 func (t *Transaction) fail(ctx context.Context, br uint32) {
@@ -210,10 +209,10 @@ func (t *Transaction) fail(ctx context.Context, br uint32) {
 	held.Release(ctx)
 }
 
-// abandon drops the contents of t, which nobody has read and which is not queued.
+// abandon drops the contents of t, which is unread and not queued.
 //
-// Preconditions: The memory of t.to's mapping is pinned, so that t's references are
-// still found there if t.to ends.
+// Preconditions: The memory of t.to's mapping is pinned, so that t's references can
+// still be found there if t.to ends.
 func (t *Transaction) abandon(ctx context.Context) {
 	t.dropFiles(ctx)
 	b := t.buffer.Recall()
@@ -240,7 +239,7 @@ func (t *Transaction) beginLocked(p *Process) {
 	p.inner.freezer.outstanding++
 }
 
-// endLocked ends what beginLocked has begun, if it did and that has not ended.
+// endLocked undoes beginLocked, once.
 //
 // +checklocks:p.mu
 func (t *Transaction) endLocked(p *Process) {
@@ -255,7 +254,7 @@ func (t *Transaction) endLocked(p *Process) {
 	}
 }
 
-// sentFile is a file in a transaction that has not been delivered.
+// sentFile is a file in an undelivered transaction.
 //
 // +stateify savable
 type sentFile struct {
@@ -281,8 +280,8 @@ func (t *Transaction) dropFiles(ctx context.Context) {
 	t.files = nil
 }
 
-// transaction writes t's line, which is begun. The contents are only shown in the log
-// of the receiver.
+// transaction writes the rest of t's line. The contents are shown in the receiver's
+// log only.
 func (l *logWriter) transaction(title string, t *Transaction) {
 	t.mu.Lock()
 	to, toTID := t.to.id, t.onlyFor
@@ -293,7 +292,7 @@ func (l *logWriter) transaction(title string, t *Transaction) {
 		toTID = 0
 	}
 	if t.inner.left {
-		to = identity{} // Linux forgets the process then, too.
+		to = identity{} // As Linux, which forgets the process as well.
 	}
 	t.mu.Unlock()
 	ids := l.view.pids
@@ -313,8 +312,8 @@ func (l *logWriter) transaction(title string, t *Transaction) {
 	l.buf.WriteByte('\n')
 }
 
-// secctxStart returns where the security context lies, in bytes from the start
-// of the buffer: at the end of the extra space.
+// secctxStart returns the offset of the security context, in bytes from the start of
+// the buffer: it is at the end of the extra space.
 func (t *Transaction) secctxStart() uint64 {
 	return t.placed.ExtraStart() + (t.placed.ExtraSize+7)&^7 - (t.secctxSize+7)&^7
 }

@@ -12,8 +12,8 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// translateAt copies the data before offset and translates the object that is
-// there. Objects must come in order and not overlap.
+// translateAt copies the data up to offset and translates the object there. Objects
+// must be in order and must not overlap.
 func (c *composer) translateAt(offset uint64) error {
 	b := &c.t.placed
 	if offset != c.copied && (offset < c.copied || offset > b.DataSize) {
@@ -48,8 +48,8 @@ func (c *composer) translateAt(offset uint64) error {
 	return nil
 }
 
-// translate turns the object in raw, which is to stand at offset, from what it
-// means to the sender into what it means to the receiver.
+// translate rewrites the object in raw, at offset, from the sender's values to the
+// receiver's.
 func (c *composer) translate(raw []byte, offset uint64) error {
 	switch objectType(raw) {
 	case binder.BINDER_TYPE_BINDER, binder.BINDER_TYPE_WEAK_BINDER, binder.BINDER_TYPE_HANDLE, binder.BINDER_TYPE_WEAK_HANDLE:
@@ -131,8 +131,8 @@ func (c *composer) translateBinder(o *binder.FlatObject) error {
 	return nil
 }
 
-// translateHandle turns a handle of the sender into one of the receiver, or, if
-// the node is the receiver's own, into that.
+// translateHandle turns a handle of the sender into one of the receiver or, if the
+// node is the receiver's own, into that node.
 func (c *composer) translateHandle(o *binder.FlatObject) error {
 	strong := o.Type == binder.BINDER_TYPE_HANDLE
 	used, ok := c.th.proc.useNode(uint32(o.Binder), strong)
@@ -144,7 +144,7 @@ func (c *composer) translateHandle(o *binder.FlatObject) error {
 	if n.owner == c.t.to {
 		n.owner.mu.Lock()
 		defer n.owner.mu.Unlock()
-		// The owner knows that there are references: the sender has one.
+		// The owner knows that there are references: the sender holds one.
 		_ = n.incLocked(c.task, strong, false, nil)
 		o.Type = binder.BINDER_TYPE_BINDER
 		if !strong {
@@ -161,8 +161,7 @@ func (c *composer) translateHandle(o *binder.FlatObject) error {
 	return nil
 }
 
-// whyNotAcquired returns why the receiver can't have a node, as an error of
-// acquireNode says.
+// whyNotAcquired translates an error of acquireNode into the reason for it.
 func whyNotAcquired(err error) reason {
 	if linuxerr.Equals(linuxerr.ENOMEM, err) {
 		return reasonNoMemory

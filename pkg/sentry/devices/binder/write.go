@@ -11,19 +11,19 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// commandReader takes commands and their parameters from the write buffer of an
-// application.
+// commandReader reads commands and their parameters from an application's write
+// buffer.
 type commandReader struct {
 	task Task
 	uio  usermem.IO
 	addr hostarch.Addr
 
-	// pos and end are bytes from addr.
+	// pos and end are offsets from addr, in bytes.
 	pos, end uint64
 }
 
-// next fills dst with what comes next. The end of the buffer is not looked at
-// within a command, as in Linux: it says where no further one starts.
+// next fills dst with the bytes that follow. As in Linux, it doesn't check for the end
+// of the buffer within a command: at the end, no further command starts.
 func (r *commandReader) next(dst []byte) error {
 	if _, err := r.uio.CopyIn(r.task, r.addr+hostarch.Addr(r.pos), dst, ioOpts); err != nil {
 		return linuxerr.EFAULT
@@ -35,16 +35,16 @@ func (r *commandReader) next(dst []byte) error {
 // maxCommandSize is the size of the parameters of the longest command, in bytes.
 const maxCommandSize = binder.SizeOfTransactionDataSG
 
-// maxCommandsAtOnce is the number of commands after which a thread that is
-// interrupted leaves the rest for when the call is made again. A write buffer may
-// be as long as the address space; such a thread can be killed, and checkpointed.
+// maxCommandsAtOnce is the number of commands after which an interrupted thread leaves
+// the rest to the restarted call. A write buffer may be as long as the address space:
+// this way, its thread can be killed and checkpointed.
 const maxCommandsAtOnce = 4096
 
-// write carries out the commands in wr's write buffer and counts what it has
-// consumed: whole commands only. It stops, without an error, when one has failed
-// in a way that the thread has to read.
+// write carries out the commands in wr's write buffer and counts the bytes consumed,
+// by whole commands. It stops, without an error, after a failure that the thread has
+// to read.
 //
-// Errors: EFAULT if a command can't be read, EINVAL if it's unknown or refused,
+// Errors: EFAULT if a command can't be read, EINVAL if it is unknown or refused,
 // ERESTARTSYS if there are many and the thread is interrupted.
 func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
 	r := commandReader{
@@ -99,12 +99,12 @@ func knownCommand(cmd uint32) bool {
 	}
 }
 
-// command carries out one command. What it refers to may not exist: then it has
-// no effect, or the failure is for the thread to read.
+// command carries out one command. If what it refers to doesn't exist, it has no
+// effect, or the thread has a failure to read.
 //
-// Errors: EINVAL if the command is one about freeze notifications that makes no
-// sense, ENOMEM if it is a request for them that the process's account has no room
-// for; it isn't consumed then.
+// Errors: EINVAL if the command concerns freeze notifications and is invalid, ENOMEM
+// if it requests one and the process's account has no room for it. The command is not
+// consumed then.
 func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) error {
 	p := th.proc
 	switch cmd {
@@ -196,8 +196,7 @@ func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) 
 	return nil
 }
 
-// whyNoRef returns why there is no reference by handle to acquire or release, as an
-// error of changeRef says.
+// whyNoRef translates an error of changeRef for handle into the reason for it.
 func whyNoRef(err error, handle uint32) *refusal {
 	if linuxerr.Equals(linuxerr.ENOMEM, err) {
 		return refusalFor(reasonNoRoom)
