@@ -5,7 +5,7 @@ package ashmem
 
 import "testing"
 
-// The numbers that strace prints for Android's user space.
+// Request numbers as strace prints them for Android's user space.
 func TestNumbers(t *testing.T) {
 	for name, tc := range map[string]struct{ got, want uint32 }{
 		"ASHMEM_SET_NAME":         {ASHMEM_SET_NAME, 0x41007701},
@@ -28,6 +28,6 @@ func TestNumbers(t *testing.T) {
 
 func TestSizes(t *testing.T) {
 	if got := (&Pin{}).SizeBytes(); got != SizeOfPin {
-		t.Errorf("Pin takes %d bytes, its constant says %d", got, SizeOfPin)
+		t.Errorf("Pin is %d bytes, SizeOfPin is %d", got, SizeOfPin)
 	}
 }

@@ -15,11 +15,10 @@ const (
 	typeRequest = 0x77 << 8 // 'w'
 )
 
-// Ioctl requests. The argument is a pointer for those whose comment says so, and else
-// the value itself.
+// Ioctl requests. Unless its comment says otherwise, the argument is the value itself.
 const (
-	// ASHMEM_SET_NAME takes, and ASHMEM_GET_NAME fills, a NUL-terminated string of at
-	// most ASHMEM_NAME_LEN bytes.
+	// ASHMEM_SET_NAME takes, and ASHMEM_GET_NAME fills, a pointer to a NUL-terminated
+	// string of at most ASHMEM_NAME_LEN bytes.
 	ASHMEM_SET_NAME = iocWrite | ASHMEM_NAME_LEN<<iocSizeShift | typeRequest | 1
 	ASHMEM_GET_NAME = iocRead | ASHMEM_NAME_LEN<<iocSizeShift | typeRequest | 2
 
@@ -39,29 +38,29 @@ const (
 	ASHMEM_UNPIN          = iocWrite | SizeOfPin<<iocSizeShift | typeRequest | 8
 	ASHMEM_GET_PIN_STATUS = typeRequest | 9
 
-	// ASHMEM_PURGE_ALL_CACHES returns how many pages it has purged.
+	// ASHMEM_PURGE_ALL_CACHES returns the number of pages purged.
 	ASHMEM_PURGE_ALL_CACHES = typeRequest | 10
 
-	// ASHMEM_GET_FILE_ID stores an unsigned long, the inode number that
-	// /proc/PID/maps shows for the region.
+	// ASHMEM_GET_FILE_ID takes a pointer to an unsigned long and stores the inode
+	// number that /proc/PID/maps shows for the region.
 	ASHMEM_GET_FILE_ID = iocRead | 8<<iocSizeShift | typeRequest | 11
 )
 
 const (
-	// ASHMEM_NAME_LEN is the size of a name's buffer, with the NUL, in bytes.
+	// ASHMEM_NAME_LEN is the size of a name's buffer in bytes, including the NUL.
 	ASHMEM_NAME_LEN = 256
 
-	// ASHMEM_NAME_DEF is what ASHMEM_GET_NAME says of a region without a name.
+	// ASHMEM_NAME_DEF is the name that ASHMEM_GET_NAME returns for an unnamed region.
 	ASHMEM_NAME_DEF = "dev/ashmem"
 )
 
-// What ASHMEM_PIN returns: whether a page of the range was purged while unpinned.
+// Results of ASHMEM_PIN: whether a page of the range was purged while unpinned.
 const (
 	ASHMEM_NOT_PURGED = 0
 	ASHMEM_WAS_PURGED = 1
 )
 
-// What ASHMEM_GET_PIN_STATUS returns: whether all pages of the range are pinned.
+// Results of ASHMEM_GET_PIN_STATUS: whether all pages of the range are pinned.
 const (
 	ASHMEM_IS_UNPINNED = 0
 	ASHMEM_IS_PINNED   = 1
@@ -76,6 +75,6 @@ const SizeOfPin = 8
 type Pin struct {
 	Offset uint32
 
-	// Len is 0 for all that follows Offset.
+	// Len is 0 for everything from Offset on.
 	Len uint32
 }

@@ -35,7 +35,7 @@ func TestSizes(t *testing.T) {
 		{&BinderfsDevice{}, SizeOfBinderfsDevice},
 	} {
 		if got := tc.value.SizeBytes(); got != tc.want {
-			t.Errorf("%T takes %d bytes, its constant says %d", tc.value, got, tc.want)
+			t.Errorf("%T is %d bytes, its constant is %d", tc.value, got, tc.want)
 		}
 	}
 }
@@ -55,7 +55,7 @@ func TestHandleCookieIsPacked(t *testing.T) {
 	}
 }
 
-// Spot checks against numbers that strace prints for Android's user space.
+// Spot checks against the numbers that strace prints for Android's user space.
 func TestNumbers(t *testing.T) {
 	for _, tc := range []struct {
 		name      string

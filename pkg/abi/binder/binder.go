@@ -10,16 +10,16 @@
 // applications, protocol version 8; the 32-bit protocol 7 was removed from
 // Linux in 6.x and is not described here.
 //
-// The package holds facts only. It imports nothing of the driver, so that
-// tests, clients and the driver can share it.
+// The package holds facts only. It doesn't import the driver, so that tests,
+// clients and the driver can share it.
 package binder
 
-// BINDER_CURRENT_PROTOCOL_VERSION is what BINDER_VERSION answers.
+// BINDER_CURRENT_PROTOCOL_VERSION is the version that BINDER_VERSION reports.
 const BINDER_CURRENT_PROTOCOL_VERSION = 8
 
 // The directions and fields of an ioctl request number, from
-// include/uapi/asm-generic/ioctl.h. They are constants here, and not calls of
-// linux.IOR and friends, so that requests and commands can be switch cases.
+// include/uapi/asm-generic/ioctl.h. They are constants rather than calls to
+// linux.IOR and friends so that requests and commands can be switch cases.
 const (
 	iocWrite     = 1 << 30
 	iocRead      = 2 << 30
@@ -52,12 +52,12 @@ const (
 	BINDER_GET_EXTENDED_ERROR           = iocRead | iocWrite | SizeOfExtendedError<<iocSizeShift | typeRequest<<iocTypeShift | 17
 )
 
-// BINDER_CTL_ADD is the request on a binderfs's binder-control that adds a device.
+// BINDER_CTL_ADD is the ioctl of binderfs's binder-control that adds a device.
 const BINDER_CTL_ADD = iocRead | iocWrite | SizeOfBinderfsDevice<<iocSizeShift | typeRequest<<iocTypeShift | 1
 
-// Of binderfs.
+// Binderfs constants.
 const (
-	BINDERFS_SUPER_MAGIC = 0x6c6f6f70 // what statfs(2) says of it
+	BINDERFS_SUPER_MAGIC = 0x6c6f6f70 // f_type in statfs(2)
 	BINDERFS_MAX_NAME    = 255        // the longest name of a device, in bytes
 )
 
@@ -121,8 +121,8 @@ const (
 // return cmd on the wire. The protocol encodes it in the number itself.
 func CommandSize(cmd uint32) int { return int(cmd >> iocSizeShift & iocSizeMask) }
 
-// CommandNumber returns the ordinal of command or return cmd, which is what
-// the counters in binder_logs/stats are indexed by.
+// CommandNumber returns the ordinal of command or return cmd, which is the
+// index of its counter in binder_logs/stats.
 func CommandNumber(cmd uint32) int { return int(cmd & iocNRMask) }
 
 // Values of TransactionData.Flags.
@@ -132,9 +132,9 @@ const (
 	TF_STATUS_CODE = 0x08 // contents are a 32-bit status code
 	TF_ACCEPT_FDS  = 0x10 // the reply may hold file descriptors
 	TF_CLEAR_BUF   = 0x20 // the buffer is zeroed when it is freed
-	TF_UPDATE_TXN  = 0x40 // replaces an outdated pending one-way transaction
+	TF_UPDATE_TXN  = 0x40 // supersedes a pending one-way transaction
 
-	// BR_TRANSACTION_COMPLETE doesn't end a read, but comes with what comes next.
+	// BR_TRANSACTION_COMPLETE doesn't end a read, but is delivered with the next return.
 	TF_DEFER_COMPLETE = 0x80
 )
 
@@ -165,5 +165,5 @@ const BINDER_BUFFER_FLAG_HAS_PARENT = 0x01
 const (
 	FROZEN_SYNC_RECEIVED  = 0x1 // in SyncRecv: a synchronous call was refused
 	FROZEN_TXNS_PENDING   = 0x2 // in SyncRecv: a transaction is under way
-	FROZEN_ASYNC_RECEIVED = 0x1 // in AsyncRecv: a one-way call came
+	FROZEN_ASYNC_RECEIVED = 0x1 // in AsyncRecv: a one-way call arrived
 )

@@ -11,8 +11,8 @@ type numbered struct {
 	name string
 }
 
-// commands and returns have all of them by number, but for BR_TRANSACTION_SEC_CTX, which
-// has the number of BR_TRANSACTION.
+// commands and returns are indexed by number. BR_TRANSACTION_SEC_CTX is missing: it
+// shares the number of BR_TRANSACTION.
 var (
 	commands = [...]numbered{
 		{BC_TRANSACTION, "BC_TRANSACTION"},
@@ -65,13 +65,13 @@ var (
 	}
 )
 
-// The numbers of commands and returns are less than these.
+// The numbers of commands and returns are below these.
 const (
 	NumCommands = len(commands)
 	NumReturns  = len(returns)
 )
 
-// NumberedCommand returns the name of the command with number i, see CommandNumber.
+// NumberedCommand returns the name of the command with number i; see CommandNumber.
 func NumberedCommand(i int) string { return commands[i].name }
 
 // NumberedReturn returns the name of the return with number i.
@@ -106,7 +106,7 @@ var objectTypes = map[uint32]string{
 	BINDER_TYPE_FDA:         "BINDER_TYPE_FDA",
 }
 
-// ObjectTypeName returns the name of a type of objects, or its number if it has none.
+// ObjectTypeName returns the name of an object type, or its number if it has none.
 func ObjectTypeName(t uint32) string {
 	if name, ok := objectTypes[t]; ok {
 		return name
@@ -114,8 +114,8 @@ func ObjectTypeName(t uint32) string {
 	return fmt.Sprintf("type %#x", t)
 }
 
-// Requests has the names of the ioctl requests on a binder device, by number. That of
-// binder-control, which has another size, is among them.
+// Requests maps the ioctl requests of a binder device to their names. It includes that
+// of binder-control, which differs in size.
 var Requests = map[uint32]string{
 	BINDER_WRITE_READ:                   "BINDER_WRITE_READ",
 	BINDER_SET_IDLE_TIMEOUT:             "BINDER_SET_IDLE_TIMEOUT",

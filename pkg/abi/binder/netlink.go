@@ -3,7 +3,7 @@
 
 package binder
 
-// The family of generic netlink, from uapi/linux/android/binder_netlink.h.
+// The generic netlink family, from uapi/linux/android/binder_netlink.h.
 const (
 	BINDER_FAMILY_NAME    = "binder"
 	BINDER_FAMILY_VERSION = 1

@@ -71,8 +71,8 @@ type TransactionData struct {
 	DataSize    uint64
 	OffsetsSize uint64
 
-	// Buffer and Offsets are addresses in the memory of the process that
-	// reads this structure or wrote it.
+	// Buffer and Offsets are addresses in the process that wrote this
+	// structure (BC_) or reads it (BR_).
 	Buffer  uint64
 	Offsets uint64
 }
@@ -232,7 +232,7 @@ type FrozenStateInfo struct {
 type ExtendedError struct {
 	// ID is the debug id of the transaction that failed.
 	ID uint32
-	// Command is the BR_ code that the failure was answered with.
+	// Command is the BR_ code that reported the failure.
 	Command uint32
 	// Param is zero or a negative errno.
 	Param int32
@@ -242,11 +242,11 @@ type ExtendedError struct {
 //
 // +marshal
 type BinderfsDevice struct {
-	// Name is the new device's, and ends with a NUL. The last byte is taken for
-	// one whatever it is.
+	// Name is the new device's name, NUL-terminated. The last byte counts as a
+	// NUL whatever its value.
 	Name [BINDERFS_MAX_NAME + 1]byte
 
-	// Major and Minor are the device's number, which the driver fills in.
+	// Major and Minor are the device number, which the driver fills in.
 	Major uint32
 	Minor uint32
 }
