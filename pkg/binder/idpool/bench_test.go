@@ -12,14 +12,14 @@ import (
 	"gvisor.dev/gvisor/pkg/bitmap"
 )
 
-// allocator is what the peers have in common: take takes the lowest free id that
-// is at least from.
+// allocator is implemented by all peers. take takes the lowest free id that is at
+// least from.
 type allocator interface {
 	take(from int) int
 	release(id int)
 }
 
-// linear is one bitmap that is scanned from the start, as in Linux.
+// linear is a flat bitmap that is scanned from the start, as in Linux.
 type linear []uint64
 
 func (l linear) take(from int) int {
@@ -35,7 +35,7 @@ func (l linear) take(from int) int {
 
 func (l linear) release(id int) { l[id/64] &^= 1 << (id % 64) }
 
-// canShrink looks for the last bit that is set, as Linux does after each release.
+// canShrink looks for the last set bit, as Linux does after each release.
 func (l linear) canShrink() bool {
 	for w := len(l) - 1; w >= 0; w-- {
 		if l[w] != 0 {
@@ -113,11 +113,10 @@ func (r *random) below(n int) int {
 	return int(hi)
 }
 
-// BenchmarkFindAcquireRelease finds, acquires and releases the only free id. At
-// "hole-anywhere" it moves to a random place after 100 times, so what is measured
-// is the algorithm. At "hole-moves" it is another one each time, and what is
-// measured is also the memory: 16 million bits are twice the size of a usual
-// second-level cache.
+// BenchmarkFindAcquireRelease finds, acquires and releases the only free id. In
+// "hole-anywhere" it moves to a random place every 100 rounds, which measures the
+// algorithm. In "hole-moves" it moves each round, which measures the memory, too:
+// 16 million bits are twice the size of a usual second-level cache.
 func BenchmarkFindAcquireRelease(b *testing.B) {
 	for _, peer := range peers {
 		for _, size := range sizes {
@@ -203,7 +202,7 @@ func BenchmarkShrinkCheck(b *testing.B) {
 	}
 }
 
-// BenchmarkResize doubles the capacity: what is done under the lock.
+// BenchmarkResize measures the part of doubling the capacity that needs the lock.
 func BenchmarkResize(b *testing.B) {
 	for _, size := range []int{1 << 10, 1 << 17, 1 << 23} {
 		b.Run(fmt.Sprintf("sentrybinder/%d", size), func(b *testing.B) {

@@ -90,7 +90,7 @@ func newFullUsers(t *testing.T) *users {
 	return u
 }
 
-// asleepInAlloc returns the number of goroutines that wait in Alloc.
+// asleepInAlloc returns the number of goroutines waiting in Alloc.
 func asleepInAlloc() int {
 	buf := make([]byte, 1<<20)
 	n := 0
@@ -103,12 +103,12 @@ func asleepInAlloc() int {
 	return n
 }
 
-// While one thread allocates, the others sleep. They don't allocate in vain, and
-// they don't lock and unlock until it has.
+// While one thread allocates, the others sleep: they neither allocate in vain nor
+// take the lock until it is done.
 func TestThreadsWaitForAllocation(t *testing.T) {
 	u := newFullUsers(t)
 
-	// The first thread is kept allocating.
+	// Keep the first thread allocating.
 	q, ok := u.pool.GrowRequest()
 	require.True(t, ok)
 	allocations := 0
@@ -130,7 +130,7 @@ func TestThreadsWaitForAllocation(t *testing.T) {
 		runtime.Gosched()
 	}
 	u.mu.Lock()
-	require.Equal(t, numThreads, u.locks, "each has had the lock once")
+	require.Equal(t, numThreads, u.locks, "each has locked once")
 	u.mu.Unlock()
 
 	close(proceed)
@@ -168,7 +168,7 @@ func TestThreadsThatAllGrow(t *testing.T) {
 	checkLevels(t, &u.pool)
 }
 
-// A thread that has asked for growth may vanish at any point. The others go on.
+// A thread that has requested growth may vanish at any point. The others go on.
 func TestThreadsThatGiveUp(t *testing.T) {
 	for _, allocated := range []bool{false, true} {
 		u := newFullUsers(t)
@@ -224,7 +224,7 @@ func TestThreadsThatAllShrink(t *testing.T) {
 	checkLevels(t, &p)
 }
 
-// Threads that come and go in numbers that make the pool grow and shrink.
+// Threads add and remove enough ids to make the pool grow and shrink.
 func TestThreadsAtRandom(t *testing.T) {
 	u := &users{table: make(map[int]int)}
 	rounds := 200
@@ -248,7 +248,7 @@ func TestThreadsAtRandom(t *testing.T) {
 					}
 					u.mu.Lock()
 					if u.table[id] != value {
-						t.Errorf("id %d is somebody else's, too", id)
+						t.Errorf("id %d has two owners", id)
 					}
 					u.mu.Unlock()
 					u.remove(t, id)

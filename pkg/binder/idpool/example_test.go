@@ -11,7 +11,7 @@ import (
 	"sentrybinder/pkg/binder/idpool"
 )
 
-// registry gives names numbers.
+// registry assigns numbers to names.
 type registry struct {
 	mu sync.Mutex
 	// +checklocks:mu

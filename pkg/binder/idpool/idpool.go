@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// MinCap is the number of ids that a Pool holds without any allocation, and
-	// the least that it shrinks to.
+	// MinCap is the capacity of a Pool without any allocation, and the smallest
+	// that it shrinks to.
 	MinCap = wordBits
 
 	// DefaultMax is the maximum of a Pool that was given none.
@@ -43,24 +43,23 @@ var (
 // zero value is an empty Pool with the capacity MinCap and the maximum
 // DefaultMax.
 //
-// A Pool is guarded by a lock of its user's. It must not be copied after its
-// first use.
+// A Pool is guarded by its user's lock. It must not be copied after its first
+// use.
 //
 // +stateify savable
 type Pool struct {
 	noCopy sync.NoCopy `state:"nosave"`
 
-	// words has the levels of the bitmap below the root, the ids' own first. In
-	// that level a bit tells whether an id is in use, and in the others whether
-	// a word of the level below is full. Bits without an id or a word below are
-	// set.
+	// words holds the levels of the bitmap below the root, the ids' own first.
+	// In that level a set bit means that an id is in use, in the others that a
+	// word of the level below is full. Bits that stand for no id or word are set.
 	words []uint64
 
 	// root is the bitmap's last level, and its only one up to MinCap ids.
 	root uint64
 
-	// height is the number of levels below the root, and starts has the index in
-	// words of each one's first word, and behind the last of them len(words).
+	// height is the number of levels below the root. starts holds the index in
+	// words of each one's first word, followed by len(words).
 	height int
 	starts [maxHeight + 1]uint
 
@@ -73,27 +72,27 @@ type Pool struct {
 	// used is the number of ids in use.
 	used int
 
-	// quarter is the id from which on an id in use keeps the Pool from
-	// shrinking, and high the number of those in use.
+	// high is the number of ids in use at or above quarter. They keep the Pool
+	// from shrinking.
 	quarter uint
 	high    int
 
-	// No id from lowest up to, not including, next is free, and if found is set,
-	// next is. This spares most searches.
+	// No id in [lowest, next) is free, and if found is set, next is. This spares
+	// most searches.
 	lowest int
 	next   int
 	found  bool
 
-	// growing and shrinking are requested and not yet applied; both are reset
-	// when the capacity changes. They are weak so that requests that were given
-	// up cost nothing. No thread is between request and application while a
-	// sandbox is saved.
+	// growing and shrinking are requested and not yet applied; a change of the
+	// capacity resets both. They are weak so that abandoned requests cost
+	// nothing. No thread is between request and application while a sandbox is
+	// saved.
 	growing   weak.Pointer[resizing] `state:"nosave"`
 	shrinking weak.Pointer[resizing] `state:"nosave"`
 }
 
-// New returns an empty Pool that never has more than max ids, or than DefaultMax
-// if max is not between 1 and that.
+// New returns an empty Pool of at most max ids, or of at most DefaultMax if max
+// is not in [1, DefaultMax].
 func New(max int) Pool {
 	if max < 1 || max > DefaultMax {
 		max = DefaultMax
@@ -104,7 +103,7 @@ func New(max int) Pool {
 	return Pool{max: max, extra: max - MinCap, root: full << max}
 }
 
-// Cap returns the capacity: ids are below it.
+// Cap returns the capacity; ids are below it.
 func (p *Pool) Cap() int {
 	return MinCap + p.extra
 }
@@ -122,7 +121,7 @@ func (p *Pool) Len() int {
 	return p.used
 }
 
-// word returns the word with the bit of id i.
+// word returns the word that holds id i's bit.
 func (p *Pool) word(i uint) *uint64 {
 	if p.height == 0 {
 		return &p.root
@@ -130,8 +129,8 @@ func (p *Pool) word(i uint) *uint64 {
 	return &p.words[i/wordBits]
 }
 
-// Unused is an id that was free when it was found. It is a free id still, and
-// anybody can find it again, until it is acquired.
+// Unused is an id that was free when it was found. It stays free, and can be
+// found again, until it is acquired.
 type Unused struct {
 	pool *Pool
 	id   int
@@ -146,16 +145,16 @@ func (p *Pool) FindUnused(from int) (Unused, bool) {
 	return Unused{p, p.next}, p.found
 }
 
-// search makes found tell whether there is something to be found from from on,
-// and next what.
+// search sets found to whether an id from from on is free, and next to the
+// lowest one.
 func (p *Pool) search(from int) {
 	if from < p.lowest || from > p.next {
 		p.lowest, p.next = from, from
 	}
 	p.found = false
 
-	// Climb until a word has a hole at or behind bit i of its level. Beyond the
-	// capacity there is none.
+	// Climb until a word has a hole, a clear bit, at or above bit i of its level.
+	// Beyond the capacity there is none.
 	i, level := uint(p.next), 0
 	var hole uint64
 	for {
@@ -180,7 +179,7 @@ func (p *Pool) search(from int) {
 		level++
 	}
 
-	// Descend to the id. A word whose bit is not set has a hole.
+	// Descend to the id. A word whose bit is clear has a hole.
 	for level > 0 {
 		level--
 		hole = ^p.words[p.starts[level]+i]
@@ -194,9 +193,9 @@ func (u Unused) ID() int {
 	return u.id
 }
 
-// Acquire takes the id. It returns ErrStale, and takes nothing, if the id is not
-// free any more or has been cut off by a Shrink. Other changes to the Pool since
-// the id was found do no harm, but a lower id may have become free.
+// Acquire takes the id. It returns ErrStale, and takes nothing, if the id is no
+// longer free or a Shrink has cut it off. Other changes to the Pool since the id
+// was found do no harm, but a lower id may have become free.
 func (u Unused) Acquire() error {
 	p, i := u.pool, uint(u.id)
 	if p == nil || i >= uint(p.Cap()) {
@@ -216,7 +215,7 @@ func (u Unused) Acquire() error {
 	}
 	*word |= bit
 
-	// Tell the levels above of words that have become full.
+	// Mark words that have become full in the levels above.
 	for level := 1; *word == full && level <= p.height; level++ {
 		i /= wordBits
 		word = &p.root
@@ -228,8 +227,8 @@ func (u Unused) Acquire() error {
 	return nil
 }
 
-// Release frees id. It returns ErrNotInUse, and does nothing, if id is not in use;
-// it may be any number.
+// Release frees id, which may be any number. It returns ErrNotInUse, and does
+// nothing, if id is not in use.
 func (p *Pool) Release(id int) error {
 	i := uint(id)
 	if i >= uint(p.Cap()) {
@@ -249,7 +248,7 @@ func (p *Pool) Release(id int) error {
 	}
 	*word = was &^ bit
 
-	// Tell the levels above of words that were full.
+	// Clear the marks of words that were full in the levels above.
 	for level := 1; was == full && level <= p.height; level++ {
 		i /= wordBits
 		word = &p.root

@@ -66,7 +66,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// An id is taken by Acquire and not by FindUnused.
+// Acquire takes an id; FindUnused does not.
 func TestFoundIsNotTaken(t *testing.T) {
 	var p Pool
 	for range 2 {
@@ -86,7 +86,7 @@ func TestFoundIsNotTaken(t *testing.T) {
 	require.Equal(t, 0, u.ID())
 }
 
-// What is to be found is known after most changes without a search.
+// After most changes, the next free id is known without a search.
 func TestSearchesSpared(t *testing.T) {
 	var p Pool
 	fill(t, &p, 10)
@@ -202,7 +202,7 @@ func TestResizerOfAnother(t *testing.T) {
 	require.Equal(t, 64, b.Cap())
 }
 
-// A grow request that was overtaken by a change of the capacity is dropped.
+// A grow request overtaken by a change of the capacity is dropped.
 func TestOvertakenGrowth(t *testing.T) {
 	var p Pool
 	grow(t, &p)
@@ -254,7 +254,7 @@ func TestShrinkThreshold(t *testing.T) {
 	}
 }
 
-// What has happened since a shrink request can forbid the shrinking.
+// An acquisition since a shrink request can prevent the shrinking.
 func TestShrinkAfterAcquisition(t *testing.T) {
 	var p Pool
 	grow(t, &p)
@@ -286,7 +286,7 @@ func TestShrinkAfterAcquisition(t *testing.T) {
 	require.Equal(t, 256, p.Cap())
 }
 
-// Growing and shrinking by turns takes many acquisitions and releases.
+// Between growing and shrinking lie many acquisitions and releases.
 func TestNoOscillation(t *testing.T) {
 	var p Pool
 	resized := 0
@@ -318,7 +318,7 @@ func TestNoOscillation(t *testing.T) {
 	require.Equal(t, 4, resized, "from 64 to 1024")
 }
 
-// The greatest capacity there is, with ids in use at both ends.
+// The greatest capacity, with ids in use at both ends.
 func TestDefaultMax(t *testing.T) {
 	var p Pool
 	fill(t, &p, 64)
@@ -358,7 +358,7 @@ func TestMemory(t *testing.T) {
 	}
 	require.LessOrEqual(t, 64*treeWords(1000), 1100)
 
-	// And in truth.
+	// And as allocated.
 	var p Pool
 	for p.Cap() < 1<<24 {
 		grow(t, &p)
@@ -395,7 +395,7 @@ func TestAllocations(t *testing.T) {
 	}))
 }
 
-// Requests that were given up don't keep memory.
+// Abandoned requests don't keep memory.
 func TestGivenUp(t *testing.T) {
 	var p Pool
 	for range 10 {
@@ -419,7 +419,7 @@ func TestGivenUp(t *testing.T) {
 	grow(t, &p)
 }
 
-// table has a Pool in it.
+// table contains Pools.
 //
 // +stateify savable
 type table struct {

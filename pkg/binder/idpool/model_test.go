@@ -13,8 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// model is what a Pool is, done the naive way: a byte for each id below the
-// capacity, 1 if it's in use.
+// model is a naive Pool: a byte for each id below the capacity, 1 if it's in use.
 type model struct {
 	ids []byte
 	max int
@@ -36,7 +35,7 @@ func (m *model) inUse(id int) bool {
 	return id >= 0 && id < len(m.ids) && m.ids[id] == 1
 }
 
-// shrunkCap returns what the capacity shrinks to, or 0 if it does not.
+// shrunkCap returns the capacity to shrink to, or 0 if there is none.
 func (m *model) shrunkCap() int {
 	whole := 64
 	for whole < len(m.ids) {
@@ -60,14 +59,14 @@ func (m *model) resize(cap int) {
 	m.ids = ids
 }
 
-// kept is a Resizer that may be applied at some time.
+// kept is a Resizer that may be applied later.
 type kept struct {
 	Resizer
 	grow bool
 	cap  int
 
-	// request tells which resizing it's of: there is a new one after every
-	// change of the capacity and when the capacity to shrink to changes.
+	// request identifies the resizing: a new one begins with every change of the
+	// capacity and of the capacity to shrink to.
 	request int
 }
 
@@ -77,7 +76,7 @@ type machine struct {
 	p Pool
 	m model
 
-	// most is a capacity that is not grown beyond.
+	// most is the capacity that p is not grown beyond.
 	most int
 
 	unused   []Unused
@@ -115,7 +114,7 @@ const (
 
 // step runs operation op with an argument from 0 to 1<<16-1.
 func (x *machine) step(op, arg int) {
-	// The argument is spread over the ids, most ids being near the beginning.
+	// Spread the argument over the ids, with a preference for low ones.
 	id := arg * len(x.m.ids) >> 16
 	if arg&3 == 0 {
 		id >>= uint(arg>>2) % 16
@@ -249,7 +248,7 @@ func (x *machine) shrinkRequest() {
 	x.keep(k)
 }
 
-// apply applies k, to the right method or to the other.
+// apply passes k to the right method or to the other one.
 func (x *machine) apply(k kept, right bool) {
 	var done, want bool
 	if k.grow == right {
@@ -288,7 +287,7 @@ func checkLevels(t *testing.T, p *Pool) {
 	t.Helper()
 	words := p.words
 	high, used := 0, 0
-	set := func(i int) bool { return p.InUse(i) } // whether bit i of the level is to be set
+	set := func(i int) bool { return p.InUse(i) } // whether bit i of the level should be set
 	n := p.Cap()
 	for i := 0; i < n; i++ {
 		if p.InUse(i) {
@@ -367,7 +366,7 @@ func TestModel(t *testing.T) {
 		}
 		x.check()
 		if !testing.Short() {
-			require.Equal(t, min(tc.most, x.p.Max()), grown, "the most that it has grown to")
+			require.Equal(t, min(tc.most, x.p.Max()), grown, "the greatest capacity reached")
 		}
 	}
 }

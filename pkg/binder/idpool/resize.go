@@ -10,27 +10,27 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// resizing is a change of a Pool's capacity that was requested. Everybody who
-// requests the same change while it is under way shares it.
+// resizing is a requested change of a Pool's capacity. All who request the same
+// change while it is under way share it.
 type resizing struct {
-	// cap is the capacity to come.
+	// cap is the new capacity.
 	cap int
 
-	// once sees to it that one of the requesters allocates and the others wait
-	// for it. There is nobody whose death could keep them waiting: a requester
-	// that never comes to allocate leaves it to the next.
+	// once makes one requester allocate and the others wait for it. No requester
+	// can block the others by giving up: one that never allocates leaves it to
+	// the next.
 	once sync.Once
 
-	// words is room for the levels below the root. It is written in once, and
+	// words is room for the levels below the root. It is set in once, and
 	// belongs to the Pool as soon as the resizing is applied.
 	words []uint64
 }
 
-// alloc allocates what r needs, unless that was done already.
+// alloc allocates what r needs, unless it has already.
 func (r *resizing) alloc() Resizer {
 	r.once.Do(func() {
 		r.words = make([]uint64, treeWords(r.cap))
-		// Have the host's page faults now and not under the lock.
+		// Take the host's page faults now and not under the lock.
 		clear(r.words)
 	})
 	return Resizer{r}
@@ -52,22 +52,20 @@ type Resizer struct {
 	r *resizing
 }
 
-// Alloc allocates the memory. It is called without the lock. If another thread
-// is allocating for the same growth, Alloc waits and returns what that thread
-// has allocated.
+// Alloc allocates the memory, without the lock. If another thread is allocating
+// for the same growth, Alloc waits and returns that thread's memory.
 func (q GrowRequest) Alloc() Resizer {
 	return q.r.alloc()
 }
 
-// Alloc allocates the memory. It is called without the lock. If another thread
-// is allocating for the same shrinking, Alloc waits and returns what that thread
-// has allocated.
+// Alloc allocates the memory, without the lock. If another thread is allocating
+// for the same shrinking, Alloc waits and returns that thread's memory.
 func (q ShrinkRequest) Alloc() Resizer {
 	return q.r.alloc()
 }
 
 // GrowRequest returns a request for twice the capacity, or for the maximum if
-// that is less. It returns false if the capacity is the maximum already.
+// that is less. It returns false if the capacity is already the maximum.
 func (p *Pool) GrowRequest() (GrowRequest, bool) {
 	r := p.growing.Value()
 	if r == nil {
@@ -81,7 +79,7 @@ func (p *Pool) GrowRequest() (GrowRequest, bool) {
 }
 
 // Grow grows p and returns whether it did. It does nothing if the capacity has
-// changed since the request, or if z is of another Pool.
+// changed since the request, or if z belongs to another Pool.
 func (p *Pool) Grow(z Resizer) bool {
 	if z.r == nil || z.r != p.growing.Value() {
 		return false
@@ -94,8 +92,8 @@ func (p *Pool) Grow(z Resizer) bool {
 // is in use. It returns false if the capacity is at most MinCap or an id in use
 // is not in its first quarter.
 //
-// After a maximum that is no power of two, half the capacity is half the next
-// power of two, and the first quarter a quarter of that.
+// At a maximum that is not a power of two, half and quarter are those of the
+// next power of two.
 func (p *Pool) ShrinkRequest() (ShrinkRequest, bool) {
 	cap, ok := p.shrunkCap()
 	if !ok {
@@ -110,8 +108,8 @@ func (p *Pool) ShrinkRequest() (ShrinkRequest, bool) {
 }
 
 // Shrink shrinks p and returns whether it did. It does nothing if the capacity
-// has changed since the request, if an id that has been acquired since forbids
-// it, or if z is of another Pool.
+// has changed since the request, if an id acquired since prevents it, or if z
+// belongs to another Pool.
 func (p *Pool) Shrink(z Resizer) bool {
 	if z.r == nil || z.r != p.shrinking.Value() {
 		return false
@@ -123,7 +121,7 @@ func (p *Pool) Shrink(z Resizer) bool {
 	return true
 }
 
-// shrunkCap returns the capacity that p can shrink to, if it can.
+// shrunkCap returns the capacity that p can shrink to, and whether it can.
 func (p *Pool) shrunkCap() (int, bool) {
 	switch {
 	case p.extra <= 0:
@@ -171,8 +169,8 @@ func (p *Pool) resize(r *resizing) {
 		n, m = numWords(n), numWords(m)
 	}
 
-	// Ids in use are in the first words of both. Only if the capacity is 128 the
-	// quarter ends within a word, and then ids in use are in no other.
+	// Ids in use lie in the first words of both. The quarter ends within a word
+	// only at a capacity of 128, where they lie in no other word.
 	kept := min(numWords(p.Cap()), numWords(r.cap))
 	p.words, p.root, p.extra = r.words, root[0], r.cap-MinCap
 	p.found = false
