@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// vector is what the peers have in common.
+// vector is implemented by all peers.
 type vector interface {
 	add(*int)
 	remove(i int)
@@ -34,8 +34,8 @@ func (s *slice) remove(i int) {
 func (s *slice) len() int { return len(*s) }
 func (s *slice) cap() int { return cap(*s) }
 
-// clipped is a slice that is copied to fit at every thousandth removal, as
-// slices.Clone and slices.Clip would be used.
+// clipped is a slice that is copied to fit at every thousandth removal, as one
+// would with slices.Clone and slices.Clip.
 type clipped struct {
 	slice
 	removed int
@@ -75,8 +75,8 @@ func BenchmarkAppendRemove(b *testing.B) {
 	}
 }
 
-// BenchmarkWave appends 100,000 values and removes all but 10. Held is what the
-// buffer takes then.
+// BenchmarkWave appends 100,000 values and removes all but 10. Held is the size of
+// the buffer then.
 func BenchmarkWave(b *testing.B) {
 	const wave = 100_000
 	for _, peer := range peers {

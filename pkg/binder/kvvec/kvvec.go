@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// pageSize is the unit in which Go's allocator hands out buffers that are
-	// not small. Every architecture has the same.
+	// pageSize is the unit in which Go's allocator hands out large buffers, the
+	// same on every architecture.
 	pageSize = 8 << 10
 
-	// maxSmall is the number of bytes up to which a buffer comes from a size
-	// class. With it comes a header of 8 bytes if it has pointers; buffers of the
-	// last 8 bytes below 32 KiB take the same memory either way.
+	// maxSmall is the greatest size, in bytes, of a buffer from a size class. One
+	// with pointers has a header of 8 bytes in front; buffers of the last 8 bytes
+	// below 32 KiB take the same memory either way.
 	maxSmall = 32<<10 - 8
 )
 
@@ -54,13 +54,13 @@ func (v *Vec[T]) Set(i int, x T) {
 	v.s[i] = x
 }
 
-// All returns an iterator over indices and values in order. The values must not
-// be added to or removed from while it runs.
+// All returns an iterator over indices and values in order. Values must not be
+// added or removed while it runs.
 func (v *Vec[T]) All() iter.Seq2[int, T] {
 	return slices.All(v.s)
 }
 
-// Append adds x behind the last value. If there is no room, the capacity grows
+// Append adds x after the last value. If there is no room, the capacity grows
 // as that of a slice does: by a constant factor.
 func (v *Vec[T]) Append(x T) {
 	v.s = append(v.s, x)
@@ -85,9 +85,9 @@ func (v *Vec[T]) Clear() {
 }
 
 // ShrinkTo gives memory back. The capacity becomes the greater of min and the
-// length, unless it is at or under that already or, for a buffer that is not
-// small, less than a page would come free. The values are copied to the new
-// buffer, if any: at zero there is none.
+// length, unless it is at or under that already or, for a large buffer, less
+// than a page would come free. The values are copied to the new buffer, if any:
+// at zero there is none.
 func (v *Vec[T]) ShrinkTo(min int) {
 	bound := max(min, len(v.s))
 	if cap(v.s) <= bound {
@@ -105,15 +105,15 @@ func (v *Vec[T]) ShrinkTo(min int) {
 	v.s = s
 }
 
-// ShrinkAfterRemoval gives memory back if v has much more than it needs: if less
-// than a quarter of the capacity is used, it becomes twice the length. Called
-// after every removal, it makes neither removals nor additions cost more than
-// constant time each on average, since as many values must come or go as have
-// stayed before the buffer is reallocated again.
+// ShrinkAfterRemoval gives memory back if v holds much more than it needs: if
+// less than a quarter of the capacity is used, it becomes twice the length.
+// Called after every removal, it keeps removals and additions at amortized
+// constant time: as many values must come or go as have stayed before the
+// buffer is reallocated again.
 //
-// A buffer of at most a page stays as it is, even when it's empty. Near zero a
-// quarter of the capacity is one or two values, so that the rule alone would
-// free and allocate a buffer each time that a few values come and go.
+// A buffer of at most a page stays as it is, even when it's empty: near zero a
+// quarter of the capacity is one or two values, and the rule alone would free
+// and allocate a buffer each time that a few values come and go.
 func (v *Vec[T]) ShrinkAfterRemoval() {
 	if len(v.s) < cap(v.s)/4 && size[T](cap(v.s)) > pageSize {
 		v.ShrinkTo(2 * len(v.s))

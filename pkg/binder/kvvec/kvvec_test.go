@@ -94,7 +94,7 @@ func sized[T any](t *testing.T) {
 			v := Vec[T]{make([]T, length, cap)}
 			v.ShrinkTo(min)
 
-			// The same as products and quotients without rounding.
+			// The same, by products and quotients without rounding.
 			bound := max(min, length)
 			want := bound
 			if size*cap > maxSmall && (size*bound+pageSize-1)/pageSize == (size*cap+pageSize-1)/pageSize {
@@ -121,8 +121,8 @@ func TestElementSizes(t *testing.T) {
 	sized[[100_000]byte](t)
 }
 
-// The page is that of Go's allocator, and the limit between small and large is its
-// own: what is counted as coming free does come free.
+// The page, and the limit between small and large, are those of Go's allocator:
+// what is counted as coming free does come free.
 func TestAllocatorPages(t *testing.T) {
 	const perPage = pageSize / 8
 	cap := func(n int) int { return cap(append([]*int(nil), make([]*int, n)...)) }
@@ -181,7 +181,7 @@ func churn(seed int64, n int, p float64) (reallocations, peak int) {
 	return reallocations, peak
 }
 
-// No random sequence makes a Vec shrink and grow by turns.
+// No random sequence makes a Vec oscillate between shrinking and growing.
 func TestNoOscillation(t *testing.T) {
 	n, seeds := 1_000_000, 2
 	if testing.Short() {
@@ -196,7 +196,7 @@ func TestNoOscillation(t *testing.T) {
 	}
 }
 
-// The worst sequences there are copy less than four values for each operation.
+// The worst sequences copy less than four values per operation.
 func TestWorstCase(t *testing.T) {
 	for _, amplitude := range []int{1, 10, 1000, 1100, 5000, 30_000} {
 		var v Vec[*int]
@@ -231,7 +231,7 @@ func heap() int {
 	return int(stats.HeapAlloc)
 }
 
-// proc is something of the size of a process.
+// proc is a value of the size of a process.
 type proc struct {
 	_ [512]byte
 }
@@ -268,7 +268,7 @@ func TestMemory(t *testing.T) {
 	runtime.KeepAlive(&c)
 }
 
-// The garbage collector can have what was removed, whatever removed it.
+// What was removed, by whichever method, can be collected.
 func TestRemovedIsCollected(t *testing.T) {
 	for name, remove := range map[string]func(v *Vec[*proc]){
 		"SwapRemove": func(v *Vec[*proc]) {

@@ -106,7 +106,7 @@ func shrunk(len, cap, min int) int {
 	return bound
 }
 
-// check compares all values, and sees that nothing is left behind the last.
+// check compares all values, and checks that nothing is left beyond the last.
 func (x *machine) check() {
 	i := 0
 	for j, n := range x.v.All() {
@@ -120,7 +120,7 @@ func (x *machine) check() {
 	}
 	for i, n := range x.v.s[i:x.v.Cap()] {
 		if n != 0 {
-			x.t.Fatalf("value %d behind the last is %d", i, n)
+			x.t.Fatalf("value %d beyond the last is %d", i, n)
 		}
 	}
 }

@@ -11,11 +11,11 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// registered has the types that package state knows.
+// registered holds the types that package state knows.
 var registered sync.Map
 
-// Register makes Vec[T] known to package state. It is called from an init
-// function of each package that has a savable type with a Vec[T].
+// Register registers Vec[T] with package state. Each package that has a savable
+// type with a Vec[T] calls it from an init function.
 func Register[T any]() {
 	v := (*Vec[T])(nil)
 	if _, again := registered.LoadOrStore(reflect.TypeOf(v), nil); !again {
@@ -25,7 +25,7 @@ func Register[T any]() {
 
 // StateTypeName implements state.Type.StateTypeName.
 func (v *Vec[T]) StateTypeName() string {
-	// The name has T's in it, with its package's path.
+	// The name includes T's, with its package's path.
 	return "pkg/binder/kvvec." + reflect.TypeFor[Vec[T]]().Name()
 }
 
