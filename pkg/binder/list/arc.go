@@ -11,7 +11,7 @@ import (
 // least until the Arc is released. The zero Arc refers to nothing.
 //
 // An Arc has one owner. Assignment moves it: the variable that it came from
-// must not be used again. Clone makes a second one.
+// must not be used again. Clone makes another.
 //
 // +stateify savable
 type Arc[T Counted] struct {
@@ -26,8 +26,8 @@ func (a Arc[T]) Ok() bool {
 	return a.count != nil
 }
 
-// Get returns the value. It stays valid for as long as a is not released. Get
-// of the zero Arc returns the zero T.
+// Get returns the value, which stays valid until a is released. Get of the zero
+// Arc returns the zero T.
 func (a Arc[T]) Get() T {
 	return a.value
 }
@@ -62,13 +62,13 @@ func (a *Arc[T]) Release(ctx context.Context) {
 	}
 }
 
-// IntoRaw gives up a but not its count, for a user that keeps no more than the
-// value. FromRaw makes an Arc of it again. a becomes the zero Arc.
+// IntoRaw gives up a but not its count, for a user that stores only the value.
+// FromRaw makes an Arc of it again. a becomes the zero Arc.
 func (a *Arc[T]) IntoRaw() T {
 	return a.Take().value
 }
 
-// FromRaw returns the reference whose value IntoRaw has returned.
+// FromRaw returns the reference whose value IntoRaw returned.
 func FromRaw[T Counted](v T) Arc[T] {
 	return Arc[T]{v, v.counter()}
 }
@@ -84,22 +84,22 @@ func Convert[T, U Counted](a *Arc[U], view T) Arc[T] {
 	}
 	c := view.counter()
 	if c != b.count {
-		violation("reference converted into one to another value")
-		// The reference that the caller gets has to count.
+		violation("reference converted to another value")
+		// The caller's new reference must count.
 		c.inc()
 	}
 	return Arc[T]{view, c}
 }
 
-// Borrow is the use of a value without a count of one's own: somebody else
-// keeps a reference to the value for as long as the Borrow is in use.
+// Borrow is a reference without a count: another holder keeps a reference to the
+// value for as long as the Borrow is in use.
 type Borrow[T Counted] struct {
 	value T
 	count *Count
 }
 
-// BorrowOf returns a borrow of v, to which there is a reference. Methods use
-// it to make references to their receiver.
+// BorrowOf returns a borrow of v, which must have a reference. Methods use it to
+// make references to their receiver.
 func BorrowOf[T Counted](v T) Borrow[T] {
 	return Borrow[T]{v, v.counter()}
 }
@@ -118,24 +118,24 @@ func (b Borrow[T]) Arc() Arc[T] {
 }
 
 // Unique is the only reference to a value that is still being built. It splits
-// allocation, which is no work to do under a lock, from initialisation. Share
-// and Pair end it. The zero Unique refers to nothing.
+// allocation, which doesn't belong under a lock, from initialisation. Share and
+// Pair end it. The zero Unique refers to nothing.
 type Unique[T Counted] struct {
 	arc Arc[T]
 }
 
-// NewUnique returns the first reference to v. v is new, or its last reference
-// was released.
+// NewUnique returns the first reference to v, which is new or whose last
+// reference was released.
 func NewUnique[T Counted](v T) Unique[T] {
 	c := v.counter()
 	if !c.n.CompareAndSwap(0, 1) {
-		violation("unique reference made to a value that is in use")
+		violation("unique reference to a value that is in use")
 		c.inc()
 	}
 	return Unique[T]{Arc[T]{v, c}}
 }
 
-// Get returns the value, which nobody else refers to.
+// Get returns the value, to which there is no other reference.
 func (u Unique[T]) Get() T {
 	return u.arc.value
 }

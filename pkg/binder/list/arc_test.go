@@ -136,7 +136,7 @@ func TestConvert(t *testing.T) {
 }
 
 func TestConvertOther(t *testing.T) {
-	bothWays(t, "reference converted into one to another value", func(t *testing.T) (_, _ func()) {
+	bothWays(t, "reference converted to another value", func(t *testing.T) (_, _ func()) {
 		v, w := new(red), new(blue)
 		u, x := NewUnique(v), NewUnique(w)
 		a, b := u.Share(), x.Share()
@@ -168,7 +168,7 @@ func TestUniqueRelease(t *testing.T) {
 }
 
 func TestUniqueOfShared(t *testing.T) {
-	bothWays(t, "unique reference made to a value that is in use", func(t *testing.T) (_, _ func()) {
+	bothWays(t, "unique reference to a value that is in use", func(t *testing.T) (_, _ func()) {
 		v := new(red)
 		u := NewUnique(v)
 		a := u.Share()

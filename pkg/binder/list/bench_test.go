@@ -15,8 +15,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 )
 
-// benchSize is how many values are on the list that a benchmark pushes another
-// one to.
+// benchSize is the number of values on the list that a benchmark pushes to.
 const benchSize = 16
 
 type benchID struct{}
@@ -48,10 +47,9 @@ func newIfaceRef() Ref[Counted, benchID] {
 
 // contender is a kind of list. Each function does n rounds of an operation.
 //
-// The kinds are List with pointers and with interface values, the two that gVisor
-// has, which are ilist as it is instantiated for a type of pointers (here that
-// of package tcpip) and ilist itself, whose values are interfaces, and
-// container/list.
+// The kinds are List with pointers and with interface values, gVisor's two, which
+// are ilist as instantiated for a pointer type (here that of package tcpip) and
+// ilist itself, whose values are interfaces, and container/list.
 type contender struct {
 	name string
 
@@ -244,10 +242,9 @@ func BenchmarkLockedPushRemove(b *testing.B) {
 	benchmark(b, func(c contender) func(int) { return c.locked })
 }
 
-// BenchmarkRatio reports what a push and a removal take compared with gVisor's
-// list of the same kind of value. The two take turns, so that whatever else the
-// machine does happens to both. What is compared is the time that nine of ten
-// rounds exceed.
+// BenchmarkRatio reports the cost of a push and a removal relative to gVisor's list
+// of the same kind of value. The two take turns, so that other load on the machine
+// hits both. It compares the time that nine of ten rounds exceed.
 func BenchmarkRatio(b *testing.B) {
 	const rounds, n = 101, 50_000
 	cs := contenders()
@@ -289,7 +286,7 @@ func BenchmarkRatio(b *testing.B) {
 	}
 }
 
-// BenchmarkReferences has what the other operations take.
+// BenchmarkReferences measures the other operations.
 func BenchmarkReferences(b *testing.B) {
 	ctx := context.Background()
 	v := new(benchItem)

@@ -17,7 +17,7 @@ type (
 	right struct{}
 )
 
-// item is what the lists of the tests hold.
+// item is a value on the tests' lists.
 type item interface {
 	Counted
 	base() *common
@@ -96,8 +96,8 @@ func names[ID any](t testing.TB, l *List[item, ID]) []string {
 
 var ctx = context.Background()
 
-// production makes violations be logged, as they are in production, for the
-// rest of the test, and returns the log.
+// production logs violations, as in production, for the rest of the test, and
+// returns the log.
 func production(t testing.TB) *[]string {
 	log := new([]string)
 	oldNote := note
@@ -107,7 +107,7 @@ func production(t testing.TB) *[]string {
 }
 
 // bothWays runs do, which commits one violation, once as in tests and once as
-// in production. check is called after each.
+// in production, and calls check after each.
 func bothWays(t *testing.T, what string, do func(t *testing.T) (violate, check func())) {
 	t.Helper()
 	t.Run("strict", func(t *testing.T) {
@@ -124,7 +124,7 @@ func bothWays(t *testing.T, what string, do func(t *testing.T) (violate, check f
 	})
 }
 
-// take returns the only result that a test is interested in.
+// take returns r and panics if there is none.
 func take[R any](r R, ok bool) R {
 	if !ok {
 		panic(fmt.Sprintf("%T expected", r))

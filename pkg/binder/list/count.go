@@ -21,14 +21,14 @@ const saturated = math.MinInt32 / 2
 const underflow = saturated / 2
 
 // Counted is a value that is reference counted. A type implements it by
-// embedding a Count by value and by having a Destroy method. There is no other
-// way to implement it.
+// embedding a Count by value and having a Destroy method. There is no other way
+// to implement it.
 type Counted interface {
 	// counter returns the value's embedded Count.
 	counter() *Count
 
-	// Destroy is called once, by the release of the last reference, in the
-	// goroutine that releases it and with the locks that it holds.
+	// Destroy is called once, on release of the last reference, in the releasing
+	// goroutine and with the locks that it holds.
 	Destroy(ctx context.Context)
 }
 
@@ -36,8 +36,8 @@ type Counted interface {
 // the program. A count that reaches 2^31 references, or that is found to be
 // wrong, becomes immortal; the value is then never destroyed.
 //
-// The zero Count belongs to a value that nobody has made a reference to yet;
-// see NewUnique. A Count must not be copied.
+// The zero Count belongs to a value without a reference yet; see NewUnique. A
+// Count must not be copied.
 //
 // +stateify savable
 type Count struct {
@@ -60,13 +60,13 @@ func (c *Count) inc() {
 	}
 }
 
-// incSlow handles an increment that led to n, which is not a count that an
-// increment of a live value can lead to.
+// incSlow handles an increment that led to n, a count that no increment of a
+// live value leads to.
 func (c *Count) incSlow(n int32) {
 	c.n.Store(saturated)
 	switch {
 	case n == 1:
-		violation("reference taken to a value that has none")
+		violation("reference taken to a value without references")
 	case n < saturated+underflow:
 		note("reference count saturated; the value is never freed")
 	}
@@ -85,6 +85,6 @@ func (c *Count) dec() bool {
 func (c *Count) decSlow(n int32) {
 	c.n.Store(saturated)
 	if n >= underflow {
-		violation("reference released that does not exist")
+		violation("more references released than taken")
 	}
 }

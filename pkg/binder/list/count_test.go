@@ -31,7 +31,7 @@ func TestCountDestroysOnce(t *testing.T) {
 	require.EqualValues(t, 0, v.ReadRefs())
 }
 
-// destroyer counts with an atomic how often it was destroyed.
+// destroyer counts atomically how often it was destroyed.
 type destroyer struct {
 	Count
 	n atomic.Int32
@@ -64,7 +64,7 @@ func TestCountConcurrent(t *testing.T) {
 
 func TestCountSaturates(t *testing.T) {
 	notes := production(t)
-	strict = true // Saturation is no violation.
+	strict = true // Saturation is not a violation.
 	a, r := newItem("v")
 	v := a.Get().base()
 	v.n.Store(math.MaxInt32 - 1)
@@ -96,8 +96,8 @@ func TestCountSaturates(t *testing.T) {
 	require.Len(t, *notes, 1)
 }
 
-// TestCountDrift starts from what counts can be for a moment, while several
-// goroutines change a count that is about to saturate or that has.
+// TestCountDrift starts from the transient counts that several goroutines can
+// cause in a count that is about to saturate or that has.
 func TestCountDrift(t *testing.T) {
 	for _, test := range []struct {
 		name       string
@@ -163,7 +163,7 @@ func TestCountSaturatesConcurrently(t *testing.T) {
 }
 
 func TestReleaseBelowZero(t *testing.T) {
-	bothWays(t, "reference released that does not exist", func(t *testing.T) (_, _ func()) {
+	bothWays(t, "more references released than taken", func(t *testing.T) (_, _ func()) {
 		a, r := newItem("v")
 		v := a.Get().base()
 		copied := a
@@ -177,7 +177,7 @@ func TestReleaseBelowZero(t *testing.T) {
 }
 
 func TestCloneOfDead(t *testing.T) {
-	bothWays(t, "reference taken to a value that has none", func(t *testing.T) (_, _ func()) {
+	bothWays(t, "reference taken to a value without references", func(t *testing.T) (_, _ func()) {
 		a, r := newItem("v")
 		v := a.Get().base()
 		r.Release(ctx)
@@ -208,7 +208,7 @@ func TestViolationLog(t *testing.T) {
 	require.Contains(t, out.String(), "TestViolationLog")
 }
 
-// realNote is the note of production.
+// realNote is production's note.
 var realNote = note
 
 func TestStrictInTests(t *testing.T) {

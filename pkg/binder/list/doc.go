@@ -34,22 +34,22 @@
 //     shared under it.
 //   - A Ref is a list reference: an Arc that also has the right to put the
 //     value onto the lists of one ID. There is at most one for each value and
-//     ID, either in somebody's hands or on a list. Pushing moves it into the
-//     list and removing moves it out, so neither touches the count, allocates
-//     or can fail.
+//     ID, either with a caller or on a list. Pushing moves it into the list and
+//     removing moves it out, so neither touches the count, allocates or can
+//     fail.
 //
 // # Locks
 //
 // Counting references, claiming a Ref and giving it up are safe for concurrent
-// use and need no lock. A List is not: a lock of its user's guards it together
-// with the places of the values on it. Lists between which values move share a
-// lock, or are both locked for that.
+// use and need no lock. A List is not: its user's lock guards it together with
+// the places of the values on it. Lists between which values move share a lock,
+// or both are locked for the move.
 //
 // # Rules and who enforces them
 //
 // Rust, from which this design comes, enforces its rules by the ownership of
 // values. Go has no such thing. The compiler enforces what it can, go vet some
-// more, and the rest is checked when the program runs.
+// more, and the rest is checked at run time.
 //
 //	what Rust's types enforce             here at compile time   here at run time
 //	------------------------------------  ---------------------  --------------------------
@@ -86,14 +86,13 @@
 // destroyed twice or too early.
 //
 // Two mistakes are noticed only later, or not at all. A copy of an Arc that is
-// released after the original takes somebody else's count; that is noticed when
-// the last holder releases it. A copy of a Ref that was given up works again
-// once the value has been claimed anew; the push of the second of the two is
-// refused.
+// released after the original takes another holder's count; that is noticed when
+// the last holder releases. A copy of a Ref that was given up works again once
+// the value has been claimed anew; the push of the second of the two is refused.
 //
 // # Saving
 //
-// All types but Unique, Borrow and Cursor can be saved by package state. The
-// package that uses them calls Register once for each pair of T and ID, and
-// RegisterArc for each T of an Arc that is on no list.
+// Package state can save all types but Unique, Borrow and Cursor. The package
+// that uses them calls Register once for each pair of T and ID, and RegisterArc
+// for each T of an Arc that is on no list.
 package list

@@ -14,7 +14,7 @@ import (
 // todo names the lists of work to do.
 type todo struct{}
 
-// work is what is on those lists.
+// work is a value on those lists.
 type work interface {
 	list.Counted
 	deliver()

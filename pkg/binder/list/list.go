@@ -22,20 +22,20 @@ type List[T Counted, ID any] struct {
 
 	head, tail *Links[T, ID]
 
-	// label is what the places of the values on the list are made of. No other
-	// list has had it. It is 0 before the first push.
+	// label makes the place of the values on this list: no other list has had
+	// it. It is 0 before the first push.
 	label uint64
 }
 
 // badPush is the violation of both pushes.
-const badPush = "pushed list reference is on a list or is no more"
+const badPush = "pushed list reference is on a list or was given up"
 
 // Empty returns true if nothing is on the list.
 func (l *List[T, ID]) Empty() bool {
 	return l.head == nil
 }
 
-// Len returns the number of values on the list. It counts them.
+// Len returns the number of values on the list, by counting them.
 func (l *List[T, ID]) Len() int {
 	n := 0
 	for k := l.head; k != nil; k = k.next {
@@ -49,8 +49,7 @@ func (l *List[T, ID]) place() uint64 {
 	return onList + l.label
 }
 
-// start makes k, which is about to be pushed, the only value of a list that is
-// empty.
+// start makes k, which is being pushed, the only value of an empty list.
 func (l *List[T, ID]) start(k *Links[T, ID]) {
 	if l.label == 0 {
 		l.label = lastLabel.Add(1)
@@ -58,9 +57,9 @@ func (l *List[T, ID]) start(k *Links[T, ID]) {
 	l.head, l.tail = k, k
 }
 
-// The pushes and Remove are nosplit, as those of gVisor's lists are. They are so
+// The pushes and Remove are nosplit, like those of gVisor's lists. They are so
 // short that checking for stack space would take a good part of their time, and
-// what they call in the event of a violation makes that check.
+// what they call on a violation makes that check.
 
 // PushBack puts a value at the end of the list. r must not be used again.
 //
@@ -110,8 +109,8 @@ func (l *List[T, ID]) PopFront() (Ref[T, ID], bool) {
 	return l.unlink(k), true
 }
 
-// Remove removes the value that has the links k from the list and returns its
-// list reference, or returns false if the value is not on any list.
+// Remove removes the value with the links k from the list and returns its list
+// reference, or returns false if the value is not on any list.
 //
 //go:nosplit
 func (l *List[T, ID]) Remove(k *Links[T, ID]) (Ref[T, ID], bool) {
@@ -130,7 +129,7 @@ func (l *List[T, ID]) removeSlow(k *Links[T, ID]) (Ref[T, ID], bool) {
 	return Ref[T, ID]{}, false
 }
 
-// Contains returns true if the value that has the links k is on the list.
+// Contains returns true if the value with the links k is on the list.
 func (l *List[T, ID]) Contains(k *Links[T, ID]) bool {
 	return k.place.Load() == l.place()
 }
@@ -154,8 +153,8 @@ func (l *List[T, ID]) unlink(k *Links[T, ID]) Ref[T, ID] {
 }
 
 // All returns an iterator over the values, from first to last. The loop may
-// remove the value that it is at and may push others; a loop that removes
-// values elsewhere uses a Cursor for it, or starts again.
+// remove the current value and push others; a loop that removes values elsewhere
+// uses a Cursor, or starts again.
 func (l *List[T, ID]) All() iter.Seq[T] {
 	return func(yield func(T) bool) {
 		for c := l.Front(); c.Ok(); {
@@ -178,8 +177,8 @@ func (l *List[T, ID]) Back() Cursor[T, ID] {
 	return Cursor[T, ID]{l, l.tail}
 }
 
-// At returns a cursor at the value that has the links k, or past the end if it is not
-// on the list.
+// At returns a cursor at the value with the links k, or past the end if it is not on
+// the list.
 func (l *List[T, ID]) At(k *Links[T, ID]) Cursor[T, ID] {
 	if !l.Contains(k) {
 		k = nil
@@ -188,8 +187,8 @@ func (l *List[T, ID]) At(k *Links[T, ID]) Cursor[T, ID] {
 }
 
 // Cursor is a place in a list: at a value, or past either end. It stays valid
-// when other values are pushed or removed. If the value that it is at is
-// removed, it must be by the cursor.
+// when other values are pushed or removed. Only the cursor itself may remove the
+// value that it is at.
 type Cursor[T Counted, ID any] struct {
 	list *List[T, ID]
 	at   *Links[T, ID]

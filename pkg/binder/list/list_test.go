@@ -88,7 +88,7 @@ func TestRemove(t *testing.T) {
 				require.False(t, v.left.Linked())
 				require.False(t, l.Contains(&v.left))
 
-				// It's on no list now, which is no violation.
+				// It's on no list now, which is not a violation.
 				r, ok := l.Remove(&v.left)
 				require.False(t, ok)
 				require.False(t, r.Ok())
@@ -170,7 +170,7 @@ func TestRemoveFromOtherList(t *testing.T) {
 }
 
 func TestBadPush(t *testing.T) {
-	const badPush = "pushed list reference is on a list or is no more"
+	const badPush = "pushed list reference is on a list or was given up"
 	pushes := map[string]func(l *List[item, left], r Ref[item, left]){
 		"back":  (*List[item, left]).PushBack,
 		"front": (*List[item, left]).PushFront,
@@ -232,7 +232,7 @@ func TestAll(t *testing.T) {
 	}
 	require.Equal(t, []string{"a", "b", "c"}, seen)
 
-	// The loop may remove what it is at.
+	// The loop may remove the current value.
 	seen = nil
 	for v := range l.All() {
 		seen = append(seen, v.base().name)
@@ -274,7 +274,7 @@ func TestCursor(t *testing.T) {
 	c.Next()
 	require.False(t, c.Ok())
 
-	// One can begin anywhere.
+	// A cursor can start anywhere.
 	c = l.Front()
 	c.Next()
 	at := l.At(&c.Value().base().left)
@@ -397,8 +397,8 @@ func TestNoAllocation(t *testing.T) {
 	require.EqualValues(t, 1, v.base().ReadRefs())
 }
 
-// TestRemovedIsCollected shows that a value that was removed is not kept by its
-// former neighbours, nor keeps them.
+// TestRemovedIsCollected shows that a removed value and its former neighbours
+// don't keep each other alive.
 func TestRemovedIsCollected(t *testing.T) {
 	var l List[item, left]
 	vs := fill(&l, "a", "b", "c")

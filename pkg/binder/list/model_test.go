@@ -25,8 +25,8 @@ type side[ID any] struct {
 	// on models the lists, as the numbers of the values on them.
 	on [modelLists][]int
 
-	// refs holds the list reference that was last had of each value, and held
-	// tells whether it's in our hands or has become stale.
+	// refs holds each value's last list reference outside a list, and held
+	// whether it's still ours or stale.
 	refs [modelValues]Ref[item, ID]
 	held [modelValues]bool
 }
@@ -38,8 +38,8 @@ func (s *side[ID]) where(i int) int {
 	})
 }
 
-// model is values on lists of two IDs, together with a naive idea of what should
-// be the case.
+// model is values on lists of two IDs, together with a naive record of their
+// expected state.
 type model struct {
 	t      testing.TB
 	values [modelValues]item
@@ -52,8 +52,8 @@ type model struct {
 	// destroyed is how often each value should have been destroyed.
 	destroyed [modelValues]int
 
-	// log is the violations that were reported, and violations is how many
-	// there should be.
+	// log is the violations reported, and violations is how many there should
+	// be.
 	log        *[]string
 	violations int
 }
@@ -85,14 +85,14 @@ func (m *model) count(i int) int {
 	return len(m.arcs[i]) + m.left.listed(i) + m.right.listed(i)
 }
 
-// dropped notes that a reference to value i was released.
+// dropped records that a reference to value i was released.
 func (m *model) dropped(i int) {
 	if m.count(i) == 0 {
 		m.destroyed[i]++
 	}
 }
 
-// step does one operation: op says which, i and j to what.
+// step does operation op on what i and j choose.
 func (m *model) step(op, i, j byte) {
 	v := int(i) % modelValues
 	value := m.values[v]
@@ -105,7 +105,7 @@ func (m *model) step(op, i, j byte) {
 	}
 }
 
-// countOp does an operation that has to do with no list.
+// countOp does an operation that concerns no list.
 func (m *model) countOp(op byte, v, j int, value item) {
 	if m.count(v) == 0 {
 		// The value can only be built anew.
@@ -137,7 +137,7 @@ func (m *model) countOp(op byte, v, j int, value item) {
 	}
 }
 
-// sideOp does an operation that has to do with one ID.
+// sideOp does an operation that concerns one ID.
 func sideOp[ID any](m *model, s *side[ID], op byte, v, j int, value item) {
 	links := s.links(value.base())
 	n := j % modelLists
@@ -227,7 +227,7 @@ func sideOp[ID any](m *model, s *side[ID], op byte, v, j int, value item) {
 		}
 		require.Equal(m.t, len(*on), got)
 		*on = stay
-	case 10: // All, removing what the loop is at.
+	case 10: // All, removing the current value.
 		for x := range l.All() {
 			v := slices.Index(m.values[:], x)
 			if j>>(want%8)&1 == 0 {
@@ -306,7 +306,7 @@ func checkSide[ID any](m *model, s *side[ID]) {
 		i := 0
 		for c := l.head; c != nil; c = c.next {
 			if i >= len(on) || c.value != m.values[on[i]] || !c.Linked() {
-				m.t.Fatalf("list %d has %v where %v is wanted", n, names(m.t, l), on)
+				m.t.Fatalf("list %d has %v, want %v", n, names(m.t, l), on)
 			}
 			i++
 		}
@@ -317,7 +317,7 @@ func checkSide[ID any](m *model, s *side[ID]) {
 			}
 		}
 		if i != 0 || l.Len() != len(on) || l.Empty() != (len(on) == 0) {
-			m.t.Fatalf("list %d has %v where %v is wanted", n, names(m.t, l), on)
+			m.t.Fatalf("list %d has %v, want %v", n, names(m.t, l), on)
 		}
 	}
 	for v, held := range s.held {

@@ -13,24 +13,23 @@ import (
 
 // Places of a list reference.
 const (
-	// unclaimed: there is none.
+	// unclaimed: there is no list reference.
 	unclaimed = iota
 
 	// claimed: it is a Ref outside any list.
 	claimed
 
-	// onList plus the label of a list: it is on that list. No list that has
-	// anything on it has the label 0.
+	// onList plus the label of a list: it is on that list. Only empty lists can
+	// have the label 0.
 	onList
 )
 
-// lastLabel is the last label that was given to a list.
+// lastLabel is the last label given to a list.
 var lastLabel atomicbitops.Uint64
 
-// Links is what makes a value fit for lists: a value can be on one List[T, ID]
-// at a time if it has a Links[T, ID], embedded by value. ID tells several
-// Links of a value apart. It is a type that serves as a name and has no other
-// use; an empty struct will do.
+// Links lets a value be on a list: a value with a Links[T, ID], embedded by
+// value, can be on one List[T, ID] at a time. ID tells several Links of a value
+// apart. It is a type that serves only as a name; an empty struct will do.
 //
 // The zero Links is ready to use. A Links must not be copied.
 //
@@ -41,28 +40,27 @@ type Links[T Counted, ID any] struct {
 	next, prev *Links[T, ID]
 
 	// place is where the list reference is. Only the owner of the reference
-	// changes it: the list, which is locked, or the holder of a Ref, who need
-	// not have the lock. Whoever has the lock may read it.
+	// changes it: the list, which is locked, or the holder of a Ref, which need
+	// not hold the lock. Whoever holds the lock may read it.
 	place atomicbitops.Uint64
 
-	// taken is 1 while there is a list reference. It decides between those who
-	// want to claim it. Had place been used for that, it would have to be
-	// changed atomically by each push and removal.
+	// taken is 1 while there is a list reference. It decides between concurrent
+	// claims. If place did, each push and removal would have to change it
+	// atomically.
 	taken atomicbitops.Uint32
 
-	// value is the value that has these links, and count is its count. Both
-	// are set by a claim.
+	// value is the value with these links, and count is its count. A claim sets
+	// both.
 	value T
 	count *Count
 }
 
 // Claim returns the list reference for these links, with a count of its own, or
-// returns false if there is one already. v is the value that has these links,
-// and there is a reference to it. Claims may be made concurrently and without a
-// lock.
+// returns false if there is one already. v is the value with these links, and
+// must have a reference. Claim is safe for concurrent use and needs no lock.
 func (k *Links[T, ID]) Claim(v T) (Ref[T, ID], bool) {
 	if strict && !within(k, v) {
-		violation("links claimed for a value that they are not part of")
+		violation("links claimed for a value that doesn't contain them")
 	}
 	if !k.taken.CompareAndSwap(0, 1) {
 		return Ref[T, ID]{}, false
@@ -88,14 +86,14 @@ func (k *Links[T, ID]) Linked() bool {
 	return k.place.Load() >= onList
 }
 
-// held returns true if k is not nil and its list reference is a Ref, which the
-// caller has.
+// held returns true if k is not nil and its list reference is a Ref, the
+// caller's.
 func (k *Links[T, ID]) held() bool {
 	return k != nil && k.place.RacyLoad() == claimed
 }
 
-// Pair ends the building of a value: it returns a reference that can be shared
-// and the list reference for the value's links k, each with a count of its own.
+// Pair completes a value: it returns a reference that can be shared and the list
+// reference for the value's links k, each with a count of its own.
 // view is u's value as the lists see it, such as an interface that it
 // implements. u becomes the zero Unique.
 func Pair[U, T Counted, ID any](u *Unique[U], k *Links[T, ID], view T) (Arc[U], Ref[T, ID]) {
@@ -154,7 +152,7 @@ func (r *Ref[T, ID]) Arc() Arc[T] {
 	}
 	a := Arc[T]{k.value, k.count}
 	if !k.held() {
-		violation("list reference given up that is on a list or is no more")
+		violation("list reference given up twice or while on a list")
 		return a.Clone()
 	}
 	k.place.Store(unclaimed)

@@ -96,8 +96,8 @@ func TestClaimConcurrent(t *testing.T) {
 	require.Equal(t, 1, v.destroyed)
 }
 
-// TestClaimWhileLooking claims and gives up without the lock while somebody who
-// has it asks where the value is. The race detector has the last word.
+// TestClaimWhileLooking claims and gives up without the lock while a goroutine
+// that holds it asks where the value is. The race detector has the last word.
 func TestClaimWhileLooking(t *testing.T) {
 	const times = 1000
 	v := new(red)
@@ -149,12 +149,12 @@ func TestClaimWhileLooking(t *testing.T) {
 func TestClaimForOther(t *testing.T) {
 	v, w := new(red), new(red)
 	u, x := NewUnique(v), NewUnique(w)
-	require.PanicsWithValue(t, "list: links claimed for a value that they are not part of", func() {
+	require.PanicsWithValue(t, "list: links claimed for a value that doesn't contain them", func() {
 		v.left.Claim(w)
 	})
 	require.EqualValues(t, 1, w.ReadRefs())
 
-	// Production does not look.
+	// Production does not check.
 	log := production(t)
 	r := take(v.left.Claim(w))
 	require.Empty(t, *log)
@@ -181,7 +181,7 @@ func TestWithin(t *testing.T) {
 	b := new(bare)
 	require.False(t, within(&b.k, item(&b.v)))
 
-	// Links right behind a value are not part of it.
+	// Links right after a value are not part of it.
 	type behind struct {
 		v red
 		k Links[item, left]
@@ -251,7 +251,7 @@ func TestPairOfShared(t *testing.T) {
 }
 
 func TestStaleRef(t *testing.T) {
-	const what = "list reference given up that is on a list or is no more"
+	const what = "list reference given up twice or while on a list"
 	for _, linked := range []bool{true, false} {
 		name := "given up"
 		if linked {

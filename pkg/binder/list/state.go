@@ -11,11 +11,11 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// The generic types are saved by hand, since go_stateify knows no type
-// parameters. What is saved of a list is its head and the chain of next
-// pointers; the rest follows from them. Package state follows pointers without
-// recursion, so a list may be long. Nothing waits for another object when it is
-// loaded, so values may be on each other's lists in any way.
+// The generic types are saved by hand, since go_stateify does not support type
+// parameters. Of a list, its head and the chain of next pointers are saved; the
+// rest follows from them. Package state follows pointers without recursion, so a
+// list may be long. Loading an object waits for no other, so values may be on
+// each other's lists in any way.
 
 // registered holds the types that have been registered with package state.
 var registered sync.Map
@@ -27,15 +27,15 @@ func register(t state.Type) {
 	}
 }
 
-// RegisterArc makes Arc[T] known to package state. It is called from an init
-// function of the package that has savable types with an Arc[T].
+// RegisterArc registers Arc[T] with package state. The package that has savable
+// types with an Arc[T] calls it from an init function.
 func RegisterArc[T Counted]() {
 	register((*Arc[T])(nil))
 }
 
-// Register makes List[T, ID], Links[T, ID], Ref[T, ID] and Arc[T] known to
-// package state. It is called from an init function of the package that has
-// savable types with any of these.
+// Register registers List[T, ID], Links[T, ID], Ref[T, ID] and Arc[T] with
+// package state. The package that has savable types with any of these calls it
+// from an init function.
 func Register[T Counted, ID any]() {
 	RegisterArc[T]()
 	register((*List[T, ID])(nil))
@@ -169,12 +169,12 @@ func (l *List[T, ID]) StateLoad(_ context.Context, m state.Source) {
 	m.AfterLoad(l.afterLoad)
 }
 
-// afterLoad rebuilds what was not saved. By then, every next pointer is there.
+// afterLoad rebuilds what was not saved. Every next pointer is loaded by then.
 func (l *List[T, ID]) afterLoad() {
 	l.label = lastLabel.Add(1)
 	for k := l.head; k != nil; k = k.next {
 		if !k.held() {
-			state.Failf("list: value is twice on a list or has no list reference")
+			state.Failf("list: value is on a list twice or has no list reference")
 		}
 		k.place.Store(l.place())
 		k.prev = l.tail

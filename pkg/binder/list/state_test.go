@@ -100,7 +100,7 @@ func TestSaveRestore(t *testing.T) {
 		require.Empty(t, titles(t, &p.done))
 		require.Equal(t, "node 3", p.idle.Get().title())
 
-		// The same values, by whichever way one comes to them.
+		// The same values, whichever way leads to them.
 		one, two := p.byKey["one"], p.byKey["two"]
 		require.Same(t, p.first, one)
 		var ns []*savedNode
@@ -137,7 +137,7 @@ func TestSaveRestore(t *testing.T) {
 	q = reload(t, q)
 	check(q)
 
-	// The lists work. What is on a list is known to be, and what isn't, isn't.
+	// The lists work, and know what is on them and what isn't.
 	one, two := q.byKey["one"], q.byKey["two"]
 	_, ok := one.todo.Claim(one)
 	require.False(t, ok)
@@ -203,7 +203,7 @@ func TestSaveSaturated(t *testing.T) {
 	require.EqualValues(t, saturated, q.first.ReadRefs())
 }
 
-// TestSaveLong saves long lists with a small stack, by which it fails if saving
+// TestSaveLong saves long lists with a small stack, so that it fails if saving
 // or loading recurses along a list. The values are on two lists in opposite
 // orders, and on some by pointers that are found late.
 func TestSaveLong(t *testing.T) {
@@ -255,7 +255,7 @@ func TestLoadDamaged(t *testing.T) {
 			_, err := state.Save(ctx, &image, p)
 			require.NoError(t, err)
 			_, err = state.Load(ctx, &image, new(savedProcess))
-			require.ErrorContains(t, err, "value is twice on a list or has no list reference")
+			require.ErrorContains(t, err, "value is on a list twice or has no list reference")
 		})
 	}
 }

@@ -14,7 +14,7 @@ type (
 	savedNodes struct{}
 )
 
-// savedWork is what sits on the lists of work, in two kinds.
+// savedWork is the two kinds of values on the lists of work.
 type savedWork interface {
 	Counted
 	title() string
@@ -38,7 +38,7 @@ type savedNode struct {
 func (n *savedNode) Destroy(sentry.Context) { n.dead++ }
 func (n *savedNode) title() string          { return "node " + n.name }
 
-// savedCall is another kind of work..
+// savedCall is another kind of work.
 //
 // +stateify savable
 type savedCall struct {
@@ -69,8 +69,7 @@ type savedProcess struct {
 	arcs  []Arc[savedWork]
 	byKey map[string]*savedNode
 
-	// inside are pointers to some of the above, whose types have to be known
-	// by name.
+	// inside are pointers to some of the above, whose types must be registered.
 	inside []any
 
 	// titles is what was on todo when afterLoad ran.

@@ -16,8 +16,8 @@ import (
 // detector.
 var strict = sync.RaceEnabled || testing.Testing()
 
-// violation reports an operation that breaks a rule of this package. The
-// caller has left, or leaves, every structure intact and refuses the operation.
+// violation reports an operation that breaks a rule of this package. The caller
+// leaves every structure intact and refuses the operation.
 //
 //go:noinline
 func violation(what string) {
@@ -28,12 +28,12 @@ func violation(what string) {
 }
 
 // note logs a message and the stack that led to it, at most once a minute. It
-// is a variable so that tests can listen.
+// is a variable so that tests can capture messages.
 var note = func(what string) {
 	logger().Warningf("binder list: %s\n%s", what, stack{})
 }
 
-// logger is made at its first use, when the program has chosen its log.
+// logger is created on first use, after the program has chosen its log.
 var logger = sync.OnceValue(func() log.Logger {
 	return log.BasicRateLimitedLogger(time.Minute)
 })
