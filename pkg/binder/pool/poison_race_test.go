@@ -12,20 +12,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// owner has the heap's only pointer to what it holds.
+// owner holds the heap's only pointer to held.
 type owner struct {
 	held *[6]uint64
 	next *owner
 }
 
-// TestHeldBeyondPut puts owners back while the garbage collector marks, and uses
-// afterwards what they held. A collector that finds the pointer neither in the owner nor
-// on a stack that it has looked at before frees what is in use.
+// TestHeldBeyondPut puts owners back while the garbage collector marks, and then uses
+// what they held. A collector that finds the pointer neither in the owner nor on a stack
+// that it has already scanned frees what is in use.
 func TestHeldBeyondPut(t *testing.T) {
 	intact := [6]uint64{1, 1, 1, 1, 1, 1}
 	for range 10 {
-		// The collector follows a list from its head, one element after the other, and
-		// comes late to the tail.
+		// The collector follows a list from its head, element by element, and reaches
+		// the tail late.
 		var p Pool[owner]
 		var list *owner
 		var tail [256]*owner
@@ -46,7 +46,7 @@ func TestHeldBeyondPut(t *testing.T) {
 			p.Put(o)
 		}
 		<-collected
-		// What was freed by mistake becomes something else.
+		// Reuse what was freed by mistake.
 		others := make([]*[6]uint64, 100_000)
 		for i := range others {
 			others[i] = new([6]uint64)

@@ -7,8 +7,8 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// Pool has objects of type T that nobody uses. The zero Pool is empty. Its methods
-// may be called by several goroutines at a time.
+// Pool holds unused objects of type T. The zero Pool is empty. Its methods are safe
+// for concurrent use.
 type Pool[T any] struct {
 	unused sync.Pool
 }

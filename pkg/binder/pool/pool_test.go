@@ -15,7 +15,7 @@ type object struct {
 	any  any
 }
 
-// TestZero: what comes from a pool is as good as new.
+// TestZero: an object from a pool is as good as new.
 func TestZero(t *testing.T) {
 	var p Pool[object]
 	for range 100 {

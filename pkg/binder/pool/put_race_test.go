@@ -25,10 +25,11 @@ var misuses = map[string]func(p *Pool[object], o *object){
 	},
 }
 
-// misuse names the element of misuses that TestMisuse is to commit.
+// misuse is the environment variable that names the element of misuses for TestMisuse
+// to commit.
 const misuse = "POOL_TEST_MISUSE"
 
-// TestMisuse commits each misuse in a process of its own, and one that is none.
+// TestMisuse commits each misuse in a process of its own, and runs one without any.
 func TestMisuse(t *testing.T) {
 	if name := os.Getenv(misuse); name != "" {
 		var p Pool[object]

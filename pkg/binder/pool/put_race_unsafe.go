@@ -12,18 +12,18 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// poisonByte fills objects that were put back. As a pointer it is invalid: the
-// address is not canonical, and far from any of the heap's.
+// poisonByte fills objects that were put back. As a pointer it is invalid: not
+// canonical, and far from the heap.
 const poisonByte = 0xdb
 
-// Put gives v, to which nobody else has a pointer, back. Nobody gets it again.
+// Put puts v, to which nobody else has a pointer, back. Get never returns it again.
 func (p *Pool[T]) Put(v *T) { poison(v) }
 
 // poison overwrites *v.
 //
 // The race detector orders goroutines by the synchronization that it sees. It sees
-// what comes before the write, but is told to overlook that somebody waits for it:
-// all accesses that follow race with it.
+// what comes before the write, but is told to overlook the wait for it: all later
+// accesses race with it.
 func poison[T any](v *T) {
 	memory := unsafe.Slice((*byte)(unsafe.Pointer(v)), unsafe.Sizeof(*v))
 	if len(memory) == 0 {
@@ -31,8 +31,8 @@ func poison[T any](v *T) {
 	}
 	done := make(chan struct{})
 	go func() {
-		// One write of all, instead of one per byte: the detector remembers the last
-		// few accesses to each word.
+		// One write for all bytes, not one for each: the detector remembers only the
+		// last few accesses to each word.
 		runtime.RaceWriteRange(unsafe.Pointer(v), len(memory))
 		overwrite(v, memory)
 		sync.RaceDisable()
@@ -44,9 +44,9 @@ func poison[T any](v *T) {
 	sync.RaceEnable()
 }
 
-// overwrite fills memory, which is *v. It clears *v as a T first, so that the garbage
-// collector hears of the pointers that go: one that was loaded from *v may be on a stack
-// that the collector has looked at already.
+// overwrite fills memory, which is *v. It clears *v as a T first, so that write barriers
+// tell the garbage collector of the pointers that go: one that was loaded from *v may be
+// on a stack that the collector has already scanned.
 //
 //go:norace
 func overwrite[T any](v *T, memory []byte) {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReuse: a Get after a Put takes no memory.
+// TestReuse: a Get after a Put doesn't allocate.
 func TestReuse(t *testing.T) {
 	var p Pool[object]
 	require.Zero(t, testing.AllocsPerRun(1000, func() { p.Put(p.Get()) }))
