@@ -1,26 +1,26 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package perfetto writes what happened in the Binder driver as a trace for Perfetto: in
-// the form of Linux's own tracepoints, which Perfetto makes slices, flows and its tables
-// android_binder_txns and the like of.
+// Package perfetto writes the Binder driver's events as a trace for Perfetto: in the form
+// of Linux's own tracepoints, from which Perfetto makes slices, flows and tables such as
+// android_binder_txns.
 //
-// A trace is a protobuf message, of which a dozen of Perfetto's hundreds are in use here.
-// They are put together field by field: Perfetto's definitions, and the code that is
-// generated from them, would be far longer than this.
+// A trace is a protobuf message. Of Perfetto's hundreds of message types, a dozen are in
+// use here. They are built field by field: Perfetto's definitions, and the code generated
+// from them, would be far longer than this.
 package perfetto
 
 import "google.golang.org/protobuf/encoding/protowire"
 
-// message is an encoded protobuf message that is being put together.
+// message is an encoded protobuf message under construction.
 type message []byte
 
-// uint appends the field number n of a type without a sign, or an enumeration.
+// uint appends field n of an unsigned type, or an enumeration.
 func (m message) uint(n protowire.Number, v uint64) message {
 	return protowire.AppendVarint(protowire.AppendTag(m, n, protowire.VarintType), v)
 }
 
-// int is uint for a type with a sign, such as int32.
+// int is uint for a signed type, such as int32.
 func (m message) int(n protowire.Number, v int64) message { return m.uint(n, uint64(v)) }
 
 // bool is uint for a bool.

@@ -9,9 +9,9 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/trace"
 )
 
-// tracks writes what of e has no tracepoint in Linux that Perfetto understands. It has
-// tracks of its own, beside those of the threads: Perfetto takes a call with anything
-// else inside for broken.
+// tracks writes e if Linux has no tracepoint for it that Perfetto understands. It uses
+// tracks beside those of the threads: Perfetto considers a call with anything else inside
+// broken.
 func (t *writer) tracks(e *trace.Event) {
 	switch e.Kind {
 	case trace.Wait:
@@ -49,7 +49,7 @@ func (t *writer) tracks(e *trace.Event) {
 	}
 }
 
-// thaw ends the slice of a process that was frozen.
+// thaw ends the slice of a frozen process.
 func (t *writer) thaw(e *trace.Event) {
 	if t.frozen[e.PID] {
 		delete(t.frozen, e.PID)
@@ -57,7 +57,7 @@ func (t *writer) thaw(e *trace.Event) {
 	}
 }
 
-// trackEvent writes an event on a track. What ends has no name.
+// trackEvent writes an event on a track. The end of a slice has no name.
 func (t *writer) trackEvent(kind, track uint64, name string, time int64) {
 	e := message(nil).uint(trackEventType, kind).uint(trackEventTrack, track)
 	if name != "" {
@@ -68,7 +68,7 @@ func (t *writer) trackEvent(kind, track uint64, name string, time int64) {
 
 func (t *writer) track(descriptor message) { t.packet(packetTrackDescriptor, descriptor, 0) }
 
-// waitTrack returns the track of what the thread of e waits for and is told.
+// waitTrack returns the track of the waits and notices of e's thread.
 func (t *writer) waitTrack(e *trace.Event) uint64 {
 	track := uuid(waitTracks, e.TID)
 	if !t.waits[e.TID] {
@@ -87,7 +87,7 @@ func (t *writer) waitTrack(e *trace.Event) uint64 {
 	return track
 }
 
-// freezerTrack returns the track of how a process is.
+// freezerTrack returns the track of a process's state: frozen, closed.
 func (t *writer) freezerTrack(pid int32) uint64 {
 	track := uuid(freezerTracks, pid)
 	if !t.freezers[pid] {

@@ -23,16 +23,16 @@ type Thread struct {
 	// those in its own.
 	PID, TID, NSPID, NSTID int32
 
-	// Name is the thread's, Process its process's.
+	// Name is the thread's name, Process its process's.
 	Name, Process string
 }
 
-// Clocks are what the host's clocks show at the same time, in nanoseconds.
+// Clocks are simultaneous readings of the host's clocks, in nanoseconds.
 type Clocks struct {
 	Realtime, Monotonic, Boottime int64
 }
 
-// Each kind of track has uuids of its own, by an ID.
+// Kinds of tracks. Each has its own uuids, by an ID.
 const (
 	threadTracks uint64 = iota + 1
 	waitTracks
@@ -43,10 +43,10 @@ const (
 
 func uuid(tracks uint64, id int32) uint64 { return tracks<<32 | uint64(uint32(id)) }
 
-// Packets with track events need the number of a sequence.
+// Packets with track events need a sequence number.
 const sequence = 1
 
-// category is that of Linux's own tracepoints.
+// category is the category of Linux's own tracepoints.
 const category = "binder"
 
 // writer writes a trace.
@@ -55,35 +55,36 @@ type writer struct {
 	clocks  Clocks
 	threads map[int32]*Thread
 
-	// unnamed has the processes of the threads that threads doesn't have.
+	// unnamed maps the threads that are missing in threads to their processes.
 	unnamed map[int32]int32
 
-	// waits, processes and freezers have the threads and processes whose tracks are there.
+	// waits, processes and freezers hold the threads and processes that have a track.
 	waits, processes, freezers map[int32]bool
 
-	// sent has the numbers of transactions that were sent and not received, of domains
-	// that did not come first, and lastID the last of them.
+	// sent holds the numbers given to transactions of all domains but the first that
+	// were sent and not yet received. lastID is the last number given.
 	sent   map[transaction]int32
 	lastID int32
 
-	// first is the domain that came first, whose transactions keep their numbers.
+	// first is the first domain in the trace. Its transactions keep their numbers.
 	first uint64
 
-	// frozen has the processes that are frozen.
+	// frozen holds the frozen processes.
 	frozen map[int32]bool
 
-	// lost is the number of events that were dropped so far.
+	// lost is the number of events dropped so far.
 	lost uint64
 }
 
-// transaction is the number of a transaction in its domain. Perfetto has one for all.
+// transaction identifies a transaction: its number is its domain's, while Perfetto has one
+// number space for all.
 type transaction struct {
 	domain uint64
 	id     int32
 }
 
-// debugID returns the number of e's transaction in the trace. Negative ones are those of
-// no domain.
+// debugID returns the number of e's transaction in the trace. No domain uses negative
+// ones.
 func (t *writer) debugID(e *trace.Event) int64 {
 	if t.first == 0 {
 		t.first = e.Domain
@@ -105,12 +106,12 @@ func (t *writer) debugID(e *trace.Event) int64 {
 	return int64(id)
 }
 
-// chunk is the number of events that are put in order at a time. Threads may add events
-// to a ring in another order than that of their times, by little.
+// chunk is the number of events sorted at a time. Threads may add events to a ring
+// slightly out of order.
 const chunk = 1 << 16
 
-// Write writes a trace of the encoded events that r has. threads are those that are
-// known, clocks those at any time while the host was up.
+// Write writes a trace of the encoded events in r. threads are the known ones, clocks
+// readings from any time since the host's boot.
 func Write(w io.Writer, r io.Reader, threads []Thread, clocks Clocks) error {
 	t := &writer{
 		w:         bufio.NewWriterSize(w, 1<<20),
@@ -152,7 +153,7 @@ func Write(w io.Writer, r io.Reader, threads []Thread, clocks Clocks) error {
 	return t.w.Flush()
 }
 
-// time returns the time of an event as the trace has it.
+// time returns the time of an event in the trace's clock, boot time.
 func (t *writer) time(monotonic int64) uint64 {
 	return uint64(monotonic + t.clocks.Boottime - t.clocks.Monotonic)
 }
@@ -163,11 +164,11 @@ func (t *writer) packet(n protowire.Number, v message, time uint64) {
 	if time != 0 {
 		p = p.uint(packetTimestamp, time)
 	}
-	// An error is that of Flush.
+	// Flush returns the error.
 	_, _ = t.w.Write(message(nil).message(traceID, p))
 }
 
-// start writes what a trace begins with: the clocks, and who is who.
+// start writes the trace's first packets: the clocks and the known processes and threads.
 func (t *writer) start() {
 	var clocks message
 	for _, c := range [...]struct{ id, time uint64 }{
@@ -182,7 +183,7 @@ func (t *writer) start() {
 	t.tree(slices.Collect(maps.Values(t.threads)))
 }
 
-// tree writes who is who. Who has no name, has none in the trace.
+// tree writes processes and threads. Those without a name have none in the trace.
 func (t *writer) tree(threads []*Thread) {
 	slices.SortFunc(threads, func(a, b *Thread) int {
 		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID))
@@ -210,8 +211,8 @@ func (t *writer) tree(threads []*Thread) {
 	t.packet(packetProcessTree, tree, t.time(t.clocks.Monotonic))
 }
 
-// ids appends the ID that a process or a thread has in its own namespace, if that isn't
-// the root one.
+// ids appends the ID of a process or thread in its own namespace, if that isn't the root
+// namespace.
 func (m message) ids(n protowire.Number, root, own int32) message {
 	if own == root {
 		return m
@@ -219,8 +220,8 @@ func (m message) ids(n protowire.Number, root, own int32) message {
 	return m.int(n, int64(own))
 }
 
-// end writes what a trace ends with: whose threads those without a name are, and how many
-// events are missing.
+// end writes the trace's last packets: the processes of unnamed threads, and the number of
+// lost events.
 func (t *writer) end() {
 	if len(t.unnamed) > 0 {
 		var threads []*Thread
@@ -237,11 +238,11 @@ func (t *writer) end() {
 // bundleSize is the number of events in a packet.
 const bundleSize = 256
 
-// events writes events, which are in order.
+// events writes sorted events.
 func (t *writer) events(events []trace.Event) {
 	for part := range slices.Chunk(events, bundleSize) {
-		// Linux has a bundle for each CPU. What was which CPU's isn't known here, and
-		// says nothing about Binder.
+		// Linux has a bundle for each CPU. An event's CPU isn't known here, and says
+		// nothing about Binder.
 		bundle := message(nil).uint(bundleCPU, 0)
 		lost := t.lost
 		for i := range part {
@@ -258,8 +259,8 @@ func (t *writer) events(events []trace.Event) {
 	}
 }
 
-// appendEvents appends the events that Linux's tracepoints for e are, if Perfetto knows
-// them, to a bundle.
+// appendEvents appends to bundle the events of Linux's tracepoints for e that Perfetto
+// knows.
 func (t *writer) appendEvents(bundle message, e *trace.Event) message {
 	add := func(n protowire.Number, fields message) {
 		bundle = bundle.message(bundleEvent, message(nil).
@@ -294,7 +295,7 @@ func (t *writer) appendEvents(bundle message, e *trace.Event) message {
 	return bundle
 }
 
-// notices has the returns that are shown beside the waits of a thread, with their names.
+// notices names the returns that are shown on the track of a thread's waits.
 var notices = map[uint32]string{
 	binder.BR_DEAD_BINDER:                    "BR_DEAD_BINDER",
 	binder.BR_CLEAR_DEATH_NOTIFICATION_DONE:  "BR_CLEAR_DEATH_NOTIFICATION_DONE",

@@ -41,7 +41,7 @@ func decode(t *testing.T, b []byte) fields {
 	return m
 }
 
-// all returns the messages that are n's values.
+// all returns the messages in field n.
 func (m fields) all(t *testing.T, n protowire.Number) (all []fields) {
 	t.Helper()
 	for _, v := range m[n] {
@@ -50,7 +50,7 @@ func (m fields) all(t *testing.T, n protowire.Number) (all []fields) {
 	return all
 }
 
-// one returns the message that is n's only value.
+// one returns the only message in field n.
 func (m fields) one(t *testing.T, n protowire.Number) fields {
 	t.Helper()
 	require.Len(t, m[n], 1)
@@ -70,7 +70,7 @@ func (m fields) text(n protowire.Number) string {
 	return string(m[n][0].([]byte))
 }
 
-// clocks are such that boot time is 1000 ns ahead.
+// clocks put boot time 1000 ns ahead of monotonic time.
 var clocks = Clocks{Realtime: 5_000_000, Monotonic: 500, Boottime: 1500}
 
 // packets writes a trace of events, and returns its packets.
@@ -136,8 +136,7 @@ func TestTracepoints(t *testing.T) {
 	require.EqualValues(t, binder.BR_TRANSACTION, events[4].one(t, ftraceReturn).number(t, commandCode))
 }
 
-// Domains number their transactions by themselves; in a trace, no two under way have the
-// same number.
+// Each domain numbers its own transactions; in a trace, no two in flight share a number.
 func TestTransactionsOfDomains(t *testing.T) {
 	send, take := trace.Event{Kind: trace.Transaction, TID: 1, ID: 7}, trace.Event{Kind: trace.Received, TID: 2, ID: 7}
 	in := func(e trace.Event, domain uint64, time int64) trace.Event {
@@ -182,8 +181,8 @@ func TestNames(t *testing.T) {
 	require.Equal(t, "worker", threads[2].text(threadName))
 }
 
-// A thread that nobody knows is one of its process all the same: Perfetto's tables leave out
-// calls of threads without one.
+// Even an unknown thread belongs to a process: Perfetto's tables leave out calls of threads
+// without one.
 func TestThreadsWithoutNames(t *testing.T) {
 	all := packets(t, []Thread{{PID: 10, TID: 10, NSPID: 10, NSTID: 10, Name: "main", Process: "client"}},
 		trace.Event{Kind: trace.Command, TID: 11, PID: 10},
@@ -272,7 +271,7 @@ func TestLostEvents(t *testing.T) {
 	require.EqualValues(t, 12, stats[0].one(t, statsCPU).number(t, cpuStatsDropped))
 }
 
-// More events than are put in order at a time are all there.
+// No event is missing when there are more than are sorted at a time.
 func TestManyEvents(t *testing.T) {
 	events := make([]trace.Event, chunk+10)
 	for i := range events {
@@ -286,7 +285,7 @@ func TestManyEvents(t *testing.T) {
 	require.Equal(t, len(events), n)
 }
 
-func TestWhatIsNoTrace(t *testing.T) {
+func TestInvalidEvents(t *testing.T) {
 	require.Error(t, Write(&bytes.Buffer{}, bytes.NewReader(make([]byte, trace.Size)), nil, clocks))
 	require.Error(t, Write(&bytes.Buffer{}, bytes.NewReader(make([]byte, 3)), nil, clocks))
 }
