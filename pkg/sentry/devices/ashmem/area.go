@@ -16,8 +16,8 @@ import (
 	"sentrybinder/pkg/abi/ashmem"
 )
 
-// area is what an open of the device stands for: a region to be, which has a name, a
-// size and a mask of protections, and from its first mapping on memory.
+// area is the state of an open of the device: a name, a size and a mask of protections
+// and, from its first mapping on, a region of memory.
 //
 // +stateify savable
 type area struct {
@@ -29,23 +29,24 @@ type area struct {
 	inner areaInner
 }
 
-// areaInner is what the mu of an area guards.
+// areaInner is the state that area.mu guards.
 //
 // +stateify savable
 type areaInner struct {
-	// name is without the prefix that maps show, and empty if it was not set.
+	// name lacks the prefix that maps show, and is empty if it was not set.
 	name string
 
-	// size is in bytes, whatever the application has set.
+	// size is in bytes, unchecked as the application set it.
 	size uint64
 
-	// mask has the PROT_ bits that mappings may have.
+	// mask is the PROT_ bits that mappings may have.
 	mask uint64
 
-	// region is nil until the area is mapped. It, name and size don't change then.
+	// region is nil until the first mapping. From then on region, name and size don't
+	// change.
 	region *region
 
-	// unpinned has ranges in region alone.
+	// unpinned is empty until there is a region, and lies within it.
 	unpinned ranges
 }
 
@@ -58,7 +59,7 @@ func newArea(d *Device, t *tenant) *area {
 	return a
 }
 
-// release ends the area. Its region lives on in mappings, all pages pinned.
+// release ends the area. Its region stays usable in mappings, with all pages pinned.
 func (a *area) release(ctx context.Context) {
 	a.mu.Lock()
 	a.inner.unpinned.clear()
@@ -74,7 +75,7 @@ func (a *area) release(ctx context.Context) {
 
 // setName names the area.
 //
-// Errors: EINVAL if it is mapped, or has been.
+// Errors: EINVAL if it is or was mapped.
 func (a *area) setName(name string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -94,9 +95,9 @@ func (a *area) name() string {
 	return a.inner.name
 }
 
-// setSize sets the size, in bytes. Any is taken, but not every can be mapped.
+// setSize sets the size, in bytes. It accepts sizes that can't be mapped.
 //
-// Errors: EINVAL if the area is mapped, or has been.
+// Errors: EINVAL if the area is or was mapped.
 func (a *area) setSize(size uint64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -113,9 +114,9 @@ func (a *area) size() uint64 {
 	return a.inner.size
 }
 
-// setMask takes protections away from mappings to come.
+// setMask takes protections away from future mappings.
 //
-// Errors: EINVAL if mask has a bit that the area's does not have.
+// Errors: EINVAL if mask has a bit that the area's mask lacks.
 func (a *area) setMask(mask uint64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -144,8 +145,8 @@ func (a *area) fileID() (uint64, error) {
 	return a.inner.region.fileID, nil
 }
 
-// mappedRegion returns the region, for as long as the caller has the area open, or nil
-// if the size is 0.
+// mappedRegion returns the region, which is valid while the caller has the area open, or
+// nil if the size is 0.
 //
 // Errors: EBADF if the area was never mapped.
 func (a *area) mappedRegion() (*region, error) {
@@ -160,7 +161,7 @@ func (a *area) mappedRegion() (*region, error) {
 	return a.inner.region, nil
 }
 
-// read reads at offset, which is in bytes and at least 0.
+// read reads at offset, which is in bytes and not negative.
 //
 // Errors: io.EOF at the end, also of an area without a size. See also mappedRegion.
 func (a *area) read(ctx context.Context, dst usermem.IOSequence, offset int64) (int64, error) {
@@ -173,9 +174,9 @@ func (a *area) read(ctx context.Context, dst usermem.IOSequence, offset int64) (
 
 // configureMMap implements vfs.FileDescriptionImpl.ConfigureMMap.
 //
-// Errors: EINVAL if more is asked for than there is or nothing, EPERM if a protection
-// that the mask does not have, and those of mmap(2) that come first: nothing is mapped
-// then, and name and size can still be set.
+// Errors: EINVAL if the length is 0 or exceeds the area, EPERM if the mask lacks a
+// protection, and those that mmap(2) checks first: then nothing is mapped, and name and
+// size can still be set.
 func (a *area) configureMMap(ctx context.Context, opts *memmap.MMapOpts) error {
 	addr, offset := opts.Addr, hostarch.Addr(opts.Offset)
 	if opts.Length == 0 || !offset.IsPageAligned() || opts.Fixed && !addr.IsPageAligned() || opts.GrowsDown {
@@ -205,7 +206,7 @@ func (a *area) configureMMap(ctx context.Context, opts *memmap.MMapOpts) error {
 	if !mask.SupersetOf(opts.Perms) {
 		return linuxerr.EPERM
 	}
-	// What can be written or executed can be read: no mapping is without.
+	// What can be written or executed can be read: every mapping is readable.
 	opts.MaxPerms = opts.MaxPerms.Intersect(mask.Effective())
 
 	if in.region == nil {
@@ -215,7 +216,7 @@ func (a *area) configureMMap(ctx context.Context, opts *memmap.MMapOpts) error {
 	opts.MappingIdentity = in.region
 	in.region.IncRef()
 	if opts.Private {
-		// As on Linux: memory of its own, which begins as zeroes. It has the name only.
+		// As on Linux, it gets its own memory, zeroed, and shares only the name.
 		return nil
 	}
 	opts.Mappable = in.region
@@ -225,10 +226,10 @@ func (a *area) configureMMap(ctx context.Context, opts *memmap.MMapOpts) error {
 
 // pageEnd returns the size in bytes, rounded up to whole pages.
 //
-// Preconditions: The size is at most that of a file.
+// Preconditions: The size is at most a file's maximum.
 func (in *areaInner) pageEnd() uint64 { return uint64(hostarch.Addr(in.size).MustRoundUp()) }
 
-// mappedName returns what /proc/PID/maps shows: a deleted file.
+// mappedName returns the name that /proc/PID/maps shows: a deleted file's.
 func (in *areaInner) mappedName() string {
 	name := "/" + ashmem.ASHMEM_NAME_DEF
 	if in.name != "" {
@@ -237,9 +238,9 @@ func (in *areaInner) mappedName() string {
 	return name + " (deleted)"
 }
 
-// pages returns the pages that pin means. It is false if there are none.
+// pages returns the pages of pin. ok is false if there are none.
 //
-// Errors: EINVAL if there is no region, or if pin is not of whole pages in it.
+// Errors: EINVAL if there is no region, or if pin is not whole pages in it.
 func (in *areaInner) pages(pin ashmem.Pin) (p pages, ok bool, err error) {
 	if in.region == nil {
 		return pages{}, false, linuxerr.EINVAL
@@ -254,7 +255,7 @@ func (in *areaInner) pages(pin ashmem.Pin) (p pages, ok bool, err error) {
 	return pages{start / hostarch.PageSize, end / hostarch.PageSize}, start < end, nil
 }
 
-// pin pins pages, and returns whether one of them may have been purged.
+// pin pins pages, and returns whether any of them may have been purged.
 //
 // Errors: those of areaInner.pages and ranges.pin.
 func (a *area) pin(pin ashmem.Pin) (purged bool, err error) {
@@ -269,7 +270,7 @@ func (a *area) pin(pin ashmem.Pin) (purged bool, err error) {
 	return purged, err
 }
 
-// unpin lets pages be purged.
+// unpin makes pages purgeable.
 //
 // Errors: those of areaInner.pages and ranges.unpin.
 func (a *area) unpin(pin ashmem.Pin) error {
@@ -284,7 +285,7 @@ func (a *area) unpin(pin ashmem.Pin) error {
 	return err
 }
 
-// isPinned returns whether pages are pinned, all of them.
+// isPinned returns whether all pages are pinned.
 //
 // Errors: those of areaInner.pages.
 func (a *area) isPinned(pin ashmem.Pin) (bool, error) {
@@ -297,7 +298,7 @@ func (a *area) isPinned(pin ashmem.Pin) (bool, error) {
 	return a.inner.unpinned.isPinned(p), nil
 }
 
-// purge purges all unpinned pages, and returns how many there were.
+// purge purges all unpinned pages, and returns their number.
 func (a *area) purge() (n uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -22,7 +22,7 @@ import (
 	"sentrybinder/pkg/abi/ashmem"
 )
 
-// read returns what there is at offset, up to n bytes.
+// read returns up to n bytes at offset.
 func (f *file) read(offset int64, n int) ([]byte, error) {
 	b := make([]byte, n)
 	got, err := f.fd.PRead(f.ctx, usermem.BytesIOSequence(b), offset, vfs.ReadOptions{})
@@ -42,7 +42,7 @@ func TestName(t *testing.T) {
 	long := strings.Repeat("x", 255)
 	require.NoError(t, f.setName(long))
 	require.Equal(t, long, f.name())
-	require.NoError(t, f.setName(long+"yz"), "which is cut off")
+	require.NoError(t, f.setName(long+"yz"), "truncated")
 	require.Equal(t, long, f.name())
 
 	f.fails(linuxerr.EFAULT, ashmem.ASHMEM_SET_NAME, 1<<30)
@@ -55,7 +55,7 @@ func TestName(t *testing.T) {
 	require.Equal(t, "/dev/ashmem/mine/own (deleted)", m.MappingIdentity.MappedName(w.ctx))
 	require.Equal(t, linuxerr.EINVAL, f.setName("late"))
 	m.unmap()
-	require.Equal(t, linuxerr.EINVAL, f.setName("late"), "though it is not mapped any more")
+	require.Equal(t, linuxerr.EINVAL, f.setName("late"), "though it is no longer mapped")
 	require.Equal(t, "mine/own", f.name())
 
 	g := w.openMapped(1)
@@ -71,7 +71,7 @@ func TestSize(t *testing.T) {
 	_, err := f.mmap(memmap.MMapOpts{Length: 1})
 	require.Equal(t, linuxerr.EINVAL, err, "mmap without a size")
 
-	// Any size is taken, some can't be mapped.
+	// Any size is accepted, but some can't be mapped.
 	for _, size := range []uint64{math.MaxUint64, math.MaxUint64 - pageSize, 1 << 63} {
 		f.must(ashmem.ASHMEM_SET_SIZE, size)
 		require.EqualValues(t, size, f.must(ashmem.ASHMEM_GET_SIZE, 0))
@@ -96,7 +96,7 @@ func TestSize(t *testing.T) {
 		_, err := f.mmap(tc.opts)
 		require.Equal(t, tc.want, err, "%+v", tc.opts)
 	}
-	f.must(ashmem.ASHMEM_SET_SIZE, pageSize+2) // None of them has made a region.
+	f.must(ashmem.ASHMEM_SET_SIZE, pageSize+2) // None of them created a region.
 
 	m := f.mustMap(2 * pageSize)
 	defer m.unmap()
@@ -151,7 +151,7 @@ func TestMask(t *testing.T) {
 		require.Equal(t, hostarch.Read, m.MaxPerms)
 		m.unmap()
 	}
-	writable.write(0, 'w') // An older mapping stays what it is.
+	writable.write(0, 'w') // An older mapping stays as it is.
 
 	f.must(ashmem.ASHMEM_SET_PROT_MASK, 0)
 	_, err = f.mmap(memmap.MMapOpts{Length: 1, Perms: hostarch.Read})
@@ -162,7 +162,7 @@ func TestMask(t *testing.T) {
 	m.unmap()
 }
 
-// TestReadOnlyFile: what the file doesn't allow is refused before the mask is looked at.
+// TestReadOnlyFile: the file's permissions are checked before the mask.
 func TestReadOnlyFile(t *testing.T) {
 	w := newWorld(t)
 	f := w.open(w.ctx)
@@ -173,7 +173,7 @@ func TestReadOnlyFile(t *testing.T) {
 	f.must(ashmem.ASHMEM_SET_SIZE, pageSize)
 }
 
-// TestPrivate: a private mapping has nothing of the region but its name.
+// TestPrivate: a private mapping shares only the region's name.
 func TestPrivate(t *testing.T) {
 	w := newWorld(t)
 	f := w.open(w.ctx)
@@ -255,7 +255,7 @@ func TestPins(t *testing.T) {
 	require.Equal(t, ashmem.ASHMEM_NOT_PURGED, f.mustPin(ashmem.ASHMEM_PIN, 0, 0))
 	require.Equal(t, []byte{'a', 0, 'c', 'd'}, []byte{m.read(0), m.read(1), m.read(2), m.read(3)})
 
-	// The last page has less than a page, the pins have not.
+	// The last page is partial; pins are whole pages.
 	require.Zero(t, f.mustPin(ashmem.ASHMEM_UNPIN, 3, 1))
 	require.Zero(t, f.mustPin(ashmem.ASHMEM_UNPIN, 4, 0), "no page at all")
 	require.Equal(t, 1, f.numRanges())
@@ -281,7 +281,7 @@ func TestPins(t *testing.T) {
 	require.Equal(t, 1, f.numRanges())
 }
 
-// TestPinsBeyond4GiB: offsets have 32 bits, but "all that follows" has no limit.
+// TestPinsBeyond4GiB: offsets have 32 bits, but a length of 0 reaches to the end.
 func TestPinsBeyond4GiB(t *testing.T) {
 	const size = 9 << 30
 	w := newWorld(t)
@@ -292,8 +292,8 @@ func TestPinsBeyond4GiB(t *testing.T) {
 	require.EqualValues(t, size/pageSize-1, f.must(ashmem.ASHMEM_PURGE_ALL_CACHES, 0))
 }
 
-// TestPurgeApart: only the administrator of a container purges, and nothing but what
-// that has opened.
+// TestPurgeApart: only a container's administrator can purge, and only areas that the
+// container opened.
 func TestPurgeApart(t *testing.T) {
 	w := newWorld(t)
 	root := auth.CredentialsFromContext(w.ctx).UserNamespace
@@ -332,7 +332,7 @@ func TestPurgeApart(t *testing.T) {
 	require.Zero(t, passed.must(ashmem.ASHMEM_PURGE_ALL_CACHES, 0))
 }
 
-// TestRelease: mappings outlive the file, and their pages are pinned then.
+// TestRelease: mappings outlive the file, and their pages are then pinned.
 func TestRelease(t *testing.T) {
 	w := newWorld(t)
 	f, g := w.open(w.ctx), w.open(w.ctx)
@@ -345,7 +345,7 @@ func TestRelease(t *testing.T) {
 	a, r := f.area(), f.region()
 	f.close()
 	require.Zero(t, w.account.Used())
-	require.Zero(t, a.purge(), "by one who was about to")
+	require.Zero(t, a.purge(), "by a purge that had already found the area")
 	require.Zero(t, g.must(ashmem.ASHMEM_PURGE_ALL_CACHES, 0))
 	require.EqualValues(t, 'x', m.read(0))
 	m.unmap()

@@ -74,8 +74,8 @@ func newWorld(t testing.TB) *world {
 	w.ctx = w.container(auth.NewRootUserNamespace())
 	w.account = w.ctx.Value(ctxContainer{}).(*account.Account)
 	t.Cleanup(func() {
-		require.Zero(t, w.device.numTenants(), "containers that are left")
-		require.Zero(t, w.account.Used(), "bytes that are left")
+		require.Zero(t, w.device.numTenants(), "containers left over")
+		require.Zero(t, w.account.Used(), "bytes left over")
 	})
 	return w
 }
@@ -89,7 +89,7 @@ func (w *world) container(ns *auth.UserNamespace) context.Context {
 	})
 }
 
-// file is an open of the device, and the memory of who has it.
+// file is an open of the device, and its owner's memory.
 type file struct {
 	w   *world
 	ctx context.Context
@@ -127,7 +127,7 @@ func (f *file) region() *region {
 	return a.inner.region
 }
 
-// numRanges returns how many unpinned ranges there are.
+// numRanges returns the number of unpinned ranges.
 func (f *file) numRanges() int {
 	a := f.area()
 	a.mu.Lock()
@@ -135,7 +135,7 @@ func (f *file) numRanges() int {
 	return len(a.inner.unpinned.list)
 }
 
-// numTenants returns how many containers have areas.
+// numTenants returns the number of containers with areas.
 func (d *Device) numTenants() int {
 	d.tenants.mu.Lock()
 	defer d.tenants.mu.Unlock()
@@ -190,7 +190,8 @@ func (f *file) name() string {
 	return string(name)
 }
 
-// mapping is one of a file, at address addr of a space that knows what it lost.
+// mapping is a mapping of a file at address addr, and a MappingSpace that records its
+// invalidations.
 type mapping struct {
 	memmap.MMapOpts
 	f    *file
@@ -203,8 +204,7 @@ func (m *mapping) Invalidate(ar hostarch.AddrRange, _ memmap.InvalidateOpts) {
 	m.lost = append(m.lost, ar)
 }
 
-// mmap does what mmap(2) does, with MaxPerms those of a file that is open to be read
-// and written.
+// mmap does what mmap(2) does, with the MaxPerms of a file open for reading and writing.
 func (f *file) mmap(opts memmap.MMapOpts) (*mapping, error) {
 	opts.MaxPerms = hostarch.AnyAccess
 	if err := f.fd.ConfigureMMap(f.ctx, &opts); err != nil {
@@ -232,7 +232,7 @@ func (m *mapping) unmap() {
 	m.MappingIdentity.DecRef(m.f.ctx)
 }
 
-// at returns the memory that m shows of page.
+// at returns the memory of page as m shows it.
 func (m *mapping) at(page uint64) safemem.BlockSeq {
 	m.f.w.t.Helper()
 	required := memmap.MappableRange{Start: page * pageSize, End: (page + 1) * pageSize}

@@ -17,10 +17,10 @@ import (
 	"sentrybinder/pkg/sentry/devices/misc"
 )
 
-// Accounts tells containers apart, and what each pays with.
+// Accounts maps containers to their accounts.
 type Accounts interface {
-	// Account returns the account of the container whose task ctx is of. It is the
-	// container's alone. It is nil if ctx is of none, as only tests are.
+	// Account returns the account of the container of ctx's task. No other container
+	// shares it. It is nil if ctx has no task, which happens only in tests.
 	Account(ctx context.Context) *account.Account
 }
 
@@ -33,15 +33,15 @@ type Device struct {
 	tenants  tenants
 
 	// devID is the device number that /proc/PID/maps shows for regions, and
-	// lastFileID the inode number of the newest.
+	// lastFileID the inode number of the newest region.
 	devID      uint64
 	lastFileID atomicbitops.Uint64
 }
 
-// Name is that of the device's file in /dev.
+// Name is the name of the device's file in /dev.
 const Name = "ashmem"
 
-// Register registers /dev/ashmem with vfsObj. bootID is what is in
+// Register registers /dev/ashmem with vfsObj. bootID is the contents of
 // /proc/sys/kernel/random/boot_id.
 func Register(vfsObj *vfs.VirtualFilesystem, bootID string, accounts Accounts) error {
 	d, err := newDevice(vfsObj, bootID, accounts)
@@ -63,8 +63,8 @@ func newDevice(vfsObj *vfs.VirtualFilesystem, bootID string, accounts Accounts) 
 	}, nil
 }
 
-// Symlinks implements vfs.DeviceSymlinks.Symlinks, of a gVisor with one of
-// runsc/patches: Android's libcutils looks for a name with the boot ID behind first.
+// Symlinks implements vfs.DeviceSymlinks.Symlinks, which one of runsc/patches adds to
+// gVisor: Android's libcutils first looks for the name with the boot ID appended.
 func (d *Device) Symlinks() []string { return []string{Name + d.bootID} }
 
 // Open implements vfs.Device.Open.
@@ -97,7 +97,7 @@ type areaFD struct {
 	area *area
 
 	posMu posMutex `state:"nosave"`
-	// pos is where the next read begins, in bytes.
+	// pos is the position of the next read, in bytes.
 	// +checklocks:posMu
 	pos int64
 }

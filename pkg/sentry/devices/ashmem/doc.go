@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package ashmem implements Android's anonymous shared memory: the device /dev/ashmem,
-// with the behaviour of the driver in C of Android's common kernels, which Linux had
-// until 5.17, and the same requests on memfds.
+// which behaves like the C driver of Android's common kernels (in Linux until 5.17), and
+// the same requests on memfds.
 //
 // # How memory is shared
 //
@@ -17,43 +17,43 @@
 //
 // # Files
 //
-//	device   what vfs sees of the device and of an open file
-//	ioctl    the requests; memfd has those on memfds
-//	area     the state of an open file, and what can be done in it when
-//	ranges   which pages of an area are unpinned, and which of those were purged
-//	region   the memory, which mm and read(2) see
-//	tenant   a container, and which of its areas can be purged
+//	device   the vfs side of the device and of an open file
+//	ioctl    the requests; memfd.go handles those on memfds
+//	area     the state of an open file, and what each state permits
+//	ranges   the unpinned pages of an area, and which of them were purged
+//	region   the memory, for mm and read(2)
+//	tenant   a container and its purgeable areas
 //
 // # Ownership
 //
-// An area is an open file's. Its region comes with the first mapping, and is held by it
-// and by each mapping: the memory goes when the last of them does. The ranges go with the
-// area: what is still mapped then is pinned for ever, as on Linux.
+// An area belongs to an open file. The first mapping creates its region, which the area
+// and each mapping hold: the memory is freed with the last of them. The ranges go with
+// the area: pages still mapped then are pinned for ever, as on Linux.
 //
 // # Purging
 //
 // Linux purges unpinned pages when memory is short. The sentry does not know when that
-// is, and has no shrinkers: here, pages are purged when an administrator in the container asks
-// for it, by ASHMEM_PURGE_ALL_CACHES, and only those of areas that the container has
+// is, and has no shrinkers: here, pages are purged when an administrator in the container
+// asks for it, by ASHMEM_PURGE_ALL_CACHES, and only those of areas that the container
 // opened. Android has unpinned nothing since version 10.
 //
 // # Limits
 //
-// Memory that is touched is the application's, as that of tmpfs is. An area and its region are
-// bounded by the number of open files and mappings. Unpinned ranges are charged to the
-// container's account (see package account), and there are at most maxRanges in an
-// area; beyond, unpinning fails as it does on Linux without memory.
+// Touched memory is the application's, as in tmpfs. Areas and regions are bounded by the
+// number of open files and mappings. Unpinned ranges are charged to the container's
+// account (see package account), and an area has at most maxRanges of them; beyond that,
+// unpinning fails as it does on Linux without memory.
 //
 // # Locks
 //
-//	areaFD.posMu              where the next read begins
-//	  MemoryManager.mappingMu and activeMu, of the memory that is read to
+//	areaFD.posMu              the position of the next read
+//	  MemoryManager.mappingMu and activeMu, of the destination of a read
 //	area.mu                   all of an area
 //	  tenant.mu               a leaf
-//	  region.mapsMu           which mappings there are; mm calls with its mappingMu held
+//	  region.mapsMu           the mappings; mm calls with its mappingMu held
 //	    MemoryManager.activeMu  to invalidate mappings
-//	      region.dataMu       where the memory is; mm calls with its activeMu held
+//	      region.dataMu       the memory; mm calls with its activeMu held
 //	tenants.mu                a leaf
 //
-// No lock but posMu is held while memory of an application is accessed.
+// No lock but posMu is held while application memory is accessed.
 package ashmem

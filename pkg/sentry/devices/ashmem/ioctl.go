@@ -17,9 +17,9 @@ import (
 
 // Ioctl implements vfs.FileDescriptionImpl.Ioctl.
 //
-// Errors: ENOTTY if there is no such request, EFAULT for a bad pointer; and those of the
+// Errors: ENOTTY for an unknown request, EFAULT for a bad pointer, and those of the
 // methods of area. PURGE_ALL_CACHES, which purges what the caller's container has
-// unpinned, wants CAP_SYS_ADMIN in the container's user namespace, or else is EPERM.
+// unpinned, is EPERM without CAP_SYS_ADMIN in the container's user namespace.
 func (fd *areaFD) Ioctl(ctx context.Context, uio usermem.IO, sysno uintptr, args arch.SyscallArguments) (uintptr, error) {
 	a := fd.area
 	mem := memory{ctx, uio, args[2].Pointer()}
@@ -86,15 +86,14 @@ func canPurge(ctx context.Context) bool {
 	return auth.CredentialsFromContext(ctx).HasRootCapability(linux.CAP_SYS_ADMIN)
 }
 
-// purge purges what the caller's container has unpinned, and returns how many pages
-// that was.
+// purge purges what the caller's container has unpinned, and returns the number of pages.
 func (d *Device) purge(ctx context.Context) uint64 {
 	t := d.tenants.get(d.accounts.Account(ctx))
 	defer d.tenants.put(t)
 	return t.purge()
 }
 
-// memory is the caller's memory at the argument of an ioctl.
+// memory is the caller's memory that an ioctl's argument points to.
 type memory struct {
 	ctx  context.Context
 	uio  usermem.IO
@@ -119,7 +118,7 @@ func (m memory) copyInPin() (pin ashmem.Pin, err error) {
 	return pin, nil
 }
 
-// copyInName returns a name. One that is too long is cut off.
+// copyInName returns a name, truncated if too long.
 func (m memory) copyInName() (string, error) {
 	name, err := usermem.CopyStringIn(m.ctx, m.uio, m.addr, ashmem.ASHMEM_NAME_LEN, usermem.IOOpts{})
 	if linuxerr.Equals(linuxerr.ENAMETOOLONG, err) {

@@ -20,16 +20,16 @@ import (
 // sealFutureWrite is F_SEAL_FUTURE_WRITE of linux/fcntl.h.
 const sealFutureWrite = 0x10
 
-// MemfdIoctler implements the requests of ashmem on memfds, as Android's common kernels
-// do: programs that know only ashmem are passed memfds by those that don't need it any
-// more. The one protection that can be taken away is PROT_WRITE, by a seal. Pages are
-// always pinned, names and sizes are not for the receiver to set.
+// MemfdIoctler implements ashmem's requests on memfds, as Android's common kernels do:
+// programs that know only ashmem receive memfds from newer ones. Only PROT_WRITE can be
+// taken away, by a seal. Pages are always pinned, and the receiver can't set names and
+// sizes.
 type MemfdIoctler struct{}
 
-// Ioctl implements tmpfs.MemfdIoctler.Ioctl, of a gVisor with one of runsc/patches.
+// Ioctl implements tmpfs.MemfdIoctler.Ioctl, which one of runsc/patches adds to gVisor.
 //
-// Errors: ENOTTY if there is no such request, EFAULT for a bad pointer, EINVAL if the
-// request is one that memfds don't have, and those of fcntl(F_ADD_SEALS).
+// Errors: ENOTTY for an unknown request, EFAULT for a bad pointer, EINVAL for a request
+// that memfds don't support, and those of fcntl(F_ADD_SEALS).
 func (MemfdIoctler) Ioctl(ctx context.Context, file *vfs.FileDescription, uio usermem.IO, _ uintptr, args arch.SyscallArguments) (uintptr, error) {
 	mem := memory{ctx, uio, args[2].Pointer()}
 	switch args[1].Uint() {
@@ -80,7 +80,7 @@ func memfdMask(file *vfs.FileDescription) (uint64, error) {
 	return allProt, nil
 }
 
-// setMemfdMask takes PROT_WRITE away, if mask is without it. The others stay.
+// setMemfdMask takes PROT_WRITE away if mask lacks it. It ignores the other bits.
 func setMemfdMask(file *vfs.FileDescription, mask uint64) error {
 	old, err := memfdMask(file)
 	if err != nil {

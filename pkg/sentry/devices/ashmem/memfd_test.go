@@ -25,7 +25,7 @@ import (
 	"sentrybinder/pkg/abi/ashmem"
 )
 
-// memfd is one of a process of root's.
+// memfd is a memfd of one of root's processes.
 type memfd struct {
 	t   *testing.T
 	ctx context.Context

@@ -11,15 +11,15 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/account"
 )
 
-// rangePrice is what an unpinned range takes of the sentry's memory, in bytes, with
-// the room that its list has to grow.
+// rangePrice is the sentry memory that an unpinned range takes, in bytes, including its
+// list's room to grow.
 const rangePrice = 64
 
-// maxRanges is how many unpinned ranges an area can have. It bounds how long one
+// maxRanges is how many unpinned ranges an area can have. It bounds the time that one
 // request takes.
 const maxRanges = 4096
 
-// pages is a range of page numbers of an area, not empty.
+// pages is a non-empty range of an area's page numbers.
 //
 // +stateify savable
 type pages struct {
@@ -36,19 +36,19 @@ type unpinnedRange struct {
 	purged bool
 }
 
-// ranges are the unpinned ranges of an area. Those that overlap are one; those that
-// only touch are two, as an application has unpinned them.
+// ranges are the unpinned ranges of an area. Ranges that overlap are joined; ranges that
+// only touch stay two, as the application unpinned them.
 //
 // +stateify savable
 type ranges struct {
-	// account is charged with each range.
+	// account is charged for each range.
 	account *account.Account
 
-	// list is in order, and no two overlap.
+	// list is sorted, and no two elements overlap.
 	list []unpinnedRange
 }
 
-// overlapping returns which elements of list overlap p.
+// overlapping returns the bounds of the elements of list that overlap p.
 func (r *ranges) overlapping(p pages) (from, to int) {
 	from, _ = slices.BinarySearchFunc(r.list, p.first, func(u unpinnedRange, first uint64) int {
 		if u.end <= first {
@@ -61,10 +61,10 @@ func (r *ranges) overlapping(p pages) (from, to int) {
 	return from, to
 }
 
-// unpin makes the pages of p unpinned. A range that is joined to one that was purged
-// counts as purged: none of its pages is purged any more, and who pins any hears of it.
+// unpin unpins the pages of p. A range joined to a purged one counts as purged: none of
+// its pages is purged any more, and pinning any of them reports a purge.
 //
-// Errors: ENOMEM if there is no room for one more range. Nothing is changed then.
+// Errors: ENOMEM if there is no room for one more range. Then nothing changes.
 func (r *ranges) unpin(p pages) error {
 	from, to := r.overlapping(p)
 	joined := unpinnedRange{pages: p}
@@ -78,11 +78,10 @@ func (r *ranges) unpin(p pages) error {
 	return r.replace(from, to, joined)
 }
 
-// pin makes the pages of p pinned, and returns whether one of them was in a range that
-// was purged.
+// pin pins the pages of p, and returns whether one of them was in a purged range.
 //
-// Errors: ENOMEM if there is no room for one more range, where p is in the midst of
-// one. Nothing is changed then.
+// Errors: ENOMEM if p splits a range and there is no room for one more. Then nothing
+// changes.
 func (r *ranges) pin(p pages) (purged bool, err error) {
 	from, to := r.overlapping(p)
 	var rest []unpinnedRange
@@ -104,12 +103,12 @@ func (r *ranges) isPinned(p pages) bool {
 	return from == to
 }
 
-// canPurge returns whether there are pages to be purged.
+// canPurge returns whether there are pages to purge.
 func (r *ranges) canPurge() bool {
 	return slices.ContainsFunc(r.list, func(u unpinnedRange) bool { return !u.purged })
 }
 
-// purge marks all ranges as purged. It calls f with those that were not.
+// purge marks all ranges as purged, and calls f with those that were not before.
 func (r *ranges) purge(f func(p pages)) {
 	for i := range r.list {
 		if u := &r.list[i]; !u.purged {
@@ -122,9 +121,9 @@ func (r *ranges) purge(f func(p pages)) {
 // clear removes all ranges.
 func (r *ranges) clear() { r.replace(0, len(r.list)) }
 
-// replace puts repl in the place of list[from:to].
+// replace replaces list[from:to] by repl.
 //
-// Errors: ENOMEM if it can't be charged, or would be too many ranges.
+// Errors: ENOMEM if the account can't pay for it, or there would be too many ranges.
 func (r *ranges) replace(from, to int, repl ...unpinnedRange) error {
 	more := len(repl) - (to - from)
 	switch {
@@ -140,7 +139,7 @@ func (r *ranges) replace(from, to int, repl ...unpinnedRange) error {
 	}
 	r.list = slices.Replace(r.list, from, to, repl...)
 	if len(r.list) < cap(r.list)/4 {
-		r.list = slices.Clone(r.list) // What isn't charged any more isn't kept either.
+		r.list = slices.Clone(r.list) // Don't keep room that is no longer paid for.
 	}
 	return nil
 }

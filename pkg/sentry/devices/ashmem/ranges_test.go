@@ -18,10 +18,10 @@ import (
 // modelPages is how many pages the model's area has.
 const modelPages = 16
 
-// model says what ranges has to do, page by page.
+// model is a model of ranges, page by page.
 type model struct {
-	// of is the range that each page is in, 0 if it is pinned, and purged has those
-	// that were purged.
+	// of is the range that each page is in, 0 if it is pinned, and purged holds the
+	// purged ranges.
 	of     [modelPages]int
 	purged map[int]bool
 	last   int
@@ -60,7 +60,7 @@ func (m *model) unpin(p pages) {
 func (m *model) pin(p pages) (purged bool) {
 	_, purged = m.in(p)
 	if p.end < modelPages {
-		// What a range has after p is another one from now on.
+		// The rest of a range after p becomes a range of its own.
 		if r := m.of[p.end]; r != 0 && r == m.of[p.end-1] {
 			rest := m.newRange(m.purged[r])
 			for i := p.end; i < modelPages && m.of[i] == r; i++ {
@@ -90,7 +90,7 @@ func (m *model) list() (list []unpinnedRange) {
 	return list
 }
 
-// checkRanges does what script says to ranges and the model, three bytes for a step.
+// checkRanges runs script, three bytes a step, on ranges and the model.
 func checkRanges(t *testing.T, script []byte) {
 	m := &model{purged: make(map[int]bool)}
 	acc := account.New(math.MaxInt64)
@@ -149,8 +149,8 @@ func FuzzRanges(f *testing.F) {
 	f.Fuzz(checkRanges)
 }
 
-// TestRangesLimits: what can't be charged, and what are too many, is refused, and
-// changes nothing.
+// TestRangesLimits: ranges that can't be paid for, or are too many, are refused, and
+// nothing changes.
 func TestRangesLimits(t *testing.T) {
 	acc := account.New(2 * rangePrice)
 	r := &ranges{account: acc}
@@ -162,7 +162,7 @@ func TestRangesLimits(t *testing.T) {
 	_, err := r.pin(page(2))
 	require.Equal(t, linuxerr.ENOMEM, err)
 	require.Equal(t, before, r.list)
-	require.NoError(t, r.unpin(pages{4, 9}), "which joins two")
+	require.NoError(t, r.unpin(pages{4, 9}), "joins two")
 	require.EqualValues(t, rangePrice, acc.Used())
 	_, err = r.pin(pages{0, 9})
 	require.NoError(t, err)
@@ -175,16 +175,16 @@ func TestRangesLimits(t *testing.T) {
 	require.Equal(t, linuxerr.ENOMEM, r.unpin(page(2*maxRanges)))
 	require.Len(t, r.list, maxRanges)
 	require.EqualValues(t, maxRanges*rangePrice, acc.Used())
-	require.LessOrEqual(t, cap(r.list)*24, maxRanges*rangePrice, "bytes that the list takes")
+	require.LessOrEqual(t, cap(r.list)*24, maxRanges*rangePrice, "bytes in the list")
 
 	_, err = r.pin(pages{4, 2 * maxRanges})
 	require.NoError(t, err)
-	require.LessOrEqual(t, cap(r.list), 8, "room that is kept")
+	require.LessOrEqual(t, cap(r.list), 8, "room kept")
 	require.EqualValues(t, 2*rangePrice, acc.Used())
 }
 
-// TestRangesLengths: Ranges that touch stay two, and the whole width of page numbers
-// is theirs.
+// TestRangesLengths: ranges that touch stay two, and page numbers can have their whole
+// width.
 func TestRangesLengths(t *testing.T) {
 	r := &ranges{}
 	const last = math.MaxUint64 / 4096

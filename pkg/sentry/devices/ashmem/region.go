@@ -19,11 +19,10 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/usage"
 )
 
-// region is the memory of an area, what Linux has a shmem file for. The area and the
-// mappings hold references to it, so that it outlives the area.
+// region is the memory of an area, Linux's shmem file. The area and the mappings hold
+// references to it, so that it can outlive the area.
 //
-// It implements memmap.Mappable for shared mappings, and memmap.MappingIdentity for
-// all.
+// It implements memmap.Mappable for shared mappings, and memmap.MappingIdentity for all.
 //
 // +stateify savable
 type region struct {
@@ -35,17 +34,17 @@ type region struct {
 	// size is in bytes, at least 1. It and the next three are immutable.
 	size uint64
 
-	// name is what /proc/PID/maps shows, with the numbers of a device and an inode.
+	// name, devID and fileID are shown in /proc/PID/maps, as an inode's on a device.
 	name   string
 	devID  uint64
 	fileID uint64
 
-	// mappings has the shared mappings.
+	// mappings holds the shared mappings.
 	mapsMu regionMapsMutex `state:"nosave"`
 	// +checklocks:mapsMu
 	mappings memmap.MappingSet
 
-	// data has the memory of those pages that were ever touched.
+	// data holds the memory of the pages that were ever touched.
 	dataMu regionDataMutex `state:"nosave"`
 	// +checklocks:dataMu
 	data fsutil.FileRangeSet
@@ -114,8 +113,7 @@ func (r *region) CopyMapping(ctx context.Context, ms memmap.MappingSpace, _, dst
 // InvalidateUnsavable implements memmap.Mappable.InvalidateUnsavable.
 func (*region) InvalidateUnsavable(context.Context) error { return nil }
 
-// maxFill is how much memory one fault allocates beyond what it needs, in bytes. None
-// of it is used before it is touched.
+// maxFill bounds what a fault allocates ahead, in bytes. Untouched memory takes nothing.
 const maxFill = 64 << 10
 
 // Translate implements memmap.Mappable.Translate.
@@ -158,7 +156,7 @@ func (r *region) Translate(ctx context.Context, required, optional memmap.Mappab
 	return ts, eof
 }
 
-// purge makes the data in mr, of whole pages, zeroes again, and gives its memory back.
+// purge zeroes the data in mr, which is whole pages, and frees its memory.
 func (r *region) purge(mr memmap.MappableRange) {
 	var freed []memmap.FileRange
 	r.mapsMu.Lock()
@@ -167,7 +165,7 @@ func (r *region) purge(mr memmap.MappableRange) {
 		freed = append(freed, seg.FileRange())
 	})
 	r.dataMu.Unlock()
-	// From here on faults find new memory. The old is kept until no mapping shows it.
+	// From here on faults allocate anew. The old memory is kept until no mapping shows it.
 	r.mappings.Invalidate(mr, memmap.InvalidateOpts{})
 	r.mapsMu.Unlock()
 	for _, fr := range freed {
@@ -176,8 +174,8 @@ func (r *region) purge(mr memmap.MappableRange) {
 }
 
 // seekData returns the offset of the first data at or after offset, and seekHole that
-// of the first hole, which may be the end. Offsets are in bytes. What a page's
-// neighbour's fault has allocated counts as data.
+// of the first hole, which may be the end. Offsets are in bytes. A page that a fault on
+// its neighbour allocated counts as data.
 //
 // Errors: ENXIO if offset is not in r, or if there is no data.
 func (r *region) seekData(offset int64) (int64, error) {
@@ -206,10 +204,9 @@ func (r *region) seekHole(offset int64) (int64, error) {
 	return int64(min(end, r.size)), nil
 }
 
-// seek returns where whence and offset lead from pos.
+// seek returns the position that whence and offset lead to from pos.
 //
-// Errors: EINVAL if that is before the start, or if there is no such whence. See also
-// seekData.
+// Errors: EINVAL if that is before the start, or if whence is unknown. See also seekData.
 func (r *region) seek(pos, offset int64, whence int32) (int64, error) {
 	switch whence {
 	case linux.SEEK_SET:

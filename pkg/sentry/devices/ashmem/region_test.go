@@ -23,7 +23,7 @@ import (
 	"sentrybinder/pkg/abi/ashmem"
 )
 
-// TestShared: all mappings show the same memory, whichever was there first.
+// TestShared: all mappings show the same memory, whichever came first.
 func TestShared(t *testing.T) {
 	w := newWorld(t)
 	f := w.open(w.ctx)
@@ -49,7 +49,7 @@ type image struct {
 	fd     *vfs.FileDescription
 }
 
-// copyMemory returns a MemoryFile with the contents of mf, to the page.
+// copyMemory returns a MemoryFile with the contents of mf, page for page.
 func copyMemory(t testing.TB, mf *pgalloc.MemoryFile) *pgalloc.MemoryFile {
 	twin := newMemory(t)
 	fr, err := twin.Allocate(mf.TotalSize(), pgalloc.AllocOpts{Kind: usage.Tmpfs})
@@ -68,7 +68,7 @@ func copyMemory(t testing.TB, mf *pgalloc.MemoryFile) *pgalloc.MemoryFile {
 	}
 }
 
-// TestSave: all of an area is there after a restore, its data too.
+// TestSave: a restore brings back all of an area, including its data.
 func TestSave(t *testing.T) {
 	w := newWorld(t)
 	f := w.open(w.ctx)

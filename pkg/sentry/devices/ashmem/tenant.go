@@ -7,26 +7,26 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/account"
 )
 
-// tenant is a container that has areas. What one purges does not reach the areas of
-// others. It is known by its account, from its first open of the device to the last
-// close of an area that it has opened.
+// tenant is a container that has areas. Its purges don't reach the areas of others. It is
+// identified by its account, and exists from its first open of the device to the last
+// close of an area that it opened.
 //
 // +stateify savable
 type tenant struct {
 	account *account.Account
 
-	// areas is how many areas there are, and is guarded by tenants.mu.
+	// areas is the number of areas, guarded by tenants.mu.
 	areas int
 
 	// mu is a leaf.
 	mu tenantMutex `state:"nosave"`
 
-	// purgeable has the areas with pages that can be purged.
+	// purgeable holds the areas with purgeable pages.
 	// +checklocks:mu
 	purgeable map[*area]struct{}
 }
 
-// update makes it known whether a has pages that can be purged. The caller holds a.mu.
+// update records whether a has purgeable pages. The caller holds a.mu.
 func (t *tenant) update(a *area, canPurge bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -37,7 +37,7 @@ func (t *tenant) update(a *area, canPurge bool) {
 	}
 }
 
-// purge purges all pages that can be purged, and returns how many there were.
+// purge purges all purgeable pages, and returns their number.
 func (t *tenant) purge() (n uint64) {
 	t.mu.Lock()
 	areas := make([]*area, 0, len(t.purgeable))
@@ -51,7 +51,7 @@ func (t *tenant) purge() (n uint64) {
 	return n
 }
 
-// tenants has the tenants by account.
+// tenants holds the tenants by account.
 //
 // +stateify savable
 type tenants struct {
@@ -61,7 +61,7 @@ type tenants struct {
 	byAccount map[*account.Account]*tenant
 }
 
-// get returns the tenant with an account, for one more area.
+// get returns the tenant with account acc, for one more area.
 func (ts *tenants) get(acc *account.Account) *tenant {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -77,7 +77,7 @@ func (ts *tenants) get(acc *account.Account) *tenant {
 	return t
 }
 
-// put ends what get has begun.
+// put undoes get.
 func (ts *tenants) put(t *tenant) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
