@@ -1,12 +1,11 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package android describes the ioctls of Android's devices, Binder's and ashmem's, to
-// the user of strace.
+// Package android describes the ioctls of Android's devices, Binder's and ashmem's, for
+// strace.
 //
-// What it finds in the memory of an application may be anything, and change at any
-// time. It is copied once, as much of it as there is room for, and never believed to
-// have a certain size. Contents of transactions are not shown.
+// Application memory may hold anything, and change at any time. It is copied once, up to
+// the room for it, and no size in it is trusted. Transaction contents are not shown.
 package android
 
 import (
@@ -22,21 +21,21 @@ type Memory interface {
 	CopyInBytes(addr hostarch.Addr, dst []byte) (int, error)
 }
 
-// Describer returns text for the argument at addr, or "" if that can't be read. It
-// returns not much more than room bytes.
+// Describer returns text for the argument at addr, or "" if that can't be read. The text
+// is not much longer than room bytes.
 type Describer func(mem Memory, addr hostarch.Addr, room uint) string
 
 // Request is an ioctl request.
 type Request struct {
 	Name string
 
-	// Enter and Exit describe its argument before and after the call. They may be
+	// Enter and Exit describe the argument before and after the call. They may be
 	// nil.
 	Enter, Exit Describer
 }
 
-// structure returns a Describer for an argument that is a T, of which format makes
-// text.
+// structure returns a Describer for an argument that points to a T, which format turns
+// into text.
 func structure[T any, P interface {
 	*T
 	marshal.Marshallable
@@ -60,7 +59,7 @@ func copyIn(mem Memory, addr hostarch.Addr, v marshal.Marshallable) bool {
 	return true
 }
 
-// number describes an argument that points to a number of 32 bits.
+// number describes an argument that points to a 32-bit number.
 func number(mem Memory, addr hostarch.Addr, _ uint) string {
 	var raw [4]byte
 	if _, err := mem.CopyInBytes(addr, raw[:]); err != nil {
@@ -75,7 +74,7 @@ type flag struct {
 	name string
 }
 
-// flagNames returns the names of the bits in v, and what has none as a number.
+// flagNames returns the names of the bits in v, and the bits without one as a number.
 func flagNames(v uint32, flags []flag) string {
 	var names []string
 	for _, f := range flags {

@@ -32,11 +32,11 @@ func (m fakeMemory) CopyInBytes(addr hostarch.Addr, dst []byte) (int, error) {
 	return n, nil
 }
 
-// bufferAddr is where tests have the buffer of a BINDER_WRITE_READ, whose argument is
+// bufferAddr is the address of the buffer of a BINDER_WRITE_READ in tests. The argument is
 // at 0.
 const bufferAddr = 0x100
 
-// memory returns memory with values at addr, one behind the other.
+// memory returns memory with values at addr, one after the other.
 func memory(t *testing.T, addr int, values ...any) fakeMemory {
 	m := make(fakeMemory, addr)
 	for _, v := range values {
@@ -138,8 +138,8 @@ func TestOthers(t *testing.T) {
 	require.Equal(t, "PROT_READ|PROT_WRITE", Requests()[ashmem.ASHMEM_SET_PROT_MASK].Enter(fakeMemory{}, 3, 0))
 }
 
-// Whatever an application has in its memory, what is said of it is bounded; and nothing
-// is said of what isn't there.
+// Whatever an application has in its memory, its description is bounded; memory that isn't
+// there has none.
 func TestHostile(t *testing.T) {
 	const room = 200
 	rng := rand.New(rand.NewSource(1))

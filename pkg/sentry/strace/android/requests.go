@@ -15,7 +15,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// Requests returns what is known, by request number.
+// Requests returns the known requests by number.
 func Requests() map[uint32]Request {
 	all := make(map[uint32]Request)
 	for request, name := range binder.Requests {
@@ -27,7 +27,7 @@ func Requests() map[uint32]Request {
 	return all
 }
 
-// binderRequests has the arguments of binder's requests that have one.
+// binderRequests holds the Describers of binder's requests that have an argument.
 var binderRequests = map[uint32]Request{
 	binder.BINDER_WRITE_READ:                   {Enter: writeReadEnter, Exit: writeReadExit},
 	binder.BINDER_SET_MAX_THREADS:              {Enter: number},

@@ -23,7 +23,7 @@ func writeReadEnter(mem Memory, addr hostarch.Addr, room uint) string {
 		addr, wr.WriteSize, wr.WriteConsumed, wr.ReadSize, wr.ReadConsumed, written)
 }
 
-// writeReadExit describes what the caller has read.
+// writeReadExit describes what the caller read.
 func writeReadExit(mem Memory, addr hostarch.Addr, room uint) string {
 	var wr binder.WriteRead
 	if !copyIn(mem, addr, &wr) {
@@ -34,8 +34,8 @@ func writeReadExit(mem Memory, addr hostarch.Addr, room uint) string {
 		addr, wr.WriteSize, wr.WriteConsumed, wr.ReadSize, wr.ReadConsumed, read)
 }
 
-// stream describes the commands, or returns, in a buffer from byte pos to byte end, of
-// which it looks at room bytes at most. describe describes one.
+// stream describes the commands, or returns, in a buffer from byte pos to byte end. It
+// looks at no more than room bytes. describe describes one.
 func stream(mem Memory, buffer, pos, end uint64, room uint, describe func(code uint32, params []byte) string) string {
 	if pos >= end {
 		return "[]"
@@ -60,7 +60,7 @@ func stream(mem Memory, buffer, pos, end uint64, room uint, describe func(code u
 	return "[" + strings.Join(all, ", ") + "]"
 }
 
-// command describes a command, whose parameters are as long as its number says.
+// command describes a command. Its number gives the length of params.
 func command(code uint32, params []byte) string {
 	name := binder.CommandName(code)
 	switch code {
@@ -100,7 +100,7 @@ func command(code uint32, params []byte) string {
 	}
 }
 
-// response describes a return, whose parameters are as long as its number says.
+// response describes a return. Its number gives the length of params.
 func response(code uint32, params []byte) string {
 	name := binder.ReturnName(code)
 	switch code {
@@ -132,13 +132,13 @@ func response(code uint32, params []byte) string {
 	}
 }
 
-// message describes what commands and returns with a message have in common.
+// message describes the common part of commands and returns with a message.
 func message(td *binder.TransactionData) string {
 	return fmt.Sprintf("code=%s flags=%s size=%d-%d", code(td.Code), flagNames(td.Flags, messageFlags), td.DataSize, td.OffsetsSize)
 }
 
-// code returns a transaction's code: those that libbinder makes of four letters, as
-// such.
+// code returns a transaction's code: as letters if it is one that libbinder makes of four
+// letters.
 func code(c uint32) string {
 	letters := []byte{byte(c >> 24), byte(c >> 16), byte(c >> 8), byte(c)}
 	for _, l := range letters {
