@@ -35,7 +35,7 @@ func TestMountOptions(t *testing.T) {
 		{"unknown", "binder", []string{"uid=1"}, `option "uid=1" has no effect on binderfs: it would be one of max, stats, mode, ro, `},
 		{"unknown, after others", "binder", []string{"ro", "max=4", "size=3"}, `option "size=3"`},
 		{"malformed", "binder", []string{"mode=rw"}, `option "mode=rw"`},
-		{"no room", "binder", []string{"max=2"}, "max=2 has no room for the devices that there are from the beginning: binder, hwbinder, vndbinder"},
+		{"no room", "binder", []string{"max=2"}, "max=2 leaves no room for the initial devices: binder, hwbinder, vndbinder"},
 		{"shared with the host", "binder", []string{"shared"}, `option "shared"`},
 		{"a bind mount in fact", "binder", []string{"rbind", "nodev", "x"}, ""},
 		{"another file system", "tmpfs", []string{"nodev", "mode=0666", "x"}, ""},

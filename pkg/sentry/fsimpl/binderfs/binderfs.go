@@ -1,25 +1,25 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package binderfs implements the file system type binder, as Linux has it.
+// Package binderfs implements Linux's file system type binder.
 //
-// Each mount is an instance with devices of its own, and each device has a
-// context of its own. An instance begins with the devices that Defaults names, on
-// Linux binder, hwbinder and vndbinder, and has:
+// Each mount is an instance with its own devices, and each device has its own
+// context. An instance starts with the devices that Defaults names, on Linux
+// binder, hwbinder and vndbinder, and has:
 //
 //	binder-control    BINDER_CTL_ADD on it adds a device
 //	features/         a file for each feature of the driver
 //	binder_logs/      if mounted with stats=global
 //
-// Devices can be removed and renamed, nothing else, and nothing can be created
-// but by binder-control. A device that is removed lives on for who has it open.
+// Only devices can be removed and renamed, and only binder-control creates
+// anything. A removed device stays usable while open.
 //
 // # Locks
 //
 //	kernfs.Filesystem.mu, kernfs.Dentry.dirMu
 //	  dir.mu               of two directories only in a rename
 //	    filesystem.mu      options, and the numbers of the instance's devices
-//	      blocks.mu        which numbers the instances have
+//	      blocks.mu        the numbers of all instances
 package binderfs
 
 import (
@@ -40,26 +40,25 @@ import (
 // Name is the filesystem type's name.
 const Name = "binder"
 
-// Defaults is how an instance begins unless its options say otherwise.
+// Defaults describes a new instance unless its options say otherwise.
 //
 // +stateify savable
 type Defaults struct {
-	// Devices are the names of its devices, as Linux's parameter binder.devices.
+	// Devices are the names of its devices, as in Linux's parameter binder.devices.
 	Devices []string
 
-	// Mode is the permissions of these devices in an instance that a container's
-	// config mounts.
+	// Mode is the permissions of these devices in an instance mounted by a container's
+	// config.
 	Mode linux.FileMode
 }
 
-// LinuxDefaults is how an instance begins on Linux.
+// LinuxDefaults are Linux's defaults.
 var LinuxDefaults = Defaults{Devices: []string{"binder", "hwbinder", "vndbinder"}, Mode: deviceMode}
 
 // deviceMode is the permissions of devices.
 const deviceMode = 0600
 
-// FileNames are the names that devices can't have since an instance has other files
-// by them.
+// FileNames are the names of an instance's other files, which devices can't have.
 var FileNames = []string{ControlName, featuresName, logsName}
 
 // Names of an instance's other files.
@@ -69,21 +68,20 @@ const (
 	logsName     = "binder_logs"
 )
 
-// features are the names of the files in features, the oldest first. reportFeature comes
-// after them, if the driver has reports.
+// features are the names of the files in features, oldest first. reportFeature follows
+// them if the driver has reports.
 var features = []string{"oneway_spam_detection", "extended_error", "freeze_notification"}
 
 const reportFeature = "transaction_report"
 
-// Prices are what files take of the sentry's memory, in bytes: see package account.
-// instancePrice is that of an instance without its devices, with the logs that it has
-// of its own.
+// Prices are the sentry memory that files take, in bytes; see package account.
+// instancePrice covers an instance and its logs, without its devices.
 const (
 	instancePrice = 64 << 10
 	devicePrice   = 2 << 10
 )
 
-// Inode numbers. A device's is its minor number and firstDeviceIno.
+// Inode numbers. A device's is firstDeviceIno plus its minor number.
 const (
 	rootIno        = 1
 	controlIno     = 2
@@ -106,7 +104,7 @@ type FilesystemType struct {
 	blocks blocks
 }
 
-// Register registers the file system type, for driver, with vfsObj.
+// Register registers the file system type for driver with vfsObj.
 func Register(vfsObj *vfs.VirtualFilesystem, driver *binder.Driver, defaults Defaults) error {
 	major, err := vfsObj.GetDynamicCharDevMajor()
 	if err != nil {
@@ -128,11 +126,11 @@ func (*FilesystemType) Name() string { return Name }
 // Release implements vfs.FilesystemType.Release.
 func (*FilesystemType) Release(context.Context) {}
 
-// GetFilesystem implements vfs.FilesystemType.GetFilesystem. Each mount is an
-// instance of its own.
+// GetFilesystem implements vfs.FilesystemType.GetFilesystem. Each mount is a new
+// instance.
 //
-// Errors: EINVAL if an option is unknown or malformed, EPERM if the caller can't
-// have it, ENOSPC if max leaves no room for the default devices, ENOMEM if the
+// Errors: EINVAL if an option is unknown or malformed, EPERM if the caller may not
+// use it, ENOSPC if max leaves no room for the default devices, ENOMEM if the
 // account of the caller's container has none for the instance.
 func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.VirtualFilesystem, creds *auth.Credentials, _ string, opts vfs.GetFilesystemOptions) (*vfs.Filesystem, *vfs.Dentry, error) {
 	var o options
@@ -155,7 +153,7 @@ func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.Vir
 		payer.Credit(instancePrice)
 		return nil, nil, err
 	}
-	// As mountinfo has it.
+	// The name has the device number as mountinfo shows it.
 	domain := fstype.driver.NewDomain(fmt.Sprintf("binderfs %d:%d", linux.UNNAMED_MAJOR, devMinor))
 	fs := &filesystem{fstype: fstype, account: payer, domain: domain, devMinor: devMinor, userns: creds.UserNamespace}
 	fs.owner, fs.dirOwner = owners(creds.UserNamespace)
@@ -175,7 +173,7 @@ func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.Vir
 	return fs.VFSFilesystem(), root.VFSDentry(), nil
 }
 
-// owner is who a file belongs to.
+// owner is a file's owner.
 //
 // +stateify savable
 type owner struct {
@@ -183,9 +181,9 @@ type owner struct {
 	gid auth.KGID
 }
 
-// owners returns whom devices and all other files belong to in an instance that
-// was mounted in ns: its root user. If it has none, devices belong to the root
-// namespace's, and other files to nobody.
+// owners returns the owners of devices and of all other files in an instance
+// mounted in ns: its root user. If it has none, the root namespace's root user owns
+// devices, and nobody other files.
 func owners(ns *auth.UserNamespace) (devices, others owner) {
 	others = owner{ns.MapToKUID(auth.RootUID), ns.MapToKGID(auth.RootGID)}
 	devices = others
@@ -204,24 +202,24 @@ func owners(ns *auth.UserNamespace) (devices, others owner) {
 type filesystem struct {
 	kernfs.Filesystem
 
-	// These fields come first, since checklocks takes the eighth for that of
+	// These fields come first, since checklocks mistakes the eighth for that of
 	// kernfs.Filesystem.
 	mu filesystemMutex `state:"nosave"`
 
 	// +checklocks:mu
 	options options
 
-	// minors are the numbers of the devices, with those that were removed and are
-	// still open, and of binder-control.
+	// minors are the numbers of the devices, including those removed but still
+	// open, and of binder-control.
 	// +checklocks:mu
 	minors minors
 
 	fstype *FilesystemType
 
-	// account is what the instance is charged to.
+	// account is the account that the instance is charged to.
 	account *account.Account
 
-	// domain is where the devices' contexts are.
+	// domain holds the devices' contexts.
 	domain *binder.Domain
 
 	devMinor uint32
@@ -229,18 +227,18 @@ type filesystem struct {
 	// userns is the user namespace that the instance was mounted in.
 	userns *auth.UserNamespace
 
-	// owner is whom devices belong to, and dirOwner all other files.
+	// owner owns devices, dirOwner all other files.
 	owner    owner
 	dirOwner owner
 
-	// root is the instance's root. Its dentry has the reference.
+	// root is the instance's root. Its dentry holds the reference.
 	root *dir
 }
 
-// NextIno returns the inode number of a file that isn't a device's.
+// NextIno returns the inode number of the next file that isn't a device.
 func (fs *filesystem) NextIno() uint64 { return firstOtherIno + fs.Filesystem.NextIno() }
 
-// populate puts into the root what each instance begins with. Its devices have mode.
+// populate creates the initial files of an instance. Its devices have mode.
 func (fs *filesystem) populate(ctx context.Context, mode linux.FileMode) error {
 	minor, err := fs.getControl()
 	if err != nil {
@@ -262,7 +260,7 @@ func (fs *filesystem) populate(ctx context.Context, mode linux.FileMode) error {
 	}
 	for _, name := range names {
 		f := &file{}
-		f.init(ctx, fs, yes{})
+		f.init(ctx, fs, featureEnabled{})
 		fs.mustAdd(ctx, dir, name, f)
 	}
 	if fs.globalStats() {
@@ -279,7 +277,7 @@ func (fs *filesystem) Release(ctx context.Context) {
 	fs.account.Credit(instancePrice)
 }
 
-// SetStatAt implements vfs.FilesystemImpl.SetStatAt. kernfs doesn't look whether
+// SetStatAt implements vfs.FilesystemImpl.SetStatAt. kernfs doesn't check whether
 // the mount is read-only.
 func (fs *filesystem) SetStatAt(ctx context.Context, rp *vfs.ResolvingPath, opts vfs.SetStatOptions) error {
 	mnt := rp.Mount()
@@ -297,11 +295,11 @@ func (fs *filesystem) MountOptions() string {
 	return fs.options.String()
 }
 
-// Reconfigure changes the options to those of data, as a remount does. Options
-// that data leaves out get their defaults.
+// Reconfigure changes the options to those in data, as a remount does. Options
+// missing in data get their defaults.
 //
 // Errors: EPERM if the caller isn't privileged in the instance's user namespace,
-// EINVAL if stats were to change, and those of parseOptions.
+// EINVAL if stats would change, and those of parseOptions.
 func (fs *filesystem) Reconfigure(_ context.Context, creds *auth.Credentials, data string) error {
 	if !creds.HasCapabilityIn(linux.CAP_SYS_ADMIN, fs.userns) {
 		return linuxerr.EPERM
@@ -323,7 +321,7 @@ func (fs *filesystem) setOptions(o options) {
 	fs.options = o
 }
 
-// globalStats returns whether the instance has logs, which never changes.
+// globalStats returns whether the instance has logs. This never changes.
 func (fs *filesystem) globalStats() bool {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -345,7 +343,7 @@ func (fs *filesystem) getControl() (uint32, error) {
 func (fs *filesystem) getDevice() (uint32, error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	// binder-control has a number, too, and doesn't count.
+	// binder-control has a number, too, but doesn't count.
 	if fs.minors.len() > fs.options.max {
 		return 0, linuxerr.ENOSPC
 	}
@@ -366,7 +364,7 @@ func (fs *filesystem) initMinors() {
 	fs.minors = newMinors()
 }
 
-// releaseMinors lets other instances have the minor numbers.
+// releaseMinors returns the minor numbers to other instances.
 func (fs *filesystem) releaseMinors() {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()

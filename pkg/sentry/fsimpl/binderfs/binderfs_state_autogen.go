@@ -552,25 +552,25 @@ func (r *readOnly) StateLoad(ctx context.Context, stateSourceObject state.Source
 	stateSourceObject.Load(0, &r.DynamicBytesSource)
 }
 
-func (y *yes) StateTypeName() string {
-	return "sentrybinder/pkg/sentry/fsimpl/binderfs.yes"
+func (f *featureEnabled) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/fsimpl/binderfs.featureEnabled"
 }
 
-func (y *yes) StateFields() []string {
+func (f *featureEnabled) StateFields() []string {
 	return []string{}
 }
 
-func (y *yes) beforeSave() {}
+func (f *featureEnabled) beforeSave() {}
 
 // +checklocksignore
-func (y *yes) StateSave(stateSinkObject state.Sink) {
-	y.beforeSave()
+func (f *featureEnabled) StateSave(stateSinkObject state.Sink) {
+	f.beforeSave()
 }
 
-func (y *yes) afterLoad(context.Context) {}
+func (f *featureEnabled) afterLoad(context.Context) {}
 
 // +checklocksignore
-func (y *yes) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+func (f *featureEnabled) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 }
 
 func (f *logFile) StateTypeName() string {
@@ -801,7 +801,7 @@ func init() {
 	state.Register((*statFS)(nil))
 	state.Register((*file)(nil))
 	state.Register((*readOnly)(nil))
-	state.Register((*yes)(nil))
+	state.Register((*featureEnabled)(nil))
 	state.Register((*logFile)(nil))
 	state.Register((*logFD)(nil))
 	state.Register((*logText)(nil))

@@ -43,7 +43,7 @@ func TestParseOptions(t *testing.T) {
 	}
 }
 
-// Who isn't privileged can't have the logs.
+// An unprivileged caller can't have the logs.
 func TestParseOptionsUnprivileged(t *testing.T) {
 	_, err := parseOptions("max=3,stats=global", false)
 	require.True(t, linuxerr.Equals(linuxerr.EPERM, err), "%v", err)

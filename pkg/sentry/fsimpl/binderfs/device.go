@@ -20,8 +20,8 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/account"
 )
 
-// special is a character device that only this inode leads to: its number means
-// nothing elsewhere.
+// special is a character device that only this inode leads to: its number has no
+// meaning elsewhere.
 //
 // +stateify savable
 type special struct {
@@ -39,7 +39,7 @@ func (s *special) Stat(ctx context.Context, vfsfs *vfs.Filesystem, opts vfs.Stat
 	return stat, err
 }
 
-// checkOpen returns whether devices of a mount can be opened.
+// checkOpen returns an error if the mount's devices can't be opened.
 func checkOpen(mnt *vfs.Mount) error {
 	if mnt.Options().Flags.NoDev {
 		return linuxerr.EACCES
@@ -47,8 +47,8 @@ func checkOpen(mnt *vfs.Mount) error {
 	return nil
 }
 
-// device is a binder device. Its context is reachable from the inode and from
-// what has it open, and goes with the last of them.
+// device is a binder device. Its context lives as long as the inode and its open
+// files.
 //
 // +stateify savable
 type device struct {
@@ -56,7 +56,7 @@ type device struct {
 
 	dev *binder.Device
 
-	// account is what the device is charged to.
+	// account is the account that the device is charged to.
 	account *account.Account
 }
 
@@ -68,8 +68,8 @@ func (d *device) Open(ctx context.Context, rp *vfs.ResolvingPath, kd *kernfs.Den
 	return d.dev.Open(ctx, rp.Mount(), kd.VFSDentry(), opts)
 }
 
-// Keep implements kernfs.Inode.Keep. kernfs wants the dentry of what it removes
-// or replaces to have been kept; nothing but devices is.
+// Keep implements kernfs.Inode.Keep. kernfs requires that it kept the dentry of a file
+// that it removes or replaces; only devices are.
 func (*device) Keep() bool { return true }
 
 // DecRef implements kernfs.Inode.DecRef.
@@ -136,7 +136,7 @@ func (fd *controlFD) Ioctl(ctx context.Context, uio usermem.IO, _ uintptr, args 
 	if _, err := req.CopyIn(cc, args[2].Pointer()); err != nil {
 		return 0, err
 	}
-	req.Name[abi.BINDERFS_MAX_NAME] = 0 // As the caller gets to see, in Linux, too.
+	req.Name[abi.BINDERFS_MAX_NAME] = 0 // The caller sees this, as on Linux.
 	name, _, _ := bytes.Cut(req.Name[:], []byte{0})
 	return 0, fd.fs.addDevice(ctx, string(name), deviceMode, func(minor uint32) error {
 		req.Major, req.Minor = fd.fs.fstype.major, minor
@@ -145,12 +145,12 @@ func (fd *controlFD) Ioctl(ctx context.Context, uio usermem.IO, _ uintptr, args 
 	})
 }
 
-// addDevice adds a device with permissions mode. It calls report with the number that the device is
-// going to have; that comes before the name is looked at, as in Linux.
+// addDevice adds a device with permissions mode. It calls report with the device's
+// future number before it checks the name, as Linux does.
 //
-// Errors: ENOSPC if there's no room for another device, EACCES if the name is no
-// file name, EEXIST if it's taken, ENOMEM if the account of the caller's container
-// has no room, and those of report.
+// Errors: ENOSPC if there's no room for another device, EACCES if the name is not a
+// valid file name, EEXIST if it's taken, ENOMEM if the account of the caller's
+// container has no room, and those of report.
 func (fs *filesystem) addDevice(ctx context.Context, name string, mode linux.FileMode, report func(minor uint32) error) error {
 	payer := fs.fstype.driver.Account(ctx)
 	if err := payer.Charge(devicePrice); err != nil {
@@ -181,8 +181,8 @@ func (s *special) init(ctx context.Context, fs *filesystem, minor uint32, ino ui
 	s.inode.init(ctx, fs, fs.owner, ino, linux.ModeCharacterDevice|mode)
 }
 
-// reserved stands for all of a binderfs's device numbers: no file elsewhere can
-// lead to a device.
+// reserved reserves all of binderfs's device numbers: no file elsewhere can lead to
+// a device.
 //
 // +stateify savable
 type reserved struct{}

@@ -15,10 +15,10 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 )
 
-// dir is a directory. Only in an instance's root can something be removed or
-// renamed, and only binder-control adds something.
+// dir is a directory. Files can be removed and renamed only in an instance's root, and
+// only binder-control adds any.
 //
-// Its mu comes behind the locks of kernfs.
+// Its mu comes after the locks of kernfs.
 //
 // +stateify savable
 type dir struct {
@@ -30,16 +30,16 @@ type dir struct {
 
 	locks vfs.FileLocks
 
-	// none is what kernfs lists by itself.
+	// none is the empty list of children that kernfs manages itself.
 	none kernfs.OrderedChildren
 
 	mu dirMutex `state:"nosave"`
 
-	// entries has what is in the directory by name.
+	// entries holds the directory's entries by name.
 	// +checklocks:mu
 	entries map[string]*entry
 
-	// order has the same, the oldest first, and the gaps of what has left.
+	// order holds the same entries, oldest first, and some that are gone.
 	// +checklocks:mu
 	order []*entry
 
@@ -48,7 +48,7 @@ type dir struct {
 	nextSeq int64
 }
 
-// entry is a file in a directory. It holds a reference to it.
+// entry is a file in a directory. It holds a reference to the file.
 //
 // +stateify savable
 type entry struct {
@@ -62,7 +62,7 @@ type entry struct {
 	gone bool
 }
 
-// makeDir returns an empty directory, with a reference.
+// makeDir returns an empty directory with one reference.
 func (fs *filesystem) makeDir(ctx context.Context, o owner, ino uint64) *dir {
 	d := &dir{}
 	d.init(ctx, fs, o, ino, linux.ModeDirectory|0755)
@@ -73,8 +73,8 @@ func (fs *filesystem) makeDir(ctx context.Context, o owner, ino uint64) *dir {
 	return d
 }
 
-// mustAdd adds an inode to a directory that has nothing of that name. The
-// reference to i becomes the directory's.
+// mustAdd adds an inode to a directory without an entry of that name. The reference
+// to i becomes the directory's.
 func (*filesystem) mustAdd(ctx context.Context, d *dir, name string, i numbered) {
 	if err := d.add(ctx, name, i); err != nil {
 		panic(fmt.Sprintf("binderfs: %q: %v", name, err))
@@ -88,9 +88,9 @@ type numbered interface {
 	DecLinks()
 }
 
-// add adds an inode. If it succeeds the reference to i becomes d's.
+// add adds an inode. On success the reference to i becomes d's.
 //
-// Errors: EEXIST if there's something of that name.
+// Errors: EEXIST if the name is taken.
 func (d *dir) add(ctx context.Context, name string, i numbered) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -154,11 +154,11 @@ func (d *dir) Lookup(_ context.Context, name string) (kernfs.Inode, error) {
 	return e.inode, nil
 }
 
-// HasChildren implements kernfs.Inode.HasChildren. It says no, so that RmDir is
-// asked.
+// HasChildren implements kernfs.Inode.HasChildren. It returns false, so that kernfs
+// calls RmDir.
 func (d *dir) HasChildren() bool { return false }
 
-// refuse returns why nothing can be created at name.
+// refuse returns EEXIST if name is taken, and otherwise err.
 func (d *dir) refuse(name string, err error) (kernfs.Inode, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -213,8 +213,8 @@ func (d *dir) Unlink(ctx context.Context, name string, child kernfs.Inode) error
 // RmDir implements kernfs.Inode.RmDir.
 func (d *dir) RmDir(context.Context, string, kernfs.Inode) error { return linuxerr.EPERM }
 
-// Rename implements kernfs.Inode.Rename. Directories stay in theirs, so that none
-// can get into itself.
+// Rename implements kernfs.Inode.Rename. Directories keep their parent, so that none
+// can move into itself.
 //
 // +checklocksignore: the other directory may be the same.
 func (d *dir) Rename(ctx context.Context, oldName, newName string, child, dstDir kernfs.Inode) error {
@@ -225,7 +225,7 @@ func (d *dir) Rename(ctx context.Context, oldName, newName string, child, dstDir
 	if dstDir == child {
 		return linuxerr.EINVAL
 	}
-	// kernfs lets one rename at a time have two directories' locks.
+	// kernfs lets one rename at a time hold two directories' locks.
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if dst != d {
@@ -269,11 +269,11 @@ func isDevice(i kernfs.Inode) bool {
 	return ok
 }
 
-// noReplace is the key of a context's value that tells Rename to replace nothing.
+// noReplace is the context key that tells Rename to replace nothing.
 type noReplace struct{}
 
-// RenameAt implements vfs.FilesystemImpl.RenameAt. kernfs knows no names that
-// nobody looks at, so that RENAME_NOREPLACE is left to dir.Rename.
+// RenameAt implements vfs.FilesystemImpl.RenameAt. kernfs doesn't know names that were
+// never looked up, so RENAME_NOREPLACE is left to dir.Rename.
 func (fs *filesystem) RenameAt(ctx context.Context, rp *vfs.ResolvingPath, oldParent vfs.VirtualDentry, oldName string, opts vfs.RenameOptions) error {
 	if opts.Flags == linux.RENAME_NOREPLACE {
 		ctx = context.WithValue(ctx, noReplace{}, true)
@@ -296,9 +296,8 @@ func (d *dir) Open(ctx context.Context, rp *vfs.ResolvingPath, kd *kernfs.Dentry
 // endOfDir is greater than any entry's seq.
 const endOfDir = 1 << 40
 
-// IterDirents implements kernfs.Inode.IterDirents. The newest entry comes first.
-// An entry's offset is the same for as long as it's there, so that a reader sees
-// each at most once.
+// IterDirents implements kernfs.Inode.IterDirents. The newest entry comes first. An
+// entry's offset never changes, so that a reader sees each at most once.
 func (d *dir) IterDirents(ctx context.Context, mnt *vfs.Mount, cb vfs.IterDirentsCallback, offset, relOffset int64) (int64, error) {
 	d.TouchAtime(ctx, mnt)
 	for {

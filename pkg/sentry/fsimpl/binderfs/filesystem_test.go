@@ -67,7 +67,7 @@ func (c *taskContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// newVFS returns a VirtualFilesystem that knows nothing but binderfs.
+// newVFS returns a VirtualFilesystem that knows only binderfs.
 func newVFS(t testing.TB, ctx context.Context) *vfs.VirtualFilesystem {
 	v := &vfs.VirtualFilesystem{}
 	require.NoError(t, v.Init(ctx))
@@ -75,7 +75,7 @@ func newVFS(t testing.TB, ctx context.Context) *vfs.VirtualFilesystem {
 	return v
 }
 
-// newContext returns a context that has all that vfs asks for.
+// newContext returns a context with all that vfs asks for.
 func newContext(t testing.TB) context.Context {
 	t.Helper()
 	ctx := context.WithValues(context.Background(), map[any]any{
@@ -83,8 +83,8 @@ func newContext(t testing.TB) context.Context {
 		limits.CtxLimits:          limits.NewLimitSet(),
 		uniqueid.CtxInotifyCookie: uint32(1),
 	})
-	// Who removes something must have a mount namespace, even if only to look
-	// whether it's a mount point there. It can't be saved, so it's elsewhere.
+	// Removing a file takes a mount namespace, if only to check whether it's a mount
+	// point there. It can't be saved, so it's elsewhere.
 	mntns, err := newVFS(t, ctx).NewMountNamespace(ctx, newCreds(), "", Name, &vfs.MountOptions{}, nil)
 	require.NoError(t, err)
 	return &taskContext{ctx, mntns}
@@ -108,8 +108,8 @@ func newWorld(t testing.TB, options string) *world {
 	return w
 }
 
-// start makes a world that was created or loaded usable, and checks at the end
-// of the test that it leaves nothing behind.
+// start makes a new or loaded world usable, and checks at the end of the test that
+// it leaves nothing behind.
 func (w *world) start() {
 	w.fs = w.mnt.Filesystem().Impl().(*filesystem)
 	w.fstype = w.fs.fstype
@@ -120,14 +120,14 @@ func (w *world) start() {
 	})
 }
 
-// numMinors returns how many minor numbers the instance uses.
+// numMinors returns the number of minor numbers that the instance uses.
 func (w *world) numMinors() int {
 	w.fs.mu.Lock()
 	defer w.fs.mu.Unlock()
 	return w.fs.minors.len()
 }
 
-// numBlocks returns how many blocks of them all instances have, together.
+// numBlocks returns the number of blocks of them that all instances hold.
 func (w *world) numBlocks() int {
 	b := &w.fstype.blocks
 	b.mu.Lock()
@@ -206,7 +206,7 @@ func (l *lister) Handle(d vfs.Dirent) error {
 	return nil
 }
 
-// list returns the names in a directory, without the two that each has.
+// list returns the names in a directory, without . and ...
 func (w *world) list(path string) []string {
 	w.t.Helper()
 	l := &lister{max: 1 << 20}
@@ -225,7 +225,7 @@ func requireErr(t testing.TB, want *errors.Error, got error, msg ...any) {
 	require.True(t, linuxerr.Equals(want, got), "the error is %v, want %v; %v", got, want, msg)
 }
 
-// restore saves the world, and returns one that was loaded from that.
+// restore saves the world, and returns a restored one.
 func (w *world) restore() *world {
 	w.t.Helper()
 	var b bytes.Buffer
@@ -251,7 +251,7 @@ func TestContents(t *testing.T) {
 	require.EqualValues(t, 4, w.stat("").Nlink)
 }
 
-// Devices keep their numbers and their room for as long as somebody has them.
+// Devices keep their numbers and their room while referenced.
 func TestDeviceNumbers(t *testing.T) {
 	w := newWorld(t, "max=4")
 	require.NoError(t, w.add("a"))
@@ -270,7 +270,7 @@ func TestDeviceNumbers(t *testing.T) {
 	require.NoError(t, w.add("c"))
 }
 
-// What is refused leaves nothing behind.
+// A refused addition leaves nothing behind.
 func TestAddRefused(t *testing.T) {
 	w := newWorld(t, "max=4")
 	before := w.numMinors()
@@ -339,13 +339,13 @@ func TestRefused(t *testing.T) {
 		requireErr(t, want[1], w.vfs.LinkAt(w.ctx, w.creds, w.at("hwbinder"), w.at(path)), path)
 		requireErr(t, want[1], w.vfs.MknodAt(w.ctx, w.creds, w.at(path), &vfs.MknodOptions{Mode: linux.S_IFIFO}), path)
 	}
-	// Nobody has looked at this one, so that kernfs doesn't know of it.
+	// This one was never looked up, so kernfs doesn't know of it.
 	requireErr(t, linuxerr.EEXIST, w.vfs.MkdirAt(w.ctx, w.creds, w.at("features/freeze_notification"), &vfs.MkdirOptions{}))
 	_, err := w.open("features", linux.O_RDWR)
 	requireErr(t, linuxerr.EISDIR, err)
 }
 
-// Many do everything at once.
+// Goroutines do everything at once.
 func TestConcurrent(t *testing.T) {
 	w := newWorld(t, "max=12")
 	rounds := 500
@@ -413,7 +413,7 @@ func TestList(t *testing.T) {
 	require.NoError(t, fd.Sync(w.ctx))
 }
 
-// What has left a directory doesn't stay in its memory.
+// A directory frees the memory of entries that are gone.
 func TestListShrinks(t *testing.T) {
 	w := newWorld(t, "")
 	for range 1000 {
@@ -460,7 +460,7 @@ func TestFeature(t *testing.T) {
 	requireErr(t, linuxerr.EINVAL, err)
 }
 
-// Only a task can open a device, and nobody by its number.
+// Only a task can open a device, and none by its number.
 func TestOpenDevice(t *testing.T) {
 	w := newWorld(t, "")
 	_, err := w.open("binder", linux.O_RDWR)
@@ -504,7 +504,7 @@ func TestMountFails(t *testing.T) {
 	require.Equal(t, before, w.numBlocks())
 }
 
-// An instance can use all minor numbers, and no other has to do without.
+// An instance that uses all minor numbers doesn't deprive others.
 func TestMinors(t *testing.T) {
 	var b blocks
 	greedy, other := newMinors(), newMinors()
@@ -518,7 +518,7 @@ func TestMinors(t *testing.T) {
 	for i := range blockSize + 1 {
 		minor, err := other.get(&b)
 		require.NoError(t, err)
-		require.EqualValues(t, i, minor, "the one that fewest have")
+		require.EqualValues(t, i, minor, "the block with the fewest users")
 	}
 	greedy.put(7)
 	greedy.put(7)
@@ -534,10 +534,10 @@ func TestMinors(t *testing.T) {
 	third := newMinors()
 	minor, err = third.get(&b)
 	require.NoError(t, err)
-	require.EqualValues(t, 2*blockSize, minor, "it is nobody else's")
+	require.EqualValues(t, 2*blockSize, minor, "a block without other users")
 }
 
-// The instances of a sandbox differ by the numbers of their devices.
+// The instances of a sandbox have distinct device numbers.
 func TestMinorsOfInstances(t *testing.T) {
 	w := newWorld(t, "")
 	seen := make(map[uint32]bool)
@@ -557,7 +557,7 @@ func TestMinorsOfInstances(t *testing.T) {
 	require.False(t, seen[w.stat("binder").RdevMinor])
 }
 
-// A mount that says nothing has room for 4096 devices, however many another has.
+// A mount without options has room for 4096 devices, however many another has.
 func TestDefaultMax(t *testing.T) {
 	w := newWorld(t, "")
 	for i := range defaultMax - len(LinuxDefaults.Devices) {
@@ -569,7 +569,7 @@ func TestDefaultMax(t *testing.T) {
 	mnt.DecRef(w.ctx)
 }
 
-// An inode that is gone can't be had again.
+// A released inode can't be referenced again.
 func TestTryIncRef(t *testing.T) {
 	var i inode
 	i.IncRef()
@@ -579,7 +579,7 @@ func TestTryIncRef(t *testing.T) {
 	require.False(t, i.TryIncRef())
 }
 
-// In a user namespace without a root user nobody owns the directories.
+// In a user namespace without a root user, nobody owns the directories.
 func TestOwners(t *testing.T) {
 	devices, others := owners(auth.NewRootUserNamespace())
 	require.Equal(t, owner{auth.RootKUID, auth.RootKGID}, devices)
@@ -591,7 +591,7 @@ func TestOwners(t *testing.T) {
 	require.False(t, others.uid.Ok() || others.gid.Ok())
 }
 
-// A world that was loaded goes on as the one that was saved.
+// A restored world goes on where the saved one was.
 func TestSaveRestore(t *testing.T) {
 	saved := newWorld(t, "max=6,stats=global")
 	require.NoError(t, saved.add("a"))

@@ -18,7 +18,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// inode is what all inodes of a binderfs have in common.
+// inode is the common part of all inodes of a binderfs.
 //
 // +stateify savable
 type inode struct {
@@ -31,8 +31,8 @@ type inode struct {
 	noXattrs
 	statFS
 
-	// refs counts the directory that the inode is in, and its dentries: what is
-	// open has one.
+	// refs counts the inode's directory and its dentries; an open file holds a
+	// dentry.
 	refs atomicbitops.Int64
 }
 
@@ -45,7 +45,7 @@ func (i *inode) init(ctx context.Context, fs *filesystem, o owner, ino uint64, m
 // IncRef implements kernfs.Inode.IncRef.
 func (i *inode) IncRef() { i.refs.Add(1) }
 
-// TryIncRef takes a reference, unless there is none left.
+// TryIncRef takes a reference, unless none is left.
 func (i *inode) TryIncRef() bool {
 	for {
 		n := i.refs.Load()
@@ -98,8 +98,8 @@ func (statFS) StatFS(context.Context, *vfs.Filesystem) (linux.Statfs, error) {
 	return vfs.GenericStatFS(binder.BINDERFS_SUPER_MAGIC), nil
 }
 
-// file is a file that tells something. It can be opened for writing, but not
-// written. It must be initialized with its source of data before use.
+// file is a generated read-only file. It can be opened for writing, but not written.
+// It must be initialized with its source of data before use.
 //
 // +stateify savable
 type file struct {
@@ -123,7 +123,7 @@ func (f *file) SetStat(ctx context.Context, vfsfs *vfs.Filesystem, creds *auth.C
 	return f.InodeAttrs.SetStat(ctx, vfsfs, creds, opts)
 }
 
-// readOnly is a source of data that refuses to be written as Linux does.
+// readOnly is a source of data that refuses writes with Linux's error.
 //
 // +stateify savable
 type readOnly struct {
@@ -135,13 +135,13 @@ func (readOnly) Write(context.Context, *vfs.FileDescription, usermem.IOSequence,
 	return 0, linuxerr.EINVAL
 }
 
-// yes is the contents of a file in features.
+// featureEnabled is the contents of a file in features.
 //
 // +stateify savable
-type yes struct{}
+type featureEnabled struct{}
 
 // Generate implements vfs.DynamicBytesSource.Generate.
-func (yes) Generate(_ context.Context, buf *bytes.Buffer) error {
+func (featureEnabled) Generate(_ context.Context, buf *bytes.Buffer) error {
 	buf.WriteString("1\n")
 	return nil
 }

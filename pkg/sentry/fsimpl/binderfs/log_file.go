@@ -18,8 +18,7 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder"
 )
 
-// logFile is a file in binder_logs. Whoever opens it reads it in pieces, which are
-// made as they are read.
+// logFile is a file in binder_logs. It is read in pieces, each generated when it is read.
 //
 // +stateify savable
 type logFile struct {
@@ -52,21 +51,21 @@ type logFD struct {
 
 	mu logMutex `state:"nosave"`
 
-	// offset is where the next read(2) begins.
+	// offset is the position of the next read(2).
 	// +checklocks:mu
 	offset int64
 
-	// text is where the log was last read.
+	// text is the log where it was last read.
 	// +checklocks:mu
 	text logText
 }
 
-// logText is the text of a log, of which it has one piece.
+// logText is one piece of a log's text.
 //
 // +stateify savable
 type logText struct {
-	// piece is what of the last piece was not read, offset where that begins in
-	// the text, and next the place behind it in the log, unless ended is true.
+	// piece is the unread rest of the last piece, offset its offset in the text, and
+	// next the place after it in the log, unless ended is true.
 	piece  bytes.Buffer `state:".([]byte)"`
 	offset int64
 	next   binder.LogPlace
@@ -79,8 +78,8 @@ func (t *logText) savePiece() []byte { return t.piece.Bytes() }
 // loadPiece is invoked by stateify.
 func (t *logText) loadPiece(_ goContext.Context, piece []byte) { t.piece.Write(piece) }
 
-// seek goes to offset, if the text is that long. As in Linux, the log is written anew
-// for whoever doesn't go on where they were.
+// seek goes to offset, if the text is that long. As on Linux, reading anywhere but on from
+// the last read generates the log anew.
 func (t *logText) seek(ctx context.Context, f *logFile, offset int64) {
 	if offset != t.offset {
 		*t = logText{}
@@ -92,11 +91,11 @@ func (t *logText) seek(ctx context.Context, f *logFile, offset int64) {
 	}
 }
 
-// fill makes t have a piece of the text, or returns false at its end.
+// fill ensures that t holds a piece of the text, or returns false at its end.
 func (t *logText) fill(ctx context.Context, f *logFile) bool {
 	for t.piece.Len() == 0 {
 		if t.ended {
-			t.piece = bytes.Buffer{} // whose memory is of no use any more
+			t.piece = bytes.Buffer{} // Free its memory.
 			return false
 		}
 		t.ended = !f.domain.View(ctx).WriteLog(ctx, &t.piece, f.log, &t.next)

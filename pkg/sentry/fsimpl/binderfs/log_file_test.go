@@ -42,7 +42,7 @@ func (w *world) readLog(n int, offset int64) string {
 	return string(b[:done])
 }
 
-// A log is read in parts, of any size and in any order.
+// A log can be read in parts, of any size and in any order.
 func TestReadLog(t *testing.T) {
 	w := newWorld(t, "stats=global")
 	w.openLog()
@@ -80,7 +80,7 @@ func TestReadLog(t *testing.T) {
 	requireErr(t, linuxerr.EINVAL, err)
 }
 
-// What was read in part is read to its end after a restore.
+// A log read in part can be read to its end after a restore.
 func TestReadLogAfterRestore(t *testing.T) {
 	for n := range len(emptyState) {
 		saved := newWorld(t, "stats=global")

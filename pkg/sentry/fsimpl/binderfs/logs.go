@@ -15,8 +15,8 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder"
 )
 
-// newLogs returns the directory binder_logs. It shows what the reader can see of
-// the driver: see binder.View.
+// newLogs returns the directory binder_logs. It shows what the reader may see of the
+// driver; see binder.View.
 func (fs *filesystem) newLogs(ctx context.Context) *dir {
 	d := fs.makeDir(ctx, fs.dirOwner, fs.NextIno())
 	for _, l := range []struct {
@@ -37,12 +37,12 @@ func (fs *filesystem) newLogs(ctx context.Context) *dir {
 	return d
 }
 
-// endOfProcs is greater than any Seq of a LoggedProcess, which is a time.
+// endOfProcs is greater than the Seq of any LoggedProcess, which is a time.
 const endOfProcs = 1 << 62
 
-// procDir is binder_logs/proc. It has a file for each process that has opened a
-// device of the instance, or one in the reader's /dev, by its ID in the reader's PID
-// namespace. The files are made for whoever looks them up.
+// procDir is binder_logs/proc. It has a file for each process that opened a device of the
+// instance, or one in the reader's /dev, named by the process's ID in the reader's PID
+// namespace. Lookups create the files.
 //
 // +stateify savable
 type procDir struct {

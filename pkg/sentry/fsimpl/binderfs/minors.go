@@ -11,8 +11,8 @@ import (
 	"sentrybinder/pkg/binder/idpool"
 )
 
-// There are numMinors minor numbers. Instances get them by the block, and a block
-// is as much as an instance that says nothing of max may use.
+// There are numMinors minor numbers. Instances get them in blocks. One block is what
+// an instance without the option max may use.
 const (
 	numMinors  = 1 << 20
 	blockSize  = defaultMax
@@ -20,23 +20,22 @@ const (
 	defaultMax = 4096
 )
 
-// blocks gives out blocks of minor numbers. Each goes to one instance, until there
-// are no more: then instances share them, and no longer differ by the numbers of
-// their devices, which lead nowhere anyway. So nobody can keep others from having
-// devices.
+// blocks allocates blocks of minor numbers. Each goes to one instance, until none is
+// left: then instances share them, and the numbers of their devices, which lead
+// nowhere anyway, are no longer distinct. So no instance can exhaust them for others.
 //
 // +stateify savable
 type blocks struct {
 	// mu is a leaf.
 	mu blocksMutex `state:"nosave"`
 
-	// users counts the instances that have a block.
+	// users counts the instances that hold each block.
 	// +checklocks:mu
 	users [numBlocks]uint32
 }
 
-// get returns a block other than those in have: the first of those that the fewest
-// instances have. It returns false if have has all.
+// get returns a block that is not in have: the first of those with the fewest users.
+// It returns false if have holds all.
 func (b *blocks) get(have []uint32) (uint32, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -52,7 +51,7 @@ func (b *blocks) get(have []uint32) (uint32, bool) {
 	return best, ok
 }
 
-// put gives back what get has returned.
+// put returns blocks that get returned.
 func (b *blocks) put(blocks []uint32) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -61,21 +60,20 @@ func (b *blocks) put(blocks []uint32) {
 	}
 }
 
-// minors are the minor numbers that an instance uses. Its user has a lock for
-// them.
+// minors are the minor numbers that an instance uses. Its user's lock guards them.
 //
 // +stateify savable
 type minors struct {
-	// pool has the indexes in use: those of the i-th block begin at i*blockSize.
+	// pool holds the indexes in use: those of the i-th block start at i*blockSize.
 	pool idpool.Pool
 
-	// blocks are the instance's.
+	// blocks are the instance's blocks.
 	blocks []uint32
 }
 
 func newMinors() minors { return minors{pool: idpool.New(numMinors)} }
 
-// len returns how many numbers are in use.
+// len returns the number of minor numbers in use.
 func (m *minors) len() int { return m.pool.Len() }
 
 // get returns the lowest free number of the first block that has one.
@@ -105,7 +103,7 @@ func (m *minors) get(from *blocks) (uint32, error) {
 	return m.blocks[i/blockSize]*blockSize + i%blockSize, nil
 }
 
-// put frees a number, and memory with it.
+// put frees a number, and the memory that it no longer needs.
 func (m *minors) put(minor uint32) {
 	i := slices.Index(m.blocks, minor/blockSize)
 	if i < 0 || m.pool.Release(i*blockSize+int(minor%blockSize)) != nil {

@@ -13,16 +13,16 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 )
 
-// MountOptions are the names of the options that a mount in a container's config can
-// have. Those of mount(2) are Linux's, without mode.
+// MountOptions are the names of the options of a mount in a container's config. Those of
+// mount(2) are Linux's, without mode.
 var MountOptions = []string{"max", "stats", modeOption}
 
-// modeOption are the permissions, in octal, of the devices that an instance begins
-// with. Who writes a config can't change them in any other way.
+// modeOption is the permissions, in octal, of an instance's initial devices. A config has
+// no other way to change them.
 const modeOption = "mode"
 
 // CheckMountOptions returns an error that tells users what is wrong with options, those
-// of MountOptions, of a mount in a container's config. The instance begins with
+// of MountOptions, of a mount in a container's config. devices are the instance's initial
 // devices.
 func CheckMountOptions(options []string, devices []string) error {
 	for _, o := range options {
@@ -32,13 +32,13 @@ func CheckMountOptions(options []string, devices []string) error {
 	}
 	o, _, err := parseConfigOptions(strings.Join(options, ","), 0)
 	if err == nil && o.max < len(devices) {
-		return fmt.Errorf("option max=%d has no room for the devices that there are from the beginning: %s", o.max, strings.Join(devices, ", "))
+		return fmt.Errorf("option max=%d leaves no room for the initial devices: %s", o.max, strings.Join(devices, ", "))
 	}
 	return err
 }
 
-// parseConfigOptions is parseOptions for a mount in a container's config. mode is what
-// it returns unless data says otherwise.
+// parseConfigOptions is parseOptions for a mount in a container's config. It returns mode
+// unless data sets another.
 //
 // Errors: as parseOptions.
 func parseConfigOptions(data string, mode linux.FileMode) (options, linux.FileMode, error) {
@@ -63,21 +63,20 @@ func parseConfigOptions(data string, mode linux.FileMode) (options, linux.FileMo
 //
 // +stateify savable
 type options struct {
-	// max is how many devices the instance can have, those that it has from the
-	// beginning included, and without binder-control.
+	// max is how many devices the instance can have, including the initial ones but
+	// not binder-control.
 	max int
 
 	// globalStats is true if the instance has the driver's logs.
 	globalStats bool
 }
 
-// parseOptions returns the options in data. Other than in Linux, where a machine
-// has one owner, an instance that says nothing of max doesn't get all that there
-// is. A caller who isn't privileged can't
-// have the logs, which show everybody's processes.
+// parseOptions returns the options in data. Unlike Linux, where a machine has one
+// owner, an instance without max doesn't get all numbers. An unprivileged caller
+// can't have the logs, which show everybody's processes.
 //
-// Errors: EINVAL if an option is unknown or malformed, EPERM if the caller can't
-// have it.
+// Errors: EINVAL if an option is unknown or malformed, EPERM if the caller may not
+// use it.
 func parseOptions(data string, privileged bool) (options, error) {
 	o := options{max: defaultMax}
 	for _, opt := range vfs.GenericParseMountOptionsOrdered(data) {
@@ -103,7 +102,7 @@ func parseOptions(data string, privileged bool) (options, error) {
 	return o, nil
 }
 
-// parseUint reads a number as Linux does in options: decimal, octal after 0, or
+// parseUint parses a number as Linux does in options: decimal, octal after 0, or
 // hexadecimal after 0x.
 func parseUint(s string) (uint64, error) {
 	s = strings.TrimPrefix(s, "+")
@@ -117,7 +116,7 @@ func parseUint(s string) (uint64, error) {
 	return strconv.ParseUint(s, base, 32)
 }
 
-// String returns what parseOptions takes, as in /proc/mounts.
+// String returns the options in the format of parseOptions, as in /proc/mounts.
 func (o options) String() string {
 	s := fmt.Sprintf("max=%d", o.max)
 	if o.globalStats {

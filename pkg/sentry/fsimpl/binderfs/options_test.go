@@ -15,7 +15,7 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder"
 )
 
-// A config's mount has an option that Linux doesn't have.
+// A config's mount has an option that Linux lacks.
 func TestParseConfigOptions(t *testing.T) {
 	for data, want := range map[string]struct {
 		options
@@ -46,11 +46,11 @@ func TestCheckMountOptions(t *testing.T) {
 	require.NoError(t, CheckMountOptions([]string{"max=2", "stats=global", "mode=0666"}, devices))
 	require.ErrorContains(t, CheckMountOptions([]string{"mode=9"}, devices), `option "mode=9": the options of binderfs are`)
 	require.ErrorContains(t, CheckMountOptions([]string{"stats=local"}, devices), `"stats=local"`)
-	require.ErrorContains(t, CheckMountOptions([]string{"max=3", "max=1"}, devices), "max=1 has no room for the devices that there are from the beginning: a, b")
+	require.ErrorContains(t, CheckMountOptions([]string{"max=3", "max=1"}, devices), "max=1 leaves no room for the initial devices: a, b")
 }
 
-// An instance begins with the devices that it's registered with. Their mode is what
-// the mount, if a config has made it, or the registration says.
+// An instance starts with the devices of the registration. Their mode is that of the
+// mount, if a config made it, or of the registration.
 func TestDefaults(t *testing.T) {
 	for _, tc := range []struct {
 		data     string

@@ -23,8 +23,8 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder"
 )
 
-// tenantContext is the context of a task in a container. The task is nothing but
-// that.
+// tenantContext is the context of a task in a container. The task has no other
+// properties.
 type tenantContext struct {
 	context.Context
 	task *kernel.Task
@@ -38,8 +38,8 @@ func (c *tenantContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// newTenantWorld is newWorld for one whose user is a container with that much memory,
-// and which has no instance yet.
+// newTenantWorld returns a world without an instance, whose user is a container with an
+// account.
 func newTenantWorld(t testing.TB) (w *world, setLimit func(int64), used func() int64) {
 	w = &world{t: t, ctx: newContext(t), creds: newCreds()}
 	w.vfs = &vfs.VirtualFilesystem{}
@@ -50,7 +50,7 @@ func newTenantWorld(t testing.TB) (w *world, setLimit func(int64), used func() i
 	driver.StartContainer(binder.ContainerInfo{MemoryLimit: math.MaxInt64})
 	a := driver.Account(w.ctx)
 	require.NotNil(t, a)
-	t.Cleanup(func() { require.Zero(t, a.Used(), "bytes that are left") })
+	t.Cleanup(func() { require.Zero(t, a.Used(), "bytes left over") })
 	return w, a.SetLimit, a.Used
 }
 
@@ -63,14 +63,14 @@ func (w *world) mount() (*vfs.Mount, error) {
 // heapInUse returns the size of all objects in the heap, in bytes.
 func heapInUse() uint64 {
 	runtime.GC()
-	runtime.GC() // What was in a sync.Pool is gone after the second.
+	runtime.GC() // The second frees what sync.Pools held.
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// TestPrices: what instances and devices are charged with is what they take, at
-// least, and not more than eight times as much. All of their files have been looked at.
+// TestPrices: instances and devices are charged at least the memory that they take, and at
+// most eight times as much, even after a look at all of their files.
 func TestPrices(t *testing.T) {
 	w, _, used := newTenantWorld(t)
 	check := func(n int, make func(i int)) {
@@ -81,7 +81,7 @@ func TestPrices(t *testing.T) {
 		}
 		took := float64(heapInUse()-heap) / float64(n)
 		charged := float64(used()-before) / float64(n)
-		t.Logf("one takes %.0f bytes and is charged with %.0f", took, charged)
+		t.Logf("one takes %.0f bytes and is charged %.0f", took, charged)
 		require.LessOrEqual(t, took, charged)
 		require.LessOrEqual(t, charged, 8*took)
 	}
@@ -90,7 +90,7 @@ func TestPrices(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { mnt.DecRef(w.ctx) })
 		w.mnt = mnt
-		reader := *w // Who has no processes, which the task would have to be one of.
+		reader := *w // A reader whose context has no task: a task would need a process.
 		reader.ctx = w.ctx.(*tenantContext).Context
 		reader.readAll("")
 	})
@@ -101,7 +101,7 @@ func TestPrices(t *testing.T) {
 	})
 }
 
-// readAll looks at all files in a directory, and in those in it, and reads them.
+// readAll reads all files in a directory and its subdirectories.
 func (w *world) readAll(dir string) {
 	w.t.Helper()
 	for _, name := range w.list(dir) {
@@ -121,8 +121,8 @@ func (w *world) readAll(dir string) {
 	}
 }
 
-// TestNoRoom: a mount, and a device, that there's no room for in the account leave
-// nothing behind, wherever the room ends.
+// TestNoRoom: a mount or a device that the account has no room for leaves nothing behind,
+// wherever the room ends.
 func TestNoRoom(t *testing.T) {
 	w, setLimit, used := newTenantWorld(t)
 	refused := 0
@@ -139,7 +139,7 @@ func TestNoRoom(t *testing.T) {
 	}
 	require.EqualValues(t, used()>>10, refused)
 	w.start()
-	require.Equal(t, 1, w.numBlocks(), "what was refused has kept no numbers")
+	require.Equal(t, 1, w.numBlocks(), "the refused mounts kept no numbers")
 
 	minors, before := w.numMinors(), used()
 	setLimit(before + devicePrice - 1)
@@ -153,7 +153,7 @@ func TestNoRoom(t *testing.T) {
 	require.NoError(t, w.add("a"))
 	requireErr(t, linuxerr.ENOMEM, w.add("b"))
 
-	// A device stays charged for as long as somebody has it.
+	// A device stays charged while referenced.
 	held, err := w.vfs.GetDentryAt(w.ctx, w.creds, w.at("a"), &vfs.GetDentryOptions{})
 	require.NoError(t, err)
 	require.NoError(t, w.unlink("a"))
