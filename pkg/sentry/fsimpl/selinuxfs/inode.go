@@ -18,7 +18,7 @@ import (
 	"gvisor.dev/gvisor/pkg/usermem"
 )
 
-// inode is what all inodes have in common.
+// inode is the common part of all inodes.
 //
 // +stateify savable
 type inode struct {
@@ -33,7 +33,7 @@ func (i *inode) init(ctx context.Context, fs *filesystem, mode linux.FileMode) {
 	i.InitWithIDs(ctx, auth.RootKUID, auth.RootKGID, linux.UNNAMED_MAJOR, fs.devMinor, fs.NextIno(), mode)
 }
 
-// SetStat implements kernfs.Inode.SetStat. A file that is truncated stays what it is.
+// SetStat implements kernfs.Inode.SetStat. Truncation does nothing.
 func (i *inode) SetStat(ctx context.Context, vfsfs *vfs.Filesystem, creds *auth.Credentials, opts vfs.SetStatOptions) error {
 	opts.Stat.Mask &^= linux.STATX_SIZE
 	return i.InodeAttrs.SetStat(ctx, vfsfs, creds, opts)
@@ -56,7 +56,7 @@ type dir struct {
 
 	locks vfs.FileLocks
 
-	// refs counts the directory that this one is in, and its dentries.
+	// refs counts the directory's parent and its dentries.
 	refs atomicbitops.Int64
 }
 
@@ -94,7 +94,7 @@ func (d *dir) Open(_ context.Context, rp *vfs.ResolvingPath, kd *kernfs.Dentry, 
 	return fd.VFSFileDescription(), nil
 }
 
-// file is what all files have in common.
+// file is the common part of all files.
 //
 // +stateify savable
 type file struct {
@@ -109,8 +109,7 @@ func (f *file) init(ctx context.Context, fs *filesystem, perm linux.FileMode) {
 	f.inode.init(ctx, fs, linux.ModeRegular|perm)
 }
 
-// setting is a file that has the same contents for ever, and takes what is written to
-// it without keeping it.
+// setting is a file with constant contents that accepts writes without keeping them.
 //
 // +stateify savable
 type setting struct {
@@ -161,8 +160,8 @@ func (fd *settingFD) Write(ctx context.Context, src usermem.IOSequence, opts vfs
 
 // PWrite implements vfs.FileDescriptionImpl.PWrite.
 //
-// Errors: EINVAL if the file takes nothing, or not what is written, ENOMEM if that is
-// a page or more.
+// Errors: EINVAL if the file doesn't accept the data, ENOMEM if the data is a page or
+// more.
 func (fd *settingFD) PWrite(ctx context.Context, src usermem.IOSequence, offset int64, _ vfs.WriteOptions) (int64, error) {
 	if fd.setting.take == takeNothing || offset != 0 {
 		return 0, linuxerr.EINVAL
@@ -229,8 +228,8 @@ func (*statusFD) PWrite(context.Context, usermem.IOSequence, int64, vfs.WriteOpt
 
 // ConfigureMMap implements vfs.FileDescriptionImpl.ConfigureMMap.
 //
-// Errors: EIO if there's more to be mapped than the one page, EPERM if it's to be
-// written, EACCES if the file isn't open for that either.
+// Errors: EIO for a mapping beyond the one page, EPERM for a writable mapping, EACCES if
+// the file isn't open for writing either.
 func (fd *statusFD) ConfigureMMap(_ context.Context, opts *memmap.MMapOpts) error {
 	if opts.Offset != 0 || opts.Length > hostarch.PageSize {
 		return linuxerr.EIO
@@ -246,7 +245,7 @@ func (fd *statusFD) ConfigureMMap(_ context.Context, opts *memmap.MMapOpts) erro
 	return vfs.GenericConfigureMMap(vfsfd, fd.file.fstype.status, opts)
 }
 
-// policy is the file that has the policy, if there is one.
+// policy is the file policy, which can't be opened.
 //
 // +stateify savable
 type policy struct {
@@ -270,8 +269,8 @@ const (
 	nullMinor = 3
 )
 
-// null is a device file for what /dev/null is. Processes get it in place of files
-// that a policy takes from them.
+// null is a device file of /dev/null's device. Processes get it in place of files that a
+// policy takes from them.
 //
 // +stateify savable
 type null struct {

@@ -1,18 +1,18 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package selinuxfs implements the file system type selinuxfs, by which applications
-// ask SELinux, and set it up. Package selinux has the answers. It is permissive and
-// stays so; a policy that is loaded changes nothing.
+// Package selinuxfs implements the file system type selinuxfs, through which applications
+// query and configure SELinux. Package selinux gives the answers. It is permissive and
+// stays so; loading a policy changes nothing.
 //
-// All mounts show the same, none of it can be changed, and nothing is kept of what a
-// container writes, so that containers that mount it don't meet here.
+// All mounts show the same, nothing in them can be changed, and no write is kept, so that
+// containers can't reach each other through it.
 //
 //	access, context, create, member, relabel, user
-//	                 one question is written, then its answer can be read
+//	                 take one written question, whose answer can then be read
 //	load, enforce, checkreqprot, commit_pending_bools, disable, validatetrans
-//	                 take what is right and changes nothing
-//	status           says so in a page that can be mapped
+//	                 accept what is valid and change nothing
+//	status           shows the state in a page that can be mapped
 //	policy           can't be opened, as there is none
 //	policyvers, mls, deny_unknown, reject_unknown
 //	booleans/, class/, initial_contexts/
@@ -43,18 +43,18 @@ import (
 // Name is the name of the file system type.
 const Name = "selinuxfs"
 
-// superMagic is SELINUX_MAGIC, by which applications know the file system.
+// superMagic is SELINUX_MAGIC, by which applications recognize the file system.
 const superMagic = 0xf97cff8c
 
-// policyVersion is the newest version of a policy that can be loaded. Any can: this
-// is the one that the compilers in Android's images know.
+// policyVersion is the reported newest version of a policy that can be loaded. Any can be:
+// this is the one that the compilers in Android's images know.
 const policyVersion = "33"
 
 // FilesystemType implements vfs.FilesystemType.
 //
 // +stateify savable
 type FilesystemType struct {
-	// status is the page that status shows. It has the only reference.
+	// status is the page that the file status shows. This is the only reference to it.
 	status *mm.SpecialMappable
 }
 
@@ -81,8 +81,7 @@ func (fstype *FilesystemType) Release(ctx context.Context) { fstype.status.DecRe
 
 // GetFilesystem implements vfs.FilesystemType.GetFilesystem.
 //
-// Errors: EPERM if the caller is in a user namespace of its own, EINVAL if there are
-// options.
+// Errors: EPERM if the caller is in a user namespace of its own, EINVAL for any option.
 func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.VirtualFilesystem, creds *auth.Credentials, _ string, opts vfs.GetFilesystemOptions) (*vfs.Filesystem, *vfs.Dentry, error) {
 	if !opts.InternalMount && !creds.HasRootCapability(linux.CAP_SYS_ADMIN) {
 		return nil, nil, linuxerr.EPERM
@@ -123,7 +122,7 @@ func (*filesystem) MountOptions() string { return "" }
 // statusLen is the size of struct selinux_kernel_status.
 const statusLen = 20
 
-// statusBytes returns what status has: struct selinux_kernel_status.
+// statusBytes returns the contents of status: struct selinux_kernel_status.
 func statusBytes() []byte {
 	b := make([]byte, 0, statusLen)
 	for _, field := range [...]uint32{
@@ -138,7 +137,7 @@ func statusBytes() []byte {
 	return b
 }
 
-// newStatus returns a page of mf that begins with statusBytes.
+// newStatus returns a page of mf that starts with statusBytes.
 func newStatus(mf *pgalloc.MemoryFile) (*mm.SpecialMappable, error) {
 	fr, err := mf.Allocate(hostarch.PageSize, pgalloc.AllocOpts{Kind: usage.System, Mode: pgalloc.AllocateAndWritePopulate})
 	if err != nil {

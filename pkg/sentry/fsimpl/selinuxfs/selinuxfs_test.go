@@ -144,7 +144,7 @@ func TestMount(t *testing.T) {
 	child, err := w.creds.NewChildUserNamespace()
 	require.NoError(t, err)
 	_, err = w.mount(w.creds.ForkIntoUserNamespace(child), "")
-	w.requireErrno(linuxerr.EPERM, err, "who is root only in a user namespace")
+	w.requireErrno(linuxerr.EPERM, err, "root only in a user namespace")
 
 	root := vfs.MakeVirtualDentry(w.mnt, w.mnt.Root())
 	statfs, err := w.vfs.StatFSAt(w.ctx, w.creds, &vfs.PathOperation{Root: root, Start: root})
@@ -180,7 +180,7 @@ func TestContents(t *testing.T) {
 	w.requireErrno(linuxerr.ENOENT, err)
 }
 
-// Settings take what is right, and stay what they are.
+// Settings accept what is valid, and don't change.
 func TestSettings(t *testing.T) {
 	w := newWorld(t)
 	for path, tc := range map[string]struct{ good, bad []string }{
@@ -260,7 +260,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// An open file takes one question, and has its answer for ever.
+// An open file takes one question, and keeps its answer.
 func TestTransaction(t *testing.T) {
 	w := newWorld(t)
 	fd := w.mustOpen("context")
@@ -288,10 +288,10 @@ func TestTransaction(t *testing.T) {
 	}
 	fd = w.mustOpen("context")
 	w.requireErrno(linuxerr.EFBIG, w.write(fd, strings.Repeat("a", 4088)))
-	require.NoError(t, w.write(fd, "u:r:init:s0"), "that was no question")
+	require.NoError(t, w.write(fd, "u:r:init:s0"), "the earlier write was not a question")
 }
 
-// The page with the status can be mapped, but not to be written.
+// The status page can be mapped, but not writably.
 func TestStatus(t *testing.T) {
 	w := newWorld(t)
 	fd := w.mustOpen("status")
@@ -316,7 +316,7 @@ func TestStatus(t *testing.T) {
 	require.Equal(t, statusBytes(), blocks.Head().ToSlice()[:statusLen])
 }
 
-// A question that was asked is answered after a restore, too.
+// After a restore, an earlier question still has its answer.
 func TestSave(t *testing.T) {
 	w := newWorld(t)
 	w.fd = w.mustOpen("create")

@@ -15,7 +15,7 @@ import (
 	"sentrybinder/pkg/sentry/selinux"
 )
 
-// takeID says what a setting takes.
+// takeID says what a setting accepts.
 type takeID int
 
 const (
@@ -26,9 +26,9 @@ const (
 	takeTransition
 )
 
-// check returns whether data can be written.
+// check returns an error if data can't be written.
 //
-// Errors: EINVAL if not.
+// Errors: EINVAL.
 func (id takeID) check(data string) error {
 	switch id {
 	case takeAnything:
@@ -37,8 +37,8 @@ func (id takeID) check(data string) error {
 		_, err := scanInt(data)
 		return err
 	case takeEnforce:
-		// Who asks for enforcement must not believe to have it. A Linux that is
-		// built with one of the two modes only refuses in the same way.
+		// A caller that asks for enforcement must not believe it has it. A Linux
+		// built with only one of the modes refuses in the same way.
 		n, err := scanInt(data)
 		if err == nil && n != 0 {
 			err = linuxerr.EINVAL
@@ -51,8 +51,8 @@ func (id takeID) check(data string) error {
 	}
 }
 
-// checkTransition returns whether data describes a change of an object's context: the
-// old one, the new one, a class, and the context of the task that changes it.
+// checkTransition returns an error unless data describes a change of an object's context:
+// the old one, the new one, a class, and the context of the task that changes it.
 func checkTransition(data string) error {
 	q, err := parseQuestion(data)
 	if err != nil {
@@ -69,17 +69,16 @@ func checkTransition(data string) error {
 	return nil
 }
 
-// maxPolicyLen is the length in bytes of the longest policy that is read. Android's
-// have up to 5 MiB.
+// maxPolicyLen is the maximum length of a policy, in bytes. Android's have up to 5 MiB.
 const maxPolicyLen = 32 << 20
 
-// policyPiece is how much of a policy is read at a time, in bytes.
+// policyPiece is the number of bytes of a policy that are read at a time.
 const policyPiece = 64 << 10
 
-// policyMagic is what a policy begins with: a number, and a string with its length.
+// policyMagic is the start of a policy: a number, and a string preceded by its length.
 var policyMagic = []byte("\x8c\xff\x7c\xf9\x08\x00\x00\x00SE Linux")
 
-// load is the file that policies are written to. They are read and forgotten.
+// load is the file that policies are written to. It discards them.
 //
 // +stateify savable
 type load struct {
@@ -115,8 +114,8 @@ func (fd *loadFD) Write(ctx context.Context, src usermem.IOSequence, opts vfs.Wr
 
 // PWrite implements vfs.FileDescriptionImpl.PWrite.
 //
-// Errors: EINVAL if this is no policy, or not all of one, EFBIG if it's too long to be
-// one.
+// Errors: EINVAL if the data is not a policy, or doesn't start at offset 0, EFBIG if it's
+// too long to be one.
 func (fd *loadFD) PWrite(ctx context.Context, src usermem.IOSequence, offset int64, _ vfs.WriteOptions) (int64, error) {
 	if offset != 0 {
 		return 0, linuxerr.EINVAL

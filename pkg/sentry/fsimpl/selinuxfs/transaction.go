@@ -19,8 +19,8 @@ import (
 	"sentrybinder/pkg/sentry/selinux"
 )
 
-// maxTransaction is the length in bytes of the longest answer, and one more than that
-// of the longest question. Linux has both in a page, behind eight bytes.
+// maxTransaction is the maximum length of an answer in bytes, and one more than that of a
+// question. Linux keeps both in a page, after eight bytes.
 const maxTransaction = hostarch.PageSize - 8
 
 // answerID says what a transaction file answers.
@@ -37,15 +37,15 @@ const (
 
 // answer answers a question.
 //
-// Errors: EINVAL if the question is malformed, or has contexts that are none.
+// Errors: EINVAL if the question is malformed, or has an invalid context.
 func (id answerID) answer(question string) (string, error) {
 	switch id {
 	case answerContext:
 		label, err := selinux.Canonical(question)
 		return label + "\x00", err
 	case answerUser:
-		// No context can be reached by any user. Linux 7.3 says so, too, whatever
-		// the question.
+		// A user can reach no context. Linux 7.3 gives the same answer, whatever the
+		// question.
 		return "0\x00", nil
 	}
 	q, err := parseQuestion(question)
@@ -60,8 +60,8 @@ func (id answerID) answer(question string) (string, error) {
 				return "", err
 			}
 		}
-		// All is allowed, all is decided, nothing is audited if it's granted and
-		// all if it's denied, the policy is the first, and permissive.
+		// Everything is allowed and decided; nothing is audited if granted, everything
+		// if denied; the policy is the first, and permissive.
 		return "ffffffff ffffffff 0 ffffffff 1 1", nil
 	case answerCreate:
 		label, err = selinux.Create(q.source, q.target, q.class)
@@ -73,8 +73,8 @@ func (id answerID) answer(question string) (string, error) {
 	return label + "\x00", err
 }
 
-// question is what most files are asked: two contexts, the class of an object, and
-// perhaps more, with spaces between.
+// question is the question of most files: two contexts, the class of an object, and
+// perhaps more, separated by spaces.
 type question struct {
 	source, target string
 	class          selinux.Class
@@ -93,8 +93,7 @@ func parseQuestion(s string) (question, error) {
 
 func isSpace(r rune) bool { return r == ' ' || '\t' <= r && r <= '\r' }
 
-// scanUint16 reads the number that s begins with, as scanf does: what doesn't fit is
-// cut off.
+// scanUint16 reads the number at the start of s, as scanf does: it is truncated to 16 bits.
 func scanUint16(s string) (uint16, error) {
 	digits := s[:len(s)-len(strings.TrimLeft(strings.TrimPrefix(s, "+"), "0123456789"))]
 	n, err := strconv.ParseUint(strings.TrimPrefix(digits, "+"), 10, 64)
@@ -104,7 +103,7 @@ func scanUint16(s string) (uint16, error) {
 	return uint16(n), nil
 }
 
-// scanInt reads the number that s begins with, after spaces, as scanf does.
+// scanInt reads the number at the start of s, after spaces, as scanf does.
 func scanInt(s string) (int64, error) {
 	s = strings.TrimLeftFunc(s, isSpace)
 	end := len(s) - len(strings.TrimLeft(strings.TrimLeft(s, "+-"), "0123456789"))
@@ -152,14 +151,13 @@ type transactionFD struct {
 
 	mu transactionMutex `state:"nosave"`
 
-	// asked is true once there was a question, and answer is the answer if it was a
-	// good one.
+	// asked is true after the question, and answer is its answer if it was valid.
 	// +checklocks:mu
 	asked bool
 	// +checklocks:mu
 	answer string
 
-	// offset is where the next read(2) begins in answer.
+	// offset is the position of the next read(2) in answer.
 	// +checklocks:mu
 	offset int64
 }
@@ -169,8 +167,8 @@ func (*transactionFD) Release(context.Context) {}
 
 // Write implements vfs.FileDescriptionImpl.Write.
 //
-// Errors: EBUSY if there was a question before, EFBIG if this one is too long, and
-// those of answerID.answer.
+// Errors: EBUSY if there was a question before, EFBIG if this one is too long, ERANGE if
+// the answer is, and those of answerID.answer.
 func (fd *transactionFD) Write(ctx context.Context, src usermem.IOSequence, _ vfs.WriteOptions) (int64, error) {
 	if src.NumBytes() >= maxTransaction {
 		return 0, linuxerr.EFBIG

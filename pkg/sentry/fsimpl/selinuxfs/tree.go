@@ -13,7 +13,7 @@ import (
 	"sentrybinder/pkg/sentry/selinux"
 )
 
-// initialContexts has the contexts of what has none of its own.
+// initialContexts holds the contexts of objects without one of their own.
 var initialContexts = map[string]string{
 	"kernel":     "u:r:kernel:s0",
 	"init":       "u:r:kernel:s0",
@@ -60,7 +60,7 @@ func (fs *filesystem) newRoot(ctx context.Context) kernfs.Inode {
 }
 
 // newClasses returns the directory class. It has a directory for each class, with the
-// class's number and those of its permissions.
+// numbers of the class and its permissions.
 func (fs *filesystem) newClasses(ctx context.Context) kernfs.Inode {
 	classes := make(map[string]kernfs.Inode)
 	for i, class := range selinux.Classes {
@@ -84,7 +84,7 @@ func (fs *filesystem) newInitialContexts(ctx context.Context) kernfs.Inode {
 	return fs.newDir(ctx, 0555, files)
 }
 
-// newStatic returns a file that has data, and nothing else ever.
+// newStatic returns a file whose contents are always data.
 func (fs *filesystem) newStatic(ctx context.Context, data string) kernfs.Inode {
 	return fs.newSetting(ctx, 0444, data, takeNothing)
 }
