@@ -28,7 +28,7 @@ const (
 	testMapAddr = 0x7f0000000000
 )
 
-// testAddressSpace is an address space that notes what it loses.
+// testAddressSpace is an address space that records its invalidations.
 type testAddressSpace struct {
 	lost []hostarch.AddrRange
 	run  func()
@@ -43,7 +43,7 @@ func (s *testAddressSpace) Invalidate(ar hostarch.AddrRange, _ memmap.Invalidate
 	}
 }
 
-// fixture is a Space and what is around it.
+// fixture is a Space and its environment.
 type fixture struct {
 	*Space
 	t     testing.TB
@@ -56,7 +56,7 @@ func newFixture(t testing.TB, size uint64) *fixture {
 	return newFixtureIn(t, memorytest.Shared(), size)
 }
 
-// newFixtureIn is newFixture with memory of mf's.
+// newFixtureIn is newFixture with memory from mf.
 func newFixtureIn(t testing.TB, mf *pgalloc.MemoryFile, size uint64) *fixture {
 	clock := faketime.NewManualClock()
 	f := &fixture{&Space{}, t, &testAddressSpace{}, clock}
@@ -66,7 +66,7 @@ func newFixtureIn(t testing.TB, mf *pgalloc.MemoryFile, size uint64) *fixture {
 	return f
 }
 
-// rangeOf returns where a mapping of size bytes is.
+// rangeOf returns the addresses of a mapping of size bytes.
 func rangeOf(size uint64) hostarch.AddrRange {
 	return hostarch.AddrRange{Start: testMapAddr, End: testMapAddr + hostarch.Addr(size)}
 }
@@ -97,7 +97,7 @@ func (f *fixture) recall(b *Buffer) {
 	c.Free(memorytest.Context())
 }
 
-// fill writes c all over b.
+// fill fills b with c.
 func (f *fixture) fill(b *Buffer, c byte) {
 	f.t.Helper()
 	require.NoError(f.t, b.Write(0, bytes.Repeat([]byte{c}, int(b.rec.size))))
@@ -111,7 +111,7 @@ func (f *fixture) sendFilled(size uint64, c byte) *Buffer {
 	return b
 }
 
-// read returns what is in b.
+// read returns the contents of b.
 func (f *fixture) read(b *Buffer) []byte {
 	f.t.Helper()
 	f.mu.Lock()
@@ -123,7 +123,7 @@ func (f *fixture) read(b *Buffer) []byte {
 	return got
 }
 
-// requireFilled checks that fill has written c.
+// requireFilled checks that b is full of c.
 func (f *fixture) requireFilled(b *Buffer, c byte) {
 	f.t.Helper()
 	got := f.read(b)
@@ -133,7 +133,7 @@ func (f *fixture) requireFilled(b *Buffer, c byte) {
 // +checklocksignore
 func (s *Space) memory() memmap.FileRange { return s.inner.fr }
 
-// resident returns how many of f's pages take memory of the host's.
+// resident returns the number of f's pages that take host memory.
 func (f *fixture) resident() int {
 	f.t.Helper()
 	fr := f.memory()
@@ -149,7 +149,7 @@ func (f *fixture) resident() int {
 	return n
 }
 
-// residentPages returns how many pages of b take memory.
+// residentPages returns the number of pages of b that take host memory.
 func residentPages(t testing.TB, b safemem.Block) int {
 	t.Helper()
 	vec := make([]byte, b.Len()/hostarch.PageSize)
@@ -162,7 +162,7 @@ func residentPages(t testing.TB, b safemem.Block) int {
 	return n
 }
 
-// evict has f's MemoryFile take back what's evictable.
+// evict makes f's MemoryFile evict all that it can.
 func (f *fixture) evict() {
 	f.mf.StartEvictions()
 	f.mf.WaitForEvictions()
@@ -181,17 +181,16 @@ func (r *Reclaimer) isTicking() bool {
 	return r.inner.ticking
 }
 
-// check fails if ok is false. It's what requireSound has for require, which takes too
-// long for what a fuzzer does after each step.
+// check fails if ok is false. requireSound uses it in place of require, which is too slow
+// for a fuzzer's every step.
 func check(t testing.TB, ok bool, what string) {
 	if !ok {
 		t.Helper()
-		t.Fatalf("this does not hold: %s", what)
+		t.Fatalf("not true: %s", what)
 	}
 }
 
-// requireSound checks what holds of a Space that is in use whenever no method is
-// running.
+// requireSound checks the invariants of a Space in use while no method is running.
 //
 // +checklocksignore
 func (s *Space) requireSound(t testing.TB) {
@@ -211,27 +210,27 @@ func (s *Space) requireSound(t testing.TB) {
 			used.add(pageRange{uint32(page), uint32(page + 1)})
 		}
 	}
-	check(t, in.size/2 == async+in.freeAsync, "what one-way transactions occupy is counted")
-	check(t, len(shares) == len(in.asyncShares), "senders that have nothing are forgotten")
+	check(t, in.size/2 == async+in.freeAsync, "the space of one-way transactions is counted")
+	check(t, len(shares) == len(in.asyncShares), "senders without a share are forgotten")
 	for sender, share := range shares {
-		check(t, in.asyncShares[sender] == share, "what each sender occupies is counted")
+		check(t, in.asyncShares[sender] == share, "the share of each sender is counted")
 	}
 	p := in.pages
 	check(t, p.used == used, "the pages that buffers are on are known")
 	hidden := used.without(&p.present)
 	check(t, hidden.empty(), "the application sees all of its buffers")
 	check(t, p.leaving.empty(), "no memory is leaving")
-	check(t, in.candidate || p.recent.empty(), "somebody will look at the pages that were freed")
-	check(t, !in.candidate || s.reclaimer.isTicking(), "the Reclaimer knows who has pages to spare")
+	check(t, in.candidate || p.recent.empty(), "freed pages will be aged")
+	check(t, !in.candidate || s.reclaimer.isTicking(), "the Reclaimer ticks while there are candidates")
 	requireTiled(t, in.size, in.buffers, &in.free)
 }
 
-// cargoes counts the ends of cargo.
+// cargoes records the ends of cargo.
 type cargoes struct {
 	ended []int
 }
 
-// testCargo is the cargo with a number.
+// testCargo is a cargo with a number.
 type testCargo struct {
 	*cargoes
 	n int

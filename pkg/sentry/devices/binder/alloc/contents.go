@@ -15,18 +15,18 @@ import (
 // OffsetSize is the size of one of a buffer's offsets, in bytes.
 const OffsetSize = 8
 
-// described is a pointer to a record, for the types that have one.
+// described is a pointer to a record, embedded in the types that have one.
 //
 // +stateify savable
 type described struct {
 	rec *record
 }
 
-// Ok returns whether there's a buffer. The methods of a token without one return
-// zero values and errors, and otherwise do nothing.
+// Ok returns whether there's a buffer. Without one, a token's methods do nothing and
+// return zero values or errors.
 func (d *described) Ok() bool { return d.rec != nil }
 
-// Placement returns where the buffer is, and what's in it.
+// Placement returns the buffer's place and the sizes of its contents.
 func (d *described) Placement() Placement {
 	if d.rec == nil {
 		return Placement{}
@@ -34,7 +34,7 @@ func (d *described) Placement() Placement {
 	return d.rec.Placement
 }
 
-// Addr returns where the application finds the buffer.
+// Addr returns the buffer's address in the application.
 func (d *described) Addr() hostarch.Addr {
 	if d.rec == nil {
 		return 0
@@ -42,7 +42,7 @@ func (d *described) Addr() hostarch.Addr {
 	return d.rec.addr
 }
 
-// Cargo returns what the buffer carries.
+// Cargo returns the buffer's cargo.
 func (d *described) Cargo() Cargo {
 	if d.rec == nil {
 		return nil
@@ -62,20 +62,20 @@ func (d *described) Sender() int32 {
 // transactions.
 func (d *described) Async() bool { return d.rec != nil && d.rec.async }
 
-// SpamSuspect returns whether the sender is suspected to send too many one-way
-// transactions, by this one.
+// SpamSuspect returns whether this transaction makes its sender suspected of sending
+// too many one-way transactions.
 func (d *described) SpamSuspect() bool { return d.rec != nil && d.rec.spamSuspect }
 
 // contents is a buffer whose memory is pinned.
 type contents struct {
 	described
 
-	// memory is the buffer's, or empty if the Space had none any more.
+	// memory is the buffer's memory, or empty if the Space had none any more.
 	memory memmap.FileRange
 }
 
-// blocks returns n bytes of the buffer from offset on, as the sentry sees them. The
-// application only reads them.
+// blocks returns n bytes of the buffer from offset on, mapped in the sentry. The
+// application can only read them.
 //
 // Errors: EFAULT if they are not all in the buffer.
 func (c *contents) blocks(offset, n uint64) (safemem.BlockSeq, error) {
@@ -92,7 +92,7 @@ func (c *contents) blocks(offset, n uint64) (safemem.BlockSeq, error) {
 
 // Read fills dst from the buffer at offset.
 //
-// Errors: EFAULT if that reaches beyond the buffer.
+// Errors: EFAULT if this reaches beyond the buffer.
 func (c *contents) Read(offset uint64, dst []byte) error {
 	src, err := c.blocks(offset, uint64(len(dst)))
 	if err != nil {
@@ -118,7 +118,7 @@ func (c *contents) zero() {
 	}
 }
 
-// Offsets yields the buffer's offsets, of which it reads the first size bytes, or an
+// Offsets yields the offsets in the first size bytes of the buffer's offsets, or an
 // error if they can't be read.
 func (c *contents) Offsets(size uint64) iter.Seq2[uint64, error] {
 	return func(yield func(uint64, error) bool) {

@@ -7,26 +7,26 @@ package alloc
 type hole struct {
 	span
 
-	// lastSender is the process that has sent what was placed at the start last,
-	// or 0 if nothing was since the hole was cut off another one.
+	// lastSender is the process that sent the last buffer placed at the hole's start,
+	// or 0 if none was since the hole was split off another.
 	lastSender int32
 
 	red                 bool
 	parent, left, right *hole
 }
 
-// holeTree has holes by size: a red-black tree as in the textbooks, among equals
-// the one that was inserted last on the right.
+// holeTree holds holes by size: a textbook red-black tree, in which the last inserted of
+// equals is on the right.
 //
-// Which of several holes a search finds shows in the addresses of buffers. So that
-// these are the same as with Linux, the tree has the shape that Linux's has. It is a
-// function of the insertions and removals.
+// Which of several holes a search finds shows in the addresses of buffers. For these to
+// be the same as on Linux, the tree has the shape of Linux's, which is a function of the
+// insertions and removals.
 type holeTree struct {
 	root *hole
 }
 
-// bestFit returns the smallest hole that has size bytes, or nil. Among several that
-// have exactly these, it's the one closest to the root.
+// bestFit returns the smallest hole of at least size bytes, or nil. Of several of exactly
+// that size, it's the one closest to the root.
 func (t *holeTree) bestFit(size uint64) *hole {
 	var best *hole
 	for h := t.root; h != nil; {
@@ -77,8 +77,7 @@ func (t *holeTree) insert(h *hole) {
 
 // remove removes h, whose size may have changed since it was inserted.
 func (t *holeTree) remove(h *hole) {
-	// What takes the place of the hole that leaves the place where it is, and the
-	// parent of that.
+	// The subtree that fills the vacated place in the tree, and its parent.
 	var moved, parent *hole
 	lostBlack := !h.red
 	switch {
@@ -141,8 +140,8 @@ func (t *holeTree) repair(h, parent *hole) {
 	}
 }
 
-// rotate puts the child of h that is opposite to leftward into the place of h, and h
-// below it on the side that leftward says.
+// rotate puts the child of h on the side opposite to leftward in h's place, and h below
+// it, on the left if leftward.
 func (t *holeTree) rotate(h *hole, leftward bool) {
 	up := *h.child(!leftward)
 	across := up.child(leftward)
@@ -154,7 +153,7 @@ func (t *holeTree) rotate(h *hole, leftward bool) {
 	*across, h.parent = h, up
 }
 
-// replace puts by, which may be nil, into the place that h has below its parent.
+// replace puts by, which may be nil, in h's place below its parent.
 func (t *holeTree) replace(h, by *hole) {
 	switch {
 	case h.parent == nil:
@@ -171,7 +170,7 @@ func (t *holeTree) replace(h, by *hole) {
 
 func (h *hole) isRed() bool { return h != nil && h.red }
 
-// child returns where h has its left child, or the right one.
+// child returns a pointer to h's link to its left or right child.
 func (h *hole) child(left bool) **hole {
 	if left {
 		return &h.left

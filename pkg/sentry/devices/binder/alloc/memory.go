@@ -12,8 +12,8 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/memmap"
 )
 
-// pin keeps the memory, and returns that of rec, which is empty if the space has none
-// any more.
+// pin keeps the memory, and returns rec's, which is empty if the space has none any
+// more.
 func (in *inner) pin(rec *record) memmap.FileRange {
 	in.pins++
 	if in.fr.Length() == 0 {
@@ -23,14 +23,14 @@ func (in *inner) pin(rec *record) memmap.FileRange {
 	return memmap.FileRange{Start: start, End: start + rec.size}
 }
 
-// unpin ends what pin has begun. The caller drops the result, without the lock.
+// unpin undoes pin. The caller drops the result, without the lock.
 func (in *inner) unpin() memmap.FileRange {
 	in.pins--
 	return in.takeUnusedMemory()
 }
 
-// takeUnusedMemory returns the memory if nobody needs it any more, and otherwise an
-// empty range.
+// takeUnusedMemory returns the memory if it is no longer needed, and otherwise an empty
+// range.
 func (in *inner) takeUnusedMemory() memmap.FileRange {
 	if !in.released || in.pins != 0 {
 		return memmap.FileRange{}
@@ -40,7 +40,7 @@ func (in *inner) takeUnusedMemory() memmap.FileRange {
 	return fr
 }
 
-// drop gives fr back to the MemoryFile if it isn't empty.
+// drop returns fr to the MemoryFile if it isn't empty.
 func (s *Space) drop(fr memmap.FileRange) {
 	if fr.Length() != 0 {
 		s.mf.DecRef(fr)
@@ -54,8 +54,8 @@ func (s *Space) unpin() {
 	s.drop(memory)
 }
 
-// Release ends the buffers that the application has or that were abandoned. The others
-// end with their tokens, and the memory with the last pin.
+// Release ends the delivered and abandoned buffers. The others end with their tokens, and
+// the memory with the last pin.
 func (s *Space) Release(ctx context.Context) {
 	s.mu.Lock()
 	s.inner.released = true
@@ -81,16 +81,16 @@ func (s *Space) Release(ctx context.Context) {
 	s.drop(memory)
 }
 
-// endSome removes buffers that nobody decides about, at the next places from offset at
-// of the mapping on, as many as ended has elements. It returns how many it has put
-// there, and where to go on, or false if that's the end.
+// endSome visits as many places as ended has elements, from offset at of the mapping on,
+// and moves the buffers there that no token holds to ended. It returns their number, and
+// where to go on, or false at the end.
 func (in *inner) endSome(at uint64, ended []*record) (n int, next uint64, more bool) {
 	for range ended {
 		if at >= in.size {
 			return n, at, false
 		}
 		rec, end := in.step(at)
-		if rec != nil && in.fateOf(rec).isSpaces() {
+		if rec != nil && in.fateOf(rec).ownedBySpace() {
 			in.remove(rec)
 			ended[n] = rec
 			n++
@@ -105,8 +105,8 @@ func (s *Space) Translate(required, optional memmap.MappableRange) ([]memmap.Tra
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := &s.inner
-	// The mapping may be longer than what is used of it, by more pages than
-	// an index can tell.
+	// The mapping may be longer than its used part, by more pages than a page
+	// number can count.
 	if required.Start >= in.size || in.pages == nil || in.fr.Length() == 0 {
 		return nil, &memmap.BusError{Err: linuxerr.EFAULT}
 	}
@@ -121,7 +121,7 @@ func (s *Space) Translate(required, optional memmap.MappableRange) ([]memmap.Tra
 	if required.End > got.mappable().End {
 		err = &memmap.BusError{Err: linuxerr.EFAULT}
 	} else {
-		// All that's required is there; add what is there around it.
+		// All required pages are present; add the present ones around them.
 		around := touchedPages(all.intersect(optional))
 		got.end = max(got.end, min(around.end, present.nextAbsent(got.first)))
 		got.first = min(got.first, max(around.first, present.runStart(got.first)))

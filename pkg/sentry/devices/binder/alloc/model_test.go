@@ -17,8 +17,7 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// modelBuffer is what the model knows of a buffer: it's held by one of the tokens, or
-// by the Space.
+// modelBuffer is a buffer in the model. One of the tokens, or the Space, holds it.
 type modelBuffer struct {
 	n           int // of its cargo
 	span        span
@@ -31,9 +30,9 @@ type modelBuffer struct {
 	claimed     Claimed
 }
 
-// model is a Space and a naive idea of what should be the case. Buffers are where a
-// search of all of the space finds the best fit, one-way ones take half of it at most,
-// and spam is suspected when a count of all of them says so.
+// model is a Space and a naive model of it. Buffers are where a search of all of the
+// space finds the best fit, one-way ones take half of it at most, and spam is suspected
+// by a count of all of them.
 type model struct {
 	*fixture
 	spans    *spanModel
@@ -110,7 +109,7 @@ func (m *model) reserve(req Request) {
 // tag is what a buffer starts with.
 func (b *modelBuffer) tag() []byte { return binary.LittleEndian.AppendUint64(nil, uint64(b.n)) }
 
-// end notes that the buffer has gone.
+// end records that the buffer is gone.
 func (m *model) end(b *modelBuffer) {
 	m.all = slices.DeleteFunc(m.all, func(other *modelBuffer) bool { return other == b })
 	m.ended = append(m.ended, b.n)
@@ -123,7 +122,7 @@ func (m *model) end(b *modelBuffer) {
 	}
 }
 
-// step goes on with b, in the way that choice says.
+// step takes b to another state, by choice.
 func (m *model) step(b *modelBuffer, choice int) {
 	t, ctx := m.t, memorytest.Context()
 	claim := func() {
@@ -261,10 +260,10 @@ func TestModel(t *testing.T) {
 	}
 	require.NotZero(t, full, "the space was never used up")
 	require.NotZero(t, asyncFull, "the space for one-way transactions was never used up")
-	require.NotZero(t, suspected, "nobody was suspected")
+	require.NotZero(t, suspected, "no sender was suspected")
 }
 
-// FuzzModel does what the input says: two bytes for each step.
+// FuzzModel takes two bytes of input for each step.
 func FuzzModel(f *testing.F) {
 	f.Add([]byte{0, 100, 0, 9, 1, 0, 1, 0, 1, 1, 2, 0, 3, 0, 1, 0, 4, 0, 1, 0})
 	f.Add([]byte{0, 255, 0, 255, 1, 7, 1, 7, 3, 3, 3, 3, 4, 0, 1, 0})
@@ -288,8 +287,8 @@ func FuzzModel(f *testing.F) {
 	})
 }
 
-// TestWalkWhileChanging frees and places buffers in the middle of a walk: it ends, and
-// finds all that stays.
+// TestWalkWhileChanging frees and places buffers in the middle of a walk: the walk ends,
+// and finds all buffers that stay.
 func TestWalkWhileChanging(t *testing.T) {
 	f := newFixture(t, testSize)
 	var kept, others []*Buffer

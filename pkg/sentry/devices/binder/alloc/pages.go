@@ -19,12 +19,12 @@ type pageRange struct {
 	first, end uint32
 }
 
-// touchedPages returns the pages on which some of s is.
+// touchedPages returns the pages that s overlaps.
 func touchedPages(s span) pageRange {
 	return pageRange{uint32(s.start / hostarch.PageSize), uint32((s.end() + hostarch.PageSize - 1) / hostarch.PageSize)}
 }
 
-// wholePages returns the pages that are in s as a whole.
+// wholePages returns the pages that lie wholly in s.
 func wholePages(s span) pageRange {
 	first := uint32((s.start + hostarch.PageSize - 1) / hostarch.PageSize)
 	return pageRange{first, max(first, uint32(s.end()/hostarch.PageSize))}
@@ -52,8 +52,8 @@ func (r pageRange) mask(word uint32) uint64 {
 	return m
 }
 
-// pageSet is a set of pages of a mapping. None of its methods takes longer than to
-// look at its few words.
+// pageSet is a set of pages of a mapping. It is a few words, and no method does more than
+// visit each.
 //
 // +stateify savable
 type pageSet struct {
@@ -94,7 +94,7 @@ func (s *pageSet) len() int {
 	return n
 }
 
-// without returns the pages of s that other doesn't have.
+// without returns the pages of s that are not in other.
 func (s pageSet) without(other *pageSet) pageSet {
 	for w := range s.words {
 		s.words[w] &^= other.words[w]
@@ -102,7 +102,7 @@ func (s pageSet) without(other *pageSet) pageSet {
 	return s
 }
 
-// with returns the pages that s or other has.
+// with returns the pages in s or other.
 func (s pageSet) with(other *pageSet) pageSet {
 	for w := range s.words {
 		s.words[w] |= other.words[w]
@@ -118,14 +118,14 @@ func (s pageSet) within(r pageRange) pageSet {
 	return s
 }
 
-// next returns the first page from page on that s has, or maxPages.
+// next returns the first page from page on in s, or maxPages.
 func (s *pageSet) next(page uint32) uint32 { return s.find(page, 0) }
 
-// nextAbsent returns the first page from page on that s hasn't, or maxPages.
+// nextAbsent returns the first page from page on that is not in s, or maxPages.
 func (s *pageSet) nextAbsent(page uint32) uint32 { return s.find(page, ^uint64(0)) }
 
-// find returns the first page from page on that s, with its bits flipped where flip
-// has ones, has, or maxPages.
+// find returns the first page from page on whose bit is set in s, each of whose words is
+// XORed with flip, or maxPages.
 func (s *pageSet) find(page uint32, flip uint64) uint32 {
 	if page >= maxPages {
 		return maxPages
@@ -141,8 +141,7 @@ func (s *pageSet) find(page uint32, flip uint64) uint32 {
 	return 64*w + uint32(bits.TrailingZeros64(word))
 }
 
-// runStart returns where the run of pages in s that ends with page, which s has,
-// starts.
+// runStart returns the first page of the run in s that page belongs to. s has page.
 func (s *pageSet) runStart(page uint32) uint32 {
 	w := page / 64
 	absent := ^s.words[w] << (63 - page%64) >> (63 - page%64)
@@ -156,7 +155,7 @@ func (s *pageSet) runStart(page uint32) uint32 {
 	return 64*w + 64 - uint32(bits.LeadingZeros64(absent))
 }
 
-// runs yields each longest run of pages in s.
+// runs yields each maximal run of pages in s.
 func (s *pageSet) runs() iter.Seq[pageRange] {
 	return func(yield func(pageRange) bool) {
 		for first := s.next(0); first < maxPages; {

@@ -39,7 +39,7 @@ func TestPagesOfSpan(t *testing.T) {
 	require.Zero(t, all.intersect(memmap.MappableRange{Start: 20 * page, End: 22 * page}).size)
 }
 
-// TestPageSetModel does the same with a pageSet and with a slice of bools.
+// TestPageSetModel compares a pageSet with a slice of bools.
 func TestPageSetModel(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(7, 8))
 	random := func() pageRange {

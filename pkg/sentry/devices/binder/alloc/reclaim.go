@@ -10,8 +10,8 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 )
 
-// age makes the free pages evictable but for those that a buffer was on since the
-// last call. It returns whether there are any of these, for the next call.
+// age makes the free pages evictable, except for those that a buffer was on since the
+// last call. It returns whether there are any, for the next call.
 func (s *Space) age() bool {
 	s.mu.Lock()
 	idle, again := s.inner.age()
@@ -26,13 +26,13 @@ func (s *Space) age() bool {
 	released := s.inner.released
 	s.mu.Unlock()
 	if released {
-		// Release may have come before the marks.
+		// Release may have preceded the marks.
 		s.mf.MarkAllUnevictable(s)
 	}
 	return again
 }
 
-// age returns the idle pages, and whether there are others that will be.
+// age returns the idle pages, and whether others will become idle.
 func (in *inner) age() (idle pageSet, again bool) {
 	in.candidate = false
 	if in.released {
@@ -49,8 +49,8 @@ func (s *Space) Evict(_ context.Context, er pgalloc.EvictableRange) {
 	s.reclaim(wholePages(span{er.Start, er.Length()}))
 }
 
-// ReclaimAll gives back the memory of all pages that no buffer is on. A checkpoint
-// that follows has none that the Reclaimer must see to.
+// ReclaimAll returns the memory of all pages without a buffer to the host. A checkpoint
+// that follows leaves nothing to the Reclaimer.
 func (s *Space) ReclaimAll() {
 	s.mu.Lock()
 	if s.inner.pages != nil {
@@ -60,18 +60,17 @@ func (s *Space) ReclaimAll() {
 	s.reclaim(pageRange{0, maxPages})
 }
 
-// reclaim gives the memory of the idle pages in within back to the host. The
-// application doesn't see them any more, until a buffer is placed there again;
-// then they're zero.
+// reclaim returns the memory of the idle pages in within to the host. The application
+// doesn't see them until a buffer is placed there again; then they're zero.
 func (s *Space) reclaim(within pageRange) {
 	for within.end = min(within.end, maxPages); within.first < within.end; {
 		within.first = s.reclaimSome(within)
 	}
 }
 
-// reclaimSome does it for some of the pages, and returns where to go on.
+// reclaimSome reclaims some of the pages, and returns where to go on.
 func (s *Space) reclaimSome(within pageRange) (next uint32) {
-	// From here on, the application gets no access to the pages...
+	// From here on, the application gets no new access to the pages...
 	s.mu.Lock()
 	going, next := s.inner.hideIdle(within)
 	start := s.inner.start
@@ -80,11 +79,11 @@ func (s *Space) reclaimSome(within pageRange) (next uint32) {
 		return next
 	}
 
-	// ... here it loses what it had...
+	// ... here it loses the access that it had...
 	s.invalidate(&going, start)
 
-	// ... and here the memory goes. A page that is still absent was so all the time:
-	// nobody has it. The others have been given to buffers meanwhile.
+	// ... and here the memory goes. A page that is still absent was absent all the
+	// time: no one has it. Buffers were placed on the others meanwhile.
 	s.mu.Lock()
 	fr, ok := s.inner.beginDecommit(&going)
 	s.mu.Unlock()
@@ -103,8 +102,8 @@ func (s *Space) reclaimSome(within pageRange) (next uint32) {
 	return next
 }
 
-// hideIdle hides idle pages in within from the application: some, which it returns,
-// and where to go on.
+// hideIdle hides some idle pages in within from the application. It returns them, and
+// where to go on.
 func (in *inner) hideIdle(within pageRange) (hidden pageSet, next uint32) {
 	if in.pages == nil || in.fr.Length() == 0 {
 		return pageSet{}, within.end
@@ -119,7 +118,7 @@ func (in *inner) hideIdle(within pageRange) (hidden pageSet, next uint32) {
 
 // invalidate takes pages from the application, whose mapping is at start.
 func (s *Space) invalidate(pages *pageSet, start hostarch.Addr) {
-	// The mapping stays while the lock is held, so that this meets nothing else.
+	// The lock keeps the mapping in place, so that this hits nothing else.
 	s.addressMu.Lock()
 	defer s.addressMu.Unlock()
 	address := s.address
@@ -135,8 +134,8 @@ func (s *Space) invalidate(pages *pageSet, start hostarch.Addr) {
 	}
 }
 
-// beginDecommit removes from going the pages that have come back. Unless none is left,
-// it makes senders wait for the others and pins the memory, which it returns.
+// beginDecommit removes from going the pages that were reused. Unless none is left, it
+// makes senders wait for the others, and pins and returns the memory.
 func (in *inner) beginDecommit(going *pageSet) (memmap.FileRange, bool) {
 	if in.pages == nil || in.fr.Length() == 0 {
 		return memmap.FileRange{}, false
@@ -150,7 +149,7 @@ func (in *inner) beginDecommit(going *pageSet) (memmap.FileRange, bool) {
 	return in.fr, true
 }
 
-// endDecommit ends that. The caller drops the result, without the lock.
+// endDecommit undoes beginDecommit. The caller drops the result, without the lock.
 func (in *inner) endDecommit(gone *pageSet) memmap.FileRange {
 	if in.pages != nil {
 		in.pages.leaving = in.pages.leaving.without(gone)

@@ -27,7 +27,7 @@ func addrsOf(first, n uint32) hostarch.AddrRange {
 	return hostarch.AddrRange{Start: testMapAddr + hostarch.Addr(mr.Start), End: testMapAddr + hostarch.Addr(mr.End)}
 }
 
-// TestMemoryInUseStays frees every second of many buffers, of which some share a
+// TestMemoryInUseStays frees every second of many buffers, some of which share a
 // page.
 func TestMemoryInUseStays(t *testing.T) {
 	w := newFixture(t, mib)
@@ -50,7 +50,7 @@ func TestMemoryInUseStays(t *testing.T) {
 		w.requireFilled(all[i], 'a'+byte(i))
 	}
 	_, err := w.Translate(pagesOf(3, 1), pagesOf(0, 16))
-	require.IsType(t, &memmap.BusError{}, err, "the application sees a page that's gone")
+	require.IsType(t, &memmap.BusError{}, err, "the application sees a reclaimed page")
 	ts, err := w.Translate(pagesOf(4, 1), pagesOf(0, 16))
 	require.NoError(t, err)
 	require.Equal(t, pagesOf(4, 2), ts[0].Source)
@@ -65,7 +65,7 @@ func TestMemoryInUseStays(t *testing.T) {
 }
 
 // TestBusyMemoryStays uses a page again and again, next to one that it used once.
-// A buffer that was held for long is not idle when it is freed.
+// A long-lived buffer's page is not idle right after it is freed.
 func TestBusyMemoryStays(t *testing.T) {
 	w := newFixture(t, mib)
 	w.recall(w.sendFilled(2*hostarch.PageSize, 'x'))
@@ -89,13 +89,13 @@ func TestBusyMemoryStays(t *testing.T) {
 	require.Zero(t, w.resident())
 }
 
-// TestUsedWhileEvictable uses pages that the MemoryFile may take at any time. They
-// stay, as long as they're used or were a moment ago.
+// TestUsedWhileEvictable uses pages that the MemoryFile may evict at any time. They
+// stay while they're used or were recently.
 func TestUsedWhileEvictable(t *testing.T) {
 	w := newFixtureIn(t, memorytest.New(pgalloc.DelayedEvictionManual), mib)
 	w.recall(w.sendFilled(4*hostarch.PageSize, 'x'))
 	w.clock.Advance(2 * idlePeriod)
-	require.Equal(t, 4, w.resident(), "nobody has asked for it")
+	require.Equal(t, 4, w.resident(), "no one asked for it")
 
 	held := w.sendFilled(hostarch.PageSize, 'y')
 	freed := w.sendFilled(hostarch.PageSize, 'z')
@@ -110,7 +110,7 @@ func TestUsedWhileEvictable(t *testing.T) {
 	require.Zero(t, w.resident())
 }
 
-// TestUsedWhileGoing does what can happen while the application loses pages.
+// TestUsedWhileGoing covers what can happen while the application loses pages.
 func TestUsedWhileGoing(t *testing.T) {
 	for name, tc := range map[string]struct {
 		run  func(t *testing.T, w *fixture) (after func())
@@ -145,7 +145,7 @@ func TestUsedWhileGoing(t *testing.T) {
 			w.Release(memorytest.Context())
 			return func() {}
 		}, 0},
-		"closed while somebody copies": {func(t *testing.T, w *fixture) func() {
+		"closed during a copy": {func(t *testing.T, w *fixture) func() {
 			r, err := w.Reserve(&Request{DataSize: hostarch.PageSize}, nil)
 			require.NoError(t, err)
 			w.Release(memorytest.Context())
@@ -175,8 +175,8 @@ func TestUsedWhileGoing(t *testing.T) {
 	}
 }
 
-// TestMemoryGoesBackAfterUnmapping frees buffers of a process that has no mapping
-// any more.
+// TestMemoryGoesBackAfterUnmapping frees buffers of a process that has unmapped its
+// mapping.
 func TestMemoryGoesBackAfterUnmapping(t *testing.T) {
 	w := newFixture(t, mib)
 	b := w.sendFilled(3*hostarch.PageSize, 'x')
@@ -188,7 +188,7 @@ func TestMemoryGoesBackAfterUnmapping(t *testing.T) {
 	require.Empty(t, w.as.lost)
 }
 
-// TestClosedWhileEvictable closes a device whose memory the MemoryFile may take.
+// TestClosedWhileEvictable closes a device whose memory the MemoryFile may evict.
 func TestClosedWhileEvictable(t *testing.T) {
 	mf := memorytest.New(pgalloc.DelayedEvictionManual)
 	w := newFixtureIn(t, mf, mib)
@@ -198,7 +198,7 @@ func TestClosedWhileEvictable(t *testing.T) {
 	w.evict()
 	require.Empty(t, w.as.lost, "the MemoryFile still knows it")
 
-	// ... or that is about to be looked at.
+	// ... or that is about to be aged.
 	w = newFixtureIn(t, mf, mib)
 	w.recall(w.sendFilled(3*hostarch.PageSize, 'x'))
 	w.Release(memorytest.Context())
@@ -208,7 +208,7 @@ func TestClosedWhileEvictable(t *testing.T) {
 	require.Empty(t, w.as.lost)
 }
 
-// TestManyRuns gives back more runs of pages than are looked at at once.
+// TestManyRuns gives back more runs of pages than are visited at once.
 func TestManyRuns(t *testing.T) {
 	const n = 5 * maxSteps
 	w := newFixture(t, mib)
@@ -256,8 +256,8 @@ func TestSenderWaits(t *testing.T) {
 	w.requireSound(t)
 }
 
-// TestReclaimWhileSending has memory go back all the time, while senders fill buffers:
-// no contents are lost.
+// TestReclaimWhileSending reclaims memory all the time, while senders fill buffers: no
+// contents are lost.
 func TestReclaimWhileSending(t *testing.T) {
 	w := newFixture(t, 16*hostarch.PageSize)
 	stop := make(chan struct{})
@@ -355,8 +355,8 @@ func TestMemoryModel(t *testing.T) {
 	}
 }
 
-// BenchmarkReclaim measures what it costs that memory of a process goes back to
-// the host and comes again. No address space is involved.
+// BenchmarkReclaim measures the cost of returning a process's memory to the host and
+// getting it back. No address space is involved.
 func BenchmarkReclaim(b *testing.B) {
 	for _, bc := range []struct {
 		name string

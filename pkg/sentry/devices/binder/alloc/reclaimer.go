@@ -9,21 +9,21 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 )
 
-// idlePeriod is how long no buffer is on a page, at least, before its memory may
-// go back to the host. It goes before twice that time.
+// idlePeriod is the minimum time that a page has no buffer before its memory may go
+// back to the host. Twice that is the maximum.
 const idlePeriod = time.Second
 
 // Reclaimer finds memory of mappings that no buffer has used for a while, and
-// makes it evictable. From then on it's up to the sentry's MemoryFile when it
-// goes back to the host: under memory pressure if the MemoryFile watches for
-// that, else at once.
+// makes it evictable. From then on the sentry's MemoryFile decides when it goes
+// back to the host: under memory pressure if the MemoryFile watches for that,
+// otherwise at once.
 //
-// Nothing of it is saved but the clock: see Space.ReclaimAll.
+// Only the clock is saved; see Space.ReclaimAll.
 //
 // +stateify savable
 type Reclaimer struct {
-	// clock is the kernel's, which stands still during a checkpoint, so that
-	// nothing becomes evictable then.
+	// clock is the kernel's. It stops during a checkpoint, so that nothing becomes
+	// evictable then.
 	clock tcpip.Clock
 
 	mu reclaimerMutex `state:"nosave"`
@@ -32,17 +32,17 @@ type Reclaimer struct {
 	inner reclaimerInner `state:"nosave"`
 }
 
-// reclaimerInner is the fields of a Reclaimer that its mu protects.
+// reclaimerInner holds the fields that Reclaimer.mu protects.
 type reclaimerInner struct {
-	// candidates has the Spaces whose candidate is set, but for those that tick
-	// looks at.
+	// candidates lists the Spaces whose candidate is set, except for those that tick
+	// has in hand.
 	candidates *candidate
 
-	// ticking is true if tick will be called, or is at work.
+	// ticking is true if tick will be called, or is running.
 	ticking bool
 }
 
-// candidate is a Space as an element of a list of such. The list's Reclaimer
+// candidate is a Space as an element of the list of candidates. Its Reclaimer
 // protects next.
 type candidate struct {
 	space *Space
@@ -69,8 +69,7 @@ func (r *Reclaimer) add(c *candidate) {
 	}
 }
 
-// tick looks at the candidates. It's called every idlePeriod as long as there
-// are any.
+// tick ages the candidates. It's called every idlePeriod while there are any.
 func (r *Reclaimer) tick() {
 	r.mu.Lock()
 	due := r.inner.candidates

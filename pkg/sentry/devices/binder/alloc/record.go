@@ -10,20 +10,20 @@ import (
 	"sentrybinder/pkg/binder/pool"
 )
 
-// minBufferSize is what a buffer without contents occupies, in bytes, so that
-// each has an address of its own.
+// minBufferSize is the size of a buffer without contents, in bytes, so that each has
+// a distinct address.
 const minBufferSize = 8
 
-// Placement says where a buffer is, and how much is in it: in this order, and each
-// aligned to 8 bytes, the data, the offsets of the objects in the data, and extra
-// space for the blocks of scatter-gather and for the security context.
+// Placement is a buffer's place and the sizes of its contents: in this order, and each
+// aligned to 8 bytes, the data, the offsets of the objects in the data, and extra space
+// for scatter-gather blocks and the security context.
 //
 // +stateify savable
 type Placement struct {
 	// DebugID is the number of the transaction. No other buffer has it.
 	DebugID int32
 
-	// Start is where the buffer is, in bytes from the start of the mapping.
+	// Start is the offset of the buffer in the mapping, in bytes.
 	Start uint64
 
 	// These are the sizes of the contents, in bytes.
@@ -32,11 +32,10 @@ type Placement struct {
 	ExtraSize   uint64
 }
 
-// OffsetsStart returns where the offsets lie, in bytes from the start of the
-// buffer.
+// OffsetsStart returns where the offsets start, in bytes from the start of the buffer.
 func (p *Placement) OffsetsStart() uint64 { return (p.DataSize + 7) &^ 7 }
 
-// ExtraStart returns where the extra space lies, likewise.
+// ExtraStart returns where the extra space starts, likewise.
 func (p *Placement) ExtraStart() uint64 { return p.OffsetsStart() + (p.OffsetsSize+7)&^7 }
 
 // occupied returns the number of bytes that a buffer with p's contents occupies, or
@@ -53,15 +52,15 @@ func (p *Placement) occupied() (uint64, bool) {
 	return max(sum, minBufferSize), true
 }
 
-// Cargo is what a buffer carries for the user of this package, who makes it known
-// to package state.
+// Cargo is what a buffer carries for the user of this package, which registers it with
+// package state.
 type Cargo interface {
-	// Destroy ends the cargo. It's called once, after the buffer has gone, without
-	// any lock held.
+	// Destroy ends the cargo. It's called once, after the buffer is gone, with no lock
+	// held.
 	Destroy(ctx context.Context)
 }
 
-// fate is what becomes of a buffer.
+// fate says who decides about a buffer.
 type fate uint8
 
 const (
@@ -71,17 +70,17 @@ const (
 	// delivered: the application may free it, by a Claim.
 	delivered
 
-	// abandoned: it goes with the process.
+	// abandoned: it lasts until the process ends.
 	abandoned
 
 	// claimed: a Claimed is about to free it.
 	claimed
 )
 
-// record is a buffer. A Space has those that are allocated. Beside it only the one
-// token, of whatever type, that decides about the buffer has a pointer to its record.
+// record is a buffer. A Space holds those that are allocated. Besides it, only the one
+// token, of whatever type, that decides about the buffer points to its record.
 //
-// The fields without a comment on locking are immutable.
+// Fields without a comment on locking are immutable.
 //
 // +stateify savable
 type record struct {
@@ -89,15 +88,15 @@ type record struct {
 	space *Space
 	size  uint64 // bytes occupied
 
-	// addr is where the application finds it.
+	// addr is its address in the application.
 	addr hostarch.Addr
 
 	// async is true if the buffer counts against the space for one-way
 	// transactions.
 	async bool
 
-	// sender is the process that sent the transaction, and spamSuspect true if
-	// that is suspected to send too many one-way ones.
+	// sender is the process that sent the transaction. spamSuspect is true if it is
+	// suspected of sending too many one-way ones.
 	sender      int32
 	spamSuspect bool
 
@@ -110,21 +109,20 @@ type record struct {
 	fate fate
 }
 
-// isSpaces returns whether the buffer is left to the Space.
-func (f *fate) isSpaces() bool { return *f == delivered || *f == abandoned }
+// ownedBySpace returns whether the Space decides about the buffer, rather than a token.
+func (f *fate) ownedBySpace() bool { return *f == delivered || *f == abandoned }
 
 // fateOf returns the fate of rec, one of in's buffers.
 //
-// +checklocksignore: who has in has the lock of the Space, which is rec's.
+// +checklocksignore: in is accessed with the Space's mu held, and the Space is rec's.
 func (in *inner) fateOf(rec *record) *fate { return &rec.fate }
 
 func (r *record) span() span { return span{r.Start, r.size} }
 
-// records has those of buffers that have gone.
+// records recycles the records of ended buffers.
 var records pool.Pool[record]
 
-// end ends r, which its Space doesn't have any more: the only place where a record
-// goes.
+// end ends r, which its Space no longer holds. No other place ends a record.
 func (r *record) end(ctx context.Context) {
 	cargo := r.cargo
 	records.Put(r)

@@ -14,57 +14,55 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// MaxSize is the most of a mapping that buffers are placed in, in bytes. A longer
-// mapping is allowed; the rest of it is never filled.
+// MaxSize is the maximum size of the part of a mapping that holds buffers, in bytes. A
+// longer mapping is allowed; the rest of it stays empty.
 const MaxSize = 4 << 20
 
-// maxSteps is the number of buffers, spans or runs of pages that are looked at while a
-// lock is held.
+// maxSteps is the maximum number of buffers, spans or runs of pages that are visited
+// under a lock.
 const maxSteps = 32
 
 // Space is the mapping that a process receives transactions in, and the memory
 // behind it. A Space is in use from Init to Release.
 //
 // The memory is one range of the sentry's MemoryFile. The file is sparse: a
-// page costs host memory only once it was written. The application sees a page
-// once a buffer has been placed on it, and gets SIGBUS for the others. When no
-// buffer has been on a page for a while, its memory goes back to the host; see
-// Reclaimer.
+// page costs host memory only once written. The application sees a page once a
+// buffer was placed on it, and gets SIGBUS for the others. When a page has had no
+// buffer for a while, its memory goes back to the host; see Reclaimer.
 //
 // +stateify savable
 type Space struct {
-	// mf is where the memory lies.
+	// mf holds the memory.
 	mf *pgalloc.MemoryFile `state:"nosave"`
 
-	// reclaimer is told when pages become free, by candidate.
+	// reclaimer is told when pages become free, through candidate.
 	reclaimer *Reclaimer
 	candidate candidate `state:"nosave"`
 
 	addressMu addressMutex `state:"nosave"`
 
-	// address is the address space that has the mapping, as long as it has it.
+	// address is the address space that has the mapping, while it has it.
 	// +checklocks:addressMu
 	address memmap.MappingSpace
 
 	mu spaceMutex `state:"nosave"`
 
-	// decommitted, of mu, tells that pages left inner.pages.leaving.
+	// decommitted, with mu, signals that pages left inner.pages.leaving.
 	decommitted sync.Cond `state:"nosave"`
 
 	// +checklocks:mu
 	inner inner
 }
 
-// inner is the fields of a Space that its mu protects.
+// inner holds the fields that Space.mu protects.
 //
 // +stateify savable
 type inner struct {
 	// fr is the memory behind the mapping, allocated with the first buffer.
 	fr memmap.FileRange
 
-	// size is the number of bytes that buffers can be placed in, zero until
-	// the process has mapped the device. It never changes after that, even if
-	// the mapping goes.
+	// size is the space for buffers in bytes, zero until the process has mapped
+	// the device. It never changes after that, even if the mapping goes.
 	size uint64
 
 	// start is the address of the mapping in the process.
@@ -76,20 +74,20 @@ type inner struct {
 	// released is true from Release on.
 	released bool
 
-	// pins counts what keeps fr after that: tokens, and those who use it without
-	// the lock.
+	// pins counts what keeps fr beyond Release: tokens, and uses of it without the
+	// lock.
 	pins int `state:"nosave"`
 
 	// buffers holds the allocated buffers by their start.
 	buffers map[uint64]*record
 
 	// freeAsync is the number of bytes left to one-way transactions, and
-	// asyncShares what each sender occupies of the rest.
+	// asyncShares each sender's share of the rest.
 	freeAsync   uint64
 	asyncShares map[int32]asyncShare
 
-	// spamReported is true if a sender was suspected of spam, and there has been
-	// little space since then.
+	// spamReported is true if a sender was suspected of spam, and space has been
+	// low since then.
 	spamReported bool
 
 	// free is the space not covered by buffers.
@@ -101,37 +99,38 @@ type inner struct {
 	// highWater is the high-water mark, in pages.
 	highWater uint32
 
-	// candidate is true if age will be called. It is if pages.recent isn't empty.
+	// candidate is true if age will be called, as it must if pages.recent isn't
+	// empty.
 	candidate bool `state:"nosave"`
 }
 
-// pages says what is the case with each page of a mapping.
+// pages is the state of each page of a mapping.
 //
 // +stateify savable
 type pages struct {
-	// present has those that the application can see. There's memory, then.
+	// present holds the pages that the application can see. If it isn't empty,
+	// there's memory.
 	present pageSet
 
-	// used has those on which a buffer is. They are present.
+	// used holds the pages that buffers are on. They are present.
 	used pageSet `state:"nosave"`
 
-	// recent has those on which a buffer was that was freed since the last call of
-	// age.
+	// recent holds the pages that a buffer was on that was freed since the last
+	// call of age.
 	recent pageSet `state:"nosave"`
 
-	// leaving has those whose memory is being decommitted. A sender that gets one
-	// waits until it's not.
+	// leaving holds the pages whose memory is being decommitted. A sender that gets
+	// one waits until it's not.
 	leaving pageSet `state:"nosave"`
 }
 
-// idle returns the pages that are present although no buffer is on them, nor was
-// one recently.
+// idle returns the present pages without a buffer, now or recently.
 func (p *pages) idle() pageSet {
 	idle := p.present.without(&p.used)
 	return idle.without(&p.recent)
 }
 
-// Init readies s, whose memory will be mf's.
+// Init readies s, whose memory will come from mf.
 func (s *Space) Init(mf *pgalloc.MemoryFile, r *Reclaimer) {
 	s.mf = mf
 	s.reclaimer = r
@@ -139,10 +138,10 @@ func (s *Space) Init(mf *pgalloc.MemoryFile, r *Reclaimer) {
 	s.decommitted.L = &s.mu
 }
 
-// Map notes that the process has the mapping at ar. This happens once.
+// Map records that the process has the mapping at ar. It succeeds once.
 //
-// Errors: ENOMEM if it has happened before: the mapping can't grow. EAGAIN if it
-// is for another address space than that time, which a fork makes.
+// Errors: ENOMEM for any later mapping: the first can't grow. EAGAIN if that is in
+// another address space, which a fork makes.
 func (s *Space) Map(ms memmap.MappingSpace, ar hostarch.AddrRange) error {
 	s.addressMu.Lock()
 	defer s.addressMu.Unlock()
@@ -170,7 +169,7 @@ func (s *Space) Map(ms memmap.MappingSpace, ar hostarch.AddrRange) error {
 	return nil
 }
 
-// Unmap notes that part of the mapping, at least, is gone. The process receives
+// Unmap records that the mapping, or part of it, is gone. The process receives
 // nothing from then on.
 func (s *Space) Unmap() {
 	s.addressMu.Lock()
@@ -181,14 +180,14 @@ func (s *Space) Unmap() {
 	s.inner.mapped = false
 }
 
-// EverMapped returns whether Map has succeeded, even if the mapping is gone.
+// EverMapped returns whether Map has ever succeeded, even if the mapping is gone.
 func (s *Space) EverMapped() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.inner.size != 0
 }
 
-// Request says what a Reservation is for.
+// Request describes a Reservation.
 type Request struct {
 	DebugID int32
 
@@ -197,24 +196,23 @@ type Request struct {
 	OffsetsSize uint64
 	ExtraSize   uint64
 
-	// Sender is the process that sends, and Async says whether the transaction is
-	// one-way.
+	// Sender is the sending process. Async is true if the transaction is one-way.
 	Sender int32
 	Async  bool
 
-	// ClearOnFree says whether the contents are zeroed when the buffer is freed.
+	// ClearOnFree is true if the contents are zeroed when the buffer is freed.
 	ClearOnFree bool
 }
 
-// errNoMemory is that there's no memory behind the mapping yet.
+// errNoMemory means that there's no memory behind the mapping yet.
 var errNoMemory = errors.New("the space has no memory")
 
-// Reserve returns a buffer as req says. It takes over cargo unless it fails.
+// Reserve returns a buffer for req. On success it takes over cargo.
 //
 // Errors: EINVAL if the sizes overflow, ESRCH if the process has no mapping,
 // ENOSPC if there's no room, ENOMEM if the sentry has no memory.
 //
-// Preconditions: No lock is held: it may wait for memory that goes back to the host.
+// Preconditions: No lock is held: it may wait for memory to go back to the host.
 func (s *Space) Reserve(req *Request, cargo Cargo) (Reservation, error) {
 	rec := records.Get()
 	rec.Placement = Placement{
@@ -242,7 +240,7 @@ func (s *Space) Reserve(req *Request, cargo Cargo) (Reservation, error) {
 	return Reservation{contents: contents{described{rec}, memory}}, nil
 }
 
-// place finds a place for rec, and pins its memory, which it returns. Errors are
+// place finds a place for rec, and pins and returns its memory. Errors are
 // Reserve's, or errNoMemory.
 func (s *Space) place(rec *record) (memmap.FileRange, error) {
 	s.mu.Lock()
@@ -251,7 +249,7 @@ func (s *Space) place(rec *record) (memmap.FileRange, error) {
 		return memmap.FileRange{}, err
 	}
 	memory := s.inner.pin(rec)
-	// From now on its pages are present: no others of them begin to leave.
+	// Its pages are present now, so none of them will start leaving.
 	for touched := touchedPages(rec.span()); s.inner.leaving(touched); {
 		s.decommitted.Wait()
 	}
@@ -293,8 +291,8 @@ func (in *inner) place(rec *record) error {
 	return nil
 }
 
-// allocateMemory allocates the memory behind the mapping, unless somebody else has
-// done it, or the process has ended meanwhile.
+// allocateMemory allocates the memory behind the mapping, unless another goroutine has
+// done it or the process has ended meanwhile.
 //
 // Errors: ENOMEM if the sentry has none.
 func (s *Space) allocateMemory() error {
@@ -336,8 +334,8 @@ func (in *inner) claim(addr hostarch.Addr) (*record, error) {
 	return rec, nil
 }
 
-// remove removes rec from the allocated buffers. Once the space was released, nobody
-// will look for its place.
+// remove removes rec from the allocated buffers. After the space was released, its
+// place doesn't matter.
 func (in *inner) remove(rec *record) {
 	delete(in.buffers, rec.Start)
 	if in.released {
@@ -347,13 +345,13 @@ func (in *inner) remove(rec *record) {
 		in.freeAsync += rec.size
 		in.forgetAsync(rec)
 	}
-	// A page is used no more if it was free up to the buffer on both sides.
+	// Pages that lie wholly in the joined free span are no longer used.
 	free := in.free.release(rec.span(), rec.sender)
 	in.pages.used.remove(touchedPages(rec.span()).intersect(wholePages(free)))
 }
 
-// noteFreed notes that the pages of rec, which was removed, were used a moment ago.
-// It returns whether the Reclaimer must be told.
+// noteFreed records that the pages of rec, which was removed, were used recently. It
+// returns whether the Reclaimer must be told.
 func (in *inner) noteFreed(rec *record) bool {
 	if in.released {
 		return false

@@ -25,7 +25,7 @@ func TestLayout(t *testing.T) {
 	p := b.Placement()
 	require.Equal(t, []uint64{16, 32, 40}, []uint64{p.OffsetsStart(), p.ExtraStart(), b.rec.size})
 
-	// A buffer without contents has an address of its own.
+	// A buffer without contents has a distinct address.
 	require.NotEqual(t, f.send(0).Addr(), f.send(0).Addr())
 }
 
@@ -59,7 +59,7 @@ func TestReserveErrors(t *testing.T) {
 
 	f.Unmap()
 	require.True(t, f.EverMapped())
-	require.Equal(t, linuxerr.ESRCH, tryReserve(f.Space, Request{DataSize: 8}), "nothing is mapped any more")
+	require.Equal(t, linuxerr.ESRCH, tryReserve(f.Space, Request{DataSize: 8}), "the mapping is gone")
 
 	f = newFixture(t, testSize)
 	f.Release(memorytest.Context())
@@ -97,15 +97,15 @@ func TestMappingIsClamped(t *testing.T) {
 // pagesOf returns the range of n pages from first on.
 func pagesOf(first, n uint32) memmap.MappableRange { return pageRange{first, first + n}.mappable() }
 
-// TestTranslate sees the pages on which buffers were placed, and a bus error for
-// the others.
+// TestTranslate finds the pages that buffers were placed on, and a bus error for the
+// others.
 func TestTranslate(t *testing.T) {
 	f := newFixture(t, 16*hostarch.PageSize)
 	all := pagesOf(0, 16)
 	_, err := f.Translate(pagesOf(0, 1), all)
-	require.IsType(t, &memmap.BusError{}, err, "nothing was placed yet")
+	require.IsType(t, &memmap.BusError{}, err, "no buffer was placed yet")
 
-	// Pages 0 to 2, and 5 to 6, with page 4 between two that are not there.
+	// Pages 0 to 2 and 5 to 6 have buffers; 3 and 4 are absent.
 	kept := f.send(3 * hostarch.PageSize)
 	f.mu.Lock()
 	free := &f.inner.free
@@ -129,10 +129,10 @@ func TestTranslate(t *testing.T) {
 		{"the start of what is required", pagesOf(2, 2), all, pagesOf(2, 1), true},
 		{"across a hole", pagesOf(0, 7), all, pagesOf(0, 3), true},
 		{"nothing of what is required", pagesOf(4, 1), all, memmap.MappableRange{}, true},
-		{"behind the last buffer", pagesOf(7, 1), all, memmap.MappableRange{}, true},
-		{"behind the mapping", pagesOf(16, 1), pagesOf(0, 32), memmap.MappableRange{}, true},
+		{"after the last buffer", pagesOf(7, 1), all, memmap.MappableRange{}, true},
+		{"after the mapping", pagesOf(16, 1), pagesOf(0, 32), memmap.MappableRange{}, true},
 		{"beyond the end of the mapping", pagesOf(6, 100), pagesOf(0, 200), pagesOf(6, 1), true},
-		{"far behind it", pagesOf(math.MaxUint32-1, 1), pagesOf(0, math.MaxUint32), memmap.MappableRange{}, true},
+		{"far after it", pagesOf(math.MaxUint32-1, 1), pagesOf(0, math.MaxUint32), memmap.MappableRange{}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ts, err := f.Translate(tc.required, tc.optional)
@@ -159,7 +159,7 @@ func TestTranslate(t *testing.T) {
 	require.Equal(t, pagesOf(0, 3), ts[0].Source)
 }
 
-// TestNewMemoryIsZero gives memory to one process after another.
+// TestNewMemoryIsZero passes memory from one process to the next.
 func TestNewMemoryIsZero(t *testing.T) {
 	for range 3 {
 		f := newFixture(t, testSize)
@@ -171,7 +171,7 @@ func TestNewMemoryIsZero(t *testing.T) {
 }
 
 // TestFirstBuffers sends to a process for the first time, from several goroutines, and
-// ends others meanwhile: only one of them may bring the memory.
+// ends others meanwhile: only one of them may provide the memory.
 func TestFirstBuffers(t *testing.T) {
 	for range 100 {
 		f := newFixture(t, testSize)
@@ -228,7 +228,7 @@ func TestUsage(t *testing.T) {
 	require.Equal(t, Usage{FreeAsync: 8 * hostarch.PageSize, HighWater: 4}, f.Usage())
 }
 
-// TestNoAllocations: once there were some, a buffer allocates nothing.
+// TestNoAllocations: after the first ones, a buffer allocates nothing.
 func TestNoAllocations(t *testing.T) {
 	if sync.RaceEnabled {
 		t.Skip("in builds with the race detector, pools reuse nothing")

@@ -4,7 +4,7 @@
 package alloc
 
 // A sender of one-way transactions is suspected of spam when less than
-// 1/lowAsyncFraction of a mapping is left to them, and if it, before, had more
+// 1/lowAsyncFraction of a mapping is left to them, and the sender already had more
 // than suspectBuffers buffers there or more than 1/suspectFraction of the mapping.
 const (
 	lowAsyncFraction = 10
@@ -12,7 +12,7 @@ const (
 	suspectFraction  = 4
 )
 
-// asyncShare is what the one-way transactions of one sender occupy.
+// asyncShare is the space that one sender's one-way transactions occupy.
 //
 // +stateify savable
 type asyncShare struct {
@@ -20,11 +20,11 @@ type asyncShare struct {
 	bytes   uint64
 }
 
-// noteAsync counts rec, which is new, for its sender. It returns whether that
-// is to be suspected: the first time only, until there's space again.
+// noteAsync adds the new rec to its sender's share. It returns whether the sender is
+// suspected: only the first time, until there's space again.
 //
-// As with Linux, rec itself counts if what was at its place before was also the
-// sender's: lastSender is who has sent that.
+// As on Linux, rec itself counts if the last buffer at its place came from the same
+// sender, that is from lastSender.
 func (in *inner) noteAsync(rec *record, lastSender int32) (suspect bool) {
 	share := in.asyncShares[rec.sender]
 	more := asyncShare{share.buffers + 1, share.bytes + rec.size}
@@ -44,7 +44,7 @@ func (in *inner) noteAsync(rec *record, lastSender int32) (suspect bool) {
 	return suspect
 }
 
-// forgetAsync ends what noteAsync has counted.
+// forgetAsync removes rec from its sender's share.
 func (in *inner) forgetAsync(rec *record) {
 	share := in.asyncShares[rec.sender]
 	share.buffers--

@@ -14,15 +14,15 @@ type span struct {
 
 func (s span) end() uint64 { return s.start + s.size }
 
-// intersect returns what of s is in mr.
+// intersect returns the part of s in mr.
 func (s span) intersect(mr memmap.MappableRange) span {
 	start := max(s.start, mr.Start)
 	return span{start, max(start, min(s.end(), mr.End)) - start}
 }
 
 // freeSpans is the free space of a process's mapping: disjoint spans, of which
-// no two touch. It finds the best fit for a size in logarithmic time, so that
-// an application that holds many small buffers slows nobody who sends to it.
+// no two touch. It finds the best fit for a size in logarithmic time, so that an
+// application that holds many small buffers doesn't slow its senders.
 //
 // It is not saved, since it is the space not covered by buffers.
 type freeSpans struct {
@@ -30,7 +30,7 @@ type freeSpans struct {
 	byStart map[uint64]*hole
 	byEnd   map[uint64]*hole
 
-	// unused are holes for use by the next insertions, linked by parent.
+	// unused are holes for the next insertions to use, linked by parent.
 	unused *hole
 }
 
@@ -38,8 +38,8 @@ func (f *freeSpans) init() {
 	*f = freeSpans{byStart: make(map[uint64]*hole), byEnd: make(map[uint64]*hole)}
 }
 
-// allocate takes size bytes from the smallest span that has them, and returns where
-// they start, and who has sent what was there last, as far as that's known.
+// allocate takes size bytes from the smallest span that has them. It returns their start,
+// and the sender of the last buffer there, or 0 if unknown.
 func (f *freeSpans) allocate(size uint64) (start uint64, lastSender int32, ok bool) {
 	best := f.bySize.bestFit(size)
 	if best == nil {
@@ -47,7 +47,7 @@ func (f *freeSpans) allocate(size uint64) (start uint64, lastSender int32, ok bo
 	}
 	start, lastSender = best.start, best.lastSender
 	if rest := (span{start + size, best.size - size}); rest.size != 0 {
-		// Linux inserts the rest while that which is taken is still there.
+		// Linux inserts the rest while the allocated hole is still in the tree.
 		best.size = size
 		f.insert(rest, 0)
 	} else {
@@ -59,7 +59,7 @@ func (f *freeSpans) allocate(size uint64) (start uint64, lastSender int32, ok bo
 }
 
 // release frees s, last used by lastSender, and joins it with the free spans at its
-// ends. It returns what that makes.
+// ends. It returns the joined span.
 func (f *freeSpans) release(s span, lastSender int32) span {
 	start, end := s.start, s.end()
 	next := f.byStart[end]
@@ -84,8 +84,8 @@ func (f *freeSpans) release(s span, lastSender int32) span {
 	return s
 }
 
-// insert adds s, which touches no other span. At an end that a span had which was
-// discarded, it takes its place in the maps.
+// insert adds s, which touches no other span. At an end shared with a discarded span, it
+// takes that span's place in the maps.
 func (f *freeSpans) insert(s span, lastSender int32) {
 	h := f.unused
 	if h == nil {
@@ -98,7 +98,8 @@ func (f *freeSpans) insert(s span, lastSender int32) {
 	f.byStart[s.start], f.byEnd[s.end()] = h, h
 }
 
-// discard keeps h, which is found by its size only, for the next insertion.
+// discard removes h from bySize and keeps it for the next insertion. byStart and byEnd are
+// the caller's to update.
 func (f *freeSpans) discard(h *hole) {
 	f.bySize.remove(h)
 	h.parent = f.unused

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// spans returns all of f, by start, and checks that what finds them is sound.
+// spans returns all of f, by start, and checks that its indexes are sound.
 func (f *freeSpans) spans(t testing.TB) []span {
 	t.Helper()
 	var all []span
@@ -43,8 +43,8 @@ func (h *hole) each(size uint64, fn func(*hole)) {
 	h.right.each(size, fn)
 }
 
-// requireBalanced checks what makes the tree below h a red-black tree, and returns
-// the number of black holes on the way to each leaf.
+// requireBalanced checks that the tree below h is a red-black tree, and returns the
+// number of black holes on the way to each leaf.
 func (h *hole) requireBalanced(t testing.TB, parent *hole) int {
 	t.Helper()
 	if h == nil {
@@ -60,8 +60,8 @@ func (h *hole) requireBalanced(t testing.TB, parent *hole) int {
 	return black
 }
 
-// requireTiled checks that buffers and free, without any two free spans that
-// touch, are [0, size).
+// requireTiled checks that buffers and free tile [0, size), and that no two free spans
+// touch.
 func requireTiled(t testing.TB, size uint64, buffers map[uint64]*record, free *freeSpans) {
 	t.Helper()
 	spans := free.spans(t)
@@ -81,16 +81,16 @@ func requireTiled(t testing.TB, size uint64, buffers map[uint64]*record, free *f
 		}
 	}
 	if len(spans) != 0 || n != len(buffers) {
-		t.Fatalf("%d buffers and the free spans %v are in nobody's place", len(buffers)-n, spans)
+		t.Fatalf("%d buffers and the free spans %v are not in the tiling", len(buffers)-n, spans)
 	}
 }
 
 // spanModel is a model of the free space.
 type spanModel struct {
-	// free has an element for 8 bytes.
+	// free has an element for every 8 bytes.
 	free []bool
-	// senders has who has sent what was last at the start of a hole, or is at that
-	// of a buffer.
+	// senders holds the sender of the last buffer at the start of each hole, and of
+	// each buffer by its start.
 	senders map[uint64]int32
 }
 
@@ -127,15 +127,15 @@ func (m *spanModel) fits(size uint64) bool {
 	return slices.ContainsFunc(m.holes(), func(s span) bool { return s.size >= size })
 }
 
-// take takes s, which must be the start of one of the smallest holes that have its
-// size, for sender, and returns who has sent what was there before.
+// take takes s, which must be the start of one of the smallest holes that have its size,
+// for sender, and returns the sender of the last buffer there.
 func (m *spanModel) take(t testing.TB, s span, sender int32) (lastSender int32) {
 	t.Helper()
 	holes := m.holes()
 	i := slices.IndexFunc(holes, func(h span) bool { return h.start == s.start })
 	require.NotEqual(t, -1, i, "%v is not at the start of a hole", s)
 	for _, other := range holes {
-		require.False(t, s.size <= other.size && other.size < holes[i].size, "%v was taken off %v, not off %v", s, holes[i], other)
+		require.False(t, s.size <= other.size && other.size < holes[i].size, "%v was taken from %v, not from %v", s, holes[i], other)
 	}
 	lastSender = m.senders[s.start]
 	m.senders[s.start] = sender
@@ -146,8 +146,8 @@ func (m *spanModel) take(t testing.TB, s span, sender int32) (lastSender int32) 
 	return lastSender
 }
 
-// TestSpansModel allocates and releases at random, and finds what a search of all
-// of the space does.
+// TestSpansModel allocates and releases at random, and compares with a search of all of
+// the space.
 func TestSpansModel(t *testing.T) {
 	const size = 4096
 	rnd := rand.New(rand.NewPCG(1, 2))

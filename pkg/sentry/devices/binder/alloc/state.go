@@ -20,7 +20,7 @@ func (s *Space) afterLoad(ctx context.Context) {
 	}
 }
 
-// restoreFree finds the space and the pages that are not covered by buffers.
+// restoreFree finds the free space and the used pages anew, from the buffers.
 func (in *inner) restoreFree() {
 	in.free.init()
 	starts := make([]uint64, 0, len(in.buffers)+1)

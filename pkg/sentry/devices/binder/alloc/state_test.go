@@ -37,20 +37,19 @@ type savedCargo struct {
 // Destroy implements Cargo.Destroy.
 func (c *savedCargo) Destroy(context.Context) { c.ended++ }
 
-// restore saves p, as its kernel does, and returns a Space and the process that were
-// loaded from that.
+// restore saves p, as its kernel does, and returns a restored Space and process.
 func (f *fixture) restore(p *savedProcess) (*fixture, *savedProcess) {
 	f.t.Helper()
 	f.evict()
 	f.ReclaimAll()
-	// The tests' clock can't be saved, as the kernel's can.
+	// Unlike the kernel's, the tests' clock can't be saved.
 	f.reclaimer.clock = nil
 	var image bytes.Buffer
 	_, err := state.Save(memorytest.Context(), &image, p)
 	require.NoError(f.t, err)
 	f.reclaimer.clock = f.clock
 	if fr := f.memory(); fr.Length() != 0 {
-		f.mf.IncRef(fr, 0) // Of the restored one.
+		f.mf.IncRef(fr, 0) // For the restored Space.
 	}
 	twin := &savedProcess{}
 	_, err = state.Load(memorytest.Context(), &image, twin)
@@ -71,8 +70,7 @@ func newSavedFixture(t testing.TB, size uint64) (*fixture, *savedProcess) {
 	return f, p
 }
 
-// TestRestoreTokens saves a buffer on its way, with its cargo, next to one that was
-// delivered.
+// TestRestoreTokens saves a buffer on its way, with its cargo, next to a delivered one.
 func TestRestoreTokens(t *testing.T) {
 	saved, p := newSavedFixture(t, testSize)
 	ctx := memorytest.Context()
@@ -130,7 +128,7 @@ func TestRestoreFree(t *testing.T) {
 	}
 }
 
-// TestRestoreNothing saves a process that has mapped nothing, and one that has ended.
+// TestRestoreNothing saves a process without a mapping, and one that has ended.
 func TestRestoreNothing(t *testing.T) {
 	f := func(p *savedProcess) *fixture {
 		f := &fixture{&p.space, t, nil, faketime.NewManualClock()}
@@ -152,8 +150,7 @@ func TestRestoreNothing(t *testing.T) {
 	require.Zero(t, loaded.memory().Length())
 }
 
-// TestRestoreMemory saves a process with absent pages, and with others that were
-// free a moment ago.
+// TestRestoreMemory saves a process with absent and with recent pages.
 func TestRestoreMemory(t *testing.T) {
 	saved, p := newSavedFixture(t, mib)
 	var addrs []hostarch.Addr
@@ -179,7 +176,7 @@ func TestRestoreMemory(t *testing.T) {
 	require.Equal(t, 8, saved.resident())
 
 	loaded, _ := saved.restore(p)
-	require.Equal(t, 6, loaded.resident(), "a checkpoint has what nobody uses")
+	require.Equal(t, 6, loaded.resident(), "a checkpoint contains unused memory")
 	loaded.requireSound(t)
 	seen := func(i int) bool {
 		page := uint32((addrs[i] - testMapAddr) / hostarch.PageSize)

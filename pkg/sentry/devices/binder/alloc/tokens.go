@@ -11,8 +11,8 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// Tokens are values: they aren't copied, which go vet sees to, and a method that ends
-// one empties it. See doc.go.
+// Tokens are values that must not be copied, which go vet checks. A method that ends one
+// empties it. See doc.go.
 
 // Reservation is a buffer that the sender fills. Its memory is pinned.
 type Reservation struct {
@@ -20,15 +20,15 @@ type Reservation struct {
 	contents
 }
 
-// Blocks returns n bytes of the buffer from offset on. They may be used as long as
-// the Reservation, or then the Pin, hasn't ended.
+// Blocks returns n bytes of the buffer from offset on. They are valid until the
+// Reservation, or the Pin that follows it, ends.
 //
 // Errors: EFAULT if they are not all in the buffer.
 func (r *Reservation) Blocks(offset, n uint64) (safemem.BlockSeq, error) { return r.blocks(offset, n) }
 
 // Write copies src to the buffer at offset.
 //
-// Errors: EFAULT if that reaches beyond the buffer.
+// Errors: EFAULT if this reaches beyond the buffer.
 func (r *Reservation) Write(offset uint64, src []byte) error { return r.write(offset, src) }
 
 // Commit ends r: the buffer is ready to be sent. The Pin keeps its memory.
@@ -72,7 +72,7 @@ type Buffer struct {
 
 // Write copies src to the buffer at offset.
 //
-// Errors: EFAULT if that reaches beyond the buffer, or if the process has ended and
+// Errors: EFAULT if this reaches beyond the buffer, or if the process has ended and
 // there's no Pin.
 func (b *Buffer) Write(offset uint64, src []byte) error {
 	if b.rec == nil {
@@ -87,13 +87,13 @@ func (b *Buffer) Write(offset uint64, src []byte) error {
 }
 
 // Deliver ends b: the application knows the buffer, and may free it.
-func (b *Buffer) Deliver(ctx context.Context) { b.leave(ctx, delivered) }
+func (b *Buffer) Deliver(ctx context.Context) { b.leaveToSpace(ctx, delivered) }
 
 // Abandon ends b: the buffer stays until the process ends.
-func (b *Buffer) Abandon(ctx context.Context) { b.leave(ctx, abandoned) }
+func (b *Buffer) Abandon(ctx context.Context) { b.leaveToSpace(ctx, abandoned) }
 
-// leave leaves the buffer to the Space.
-func (b *Buffer) leave(ctx context.Context, f fate) {
+// leaveToSpace leaves the buffer to the Space, with fate f.
+func (b *Buffer) leaveToSpace(ctx context.Context, f fate) {
 	rec := b.rec
 	*b = Buffer{}
 	if rec == nil {
@@ -112,7 +112,7 @@ func (b *Buffer) leave(ctx context.Context, f fate) {
 	}
 }
 
-// Recall ends b, which nobody has received, so that it's freed.
+// Recall ends b, which was not received, so that it can be freed.
 func (b *Buffer) Recall() Claimed {
 	rec := b.rec
 	*b = Buffer{}
@@ -125,11 +125,11 @@ func (b *Buffer) Recall() Claimed {
 	return Claimed{contents: contents{described{rec}, s.inner.pin(rec)}}
 }
 
-// Claim returns the buffer at address addr of the process. The application has it
-// freed: it can't claim it again.
+// Claim returns the buffer at address addr of the process, for the application to free.
+// It can't claim it again.
 //
 // Errors: ENOENT if there's no buffer at addr, EPERM if the application has not
-// received it or has claimed it.
+// received it or has already claimed it.
 func (s *Space) Claim(addr hostarch.Addr) (Claimed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,14 +140,13 @@ func (s *Space) Claim(addr hostarch.Addr) (Claimed, error) {
 	return Claimed{contents: contents{described{rec}, s.inner.pin(rec)}}, nil
 }
 
-// Claimed is a buffer that nobody but its holder can free, or has any more. Its
-// memory is pinned.
+// Claimed is a buffer that only its holder can reach, and free. Its memory is pinned.
 type Claimed struct {
 	noCopy sync.NoCopy
 	contents
 }
 
-// Free ends c, the buffer, and its cargo.
+// Free ends c, its buffer and its cargo.
 func (c *Claimed) Free(ctx context.Context) {
 	rec := c.rec
 	if rec == nil {

@@ -15,7 +15,7 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// TestClaim: an application frees what it has received, once.
+// TestClaim: an application can free what it received, once.
 func TestClaim(t *testing.T) {
 	f := newFixture(t, testSize)
 	ctx := memorytest.Context()
@@ -27,7 +27,7 @@ func TestClaim(t *testing.T) {
 		require.Equal(t, linuxerr.ENOENT, err, "%#x", wrong)
 	}
 	_, err := f.Claim(addr)
-	require.Equal(t, linuxerr.EPERM, err, "it isn't known yet")
+	require.Equal(t, linuxerr.EPERM, err, "it wasn't delivered yet")
 	rec := b.rec
 	b.Deliver(ctx)
 	require.False(t, b.Ok())
@@ -35,7 +35,7 @@ func TestClaim(t *testing.T) {
 	require.NoError(t, err)
 	require.Same(t, rec, got.rec)
 	_, err = f.Claim(addr)
-	require.Equal(t, linuxerr.EPERM, err, "somebody is about to free it")
+	require.Equal(t, linuxerr.EPERM, err, "it is about to be freed")
 	got.Free(ctx)
 	_, err = f.Claim(addr)
 	require.Equal(t, linuxerr.ENOENT, err)
@@ -44,7 +44,7 @@ func TestClaim(t *testing.T) {
 	addr = left.Addr()
 	left.Abandon(ctx)
 	_, err = f.Claim(addr)
-	require.Equal(t, linuxerr.EPERM, err, "it goes with the process")
+	require.Equal(t, linuxerr.EPERM, err, "it lasts until the process ends")
 	f.requireSound(t)
 }
 
@@ -100,7 +100,7 @@ func TestEndedTokens(t *testing.T) {
 	f.requireSound(t)
 }
 
-// TestBounds: nobody gets beyond a buffer.
+// TestBounds: no access reaches beyond a buffer.
 func TestBounds(t *testing.T) {
 	f := newFixture(t, testSize)
 	ctx := memorytest.Context()
@@ -194,7 +194,7 @@ func TestClearOnFree(t *testing.T) {
 	}
 }
 
-// TestRelease ends a process with buffers that are everywhere. Each cargo ends once.
+// TestRelease ends a process with buffers in every state. Each cargo ends once.
 func TestRelease(t *testing.T) {
 	f := newFixture(t, testSize)
 	ctx := memorytest.Context()
@@ -212,7 +212,7 @@ func TestRelease(t *testing.T) {
 		pin.Release()
 		return &b
 	}
-	// More than a batch of each, among each other.
+	// More than a batch of each, interleaved.
 	var want []int
 	for range 2 * maxSteps {
 		b := send()
@@ -246,7 +246,7 @@ func TestRelease(t *testing.T) {
 	require.Zero(t, at)
 	require.False(t, more)
 
-	// What tokens remain still work.
+	// The remaining tokens still work.
 	word := make([]byte, 8)
 	require.NoError(t, reserved.Write(0, word))
 	require.NoError(t, sent.Write(0, word))

@@ -7,7 +7,7 @@ import (
 	"gvisor.dev/gvisor/pkg/hostarch"
 )
 
-// Info is what a log shows of a buffer.
+// Info describes a buffer in a log.
 type Info struct {
 	Placement
 
@@ -16,9 +16,9 @@ type Info struct {
 }
 
 // Walk calls fn for buffers, in the order of their addresses, from offset from of the
-// mapping on. It returns where to go on, or false if that's the end: a call looks at
-// no more than what a lock may be held for. Buffers that come or go between two calls
-// may be left out. fn is called without any lock held.
+// mapping on. It returns where to go on, or false at the end: a call visits no more than
+// a lock may be held for. Buffers that come or go between two calls may be left out. fn is
+// called with no lock held.
 func (s *Space) Walk(from uint64, fn func(Info)) (next uint64, more bool) {
 	var found [maxSteps]Info
 	s.mu.Lock()
@@ -30,8 +30,9 @@ func (s *Space) Walk(from uint64, fn func(Info)) (next uint64, more bool) {
 	return next, more
 }
 
-// look notes the buffers at the next places from offset at of the mapping on, as many
-// as found has elements, and returns how many that are.
+// look visits as many places as found has elements, from offset at of the mapping on, and
+// describes the buffers there in found. It returns their number, and where to go on, or
+// false at the end.
 func (in *inner) look(at uint64, found []Info) (n int, next uint64, more bool) {
 	if in.released {
 		return 0, at, false
@@ -42,7 +43,7 @@ func (in *inner) look(at uint64, found []Info) (n int, next uint64, more bool) {
 		}
 		rec, end := in.step(at)
 		if rec != nil {
-			found[n] = Info{rec.Placement, in.fateOf(rec).isSpaces()}
+			found[n] = Info{rec.Placement, in.fateOf(rec).ownedBySpace()}
 			n++
 		}
 		at = end
@@ -50,10 +51,10 @@ func (in *inner) look(at uint64, found []Info) (n int, next uint64, more bool) {
 	return n, at, at < in.size
 }
 
-// step returns the buffer at offset at of the mapping, if there's one, and where that
-// which is there ends. Buffers and free spans tile the mapping, so that this leads from
-// each to the next. Where one of them ended earlier there may be the middle of another:
-// then the next is not far.
+// step returns the buffer at offset at of the mapping, if there's one, and the end of what
+// is there. Buffers and free spans tile the mapping, so that this leads from each to the
+// next. An end found earlier may by now be the middle of another: then step moves on by
+// the smallest buffer's size.
 func (in *inner) step(at uint64) (*record, uint64) {
 	if rec := in.buffers[at]; rec != nil {
 		return rec, rec.Start + rec.size
@@ -72,8 +73,8 @@ func (s *Space) Holds(p *Placement) bool {
 	return rec != nil && rec.DebugID == p.DebugID
 }
 
-// Usage says how much of its mapping a process uses. Pages are used if a buffer is on
-// them, idle if the application sees them nevertheless, and else absent.
+// Usage is how much of its mapping a process uses. Pages with a buffer are used; others
+// are idle if the application sees them, and otherwise absent.
 type Usage struct {
 	FreeAsync          uint64
 	Buffers            int
@@ -83,7 +84,7 @@ type Usage struct {
 	HighWater uint32
 }
 
-// Usage returns how much is used.
+// Usage returns the current usage.
 func (s *Space) Usage() Usage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
