@@ -1,12 +1,12 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package account bounds the memory of the sentry that applications can make the
-// driver keep.
+// Package account bounds the sentry memory that applications can make the driver
+// keep.
 //
-// Whatever an application's call makes is charged to an Account when it is made,
-// at a fixed price per kind, and credited when it goes. What cannot be charged is
-// not made. An Account takes no lock.
+// Every object that an application's call creates is charged to an Account on
+// creation, at a fixed price per kind, and credited when it is freed. What cannot
+// be charged is not created. An Account takes no lock.
 package account
 
 import (
@@ -14,8 +14,8 @@ import (
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 )
 
-// Account is what one payer, such as a container, has charged. It outlives the
-// payer for as long as anything is charged to it. A nil Account takes any charge.
+// Account records the charges of one payer, such as a container. It outlives the
+// payer while anything is charged to it. A nil Account accepts any charge.
 //
 // +stateify savable
 type Account struct {
@@ -24,23 +24,22 @@ type Account struct {
 	used  atomicbitops.Int64
 }
 
-// New returns an account with nothing charged to it that takes up to limit bytes.
+// New returns an account with a limit in bytes and no charges.
 func New(limit int64) *Account {
 	a := &Account{}
 	a.SetLimit(limit)
 	return a
 }
 
-// SetLimit changes the limit, in bytes. What is charged stays charged, even if it
-// is more.
+// SetLimit changes the limit, in bytes. Existing charges stay, even beyond it.
 func (a *Account) SetLimit(limit int64) { a.limit.Store(limit) }
 
-// Used returns the number of bytes that are charged.
+// Used returns the number of bytes charged.
 func (a *Account) Used() int64 { return a.used.Load() }
 
-// Charge charges n bytes, which are at least 0.
+// Charge charges n bytes. n is not negative.
 //
-// Errors: ENOMEM if that would be more than the limit. Nothing is charged then.
+// Errors: ENOMEM if that would exceed the limit. Then nothing is charged.
 func (a *Account) Charge(n int64) error {
 	for a != nil {
 		used := a.used.Load()
@@ -54,7 +53,7 @@ func (a *Account) Charge(n int64) error {
 	return nil
 }
 
-// Credit ends the charge of n bytes.
+// Credit undoes a charge of n bytes.
 func (a *Account) Credit(n int64) {
 	if a != nil {
 		a.used.Add(-n)

@@ -37,8 +37,7 @@ func TestSetLimit(t *testing.T) {
 	require.Error(t, a.Charge(1))
 }
 
-// Those who charge at once never get more than the limit together, and get all of
-// it.
+// Concurrent charges never exceed the limit together, and use all of it.
 func TestConcurrent(t *testing.T) {
 	const limit, goroutines, tries = 1000, 8, 500
 	a := New(limit)

@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package memorytest gives tests application memory where there is no sandbox.
+// Package memorytest provides application memory to tests that run outside a sandbox.
 package memorytest
 
 import (
@@ -16,8 +16,8 @@ import (
 // Shared returns the MemoryFile of all tests that don't need one of their own.
 var Shared = sync.OnceValue(func() *pgalloc.MemoryFile { return New(pgalloc.DelayedEvictionDefault) })
 
-// New returns a MemoryFile, which stays until the test's process ends. It panics
-// if the host has no memory for it.
+// New returns a MemoryFile that lasts until the test's process ends. It panics if
+// the host has no memory for it.
 func New(eviction pgalloc.DelayedEvictionType) *pgalloc.MemoryFile {
 	fd, err := memutil.CreateMemFD("binder-test", 0)
 	if err != nil {
@@ -34,8 +34,8 @@ func New(eviction pgalloc.DelayedEvictionType) *pgalloc.MemoryFile {
 	return mf
 }
 
-// Context returns what tests have in place of the context of a task. Its
-// MemoryFile is Shared.
+// Context returns the context that tests use in place of a task's. Its MemoryFile
+// is Shared.
 func Context() context.Context {
 	return context.WithValue(context.Background(), pgalloc.CtxMemoryFile, Shared())
 }
