@@ -213,7 +213,7 @@ type names struct {
 // that live for less than drainPeriod have no names.
 func (n *names) look(b []byte) {
 	for ; len(b) >= trace.Size; b = b[trace.Size:] {
-		tid := trace.Who(b)
+		tid := trace.TID(b)
 		if tid <= 0 || tid > maxThreads || n.seen[tid/64]&(1<<(tid%64)) != 0 {
 			continue
 		}

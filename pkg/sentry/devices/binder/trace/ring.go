@@ -9,40 +9,40 @@ import (
 	"gvisor.dev/gvisor/pkg/atomicbitops"
 )
 
-// MinEvents and MaxEvents are the fewest and the most events that a Ring has room for.
+// MinEvents and MaxEvents are the smallest and the greatest capacity of a Ring, in events.
 const (
 	MinEvents = 1 << 10
 	MaxEvents = 1 << 20
 )
 
-// Ring is a queue of events of a fixed size. Any number of goroutines add to it, and
-// one reads. No one waits for another: who finds the ring full drops the event.
+// Ring is a fixed-size queue of events. Any number of goroutines add to it, and one
+// reads. None waits for another: an event that finds the ring full is dropped.
 type Ring struct {
 	slots []slot
 	mask  uint64
 
-	// dropped counts the events that found no room.
+	// dropped counts the dropped events.
 	dropped atomicbitops.Uint64
 
-	// tail is the number of events that were read. Only the reader uses it.
+	// tail is the number of events read. Only the reader uses it.
 	tail uint64
 
-	_ [64]byte // Adding must not slow reading down, nor the other way round.
+	_ [64]byte // Writers and the reader don't share a cache line.
 
-	// head is the number of events that have, or are about to have, a slot.
+	// head is the number of events that have, or are about to get, a slot.
 	head atomicbitops.Uint64
 }
 
-// slot is a place for an event. Event number n goes to slot n modulo their number, once
-// the one before it there was read.
+// slot is a place for an event. Event number n goes to slot n modulo the number of slots,
+// once the previous event there was read.
 type slot struct {
 	// turn is n if the slot waits for event n to be written, and n + 1 if it waits for
-	// that to be read.
+	// it to be read.
 	turn  atomicbitops.Uint64
 	event Event
 }
 
-// NewRing returns a Ring for at least so many events, within the bounds of MinEvents and
+// NewRing returns a Ring for at least the given number of events, clamped to MinEvents and
 // MaxEvents.
 func NewRing(events int) *Ring {
 	events = 1 << bits.Len(uint(min(max(events, MinEvents), MaxEvents)-1))
@@ -66,16 +66,16 @@ func (r *Ring) Add(e *Event) {
 				return
 			}
 		case turn < n:
-			// An event of the round before has not been read.
+			// The previous round's event was not read yet.
 			r.dropped.Add(1)
 			return
 		}
-		// Another one has taken the slot; there's a next one.
+		// Another goroutine took the slot; try the next one.
 	}
 }
 
-// Read appends the next events to b, encoded: as many as there are, and fit in its
-// capacity. An event that is about to be written holds up those after it, for a moment.
+// Read appends the next events to b, encoded: all that there are and that fit in its
+// capacity. An event that is being written briefly holds up those after it.
 func (r *Ring) Read(b []byte) []byte {
 	for cap(b)-len(b) >= Size {
 		s := &r.slots[r.tail&r.mask]
@@ -89,7 +89,7 @@ func (r *Ring) Read(b []byte) []byte {
 	return b
 }
 
-// Dropped returns the number of events that found no room.
+// Dropped returns the number of events dropped for lack of room.
 func (r *Ring) Dropped() uint64 { return r.dropped.Load() }
 
 // Cap returns the number of events that r has room for.

@@ -29,7 +29,7 @@ func readAll(t *testing.T, r *Ring) (events []Event) {
 }
 
 func TestEventsSurviveEncoding(t *testing.T) {
-	// Each field has a value of its own.
+	// Each field has a distinct value.
 	var e Event
 	v := reflect.ValueOf(&e).Elem()
 	for i := range v.NumField() {
@@ -43,13 +43,13 @@ func TestEventsSurviveEncoding(t *testing.T) {
 	e.Kind = Wait
 	b := e.AppendTo(make([]byte, 3, 3+Size))[3:]
 	require.Len(t, b, Size)
-	require.Equal(t, e.TID, Who(b))
+	require.Equal(t, e.TID, TID(b))
 	var got Event
 	require.NoError(t, got.Decode(b))
 	require.Equal(t, e, got)
 }
 
-func TestWhatIsNoEventIsNotDecoded(t *testing.T) {
+func TestInvalidEventsAreNotDecoded(t *testing.T) {
 	var e Event
 	require.Error(t, e.Decode(make([]byte, Size)))
 	require.Error(t, e.Decode(make([]byte, Size-1)))
@@ -63,7 +63,7 @@ func TestRingSizes(t *testing.T) {
 	}
 }
 
-func TestAFullRingDropsWhatComes(t *testing.T) {
+func TestAFullRingDropsNewEvents(t *testing.T) {
 	r := NewRing(MinEvents)
 	for round := range int64(3) {
 		for i := range int64(MinEvents + 5) {
@@ -119,7 +119,7 @@ func TestAddersAndTheReaderDoNotWait(t *testing.T) {
 	for over := false; ; {
 		events := readAll(t, r)
 		for _, e := range events {
-			require.Equal(t, ^e.Time, e.Start, "an event that is half of another one")
+			require.Equal(t, ^e.Time, e.Start, "an event mixed with another")
 			if before, ok := last[e.TID]; ok {
 				require.Less(t, before, e.Time)
 			}
