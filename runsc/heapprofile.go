@@ -7,7 +7,7 @@ package main
 
 import "runtime"
 
-// With this file beside main.go, a sandbox's heap profile has a sample for every few
-// objects, and so is right about a thousand of a kind: this is how memory is
-// measured, and too slow for anything else.
+// With this file beside main.go, a sandbox's heap profile samples one object in every
+// few, which makes it accurate for a thousand objects of a kind. Memory is measured with
+// it; it is too slow for anything else.
 func init() { runtime.MemProfileRate = 4096 }

@@ -6,8 +6,8 @@
 // Binary runsc is gVisor's runsc with the Binder driver built in.
 //
 // It needs the extension point that runsc/patches add to gVisor, so only
-// "make runsc" can build it. The build constraint keeps it out of everything that
-// is done with the gVisor module as published, "go mod tidy" included.
+// "make runsc" can build it. The build constraint keeps it out of commands that use
+// the published gVisor module, "go mod tidy" included.
 package main
 
 import (
@@ -35,12 +35,12 @@ import (
 )
 
 // sidecarDirEnv names the directory in which runsc looks for gVisor's sidecar
-// binaries. One of them is a sentry, which would be used in place of this binary.
+// binaries. One of them is a sentry, which runsc would run in place of this binary.
 const sidecarDirEnv = "GVISOR_SIDECAR_BINARIES_DIR"
 
 func main() {
-	// By default sidecars are looked for beside runsc, where those of another
-	// gVisor may be installed: a sentry without the driver, of another version.
+	// By default runsc looks for sidecars beside itself, where another gVisor's may be
+	// installed: a sentry of another version, without the driver.
 	if os.Getenv(sidecarDirEnv) == "" {
 		if exe, err := os.Executable(); err == nil {
 			os.Setenv(sidecarDirEnv, filepath.Join(filepath.Dir(exe), "sentrybinder-bin"))
@@ -57,7 +57,7 @@ func main() {
 	maincli.Main()
 }
 
-// describe makes strace describe arguments by d.
+// describe adapts d to strace.
 func describe(d android.Describer) func(*kernel.Task, int32, arch.SyscallArgument, uint) string {
 	if d == nil {
 		return nil
@@ -74,7 +74,7 @@ func load(rootDir, id string) (*bindercmd.Container, error) {
 		return nil, fmt.Errorf("loading container %q: %w", id, err)
 	}
 	if c.Sandbox == nil || !c.IsSandboxRunning() {
-		return nil, fmt.Errorf("the sandbox of container %q isn't running", c.ID)
+		return nil, fmt.Errorf("the sandbox of container %q is not running", c.ID)
 	}
 	return &bindercmd.Container{ID: c.ID, ControlSocket: c.Sandbox.GetControlSocketPath()}, nil
 }

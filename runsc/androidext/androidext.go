@@ -1,30 +1,29 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package androidext makes what Android needs beside gVisor an extension of runsc:
-// devices and file systems, configured in one place.
+// Package androidext is the runsc extension that adds what Android needs and gVisor
+// lacks: devices and file systems, configured in one place.
 //
-// They are configured by annotations in the OCI specs of containers. Each part is a
-// feature, which declares its annotations in a file of its own and applies them; New
-// lists the features. To add one, write the file, and add it there.
+// They are configured by annotations in containers' OCI specs. Each part is a feature,
+// which declares and applies its annotations in a file of its own. To add one, write
+// the file and list the feature in New.
 //
-// No annotation is ignored. What follows keeps a container from being created or
-// restored, with an error to whoever tries:
+// No annotation is ignored. A container can't be created or restored, and whoever tries
+// gets an error, if its spec has:
 //
-//   - a key that begins with Prefix and is not declared, which is misspelt;
-//   - a value that the annotation can't have;
-//   - an annotation of the sandbox in a container that is not the sandbox's first
-//     one, if it means something else than what the first one's config says;
-//   - another meaning when a sandbox is restored than when it was checkpointed. What
-//     annotations say is part of the checkpoint.
+//   - a key that begins with Prefix and is not declared: it is misspelt;
+//   - an invalid value;
+//   - a sandbox annotation in a container other than the sandbox's first, unless it
+//     means the same as in the first one's config;
+//   - an annotation that means something else at restore than it did at checkpoint:
+//     the meaning of annotations is part of the checkpoint.
 //
-// Annotations are compared by what they mean, so that an absent one equals one that
-// spells out the default. Under Kubernetes, the sandbox's first container is the
-// pause container. containerd (1.7 and 2, where pod_annotations of the runtime let
-// them through) and CRI-O pass the annotations of a pod on to it and to each other
-// container of the pod, all with the same value. So an annotation of the sandbox is
-// fine in each of them, and one of containers is the default of all containers of
-// the pod.
+// Annotations are compared by meaning: an absent one equals one that spells out the
+// default. Under Kubernetes, the sandbox's first container is the pause container.
+// containerd (1.7 and 2, if the runtime's pod_annotations let them through) and CRI-O
+// pass a pod's annotations to it and to every other container of the pod, all with the
+// same value. So sandbox annotations are valid in each of them, and a pod's container
+// annotations are defaults for its containers.
 package androidext
 
 import (
@@ -41,64 +40,63 @@ import (
 	"sentrybinder/runsc/bindercmd"
 )
 
-// feature is a part of what Android needs that has a configuration of its own. It
-// may also be a containerObserver, a deviceFilter, a fileProvider, a flagSetter, a mounter or a
-// validator.
+// feature is a part of the extension that is configured separately. It may also be a
+// containerObserver, deviceFilter, fileProvider, flagSetter, mounter or validator.
 type feature interface {
 	// settings returns the feature's annotations.
 	settings() []setting
 
-	// register registers devices and file system types with vfsObj, those of a new
-	// sandbox. spec is that of its first container, and valid. An error here ends
-	// the sandbox, but does not reach the user: settings are to reject what can be
-	// rejected.
+	// register registers devices and file system types with vfsObj, a new sandbox's.
+	// spec is the sandbox's first container's, and valid. An error here ends the
+	// sandbox but doesn't reach the user: whatever settings can reject, they must.
 	//
-	// Nothing of it is called when a sandbox has been restored, since what was
-	// registered is part of the checkpoint.
+	// register isn't called after a restore: what was registered is part of the
+	// checkpoint.
 	register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, spec *specs.Spec) error
 }
 
-// containerObserver is implemented by features that have to know which containers
-// there are. The methods are those of package extension's interface of that name.
+// containerObserver is implemented by features that keep track of containers. The
+// methods are those of package extension's interface of that name.
 type containerObserver interface {
 	startContainer(ctx context.Context, id, name string, spec *specs.Spec) error
 	stopContainer(ctx context.Context, id string)
 	restoreContainers(ctx context.Context, ids map[string]string) error
 }
 
-// flagSetter is implemented by features that take a sandbox with certain flags.
+// flagSetter is implemented by features that need runsc to run with certain flags.
 type flagSetter interface {
-	// flags returns the values, by name, of runsc's flags that spec asks for.
+	// flags returns the runsc flags that spec asks for: values by name.
 	flags(spec *specs.Spec) (map[string]string, error)
 }
 
-// mounter is implemented by features with a file system that a container's config
-// can mount.
+// mounter is implemented by features that provide a file system which a container's
+// config can mount.
 type mounter interface {
-	// mountOptions returns the options that such a mount may have, or false if
-	// fsType is another file system.
+	// mountOptions returns the options that fsType supports, or false if fsType isn't
+	// the feature's.
 	mountOptions(fsType string) ([]string, bool)
 }
 
-// deviceFilter is implemented by features whose devices hosts have, too.
+// deviceFilter is implemented by features whose devices may exist on the host, too.
 type deviceFilter interface {
-	// ignoreDevice returns whether d, a device of spec's, is the host's and left out.
-	// root is the spec of the sandbox's first container.
+	// ignoreDevice returns whether d, a device in spec, is the host's and left out. root
+	// is the spec of the sandbox's first container.
 	ignoreDevice(d *specs.LinuxDevice, spec, root *specs.Spec) bool
 }
 
 // fileProvider is implemented by features that put files into containers.
 type fileProvider interface {
-	// files returns the mounts that a container has beside those of its spec, and
-	// symbolic links, targets by path. root is the spec of the sandbox's first
-	// container.
+	// files returns the mounts that a container gets in addition to its spec's, and
+	// symbolic links: targets by path. root is the spec of the sandbox's first container.
 	files(spec, root *specs.Spec) (mounts []specs.Mount, links map[string]string, err error)
 }
 
-// validator is implemented by features for which annotations depend on each other.
+// validator is implemented by features whose annotations depend on each other or on the
+// rest of the spec.
 type validator interface {
-	// validate returns an error if spec's annotations, each of which is valid, don't
-	// go together. root is the spec of the sandbox's first container, nil if spec is.
+	// validate returns an error if spec's annotations, each of which is valid, contradict
+	// each other or the rest of the spec. root is the spec of the sandbox's first
+	// container, or nil if spec is.
 	validate(spec, root *specs.Spec) error
 }
 
@@ -109,11 +107,11 @@ type Extension struct {
 
 	driver *binderDriver
 
-	// load finds containers for commands, or is nil without them.
+	// load finds containers for commands. It is nil if commands aren't enabled.
 	load bindercmd.Loader
 }
 
-// New returns the extension. scheduler is the Binder driver's, nil for its own.
+// New returns the extension. If scheduler is nil, the Binder driver uses its own.
 func New(scheduler binder.Scheduler) *Extension {
 	driver := &binderDriver{scheduler: scheduler}
 	// In the order in which they register.
@@ -129,14 +127,14 @@ func New(scheduler binder.Scheduler) *Extension {
 	}
 }
 
-// EnableKernelLog makes the Binder driver tell by log, to the kernel log of a container,
-// what it has refused.
+// EnableKernelLog makes the Binder driver report what it refuses to the container's
+// kernel log, through log.
 func (e *Extension) EnableKernelLog(log binder.KernelLog) *Extension {
 	e.driver.kernelLog = log
 	return e
 }
 
-// EnableCommands adds "runsc binder", which finds containers by load.
+// EnableCommands adds "runsc binder", which finds containers with load.
 func (e *Extension) EnableCommands(load bindercmd.Loader) *Extension {
 	e.load = load
 	return e
@@ -157,8 +155,8 @@ func (e *Extension) Register(ctx context.Context, vfsObj *vfs.VirtualFilesystem,
 	return nil
 }
 
-// ValidateSpec implements the optional interface of package extension by which a
-// spec is checked before its container is created.
+// ValidateSpec implements package extension's optional interface for checking a spec
+// before its container is created.
 func (e *Extension) ValidateSpec(spec, root *specs.Spec) error {
 	if err := e.settings().validate(spec, root); err != nil {
 		return err
@@ -173,8 +171,8 @@ func (e *Extension) ValidateSpec(spec, root *specs.Spec) error {
 	return nil
 }
 
-// ValidateRestore implements the optional interface of package extension by which a
-// spec is checked before a sandbox is restored with it.
+// ValidateRestore implements package extension's optional interface for checking a spec
+// before a sandbox is restored with it.
 func (e *Extension) ValidateRestore(saved, spec *specs.Spec, isRoot bool) error {
 	return e.settings().validateRestore(saved, spec, isRoot)
 }
@@ -187,8 +185,7 @@ func (e *Extension) settings() settings {
 	return all
 }
 
-// StartContainer implements the optional interface of package extension that tells
-// of containers.
+// StartContainer implements package extension's optional interface for container events.
 func (e *Extension) StartContainer(ctx context.Context, id, name string, spec *specs.Spec) error {
 	for _, f := range e.features {
 		if o, ok := f.(containerObserver); ok {
@@ -221,8 +218,7 @@ func (e *Extension) RestoreContainers(ctx context.Context, ids map[string]string
 	return nil
 }
 
-// Flags implements the optional interface of package extension by which a spec sets
-// flags.
+// Flags implements package extension's optional interface for specs that set flags.
 func (e *Extension) Flags(spec *specs.Spec) (map[string]string, error) {
 	all := make(map[string]string)
 	for _, f := range e.features {
@@ -237,11 +233,10 @@ func (e *Extension) Flags(spec *specs.Spec) (map[string]string, error) {
 	return all, nil
 }
 
-// commandGroup is where "runsc help" lists the commands.
+// commandGroup is the group in which "runsc help" lists the commands.
 const commandGroup = "Android"
 
-// Commands implements the optional interface of package extension that adds commands
-// to runsc.
+// Commands implements package extension's optional interface for runsc commands.
 func (e *Extension) Commands() map[util.SubCommand]string {
 	if e.load == nil {
 		return nil
@@ -249,14 +244,14 @@ func (e *Extension) Commands() map[util.SubCommand]string {
 	return map[util.SubCommand]string{bindercmd.New(e.load): commandGroup}
 }
 
-// ControlObjects implements the optional interface of package extension that adds
-// objects to the sandbox's control server.
+// ControlObjects implements package extension's optional interface for objects of the
+// sandbox's control server.
 func (e *Extension) ControlObjects(k *kernel.Kernel) []any {
 	return []any{&Binder{kernel: k, driver: &e.driver.driver}, &BinderTrace{kernel: k, driver: &e.driver.driver}}
 }
 
-// MountOptions implements the optional interface of package extension by which a
-// container's config can mount a file system.
+// MountOptions implements package extension's optional interface for file systems that a
+// container's config can mount.
 func (e *Extension) MountOptions(fsType string) ([]string, bool) {
 	for _, f := range e.features {
 		if m, ok := f.(mounter); ok {
@@ -268,8 +263,7 @@ func (e *Extension) MountOptions(fsType string) ([]string, bool) {
 	return nil, false
 }
 
-// Files implements the optional interface of package extension by which files are
-// put into containers.
+// Files implements package extension's optional interface for files added to containers.
 func (e *Extension) Files(spec, root *specs.Spec) ([]specs.Mount, map[string]string, error) {
 	var mounts []specs.Mount
 	links := make(map[string]string)
@@ -288,8 +282,8 @@ func (e *Extension) Files(spec, root *specs.Spec) ([]specs.Mount, map[string]str
 	return mounts, links, nil
 }
 
-// IgnoreDevice implements the optional interface of package extension by which the
-// host's devices are left out of a container.
+// IgnoreDevice implements package extension's optional interface for leaving the host's
+// devices out of a container.
 func (e *Extension) IgnoreDevice(d *specs.LinuxDevice, spec, root *specs.Spec) bool {
 	return slices.ContainsFunc(e.features, func(f feature) bool {
 		filter, ok := f.(deviceFilter)

@@ -16,27 +16,27 @@ import (
 // Prefix begins the keys of all annotations.
 const Prefix = "dev.sentrybinder."
 
-// scope says in whose spec an annotation has an effect.
+// scope is the set of specs in which an annotation takes effect.
 type scope int
 
 const (
-	// ofSandbox annotations belong to the spec of the sandbox's first container.
+	// ofSandbox annotations take effect in the spec of the sandbox's first container.
 	ofSandbox scope = iota
-	// ofContainer annotations belong to that of each container.
+	// ofContainer annotations take effect in the spec of any container.
 	ofContainer
 )
 
-// annotation declares an annotation, whose value means a T.
+// annotation declares an annotation whose value stands for a T.
 type annotation[T any] struct {
 	key   string
 	scope scope
-	// absent is what it means that there is no such annotation.
+	// absent is the meaning of a spec without the annotation.
 	absent T
-	// parse returns what value means. Its error says what a value has to be.
+	// parse returns what value means. Its error describes valid values.
 	parse func(value string) (T, error)
 }
 
-// of returns what spec says.
+// of returns the annotation's meaning in spec.
 func (a *annotation[T]) of(spec *specs.Spec) (T, error) {
 	value, ok := spec.Annotations[a.key]
 	if !ok {
@@ -55,7 +55,7 @@ type setting interface {
 	ofSandbox() bool
 	// validate returns an error if spec's value is invalid.
 	validate(spec *specs.Spec) error
-	// equal returns whether two specs mean the same.
+	// equal returns whether it means the same in both specs.
 	equal(a, b *specs.Spec) bool
 }
 
@@ -78,7 +78,7 @@ func (a *annotation[T]) equal(x, y *specs.Spec) bool {
 	return errx == nil && erry == nil && reflect.DeepEqual(vx, vy)
 }
 
-// settings is the table of annotations.
+// settings is a table of annotations.
 type settings []setting
 
 // validate reports an annotation of spec that is unknown, invalid or without
@@ -90,26 +90,25 @@ func (s settings) validate(spec, root *specs.Spec) error {
 		}
 		i := slices.IndexFunc(s, func(one setting) bool { return one.name() == key })
 		if i < 0 {
-			return fmt.Errorf("there is no annotation %s (%q): it would be one of %s", key, spec.Annotations[key], strings.Join(s.names(), ", "))
+			return fmt.Errorf("unknown annotation %s (%q): want one of %s", key, spec.Annotations[key], strings.Join(s.names(), ", "))
 		}
 		if err := s[i].validate(spec); err != nil {
 			return err
 		}
 		if root != nil && s[i].ofSandbox() && !s[i].equal(spec, root) {
-			return fmt.Errorf("annotation %s=%q has no effect here, but in the config of the sandbox's first container, where it is %s", key, spec.Annotations[key], show(root, key))
+			return fmt.Errorf("annotation %s=%q takes effect only in the config of the sandbox's first container, where it is %s", key, spec.Annotations[key], show(root, key))
 		}
 	}
 	return nil
 }
 
-// validateRestore reports an annotation that means something else in spec than in
-// saved, the same container's spec at the time of the checkpoint. isRoot is set for
-// the sandbox's first container.
+// validateRestore reports an annotation that means something else in spec than in saved,
+// the container's spec at checkpoint. isRoot is set for the sandbox's first container.
 func (s settings) validateRestore(saved, spec *specs.Spec, isRoot bool) error {
 	for _, one := range s {
-		// Those of the sandbox are the same everywhere.
+		// Sandbox annotations are the same in all containers.
 		if (isRoot || !one.ofSandbox()) && !one.equal(saved, spec) {
-			return fmt.Errorf("annotation %s is %s, and was %s when the checkpoint was made: a restore can't change it", one.name(), show(spec, one.name()), show(saved, one.name()))
+			return fmt.Errorf("annotation %s is %s, but was %s at checkpoint: a restore can't change it", one.name(), show(spec, one.name()), show(saved, one.name()))
 		}
 	}
 	return nil
@@ -124,7 +123,7 @@ func (s settings) names() []string {
 	return names
 }
 
-// show returns an annotation's value for an error message.
+// show formats an annotation's value for an error message.
 func show(spec *specs.Spec, key string) string {
 	if value, ok := spec.Annotations[key]; ok {
 		return fmt.Sprintf("%q", value)
@@ -132,17 +131,17 @@ func show(spec *specs.Spec, key string) string {
 	return "absent"
 }
 
-// oneOf returns a parse function for annotations that are one of words.
+// oneOf returns a parse function for annotations whose value is one of words.
 func oneOf(words ...string) func(value string) (string, error) {
 	return func(value string) (string, error) {
 		if !slices.Contains(words, value) {
-			return "", fmt.Errorf("this is one of %s", strings.Join(words, ", "))
+			return "", fmt.Errorf("want one of %s", strings.Join(words, ", "))
 		}
 		return value, nil
 	}
 }
 
-// boolean is the parse function for annotations that are true or false.
+// boolean is the parse function for annotations whose value is true or false.
 func boolean(value string) (bool, error) {
 	_, err := oneOf("true", "false")(value)
 	return value == "true", err

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// specWith returns a spec with annotations, keys followed by values.
+// specWith returns a spec with annotations: keys, each followed by its value.
 func specWith(annotations ...string) *specs.Spec {
 	spec := &specs.Spec{Annotations: make(map[string]string)}
 	for i := 0; i < len(annotations); i += 2 {
@@ -20,8 +20,7 @@ func specWith(annotations ...string) *specs.Spec {
 	return spec
 }
 
-// TestDeclarations: every annotation is declared once, and what an absent one means
-// can be said.
+// Every annotation is declared once, and is valid when absent.
 func TestDeclarations(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, s := range New(nil).settings() {
@@ -48,12 +47,12 @@ func TestValidate(t *testing.T) {
 		{"the default, spelt out", specWith(devices.key, "binder,hwbinder,vndbinder"), &specs.Spec{}, ""},
 		{"a container's own", specWith(memory.key, "1", securityContext.key, "x"), first, ""},
 		{"misspelt", specWith("dev.sentrybinder.device", "a"), nil,
-			`there is no annotation dev.sentrybinder.device ("a"): it would be one of dev.sentrybinder.ashmem, `},
-		{"misspelt in a second container", specWith("dev.sentrybinder.Memory", "1"), first, "there is no annotation dev.sentrybinder.Memory"},
-		{"invalid", specWith(devices.key, "a,a"), nil, `annotation dev.sentrybinder.devices="a,a": device "a": it's there twice`},
+			`unknown annotation dev.sentrybinder.device ("a"): want one of dev.sentrybinder.ashmem, `},
+		{"misspelt in a second container", specWith("dev.sentrybinder.Memory", "1"), first, "unknown annotation dev.sentrybinder.Memory"},
+		{"invalid", specWith(devices.key, "a,a"), nil, `annotation dev.sentrybinder.devices="a,a": device "a": listed twice`},
 		{"invalid in a second container", specWith(memory.key, "1M"), first, "number of bytes"},
 		{"without effect", specWith(devices.key, "c"), first,
-			`annotation dev.sentrybinder.devices="c" has no effect here, but in the config of the sandbox's first container, where it is "a,b"`},
+			`annotation dev.sentrybinder.devices="c" takes effect only in the config of the sandbox's first container, where it is "a,b"`},
 		{"without effect, since the first has none", specWith(devices.key, ""), &specs.Spec{}, "where it is absent"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -77,9 +76,9 @@ func TestValidateRestore(t *testing.T) {
 		{"the same", specWith(devices.key, "a", memory.key, "1"), specWith(devices.key, "a", memory.key, "1"), "", ""},
 		{"the default, spelt out", &specs.Spec{}, specWith(devices.key, "binder,hwbinder,vndbinder", securityContext.key, "u:object_r:unlabeled:s0"), "", ""},
 		{"other devices", specWith(devices.key, "a"), specWith(devices.key, "b"),
-			`annotation dev.sentrybinder.devices is "b", and was "a" when the checkpoint was made: a restore can't change it`, ""},
-		{"the default instead", specWith(devices.key, ""), &specs.Spec{}, `is absent, and was ""`, ""},
-		{"other memory", &specs.Spec{}, specWith(memory.key, "1"), `is "1", and was absent`, `is "1", and was absent`},
+			`annotation dev.sentrybinder.devices is "b", but was "a" at checkpoint: a restore can't change it`, ""},
+		{"the default instead", specWith(devices.key, ""), &specs.Spec{}, `is absent, but was ""`, ""},
+		{"other memory", &specs.Spec{}, specWith(memory.key, "1"), `is "1", but was absent`, `is "1", but was absent`},
 		{"another security context", specWith(securityContext.key, "a"), specWith(securityContext.key, "b"), "security-context", "security-context"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -101,7 +100,7 @@ func TestOneOf(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "v2", got)
 	_, err = word.of(specWith(word.key, "v3"))
-	require.EqualError(t, err, `annotation dev.sentrybinder.word="v3": this is one of v1, v2`)
+	require.EqualError(t, err, `annotation dev.sentrybinder.word="v3": want one of v1, v2`)
 
 	for value, want := range map[string]bool{"true": true, "false": false} {
 		got, err := boolean(value)

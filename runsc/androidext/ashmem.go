@@ -17,21 +17,21 @@ import (
 	"sentrybinder/pkg/sentry/devices/ashmem"
 )
 
-// hasAshmem is the annotation that gives a sandbox /dev/ashmem, also by the name with
-// the boot ID behind, and its requests on memfds.
+// hasAshmem is the annotation that gives a sandbox /dev/ashmem, under the name with the
+// boot ID appended, too, and its ioctls on memfds.
 var hasAshmem = annotation[bool]{
 	key:   Prefix + "ashmem",
 	scope: ofSandbox,
 	parse: boolean,
 }
 
-// sharedMemory is Android's shared memory.
+// sharedMemory is the feature of Android's shared memory.
 type sharedMemory struct {
-	// binder has the accounts of containers.
+	// binder holds the containers' accounts.
 	binder *binderDriver
 
-	// on is set if the sandbox has asked for it, in the process that is the sandbox.
-	on atomic.Bool
+	// enabled is set in the sandbox process if the sandbox has ashmem.
+	enabled atomic.Bool
 }
 
 // settings implements feature.settings.
@@ -41,14 +41,14 @@ func (*sharedMemory) settings() []setting {
 
 // register implements feature.register.
 func (s *sharedMemory) register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, spec *specs.Spec) error {
-	if yes, err := hasAshmem.of(spec); err != nil || !yes {
+	if enabled, err := hasAshmem.of(spec); err != nil || !enabled {
 		return err
 	}
 	k, ok := any(kernel.KernelFromContext(ctx)).(patchedKernel)
 	if !ok {
 		return errors.New("gVisor lacks the patches for ashmem")
 	}
-	s.on.Store(true)
+	s.enabled.Store(true)
 	k.SetMemfdIoctler(ashmem.MemfdIoctler{})
 	return ashmem.Register(vfsObj, k.BootID(), s.binder.driver.Load())
 }
@@ -60,16 +60,16 @@ func (*sharedMemory) startContainer(context.Context, string, string, *specs.Spec
 func (*sharedMemory) stopContainer(context.Context, string) {}
 
 // restoreContainers implements containerObserver.restoreContainers. The device is part
-// of the checkpoint, the requests on memfds are not.
+// of the checkpoint; the ioctls on memfds are not.
 func (s *sharedMemory) restoreContainers(ctx context.Context, _ map[string]string) error {
-	if s.on.Load() {
+	if s.enabled.Load() {
 		any(kernel.KernelFromContext(ctx)).(patchedKernel).SetMemfdIoctler(ashmem.MemfdIoctler{})
 	}
 	return nil
 }
 
-// patchedKernel is what runsc/patches add to kernel.Kernel for ashmem. This package
-// builds without, too.
+// patchedKernel is what runsc/patches add to kernel.Kernel for ashmem. Asserting it
+// lets this package build without them, too.
 type patchedKernel interface {
 	BootID() string
 	SetMemfdIoctler(interface {

@@ -20,22 +20,21 @@ import (
 	"sentrybinder/pkg/sentry/socket/bindernetlink"
 )
 
-// binderDriver is the Binder driver, with its devices and binderfs.
+// binderDriver is the feature of the Binder driver, its devices and binderfs.
 type binderDriver struct {
-	// scheduler is the driver's, or nil for its own.
+	// scheduler replaces the driver's own unless it is nil.
 	scheduler binder.Scheduler
 	// kernelLog is the driver's, or nil.
 	kernelLog binder.KernelLog
-	// driver is the sandbox's, in the process that is the sandbox.
+	// driver is the sandbox's. It is set in the sandbox process only.
 	driver atomic.Pointer[binder.Driver]
 
-	// reporting is true if applications can listen to reports.
+	// reporting is set if applications can listen to reports.
 	reporting bool
 }
 
-// EnableReports lets applications listen to reports of transactions that fail, and
-// returns e. register registers a family of generic netlink, and returns the ID that its
-// messages have.
+// EnableReports lets applications listen to reports of failed transactions, and returns
+// e. register registers a generic netlink family, and returns its ID.
 func (e *Extension) EnableReports(register func(*bindernetlink.Family) uint16) *Extension {
 	for _, f := range e.features {
 		if b, ok := f.(*binderDriver); ok {
@@ -58,7 +57,7 @@ func (b *binderDriver) register(ctx context.Context, vfsObj *vfs.VirtualFilesyst
 	if err != nil {
 		return err
 	}
-	// Devices that only some sandboxes have are known by now.
+	// By now, devices that only some sandboxes have are registered.
 	if err := vfsObj.ForEachDevice(func(pathname string, _ vfs.DeviceKind, _, _ uint32, _ uint16) error {
 		if name, _, _ := strings.Cut(pathname, "/"); name != "" && slices.Contains(config.devices, name) {
 			return fmt.Errorf("annotation %s: %w", devices.key, nameTaken(name))
@@ -128,8 +127,8 @@ func (*binderDriver) files(spec, root *specs.Spec) ([]specs.Mount, map[string]st
 	return mounts, links, nil
 }
 
-// driverKey is what a kernel keeps the driver by, for its restored copy to be
-// found.
+// driverKey is the key of the driver in the kernel's checkpoint state, by which its
+// restored copy is found.
 const driverKey = "dev.sentrybinder.driver"
 
 // startContainer implements containerObserver.startContainer.
@@ -156,7 +155,7 @@ func (b *binderDriver) restoreContainers(ctx context.Context, ids map[string]str
 	k := kernel.KernelFromContext(ctx)
 	driver, ok := k.PopCheckpointState(driverKey).(*binder.Driver)
 	if !ok {
-		return fmt.Errorf("the checkpoint has no Binder driver")
+		return fmt.Errorf("the checkpoint holds no Binder driver")
 	}
 	k.AddStateToCheckpoint(driverKey, driver)
 	driver.SetKernelLog(b.kernelLog)

@@ -9,19 +9,18 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 )
 
-// cgroupVersion is the annotation whose value is the version of control groups that
-// the sandbox has, v1 or v2. Without the annotation, runsc's flag -in-sandbox-cgroup
-// decides.
+// cgroupVersion is the annotation whose value is the sandbox's version of control
+// groups, v1 or v2. Without the annotation, runsc's flag -in-sandbox-cgroup decides.
 //
-// With v2 there is a cgroup2, freezer included. The controllers cpu and cpuset are
-// left to hierarchies of version 1, which is how Android has them.
+// v2 is cgroup2, freezer included. The cpu and cpuset controllers stay in version 1
+// hierarchies, where Android expects them.
 var cgroupVersion = annotation[string]{
 	key:   Prefix + "cgroup",
 	scope: ofSandbox,
 	parse: oneOf("v1", "v2"),
 }
 
-// cgroups is the feature of control groups, which are gVisor's own.
+// cgroups is the feature of control groups, which gVisor implements.
 type cgroups struct{}
 
 func (cgroups) settings() []setting {
@@ -32,7 +31,7 @@ func (cgroups) register(context.Context, *vfs.VirtualFilesystem, *specs.Spec) er
 	return nil
 }
 
-// flags implements flagSetter.
+// flags implements flagSetter.flags.
 func (cgroups) flags(spec *specs.Spec) (map[string]string, error) {
 	version, err := cgroupVersion.of(spec)
 	if err != nil {

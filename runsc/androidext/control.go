@@ -17,18 +17,17 @@ import (
 	"sentrybinder/runsc/bindercmd"
 )
 
-// Binder is the object of the sandbox's control server that "runsc binder" calls. The
-// control server's clients are the sandbox's owner.
+// Binder is the object of the sandbox's control server that "runsc binder" calls. Only
+// the sandbox's owner can connect to the control server.
 type Binder struct {
 	kernel *kernel.Kernel
 	driver *atomic.Pointer[binder.Driver]
 }
 
-// WriteLog writes a log to the file in args. It is written in pieces, and the sandbox
-// goes on in between.
+// WriteLog writes a log to the file in args, in pieces, between which the sandbox runs.
 func (b *Binder) WriteLog(args *bindercmd.LogArgs, _ *struct{}) error {
 	if len(args.Files) != 1 {
-		return fmt.Errorf("there are %d files to write to, not one", len(args.Files))
+		return fmt.Errorf("got %d files to write to, want 1", len(args.Files))
 	}
 	w := &logWriter{b: b, args: args, file: args.Files[0]}
 	if err := w.findDomains(); err != nil {
@@ -40,8 +39,8 @@ func (b *Binder) WriteLog(args *bindercmd.LogArgs, _ *struct{}) error {
 	return w.writeText()
 }
 
-// whileRunning calls f, which may take locks and references, at a time when the
-// kernel isn't being saved.
+// whileRunning calls f, which may take locks and references, while the kernel isn't
+// being saved.
 func (b *Binder) whileRunning(f func()) {
 	done := make(chan struct{})
 	b.kernel.Timekeeper().AfterFunc(0, func() {
@@ -55,11 +54,11 @@ func (b *Binder) whileRunning(f func()) {
 type domain struct {
 	*binder.Domain
 
-	// containerID is the container whose /dev it is, or empty.
+	// containerID is the container whose /dev has the domain's devices, or empty.
 	containerID string
 }
 
-// title returns what the text of the domain's log begins with.
+// title returns the title of the domain's log as text.
 func (d *domain) title() string {
 	if d.containerID == "" {
 		return fmt.Sprintf("# %s\n", d.Name())
@@ -67,7 +66,7 @@ func (d *domain) title() string {
 	return fmt.Sprintf("# %s of container %s\n", d.Name(), d.containerID)
 }
 
-// logWriter carries out a call of WriteLog.
+// logWriter executes a call of WriteLog.
 type logWriter struct {
 	b    *Binder
 	args *bindercmd.LogArgs
@@ -77,7 +76,7 @@ type logWriter struct {
 	pids    *kernel.PIDNamespace
 }
 
-// findDomains finds what is to be shown.
+// findDomains finds the domains to show, and the PID namespace to show them in.
 func (w *logWriter) findDomains() error {
 	var err error
 	w.b.whileRunning(func() {
@@ -117,8 +116,8 @@ func (w *logWriter) findDomains() error {
 	return err
 }
 
-// pidNamespace returns the PID namespace of a container, which is that of its first
-// process, or nil if it has none. Without an ID, it's the root namespace.
+// pidNamespace returns a container's PID namespace, which is its first process's, or nil
+// if the container has no processes. Without an ID, it returns the root namespace.
 func pidNamespace(k *kernel.Kernel, containerID string) *kernel.PIDNamespace {
 	root := k.RootPIDNamespace()
 	if containerID == "" {
@@ -138,7 +137,7 @@ func pidNamespace(k *kernel.Kernel, containerID string) *kernel.PIDNamespace {
 	}).PIDNamespace()
 }
 
-// textLogs has the logs that the driver writes itself.
+// textLogs maps logs to those that the driver writes.
 var textLogs = map[string]binder.LogKind{
 	bindercmd.State:        binder.LogState,
 	bindercmd.Transactions: binder.LogTransactions,
@@ -155,7 +154,7 @@ func (w *logWriter) writeText() error {
 	}
 	kind, ok := textLogs[w.args.Log]
 	if !ok {
-		return fmt.Errorf("there's no log %q", w.args.Log)
+		return fmt.Errorf("unknown log %q", w.args.Log)
 	}
 	for _, d := range w.domains {
 		buf := bytes.NewBufferString(d.title())

@@ -14,14 +14,13 @@ import (
 	"sentrybinder/runsc/bindercmd"
 )
 
-// domainJSON is what begins the object of a domain. What there are many of comes
-// behind it.
+// domainJSON holds the first members of a domain's object. Lists follow them.
 type domainJSON struct {
 	Container string `json:"container,omitempty"`
 	Name      string `json:"name"`
 }
 
-// statsJSON is the counts of a domain.
+// statsJSON holds a domain's counts.
 type statsJSON struct {
 	domainJSON
 	Commands map[string]uint64          `json:"commands"`
@@ -29,7 +28,7 @@ type statsJSON struct {
 	Objects  map[string]objectCountJSON `json:"objects"`
 }
 
-// failedJSON is what was refused in a domain but for transactions.
+// failedJSON holds what was refused in a domain, other than transactions.
 type failedJSON struct {
 	domainJSON
 	RefusedCommands []binder.Refused `json:"refused_commands"`
@@ -40,9 +39,9 @@ type objectCountJSON struct {
 	Total  uint64 `json:"total"`
 }
 
-// writeJSON writes the log as an array of domains. It is written as it is made.
+// writeJSON writes the log as an array of domains, without building all of it first.
 func (w *logWriter) writeJSON() error {
-	before := "["
+	prefix := "["
 	for _, d := range w.domains {
 		head := domainJSON{Container: d.containerID, Name: d.Name()}
 		view := d.OperatorView(w.pids)
@@ -57,7 +56,7 @@ func (w *logWriter) writeJSON() error {
 					stats.Objects[o.Name] = objectCountJSON{o.Active, o.Total}
 				}
 			})
-			err = writeList(w, before, stats, "processes", w.processes(view, true))
+			err = writeList(w, prefix, stats, "processes", w.processes(view, true))
 		case bindercmd.Failed:
 			failed := failedJSON{domainJSON: head}
 			var failures []binder.FailedTransaction
@@ -65,28 +64,28 @@ func (w *logWriter) writeJSON() error {
 				failed.RefusedCommands = slices.AppendSeq(make([]binder.Refused, 0), view.Refusals())
 				failures = slices.Collect(view.Failures())
 			})
-			err = writeList(w, before, failed, "transactions", slices.Values(failures))
+			err = writeList(w, prefix, failed, "transactions", slices.Values(failures))
 		case bindercmd.PS:
-			err = writeList(w, before, head, "processes", w.processes(view, false))
+			err = writeList(w, prefix, head, "processes", w.processes(view, false))
 		default:
-			return fmt.Errorf("log %q can't be had as JSON", w.args.Log)
+			return fmt.Errorf("log %q is not available as JSON", w.args.Log)
 		}
 		if err != nil {
 			return err
 		}
-		before = ",\n"
+		prefix = ",\n"
 	}
 	_, err := w.file.WriteString("]\n")
 	return err
 }
 
-// writeList writes, after before, the object head with another member, the array list.
-func writeList[T any](w *logWriter, before string, head any, member string, list iter.Seq[T]) error {
+// writeList writes prefix, and head, an object, with an additional member, the array list.
+func writeList[T any](w *logWriter, prefix string, head any, member string, list iter.Seq[T]) error {
 	text, err := json.Marshal(head)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.file, "%s%s,%q:[", before, text[:len(text)-1], member)
+	_, err = fmt.Fprintf(w.file, "%s%s,%q:[", prefix, text[:len(text)-1], member)
 	comma := ""
 	for elem := range list {
 		if err != nil {
@@ -105,7 +104,7 @@ func writeList[T any](w *logWriter, before string, head any, member string, list
 	return err
 }
 
-// processes returns the counts of view's processes, which are asked for one at a time.
+// processes returns the counts of view's processes, which it queries one at a time.
 func (w *logWriter) processes(view *binder.View, commands bool) iter.Seq[binder.ProcessStats] {
 	return func(yield func(binder.ProcessStats) bool) {
 		before := uint64(math.MaxUint64)

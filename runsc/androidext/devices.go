@@ -12,13 +12,12 @@ import (
 	"sentrybinder/pkg/sentry/devices/ashmem"
 )
 
-// devices is the annotation whose value lists the names of a sandbox's Binder
-// devices, separated by commas. Each device has a context, and so a context manager,
-// of its own.
+// devices is the annotation whose value lists the names of a sandbox's Binder devices,
+// separated by commas. Each device has a context of its own, and so a context manager.
 //
-// Without the annotation a sandbox has the devices that Android has, with an empty
-// value none. The names are distinct file names of at most 255 bytes, without spaces
-// and control characters.
+// Without the annotation a sandbox has Android's devices; if the value is empty, it has
+// none. The names are distinct file names of at most 255 bytes, without spaces or control
+// characters.
 var devices = annotation[[]string]{
 	key:    Prefix + "devices",
 	scope:  ofSandbox,
@@ -26,12 +25,12 @@ var devices = annotation[[]string]{
 	parse:  parseDevices,
 }
 
-// maxNameLen is the length in bytes of the longest name that a Binder device can
-// have, Linux's BINDERFS_MAX_NAME.
+// maxNameLen is the maximum length of a Binder device's name in bytes, Linux's
+// BINDERFS_MAX_NAME.
 const maxNameLen = 255
 
-// devNames are what gVisor puts at the top of /dev in every sandbox, and what hasAshmem
-// puts there. A device file of such a name would silently be left out.
+// devNames are the names that gVisor and hasAshmem create directly in /dev. A device
+// file of such a name would silently be left out.
 var devNames = []string{
 	ashmem.Name, "block", "char", "fd", "full", "fuse", "kmsg", "mqueue", "net", "null", "ptmx", "pts",
 	"random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero",
@@ -56,7 +55,7 @@ func parseDevices(value string) ([]string, error) {
 		case slices.Contains(devNames, name):
 			return nil, nameTaken(name)
 		case slices.Contains(names[:i], name):
-			why = "it's there twice"
+			why = "listed twice"
 		default:
 			continue
 		}
@@ -66,5 +65,5 @@ func parseDevices(value string) ([]string, error) {
 }
 
 func nameTaken(name string) error {
-	return fmt.Errorf("device %q: /dev has something else by that name", name)
+	return fmt.Errorf("device %q: the name is taken in /dev", name)
 }

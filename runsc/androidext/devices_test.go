@@ -45,7 +45,7 @@ func TestDevicesInvalid(t *testing.T) {
 		"binder, hwbinder":                "spaces",
 		"binder\x00":                      "control",
 		"binder,hwbinder,binder":          "twice",
-		"binder,pts":                      "something else",
+		"binder,pts":                      "taken",
 	} {
 		_, err := devices.of(specWith(devices.key, value))
 		require.ErrorContains(t, err, devices.key, "value %q", value)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The example of an Android image has annotations that there are, and the same for a
-// bundle and for a pod.
+// The example of an Android image uses valid annotations, and the same ones for a bundle
+// and a pod.
 func TestRedroidAnnotations(t *testing.T) {
 	config, err := os.ReadFile("../../examples/redroid/config.json")
 	require.NoError(t, err)

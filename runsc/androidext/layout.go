@@ -18,11 +18,11 @@ import (
 // layout is the annotation that says where Binder devices are.
 //
 //   - layoutPlain: device files in /dev, as on Linux without binderfs.
-//   - layoutAndroid: what Android's init and ueventd make. A binderfs on BinderfsDir,
-//     an instance of each container's own, has the devices, the features and the
-//     logs; in /dev there are symbolic links to the devices; everybody may open them.
+//   - layoutAndroid: as Android's init and ueventd set them up. Each container has its
+//     own instance of binderfs on binderfsDir, with devices, features and logs; /dev has
+//     symbolic links to the devices; everybody may open them.
 //
-// The devices of a sandbox are either, so that it is an annotation of the sandbox.
+// A sandbox's devices are one or the other, so this is an annotation of the sandbox.
 var layout = annotation[string]{
 	key:    Prefix + "layout",
 	scope:  ofSandbox,
@@ -38,18 +38,18 @@ const (
 // binderfsDir is where Android mounts binderfs.
 const binderfsDir = "/dev/binderfs"
 
-// androidMode is the permissions of devices in layoutAndroid: those of ueventd.rc, and
-// of init.rc where binderfs has them.
+// androidMode is the mode of devices in layoutAndroid: that of ueventd.rc, and of
+// init.rc for devices in binderfs.
 const androidMode linux.FileMode = 0666
 
-// binderConfig is what the annotations of a sandbox say of its Binder devices.
+// binderConfig is the configuration of a sandbox's Binder devices.
 type binderConfig struct {
 	android bool
-	// devices are the names of the devices.
+	// devices holds the devices' names.
 	devices []string
 }
 
-// binderConfigOf returns what the spec of a sandbox's first container says.
+// binderConfigOf returns the configuration in the spec of a sandbox's first container.
 func binderConfigOf(root *specs.Spec) (binderConfig, error) {
 	where, err := layout.of(root)
 	if err != nil {
@@ -59,7 +59,7 @@ func binderConfigOf(root *specs.Spec) (binderConfig, error) {
 	return binderConfig{where == layoutAndroid, names}, err
 }
 
-// files returns the names of the device files that are to be in /dev.
+// files returns the names of the device files to create in /dev.
 func (c binderConfig) files() []string {
 	if c.android {
 		return nil
@@ -67,7 +67,7 @@ func (c binderConfig) files() []string {
 	return c.devices
 }
 
-// links returns the names of the symbolic links that are to be in /dev.
+// links returns the names of the symbolic links to create in /dev.
 func (c binderConfig) links() []string {
 	if c.android {
 		return c.devices
@@ -75,8 +75,8 @@ func (c binderConfig) links() []string {
 	return nil
 }
 
-// defaults returns how an instance of binderfs begins. In layoutAndroid it has the
-// sandbox's devices, as on Linux.
+// defaults returns the initial state of an instance of binderfs. In layoutAndroid it has
+// the sandbox's devices, as on Linux.
 func (c binderConfig) defaults() binderfs.Defaults {
 	if c.android {
 		return binderfs.Defaults{Devices: c.devices, Mode: androidMode}
@@ -84,40 +84,40 @@ func (c binderConfig) defaults() binderfs.Defaults {
 	return binderfs.LinuxDefaults
 }
 
-// validate returns an error if the names of the devices don't go with the layout.
+// validate returns an error if the layout needs a device's name for something else.
 func (c binderConfig) validate() error {
 	if !c.android {
 		return nil
 	}
 	for _, name := range c.devices {
 		if slices.Contains(binderfs.FileNames, name) || name == path.Base(binderfsDir) {
-			return fmt.Errorf("annotation %s: device %q: with %s=%s, there is something else by that name", devices.key, name, layout.key, layoutAndroid)
+			return fmt.Errorf("annotation %s: device %q: the name is taken with %s=%s", devices.key, name, layout.key, layoutAndroid)
 		}
 	}
 	return nil
 }
 
-// validateLinks returns an error if the config mounts something where a link is to be.
+// validateLinks returns an error if the config mounts something in a link's place.
 func (c binderConfig) validateLinks(spec *specs.Spec) error {
 	for _, m := range spec.Mounts {
 		name, ok := strings.CutPrefix(path.Clean(m.Destination), "/dev/")
 		if ok && slices.Contains(c.links(), name) {
-			return fmt.Errorf("mount at %s: annotation %s=%s makes a link there; devices of other mounts have to be mounted elsewhere", m.Destination, layout.key, layoutAndroid)
+			return fmt.Errorf("mount at %s: annotation %s=%s creates a link there; mount other devices elsewhere", m.Destination, layout.key, layoutAndroid)
 		}
 	}
 	return nil
 }
 
-// binderfsMount returns the mount that layoutAndroid adds, if the config has none.
+// binderfsMount returns the mount that layoutAndroid adds unless the config has one.
 func (c binderConfig) binderfsMount(spec *specs.Spec) (specs.Mount, bool) {
 	if !c.android || slices.ContainsFunc(spec.Mounts, isBinderfsDir) {
 		return specs.Mount{}, false
 	}
-	// Without a source, which could be that of a shared mount.
+	// It has no source, which could be a shared mount's.
 	return specs.Mount{Type: binderfs.Name, Destination: binderfsDir, Options: []string{"stats=global"}}, true
 }
 
-// isBinderfsDir returns whether m is where Android mounts binderfs.
+// isBinderfsDir returns whether m is mounted on binderfsDir.
 func isBinderfsDir(m specs.Mount) bool {
 	return path.Clean(m.Destination) == binderfsDir
 }

@@ -12,7 +12,7 @@ import (
 	"sentrybinder/pkg/sentry/fsimpl/binderfs"
 )
 
-// androidWith returns a spec with Android's layout and annotations.
+// androidWith returns a spec with layoutAndroid and annotations.
 func androidWith(annotations ...string) *specs.Spec {
 	return specWith(append([]string{layout.key, layoutAndroid}, annotations...)...)
 }
@@ -50,7 +50,7 @@ func TestLayoutFiles(t *testing.T) {
 	}
 }
 
-// TestLayoutDevices: devices are in /dev, or else in each binderfs.
+// Devices are either in /dev or in each binderfs.
 func TestLayoutDevices(t *testing.T) {
 	c, err := binderConfigOf(specWith(devices.key, "a,b"))
 	require.NoError(t, err)
@@ -70,16 +70,16 @@ func TestLayoutValidate(t *testing.T) {
 		err        string
 	}{
 		{"a container's, passed on", androidWith(), androidWith(), ""},
-		{"a container's own", androidWith(), &specs.Spec{}, "has no effect here"},
-		{"another word", specWith(layout.key, "Android"), nil, `annotation dev.sentrybinder.layout="Android": this is one of plain, android`},
-		{"a device by the name of the mount", androidWith(devices.key, "binderfs"), nil, `device "binderfs": with dev.sentrybinder.layout=android, there is something else`},
+		{"a container's own", androidWith(), &specs.Spec{}, "takes effect only in the config of the sandbox's first container"},
+		{"another word", specWith(layout.key, "Android"), nil, `annotation dev.sentrybinder.layout="Android": want one of plain, android`},
+		{"a device by the name of the mount", androidWith(devices.key, "binderfs"), nil, `device "binderfs": the name is taken with dev.sentrybinder.layout=android`},
 		{"a device by the name of a file", androidWith(devices.key, "a,binder_logs"), nil, `device "binder_logs"`},
 		{"the same in the plain layout", specWith(devices.key, "binder_logs,binderfs"), nil, ""},
 		{"a mount at a link", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/dev/hwbinder", Source: "/x"}), androidWith(), "mount at /dev/hwbinder: annotation"},
-		{"a mount at a device that is none", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/dev/hwbinder", Source: "/x"}), androidWith(devices.key, "binder"), ""},
+		{"a mount at another path", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/dev/hwbinder", Source: "/x"}), androidWith(devices.key, "binder"), ""},
 		{"a mount at a device file", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/dev/binder", Source: "/x"}), &specs.Spec{}, ""},
-		{"another mount at binderfs", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/dev/binderfs", Source: "/x"}), androidWith(), `it is of type "bind", where annotation`},
-		{"the same in the plain layout", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/dev/binderfs", Source: "/x"}), &specs.Spec{}, `it would be the host's "/x", and no binderfs`},
+		{"another mount at binderfs", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/dev/binderfs", Source: "/x"}), androidWith(), `its type is "bind", but annotation`},
+		{"the same in the plain layout", mounting(&specs.Spec{}, specs.Mount{Type: "bind", Destination: "/dev/binderfs", Source: "/x"}), &specs.Spec{}, `this would be the host's "/x", not a binderfs`},
 		{"one without a host's", mounting(&specs.Spec{}, specs.Mount{Type: "tmpfs", Destination: "/dev/binderfs", Source: "tmpfs"}), &specs.Spec{}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestLayoutValidate(t *testing.T) {
 	require.NoError(t, New(nil).ValidateRestore(specWith(layout.key, layoutPlain), &specs.Spec{}, true))
 }
 
-// requireValidity requires an error that contains want, or none if that's empty.
+// requireValidity requires an error that contains want, or none if want is empty.
 func requireValidity(t *testing.T, want string, err error) {
 	t.Helper()
 	if want == "" {

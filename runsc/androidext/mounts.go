@@ -15,11 +15,11 @@ import (
 	"sentrybinder/pkg/sentry/fsimpl/binderfs"
 )
 
-// hintPrefix begins the keys of gVisor's annotations of mounts that a pod shares. The
-// name of the mount and a field follow.
+// hintPrefix begins the keys of gVisor's annotations for a pod's shared mounts. The name
+// of the mount and a field follow.
 const hintPrefix = "dev.gvisor.spec.mount."
 
-// hints returns the fields of a pod's annotations of shared mounts, by name and field.
+// hints returns the values of a pod's annotations for shared mounts, by name and field.
 func hints(root *specs.Spec) map[string]map[string]string {
 	all := make(map[string]map[string]string)
 	for key, value := range root.Annotations {
@@ -36,8 +36,7 @@ func hints(root *specs.Spec) map[string]map[string]string {
 	return all
 }
 
-// sharedOptions returns the options of each shared binderfs, by the source of its
-// mounts.
+// sharedOptions returns the options of each shared binderfs, by its mounts' source.
 func sharedOptions(root *specs.Spec) map[string][]string {
 	all := make(map[string][]string)
 	for _, h := range hints(root) {
@@ -48,8 +47,8 @@ func sharedOptions(root *specs.Spec) map[string][]string {
 	return all
 }
 
-// validateHints returns an error if what a pod's annotations say of shared instances
-// of binderfs would be ignored.
+// validateHints returns an error if gVisor would ignore a pod's annotation for a shared
+// binderfs.
 func validateHints(root *specs.Spec, devices []string) error {
 	all := hints(root)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -62,10 +61,10 @@ func validateHints(root *specs.Spec, devices []string) error {
 			continue
 		}
 		if h["source"] == "" {
-			return fmt.Errorf("annotation %s.source is missing: it says which mounts are this binderfs", where)
+			return fmt.Errorf("annotation %s.source is missing: it identifies the mounts of this binderfs", where)
 		}
 		if s := h["share"]; s != "pod" && s != "container" {
-			return fmt.Errorf("annotation %s.share=%q: this is one of pod, container", where, s)
+			return fmt.Errorf("annotation %s.share=%q: want one of pod, container", where, s)
 		}
 		if options, ok := h["options"]; ok {
 			if err := validateMountOptions(strings.Split(options, ","), devices); err != nil {
@@ -76,18 +75,18 @@ func validateHints(root *specs.Spec, devices []string) error {
 	return nil
 }
 
-// isBinderfs returns whether m is a mount of binderfs that is not shared.
+// isBinderfs returns whether m mounts a binderfs by its type.
 func isBinderfs(m specs.Mount) bool {
 	return m.Type == binderfs.Name && !isBind(m)
 }
 
-// isBind returns whether m is a bind mount, which options can make of any.
+// isBind returns whether m is a bind mount, by its type or its options.
 func isBind(m specs.Mount) bool {
 	return m.Type == "bind" || slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
 }
 
-// validateMounts returns an error if spec has a mount of binderfs of which something
-// would be ignored. root is the spec of the sandbox's first container.
+// validateMounts returns an error if spec has a mount of binderfs that would be ignored
+// in part. root is the spec of the sandbox's first container.
 func (c binderConfig) validateMounts(spec, root *specs.Spec) error {
 	shared := sharedOptions(root)
 	for _, m := range spec.Mounts {
@@ -100,11 +99,11 @@ func (c binderConfig) validateMounts(spec, root *specs.Spec) error {
 		case isBinderfs(m):
 			err = validateMountOptions(m.Options, c.defaults().Devices)
 		case c.android && isBinderfsDir(m):
-			err = fmt.Errorf("it is of type %q, where annotation %s=%s needs a binderfs", m.Type, layout.key, layoutAndroid)
+			err = fmt.Errorf("its type is %q, but annotation %s=%s needs a binderfs there", m.Type, layout.key, layoutAndroid)
 		case isBinderfsDir(m) && isBind(m):
-			// What nobody means: a pod's volume, and containerd has dropped the
+			// Nobody means this: it is a pod's volume, and containerd has dropped the
 			// annotations that make it a binderfs.
-			err = fmt.Errorf("it would be the host's %q, and no binderfs: neither its type nor annotations %sNAME.{source,type,share} say so; containerd passes annotations of a pod on if pod_annotations in its config names them", m.Source, hintPrefix)
+			err = fmt.Errorf("this would be the host's %q, not a binderfs: neither its type nor annotations %sNAME.{source,type,share} make it one; containerd passes on the annotations of a pod that pod_annotations in its config names", m.Source, hintPrefix)
 		}
 		if err != nil {
 			return fmt.Errorf("mount at %s: %w", m.Destination, err)
@@ -113,23 +112,23 @@ func (c binderConfig) validateMounts(spec, root *specs.Spec) error {
 	return nil
 }
 
-// validateType returns an error for what binderfs is often called, and no file system
-// is. gVisor ignores mounts of unknown types.
+// validateType returns an error for "binderfs", which is often used as the type and isn't
+// one. gVisor ignores mounts of unknown types.
 func validateType(fsType string) error {
 	if fsType == "binderfs" {
-		return fmt.Errorf("there is no type %q: it is %q", fsType, binderfs.Name)
+		return fmt.Errorf("unknown type %q: want %q", fsType, binderfs.Name)
 	}
 	return nil
 }
 
-// vfsOptions are the options of any mount that can be obeyed: those that gVisor knows,
-// and those that are so anyway.
+// vfsOptions are the options that hold for any mount: those that gVisor implements, and
+// those that name what it does anyway.
 var vfsOptions = []string{
 	"ro", "rw", "noexec", "exec", "nosuid", "suid", "noatime", "atime", "dev", "defaults",
 	"private", "rprivate", "slave", "rslave",
 }
 
-// validateMountOptions returns an error if a mount of binderfs can't have options.
+// validateMountOptions returns an error if options are invalid for a mount of binderfs.
 func validateMountOptions(options, devices []string) error {
 	var own []string
 	for _, o := range options {
@@ -139,15 +138,15 @@ func validateMountOptions(options, devices []string) error {
 		case o == "nodev":
 			return fmt.Errorf("option %q: nobody could open the devices", o)
 		case !slices.Contains(vfsOptions, o):
-			return fmt.Errorf("option %q has no effect on binderfs: it would be one of %s", o, strings.Join(slices.Concat(binderfs.MountOptions, vfsOptions), ", "))
+			return fmt.Errorf("option %q has no effect on binderfs: want one of %s", o, strings.Join(slices.Concat(binderfs.MountOptions, vfsOptions), ", "))
 		}
 	}
 	return binderfs.CheckMountOptions(own, devices)
 }
 
-// validateSharedOptions returns an error if m, a mount of a shared binderfs with these
-// options, can't have its own. It may repeat those of the binderfs. podman makes each
-// volume nodev, which is about files of the volume that nobody sees here.
+// validateSharedOptions returns an error if m's options are invalid for a mount of a
+// binderfs shared with the options shared, which it may repeat. podman makes each volume
+// nodev, which concerns files of the volume that nobody sees here.
 func validateSharedOptions(m specs.Mount, shared []string) error {
 	for _, o := range m.Options {
 		key, _, _ := strings.Cut(o, "=")
@@ -157,13 +156,13 @@ func validateSharedOptions(m specs.Mount, shared []string) error {
 			return fmt.Errorf("option %q of a shared binderfs belongs to the annotation %sNAME.options", o, hintPrefix)
 		case o == "bind", o == "rbind", o == "nodev" && !isBinderfs(m):
 		case !slices.Contains(vfsOptions, o):
-			return fmt.Errorf("option %q has no effect on a shared binderfs: it would be one of %s", o, strings.Join(vfsOptions, ", "))
+			return fmt.Errorf("option %q has no effect on a shared binderfs: want one of %s", o, strings.Join(vfsOptions, ", "))
 		}
 	}
 	return nil
 }
 
-// binderfsDirs returns where the container of spec has a binderfs.
+// binderfsDirs returns the paths at which the container of spec mounts a binderfs.
 func (c binderConfig) binderfsDirs(spec, root *specs.Spec) []string {
 	var dirs []string
 	if c.android {

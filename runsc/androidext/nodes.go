@@ -14,15 +14,15 @@ import (
 	"sentrybinder/pkg/sentry/fsimpl/binderfs"
 )
 
-// nodeKind says what a device node in a config is.
+// nodeKind classifies a device node in a config.
 type nodeKind int
 
 const (
-	// otherNode is none of Binder's.
+	// otherNode is not a Binder device.
 	otherNode nodeKind = iota
-	// ownNode is by a path where the container has a Binder device.
+	// ownNode has the path of one of the container's Binder devices.
 	ownNode
-	// foreignNode is a Binder device that the container doesn't have.
+	// foreignNode is a Binder device that the container lacks.
 	foreignNode
 )
 
@@ -40,13 +40,13 @@ func (c binderConfig) nodeKindOf(d *specs.LinuxDevice, dirs []string) nodeKind {
 	return otherNode
 }
 
-// validateNodes returns an error if spec's device nodes, as Docker's --device adds
-// them, have one of Binder's that the container won't have. The host's numbers of such
-// a device mean nothing in a sandbox, or another device. root is the spec of the
-// sandbox's first container.
+// validateNodes returns an error if spec's device nodes, as Docker's --device adds them,
+// include a Binder device that the container lacks. In a sandbox, the host's numbers of
+// that device mean nothing, or another device. root is the spec of the sandbox's first
+// container.
 //
-// A privileged container lists all of its host's devices, and asks for none of them:
-// see ignoreDevice.
+// A privileged container's config lists all devices of the host without asking for any
+// of them: see ignoreDevice.
 func (c binderConfig) validateNodes(spec, root *specs.Spec) error {
 	if spec.Linux == nil || isPrivileged(spec.Linux) {
 		return nil
@@ -56,24 +56,24 @@ func (c binderConfig) validateNodes(spec, root *specs.Spec) error {
 		switch c.nodeKindOf(&d, dirs) {
 		case ownNode:
 			if d.Type != "c" && d.Type != "u" {
-				return fmt.Errorf("device %s: its type is c, not %q", d.Path, d.Type)
+				return fmt.Errorf("device %s: type %q: want c", d.Path, d.Type)
 			}
 		case foreignNode:
-			return fmt.Errorf("device %s: this sandbox has no such Binder device: those of /dev are %q, by annotation %s, and a host's can't be passed on",
+			return fmt.Errorf("device %s: this sandbox has no such Binder device: its /dev has %q, by annotation %s, and a host's can't be passed on",
 				d.Path, strings.Join(c.devices, ","), devices.key)
 		}
 	}
 	return nil
 }
 
-// ignoreDevice implements deviceFilter.ignoreDevice. Of Binder's devices, a privileged
-// container has the sandbox's alone, as the layout makes them.
+// ignoreDevice implements deviceFilter.ignoreDevice. A privileged container's only Binder
+// devices are the sandbox's, where the layout puts them.
 func (*binderDriver) ignoreDevice(d *specs.LinuxDevice, spec, root *specs.Spec) bool {
 	c, err := binderConfigOf(root)
 	return err == nil && isPrivileged(spec.Linux) && c.nodeKindOf(d, c.binderfsDirs(spec, root)) != otherNode
 }
 
-// isPrivileged returns whether a container may use any device there is.
+// isPrivileged returns whether a container may use all devices.
 func isPrivileged(spec *specs.Linux) bool {
 	return spec.Resources != nil && slices.ContainsFunc(spec.Resources.Devices, func(d specs.LinuxDeviceCgroup) bool {
 		return d.Allow && (d.Type == "" || d.Type == "a") && d.Major == nil && d.Minor == nil

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNodes: device nodes of Binder's are those that a container has.
+// A config's Binder device nodes must be those that the container has.
 func TestNodes(t *testing.T) {
 	mounted := specs.Mount{Type: "binder", Destination: "/m/binderfs", Source: "binder"}
 	shared := specs.Mount{Type: "bind", Destination: "/dev/binderfs", Source: "/x"}
@@ -25,7 +25,7 @@ func TestNodes(t *testing.T) {
 		{"another one", "/dev/anbox-binder", "c", &specs.Spec{}, &specs.Spec{}, none},
 		{"one of those named", "/dev/anbox-binder", "c", &specs.Spec{}, specWith(devices.key, "anbox-binder"), ""},
 		{"not one of those named", "/dev/binder", "c", &specs.Spec{}, specWith(devices.key, ""), none},
-		{"a pipe", "/dev/binder", "p", &specs.Spec{}, &specs.Spec{}, `its type is c, not "p"`},
+		{"a pipe", "/dev/binder", "p", &specs.Spec{}, &specs.Spec{}, `type "p": want c`},
 		{"elsewhere", "/opt/binder", "c", &specs.Spec{}, &specs.Spec{}, none},
 		{"a link", "/dev/binder", "c", &specs.Spec{}, androidWith(), ""},
 		{"behind a link", "/dev/binderfs/binder", "c", &specs.Spec{}, androidWith(), ""},
@@ -42,8 +42,7 @@ func TestNodes(t *testing.T) {
 	}
 }
 
-// TestNodesOfPrivileged: a privileged container's config has all of its host's
-// devices, whatever they are.
+// A privileged container's config lists all devices of its host, whatever they are.
 func TestNodesOfPrivileged(t *testing.T) {
 	minor := int64(5)
 	host := []specs.LinuxDevice{{Path: "/dev/anbox-binder", Type: "c"}}
@@ -65,7 +64,7 @@ func TestNodesOfPrivileged(t *testing.T) {
 	}
 }
 
-// TestIgnoreDevice: a privileged container has none of its host's Binder devices.
+// A privileged container has none of its host's Binder devices.
 func TestIgnoreDevice(t *testing.T) {
 	for path, want := range map[string]bool{
 		"/dev/binder": true, "/dev/anbox-binder": true, "/dev/binderfs/binder-control": true, "/dev/fuse": false, "/dev/null": false,

@@ -14,22 +14,21 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 )
 
-// kernelRelease is the annotation whose value is the release of Linux that the
-// sandbox's processes see. It is what a kernel would say, for example
-// 5.10.0-android13: three numbers and a suffix, 64 bytes at most. It changes nothing
-// of what the kernel does.
+// kernelRelease is the annotation whose value is the Linux release that the sandbox's
+// processes see, for example 5.10.0-android13: three numbers and a suffix, 64 bytes at
+// most. It doesn't change what the kernel does.
 //
-// Without the annotation it is gVisor's own.
+// Without the annotation, processes see gVisor's.
 var kernelRelease = annotation[string]{
 	key:   Prefix + "kernel-release",
 	scope: ofSandbox,
 	parse: parseRelease,
 }
 
-// maxReleaseLen is the length in bytes of the longest release.
+// maxReleaseLen is the maximum length of a release in bytes.
 const maxReleaseLen = 64
 
-// validRelease matches three numbers and a suffix, as of releases of Linux.
+// validRelease matches three numbers and a suffix, as in Linux's releases.
 var validRelease = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+([-+._~][-+._~0-9A-Za-z]*)?$`)
 
 func parseRelease(value string) (string, error) {
@@ -37,12 +36,12 @@ func parseRelease(value string) (string, error) {
 	case len(value) > maxReleaseLen:
 		return "", fmt.Errorf("a release has at most %d bytes", maxReleaseLen)
 	case !validRelease.MatchString(value):
-		return "", errors.New("a release is three numbers with dots between, and a suffix: 5.10.0-android13")
+		return "", errors.New("a release is three numbers separated by dots, and a suffix: 5.10.0-android13")
 	}
 	return value, nil
 }
 
-// release is the feature of the kernel's release.
+// release is the feature of kernelRelease.
 type release struct{}
 
 // settings implements feature.settings.

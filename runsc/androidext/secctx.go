@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// securityContext is the annotation whose value is the security context of a
-// container's processes, as a node that asks for it gets it with each transaction: a
-// string of 1 to 4095 bytes. Without the annotation it is that of what Android's
-// policy has no context for, which may do nothing.
+// securityContext is the annotation whose value is the security context of a container's
+// processes, which a node that asks for it receives with each transaction: a string of 1
+// to 4095 bytes. Without the annotation it is the context that Android's policy gives to
+// what is unlabeled, which may do nothing.
 var securityContext = annotation[string]{
 	key:    Prefix + "security-context",
 	scope:  ofContainer,
@@ -24,6 +24,6 @@ var securityContext = annotation[string]{
 	},
 }
 
-// maxSecurityContextLen is the length in bytes of the longest security context.
-// It fits in a page with the NUL that ends it, as what Linux shows of one does.
+// maxSecurityContextLen is the maximum length of a security context in bytes. With its
+// NUL it fits in a page, as on Linux where one is shown.
 const maxSecurityContextLen = 4095

@@ -17,28 +17,28 @@ import (
 )
 
 // selinuxMode is the annotation that gives all tasks and files of a sandbox security
-// labels, if its value is selinuxPermissive. The first processes of each container
-// then have the label of its securityContext. See package selinux.
+// labels, if its value is selinuxPermissive. The label of a container's first processes
+// is then its securityContext. See package selinux.
 var selinuxMode = annotation[string]{
 	key:   Prefix + "selinux",
 	scope: ofSandbox,
 	parse: oneOf(selinuxPermissive),
 }
 
-// selinuxPermissive means that labels are true, and that everything is allowed.
+// selinuxPermissive means that labels are kept, and that everything is allowed.
 const selinuxPermissive = "permissive"
 
-// labels are security labels, with selinuxfs.
+// labels is the feature of security labels and selinuxfs.
 type labels struct {
-	// set makes a module label what there is in a sandbox.
+	// set sets a kernel's security module.
 	set func(*kernel.Kernel, *selinux.Module)
-	// module is the sandbox's, in the process that is the sandbox, or nil if it has no
-	// labels.
+	// module is the sandbox's, or nil if it has no labels. It is set in the sandbox
+	// process only.
 	module atomic.Pointer[selinux.Module]
 }
 
-// EnableLabels lets sandboxes have security labels, and returns e. set makes a module
-// label what there is in a sandbox.
+// EnableLabels lets sandboxes have security labels, and returns e. set sets a kernel's
+// security module.
 func (e *Extension) EnableLabels(set func(*kernel.Kernel, *selinux.Module)) *Extension {
 	for _, f := range e.features {
 		if l, ok := f.(*labels); ok {
@@ -53,8 +53,8 @@ func (*labels) settings() []setting {
 	return []setting{&selinuxMode}
 }
 
-// validate implements validator.validate. With labels, a security context has to be
-// one.
+// validate implements validator.validate. If the sandbox has labels, a security context
+// must be one.
 func (*labels) validate(spec, root *specs.Spec) error {
 	if root == nil {
 		root = spec
@@ -72,7 +72,8 @@ func (*labels) validate(spec, root *specs.Spec) error {
 	return nil
 }
 
-// labelsKey is what a kernel keeps the module by, for its restored copy to be found.
+// labelsKey is the key of the module in the kernel's checkpoint state, by which its
+// restored copy is found.
 const labelsKey = "dev.sentrybinder.labels"
 
 // register implements feature.register.
@@ -82,7 +83,7 @@ func (l *labels) register(ctx context.Context, vfsObj *vfs.VirtualFilesystem, sp
 		return err
 	}
 	if l.set == nil {
-		return fmt.Errorf("annotation %s: this program has no labels", selinuxMode.key)
+		return fmt.Errorf("annotation %s: this program doesn't support labels", selinuxMode.key)
 	}
 	k := kernel.KernelFromContext(ctx)
 	m := selinux.NewModule()

@@ -12,7 +12,7 @@ import (
 	"sentrybinder/pkg/sentry/selinux"
 )
 
-// Labels are off unless they are asked for, and can't be enforced.
+// Labels are off unless requested, and can't be enforced.
 func TestSELinuxMode(t *testing.T) {
 	mode, err := selinuxMode.of(&specs.Spec{})
 	require.NoError(t, err)
@@ -23,7 +23,7 @@ func TestSELinuxMode(t *testing.T) {
 	}
 }
 
-// With labels, each container's security context has to be one.
+// With labels, each container's security context must be one.
 func TestValidateLabels(t *testing.T) {
 	on, off := specWith(selinuxMode.key, "permissive"), &specs.Spec{}
 	for _, root := range []*specs.Spec{on, off} {

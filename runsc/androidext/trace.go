@@ -30,23 +30,23 @@ type BinderTrace struct {
 
 	mu sync.Mutex
 
-	// last is the trace that was started last, until its result was taken.
+	// last is the trace that was started last, until its result is collected.
 	// +checklocks:mu
 	last *recorder
 }
 
-// Start begins to trace the driver, and to write the events, as they come, to the file
-// in args. The trace ends when the time is over, the file is full, or Stop is called,
-// whatever becomes of the caller.
+// Start starts tracing the driver, and writes events as they come to the file in args.
+// The trace ends when its time is up, the file is full, or Stop is called, whatever
+// becomes of the caller.
 func (b *BinderTrace) Start(args *bindercmd.TraceArgs, _ *struct{}) error {
 	if len(args.Files) != 1 {
-		return fmt.Errorf("there are %d files to write to, not one", len(args.Files))
+		return fmt.Errorf("got %d files to write to, want 1", len(args.Files))
 	}
 	driver := b.driver.Load()
 	if driver == nil {
 		return errors.New("the sandbox has not been started")
 	}
-	file, err := args.ReleaseFD(0) // That in args is closed when this returns.
+	file, err := args.ReleaseFD(0) // The one in args is closed when this returns.
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (b *BinderTrace) Start(args *bindercmd.TraceArgs, _ *struct{}) error {
 	case linuxerr.Equals(linuxerr.ENOENT, err):
 		err = fmt.Errorf("container %q has not been started", args.ContainerID)
 	case linuxerr.Equals(linuxerr.EBUSY, err):
-		err = errors.New("the sandbox is being traced already")
+		err = errors.New("the sandbox is already being traced")
 	}
 	if err != nil {
 		r.file.Close()
@@ -82,7 +82,7 @@ func (b *BinderTrace) Wait(_ *struct{}, result *bindercmd.TraceResult) error {
 	r := b.last
 	b.mu.Unlock()
 	if r == nil {
-		return errors.New("no trace was started")
+		return errors.New("no trace has been started")
 	}
 	<-r.over
 	b.mu.Lock()
@@ -94,7 +94,7 @@ func (b *BinderTrace) Wait(_ *struct{}, result *bindercmd.TraceResult) error {
 	return r.err
 }
 
-// Stop ends the trace that was started last before its time.
+// Stop ends the trace that was started last.
 func (b *BinderTrace) Stop(_, _ *struct{}) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -105,7 +105,7 @@ func (b *BinderTrace) Stop(_, _ *struct{}) error {
 }
 
 // drainPeriod is how often the ring is emptied. A ring of the default size has room for
-// what happens in several times that.
+// the events of several periods.
 const drainPeriod = 10 * time.Millisecond
 
 // recorder writes the events of a trace.
@@ -115,7 +115,7 @@ type recorder struct {
 	names    names
 	maxBytes int64
 
-	// stop ends the trace, over tells of that. endOnce lets stop be closed once.
+	// Closing stop ends the trace, once, by endOnce; over is closed when it has ended.
 	stop, over chan struct{}
 	endOnce    sync.Once
 
@@ -131,7 +131,7 @@ type recorder struct {
 // end makes run return.
 func (r *recorder) end() { r.endOnce.Do(func() { close(r.stop) }) }
 
-// run writes events until the trace is over. off turns it off.
+// run writes events until the trace is over, and calls off, which turns tracing off.
 func (r *recorder) run(duration time.Duration, off func()) {
 	defer close(r.over)
 	defer r.file.Close()
@@ -149,7 +149,7 @@ func (r *recorder) run(duration time.Duration, off func()) {
 	}
 }
 
-// record writes events until the time is over, the file is full, or end is called.
+// record writes events until the time is up, the file is full, or end is called.
 func (r *recorder) record(duration time.Duration) error {
 	timer := time.NewTimer(duration)
 	defer timer.Stop()
@@ -169,12 +169,12 @@ func (r *recorder) record(duration time.Duration) error {
 	}
 }
 
-// drain writes the events that there are: no more than the ring has room for, so that it
-// ends however fast they come.
+// drain writes pending events: no more than the ring has room for, so that it returns
+// however fast they come.
 func (r *recorder) drain() error {
 	for range r.ring.Cap()*trace.Size/len(r.buf) + 1 {
 		b := r.ring.Read(r.buf[:0])
-		r.names.look(b)
+		r.names.lookUpNew(b)
 		if dropped := r.ring.Dropped(); dropped != r.dropped && len(b)+trace.Size <= len(r.buf) {
 			lost := trace.Event{Kind: trace.Lost, Time: gohacks.Nanotime(), Extra: uint32(dropped - r.dropped)}
 			b = lost.AppendTo(b)
@@ -196,22 +196,22 @@ func (r *recorder) drain() error {
 	return nil
 }
 
-// maxThreads is the most threads of which a trace has the names: as many as a sandbox can
-// have at once. An application can make and end any number of them meanwhile.
+// maxThreads is the maximum number of threads whose names a trace holds: as many as a
+// sandbox can have at once. An application can create and end any number meanwhile.
 const maxThreads = kernel.TasksLimit
 
-// names has the names of the threads in a trace.
+// names holds the names of the threads in a trace.
 type names struct {
 	root    *kernel.PIDNamespace
 	threads map[int32]perfetto.Thread
 
-	// seen has a bit for each thread ID that was looked up.
+	// seen has a bit for each thread ID, set once it was looked up.
 	seen [maxThreads/64 + 1]uint64
 }
 
-// look looks up the threads of encoded events that are new. They may have ended: those
-// that live for less than drainPeriod have no names.
-func (n *names) look(b []byte) {
+// lookUpNew looks up the threads of encoded events that weren't seen before. They may
+// have ended: threads that live for less than drainPeriod have no names.
+func (n *names) lookUpNew(b []byte) {
 	for ; len(b) >= trace.Size; b = b[trace.Size:] {
 		tid := trace.TID(b)
 		if tid <= 0 || tid > maxThreads || n.seen[tid/64]&(1<<(tid%64)) != 0 {
@@ -222,7 +222,7 @@ func (n *names) look(b []byte) {
 	}
 }
 
-// refresh looks up again who is still there: names change.
+// refresh looks up again the threads that still exist: names change.
 func (n *names) refresh() {
 	for tid, th := range n.threads {
 		if t := n.root.TaskWithID(kernel.ThreadID(tid)); t != nil && int32(n.root.IDOfThreadGroup(t.ThreadGroup())) == th.PID {

@@ -1,9 +1,9 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bindercmd implements "runsc binder": commands by which an operator looks at
-// the Binder driver of a running sandbox. They talk to the sandbox's control server,
-// and need nothing in the container: no shell, no file system, no capability.
+// Package bindercmd implements "runsc binder": commands with which an operator inspects
+// the Binder driver of a running sandbox. They talk to the sandbox's control server, and
+// need nothing in the container: no shell, no file system, no capability.
 package bindercmd
 
 import (
@@ -18,7 +18,6 @@ import (
 
 // Binder implements util.SubCommand for the "binder" command.
 type Binder struct {
-	// load finds a container.
 	load Loader
 }
 
@@ -29,7 +28,7 @@ func New(load Loader) *Binder { return &Binder{load: load} }
 func (*Binder) Name() string { return "binder" }
 
 // Synopsis implements subcommands.Command.Synopsis.
-func (*Binder) Synopsis() string { return "look at the Binder driver of a running sandbox" }
+func (*Binder) Synopsis() string { return "inspect the Binder driver of a running sandbox" }
 
 // Usage implements subcommands.Command.Usage.
 func (b *Binder) Usage() string {
@@ -44,7 +43,7 @@ func (b *Binder) Usage() string {
 func (*Binder) SetFlags(*flag.FlagSet) {}
 
 // FetchSpec implements util.SubCommand.FetchSpec. The container is an argument of the
-// subcommand's, and no configuration of it matters.
+// subcommand, and its configuration doesn't matter.
 func (*Binder) FetchSpec(*config.Config, *flag.FlagSet) (string, *specs.Spec, error) {
 	return "", nil, nil
 }

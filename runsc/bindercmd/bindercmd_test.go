@@ -21,7 +21,7 @@ import (
 	"sentrybinder/runsc/bindercmd"
 )
 
-// Binder is what the control server of a sandbox has by that name.
+// Binder stands in for the object of that name of a sandbox's control server.
 type Binder struct {
 	write func(args *bindercmd.LogArgs) error
 }
@@ -29,10 +29,10 @@ type Binder struct {
 // WriteLog is called by commands.
 func (b *Binder) WriteLog(args *bindercmd.LogArgs, _ *struct{}) error { return b.write(args) }
 
-// run runs "runsc binder" with a sandbox that writes logs by write, and returns what
-// it prints.
+// run runs "runsc binder" with a sandbox whose logs are written by write, and returns
+// what the command prints.
 func run(t *testing.T, write func(args *bindercmd.LogArgs) error, args ...string) (string, subcommands.ExitStatus) {
-	// The path of a socket may be longer than its address has room for.
+	// The socket's path may be too long for a socket address.
 	dir := filepath.Join(t.TempDir(), strings.Repeat("x", 100))
 	require.NoError(t, os.Mkdir(dir, 0700))
 	socket := filepath.Join(dir, "socket")
@@ -63,7 +63,7 @@ func run(t *testing.T, write func(args *bindercmd.LogArgs) error, args ...string
 	return string(out), status
 }
 
-// More is written than a pipe has room for.
+// The log is larger than a pipe.
 func TestShow(t *testing.T) {
 	text := strings.Repeat("0123456789abcdef\n", 1<<16)
 	out, status := run(t, func(args *bindercmd.LogArgs) error {
@@ -110,7 +110,7 @@ func TestShowArguments(t *testing.T) {
 	}
 }
 
-// What the sandbox has written before it fails is shown.
+// What the sandbox writes before it fails is shown.
 func TestShowFails(t *testing.T) {
 	out, status := run(t, func(args *bindercmd.LogArgs) error {
 		_, _ = args.Files[0].WriteString("some")
@@ -120,7 +120,7 @@ func TestShowFails(t *testing.T) {
 	require.Equal(t, "some", out)
 }
 
-// Names that an application has chosen don't reach the terminal as they are.
+// Names that an application chooses are escaped before they reach the terminal.
 func TestPrintable(t *testing.T) {
 	out, _ := run(t, func(args *bindercmd.LogArgs) error {
 		_, err := args.Files[0].Write(bytes.Join([][]byte{[]byte("a\tb\n"), {0x1b, '[', '2', 'J', 0x7f, 0xc2, 0x9b, 0}}, nil))

@@ -12,22 +12,21 @@ import (
 	"gvisor.dev/gvisor/pkg/urpc"
 )
 
-// Container is a container whose sandbox runs.
+// Container is a container whose sandbox is running.
 type Container struct {
-	// ID is the container's.
+	// ID is the container's full ID.
 	ID string
 
 	// ControlSocket is the path of the sandbox's control socket.
 	ControlSocket string
 }
 
-// Loader finds a container by its ID, or by the beginning of that, below runsc's root
-// directory.
+// Loader finds a container by its ID, or by a prefix of it, below runsc's root directory.
 type Loader func(rootDir, id string) (*Container, error)
 
 // connect connects to the control server of c's sandbox.
 func (c *Container) connect() (*urpc.Client, error) {
-	// The path of a socket may be longer than its address has room for.
+	// The socket's path may be too long for a socket address.
 	dir, err := unix.Open(filepath.Dir(c.ControlSocket), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening the directory of %s: %w", c.ControlSocket, err)

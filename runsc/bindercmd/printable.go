@@ -8,9 +8,9 @@ import (
 	"io"
 )
 
-// printable writes text to w that says nothing to a terminal but what it is. Names
-// in logs are an application's choice, and a sentry that was taken over writes what
-// it likes.
+// printable escapes what a terminal would interpret, and writes the rest to w as it is.
+// An application chooses the names in logs, and a compromised sentry writes whatever it
+// likes.
 type printable struct {
 	w io.Writer
 }

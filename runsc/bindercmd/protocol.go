@@ -9,25 +9,25 @@ import "gvisor.dev/gvisor/pkg/urpc"
 // LogArgs.
 const WriteLog = "Binder.WriteLog"
 
-// LogArgs says what is to be written.
+// LogArgs are the arguments of WriteLog.
 type LogArgs struct {
 	// Log is the name of the subcommand.
 	Log string
 
-	// PID is the process that log "proc" is of.
+	// PID is the process that the log "proc" shows.
 	PID int32
 
 	// ContainerID is the container whose domains are shown, or empty for those of
 	// all containers.
 	ContainerID string
 
-	// PIDsOf is the container whose PID namespace has the IDs of processes, also
-	// PID. If it is empty, that's the sandbox's root namespace.
+	// PIDsOf is the container in whose PID namespace process IDs are, PID included. If
+	// it is empty, they are in the sandbox's root namespace.
 	PIDsOf string
 
-	// JSON is true for JSON in place of text.
+	// JSON selects JSON instead of text.
 	JSON bool
 
-	// FilePayload has the file to write to: a pipe.
+	// FilePayload holds the file to write to: a pipe.
 	urpc.FilePayload
 }

@@ -20,11 +20,11 @@ import (
 type log struct {
 	name, synopsis string
 
-	// json is true if it can be had as JSON.
+	// json is set if the log is available as JSON.
 	json bool
 }
 
-// Names of logs. Those that Linux has are as in binder_logs, but for the last two.
+// Names of logs: those of binder_logs where Linux has them, except for the last two.
 const (
 	State        = "state"
 	Transactions = "transactions"
@@ -37,8 +37,8 @@ const (
 
 var logs = []log{
 	{State, "show all that the driver holds: processes, threads, nodes, references, buffers, transactions", false},
-	{Transactions, "show what is under way: transactions and what threads are to do", false},
-	{Proc, "show all that the driver holds of one process", false},
+	{Transactions, "show pending transactions and threads' pending work", false},
+	{Proc, "show all that the driver holds for one process", false},
 	{Stats, "show counts of commands, returns and objects", true},
 	{Last, "show the last transactions", false},
 	{Failed, "show the last transactions that failed, and why", true},
@@ -69,8 +69,8 @@ func (s *show) Usage() string {
 	}
 	return fmt.Sprintf(`%s [flags] <container id>%s - %s
 
-What there is of a container is its /dev and the instances of binderfs in which its
-processes have devices open, with whoever else uses them.
+Shows the devices in the container's /dev, and those of each binderfs in which its
+processes have a device open, with all processes that use them.
 
 `, s.name, pid, s.synopsis)
 }
@@ -78,7 +78,7 @@ processes have devices open, with whoever else uses them.
 // SetFlags implements subcommands.Command.SetFlags.
 func (s *show) SetFlags(f *flag.FlagSet) {
 	f.BoolVar(&s.sandbox, "sandbox", false, "show all containers of the sandbox")
-	f.BoolVar(&s.containerPIDs, "container-pids", false, "use process IDs as the container's own processes see them, not as \"runsc ps\" does")
+	f.BoolVar(&s.containerPIDs, "container-pids", false, "use process IDs as the container's own processes see them, not those of \"runsc ps\"")
 	if s.json {
 		f.StringVar(&s.format, "format", "text", "text or json")
 	}
@@ -101,12 +101,12 @@ func (s *show) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcomma
 	case "json":
 		call.JSON = true
 	default:
-		return util.Errorf("-format=%s: it is text or json", s.format)
+		return util.Errorf("-format=%s: want text or json", s.format)
 	}
 	if s.name == Proc {
 		pid, err := strconv.ParseInt(f.Arg(1), 10, 32)
 		if err != nil || pid <= 0 {
-			return util.Errorf("%q is no process ID", f.Arg(1))
+			return util.Errorf("%q is not a process ID", f.Arg(1))
 		}
 		call.PID = int32(pid)
 	}
@@ -126,8 +126,8 @@ func (s *show) Execute(_ context.Context, f *flag.FlagSet, args ...any) subcomma
 	return subcommands.ExitSuccess
 }
 
-// writeLog copies to w what the sandbox writes. What comes is read while it is
-// written, so that nobody has to hold all of it.
+// writeLog copies to w what the sandbox writes. It reads while the sandbox writes, so
+// neither holds the whole log.
 func (c *Container) writeLog(args *LogArgs, w io.Writer) error {
 	conn, err := c.connect()
 	if err != nil {
@@ -144,7 +144,7 @@ func (c *Container) writeLog(args *LogArgs, w io.Writer) error {
 	called := make(chan error, 1)
 	go func() {
 		called <- conn.Call(WriteLog, args, &struct{}{})
-		// Until the sandbox has its own descriptor, this one is the only one.
+		// Until the call returns, the sandbox may not have its own descriptor yet.
 		pipe.Close()
 	}()
 	if _, err := io.Copy(w, r); err != nil {

@@ -32,37 +32,37 @@ const (
 	// WaitTrace returns the TraceResult when the trace is over.
 	WaitTrace = "BinderTrace.Wait"
 
-	// StopTrace ends it before its time.
+	// StopTrace ends the trace early.
 	StopTrace = "BinderTrace.Stop"
 )
 
-// TraceArgs says what is to be traced.
+// TraceArgs are the arguments of StartTrace.
 type TraceArgs struct {
-	// ContainerID is the container that the events have to do with, or empty for all.
+	// ContainerID is the container whose events are traced, or empty for all.
 	ContainerID string
 
-	// Duration is for how long.
+	// Duration is how long to trace.
 	Duration time.Duration
 
-	// Events is the number of events that can wait for being written, and MaxBytes how
-	// many bytes may be.
+	// Events is the maximum number of events that wait to be written, MaxBytes that of
+	// bytes written.
 	Events   int
 	MaxBytes int64
 
-	// FilePayload has the file to write encoded events to.
+	// FilePayload holds the file to write encoded events to.
 	urpc.FilePayload
 }
 
-// TraceResult says what was traced.
+// TraceResult is the result of WaitTrace.
 type TraceResult struct {
-	// Events is the number of events that were written, Dropped that of those that
-	// found no room.
+	// Events is the number of events that were written, Dropped that of events for
+	// which there was no room.
 	Events, Dropped uint64
 
-	// Full is true if the trace has ended since MaxBytes were written.
+	// Full is set if the trace ended because MaxBytes were written.
 	Full bool
 
-	// Threads has the threads that the events are of, as far as they are known.
+	// Threads are the events' threads, as far as they are known.
 	Threads []perfetto.Thread
 }
 
@@ -89,8 +89,8 @@ func (*tracing) Synopsis() string {
 func (*tracing) Usage() string {
 	return `trace [flags] <container id> - write a timeline, for Perfetto (https://ui.perfetto.dev)
 
-The timeline has what has to do with the container: also what others send to it, and
-get from it. An interrupt ends it before its time.
+The timeline shows the container's events, including what others send to it and receive
+from it. An interrupt ends it early.
 
 `
 }
@@ -98,10 +98,10 @@ get from it. An interrupt ends it before its time.
 // SetFlags implements subcommands.Command.SetFlags.
 func (t *tracing) SetFlags(f *flag.FlagSet) {
 	f.StringVar(&t.output, "o", "binder.pftrace", "the file to write")
-	f.DurationVar(&t.duration, "duration", 10*time.Second, "for how long to trace")
+	f.DurationVar(&t.duration, "duration", 10*time.Second, "how long to trace")
 	f.BoolVar(&t.sandbox, "sandbox", false, "trace all containers of the sandbox")
-	f.IntVar(&t.events, "events", 1<<16, fmt.Sprintf("the number of events that the sandbox has room for, from %d to %d, of 80 bytes each", trace.MinEvents, trace.MaxEvents))
-	f.Int64Var(&t.maxSize, "max-size", 1<<30, "how many bytes of events to keep on disk; the trace ends there")
+	f.IntVar(&t.events, "events", 1<<16, fmt.Sprintf("how many events the sandbox can buffer, from %d to %d, of 80 bytes each", trace.MinEvents, trace.MaxEvents))
+	f.Int64Var(&t.maxSize, "max-size", 1<<30, "how many bytes of events to keep on disk; the trace ends when they are written")
 }
 
 // Execute implements subcommands.Command.Execute.
@@ -112,11 +112,11 @@ func (t *tracing) Execute(_ context.Context, f *flag.FlagSet, args ...any) subco
 	}
 	switch {
 	case t.duration <= 0:
-		return util.Errorf("-duration=%v: it takes some time", t.duration)
+		return util.Errorf("-duration=%v: want more than zero", t.duration)
 	case t.events < trace.MinEvents || t.events > trace.MaxEvents:
-		return util.Errorf("-events=%d: from %d to %d", t.events, trace.MinEvents, trace.MaxEvents)
+		return util.Errorf("-events=%d: want %d to %d", t.events, trace.MinEvents, trace.MaxEvents)
 	case t.maxSize < trace.Size:
-		return util.Errorf("-max-size=%d: an event has %d bytes", t.maxSize, trace.Size)
+		return util.Errorf("-max-size=%d: want at least %d, the size of an event", t.maxSize, trace.Size)
 	}
 	conf := args[0].(*config.Config)
 	c, err := t.load(conf.RootDir, f.Arg(0))
@@ -129,8 +129,8 @@ func (t *tracing) Execute(_ context.Context, f *flag.FlagSet, args ...any) subco
 	return subcommands.ExitSuccess
 }
 
-// write traces c and writes the output. Events are kept as they come, without a name,
-// until the trace is over: encoding them would take time from what is traced.
+// write traces c and writes the output. Raw events are kept in an unlinked file until the
+// trace is over: encoding them would take time from what is traced.
 func (t *tracing) write(c *Container) (err error) {
 	clocks, err := readClocks()
 	if err != nil {
@@ -200,8 +200,8 @@ func (t *tracing) record(c *Container, file *os.File) (*TraceResult, error) {
 			if remote := (urpc.RemoteError{}); errors.As(err, &remote) || err == nil {
 				return &result, err
 			}
-			// It has written what has happened until then.
-			fmt.Fprintf(os.Stderr, "the sandbox has ended; its threads have no names: %v\n", err)
+			// The sandbox has written what happened until then.
+			fmt.Fprintf(os.Stderr, "the sandbox has ended; the trace lacks thread names: %v\n", err)
 			size, err := file.Seek(0, io.SeekEnd)
 			if err != nil {
 				return nil, err
@@ -224,7 +224,7 @@ func (c *Container) stopTrace() error {
 	return conn.Call(StopTrace, &struct{}{}, &struct{}{})
 }
 
-// readClocks reads the host's clocks, which are the sandbox's, too.
+// readClocks reads the host's clocks, which the sandbox uses, too.
 func readClocks() (c perfetto.Clocks, err error) {
 	for _, clock := range [...]struct {
 		id   int32

@@ -64,17 +64,17 @@ func TestRecipes(t *testing.T) {
 			name: "no type", annotations: with(hint("type"), ""), want: "pod_annotations in its config",
 		},
 		{
-			name: "no such type", annotations: with(hint("type"), "binderfs"), want: "there is no type",
+			name: "no such type", annotations: with(hint("type"), "binderfs"), want: "unknown type",
 		},
 		{
-			name: "not shared", annotations: with(hint("share"), ""), want: "this is one of pod, container",
+			name: "not shared", annotations: with(hint("share"), ""), want: "want one of pod, container",
 		},
 		{
 			name: "an option that there is not", annotations: with(hint("options"), "stats=local"), want: "stats",
 		},
 		{
 			name: "a misspelt annotation", annotations: with("dev.sentrybinder.device", "binder"),
-			want: "there is no annotation dev.sentrybinder.device",
+			want: "unknown annotation dev.sentrybinder.device",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

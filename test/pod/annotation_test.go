@@ -37,9 +37,9 @@ func (p *pod) refused(name, why string, edit func(*specs.Spec)) {
 // is refused before there is a sandbox.
 func TestAnnotationsOfSandbox(t *testing.T) {
 	for why, edit := range map[string]func(*specs.Spec){
-		"there is no annotation dev.sentrybinder.device ": annotated("device", "binder"),
-		"a device name is a file name":                    annotated("devices", "a/b"),
-		"this is a number of bytes":                       annotated("memory", "1M"),
+		"unknown annotation dev.sentrybinder.device ": annotated("device", "binder"),
+		"a device name is a file name":                annotated("devices", "a/b"),
+		"want a number of bytes":                      annotated("memory", "1M"),
 	} {
 		p := newPod(t)
 		p.refused("root", why, edit)
@@ -54,9 +54,9 @@ func TestAnnotationsOfContainers(t *testing.T) {
 	p := newPod(t)
 	p.start("root", annotated("devices", "a,b"))
 	p.refused("one", "a security context has 1 to 4095 bytes", annotated("security-context", ""))
-	p.refused("one", "this is a number of bytes", annotated("memory", "1M"))
-	p.refused("one", "there is no annotation dev.sentrybinder.device ", annotated("device", "a"))
-	p.refused("one", `has no effect here, but in the config of the sandbox's first container, where it is "a,b"`, annotated("devices", "c"))
+	p.refused("one", "want a number of bytes", annotated("memory", "1M"))
+	p.refused("one", "unknown annotation dev.sentrybinder.device ", annotated("device", "a"))
+	p.refused("one", `takes effect only in the config of the sandbox's first container, where it is "a,b"`, annotated("devices", "c"))
 	p.start("one", annotated("devices", "a,b", "memory", "1000000"))
 }
 

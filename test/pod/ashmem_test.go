@@ -182,7 +182,7 @@ func TestNoAshmem(t *testing.T) {
 	c := p.start("root", nil)
 	require.NotContains(t, c.exec("ls", "/dev"), "ashmem")
 	require.Equal(t, "inappropriate ioctl for device\n", c.exec("memfd-ashmem"))
-	p.refused("one", "has no effect here", annotated("ashmem", "true"))
+	p.refused("one", "takes effect only in the config of the sandbox's first container", annotated("ashmem", "true"))
 }
 
 // memfdAshmem prints what a memfd says to a request of ashmem's.

@@ -81,12 +81,12 @@ func TestCgroupAnnotation(t *testing.T) {
 		require.NotContains(t, c.exec("cat", "/proc/filesystems"), "\tcgroup2\n")
 	}
 	p := newPod(t)
-	p.refused("root", "this is one of v1, v2", annotated("cgroup", "v3"))
+	p.refused("root", "want one of v1, v2", annotated("cgroup", "v3"))
 	p.id = ""
 	c := p.start("root", cgroup2)
 	require.Contains(t, c.exec("ls", cgroupDir), "cgroup.freeze\n")
 	require.Contains(t, c.exec("cat", "/proc/filesystems"), "\tcgroup2\n")
-	p.refused("one", "has no effect here", annotated("cgroup", "v1"))
+	p.refused("one", "takes effect only in the config of the sandbox's first container", annotated("cgroup", "v1"))
 	p.start("one", cgroup2)
 }
 

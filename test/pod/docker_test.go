@@ -153,5 +153,5 @@ func TestDocker(t *testing.T) {
 	}, "file", "/dev/binderfs/vndbinder")
 	output, err = d.run([]string{"--runtime=runsc", "--annotation=dev.sentrybinder.layuot=android"}, "pid")
 	require.Error(t, err)
-	require.Contains(t, output, "there is no annotation dev.sentrybinder.layuot")
+	require.Contains(t, output, "unknown annotation dev.sentrybinder.layuot")
 }

@@ -147,13 +147,13 @@ func TestInspectWhatIsNot(t *testing.T) {
 	p.run("start", root.id)
 	created := p.create("created", nil)
 	for want, args := range map[string][]string{
-		"has not been started":              {"state", created.id},
-		"container \"nobody\"":              {"state", "nobody"},
-		"is no process ID":                  {"proc", root.id, "x"},
-		"it is text or json":                {"stats", "-format=xml", root.id},
-		"flag provided but not defined":     {"state", "-format=json", root.id},
-		"show all that the driver holds":    {"state"},
-		"show all that the driver holds of": {"proc", root.id},
+		"has not been started":               {"state", created.id},
+		"container \"nobody\"":               {"state", "nobody"},
+		"is not a process ID":                {"proc", root.id, "x"},
+		"want text or json":                  {"stats", "-format=xml", root.id},
+		"flag provided but not defined":      {"state", "-format=json", root.id},
+		"show all that the driver holds":     {"state"},
+		"show all that the driver holds for": {"proc", root.id},
 	} {
 		out, err := p.try(append([]string{"binder"}, args...)...)
 		require.Error(t, err, "%v", args)

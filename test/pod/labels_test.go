@@ -72,7 +72,7 @@ func TestInvalidLabel(t *testing.T) {
 	p.start("root", permissive)
 	p.refused("app", "USER:ROLE:TYPE:RANGE", context("anything"))
 	p = newPod(t)
-	p.refused("root", "this is one of permissive", annotated("selinux", "enforcing"))
+	p.refused("root", "want one of permissive", annotated("selinux", "enforcing"))
 }
 
 // Nothing shows of labels that nobody has asked for.
@@ -81,7 +81,7 @@ func TestNoLabels(t *testing.T) {
 	c := p.start("root", context("u:r:init:s0"))
 	require.NotContains(t, c.exec("ls", "/proc/self"), "attr\n")
 	require.NotContains(t, c.exec("cat", "/proc/filesystems"), "selinuxfs")
-	p.refused("other", "has no effect here", permissive)
+	p.refused("other", "takes effect only in the config of the sandbox's first container", permissive)
 }
 
 // A restored process has the labels that it was saved with, and so have the

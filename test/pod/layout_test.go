@@ -255,19 +255,19 @@ func TestLayoutRefused(t *testing.T) {
 		return mounts(specs.Mount{Type: typ, Destination: "/dev/binderfs", Source: "binder", Options: options})
 	}
 	for why, edit := range map[string]func(*specs.Spec){
-		"this is one of plain, android":                               annotated("layout", "Android"),
+		"want one of plain, android":                                  annotated("layout", "Android"),
 		`mount at /dev/binderfs: option "nodev": nobody`:              at("binder", "nodev"),
 		`mount at /dev/binderfs: option "uid=7" has no effect`:        at("binder", "ro", "uid=7"),
 		`mount at /dev/binderfs: option "mode=888": the options of`:   at("binder", "mode=888"),
 		`mount at /dev/binderfs: option max=2 has no room`:            at("binder", "max=2"),
-		`there is no type "binderfs": it is "binder"`:                 at("binderfs"),
-		`it is of type "tmpfs", where annotation`:                     both(android, at("tmpfs")),
+		`unknown type "binderfs": want "binder"`:                      at("binderfs"),
+		`its type is "tmpfs", but annotation`:                         both(android, at("tmpfs")),
 		`device /dev/anbox-binder: this sandbox has no such`:          node("/dev/anbox-binder", 0666, 0, 0),
 		`device /dev/binderfs/binder: this sandbox has no such`:       node("/dev/binderfs/binder", 0666, 0, 0),
 		`mount at /dev/binder: annotation dev.sentrybinder.layout=`:   both(android, mounts(specs.Mount{Type: "bind", Destination: "/dev/binder", Source: "/dev/null"})),
 		`annotation dev.gvisor.spec.mount.b.share="shared"`:           hintFields("source", "/b", "type", "binder", "share", "shared"),
 		`annotation dev.gvisor.spec.mount.b.options: option "size=1"`: hintFields("source", "/b", "type", "binder", "share", "pod", "options", "size=1"),
-		`device "features": with dev.sentrybinder.layout=android`:     both(android, annotated("devices", "features")),
+		`device "features": the name is taken with dev.sentrybinder`:  both(android, annotated("devices", "features")),
 	} {
 		p := newPod(t)
 		p.refused("root", why, edit)
@@ -288,7 +288,7 @@ func hintFields(fields ...string) func(*specs.Spec) {
 func TestLayoutOfContainers(t *testing.T) {
 	p := newPod(t)
 	p.start("root", annotated("layout", "plain"))
-	p.refused("one", "has no effect here, but in the config of the sandbox's first container", android)
+	p.refused("one", "takes effect only in the config of the sandbox's first container", android)
 	require.Equal(t, "file 20666 0 0\n", p.start("one", nil).exec("file", "/dev/binder"))
 }
 

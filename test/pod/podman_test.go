@@ -127,7 +127,7 @@ func TestPodmanDevice(t *testing.T) {
 
 	for why, option := range map[string]string{
 		"device /dev/anbox-binder: this sandbox has no such Binder device": "--device=" + device + ":/dev/anbox-binder",
-		"there is no annotation dev.sentrybinder.layuot":                   "--annotation=dev.sentrybinder.layuot=android",
+		"unknown annotation dev.sentrybinder.layuot":                       "--annotation=dev.sentrybinder.layuot=android",
 	} {
 		output, err := d.try("run", "--rm", "--network=none", option, "--rootfs", filepath.Join(d.dir, "rootfs"), "/agent", "pid")
 		require.Error(t, err)

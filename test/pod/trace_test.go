@@ -253,7 +253,7 @@ func TestTracesEnd(t *testing.T) {
 	saved.trace(func() {
 		out, err := p.try("binder", "trace", "-duration=1s", "-o="+path, saved.id)
 		require.Error(t, err)
-		require.Contains(t, out, "is being traced already")
+		require.Contains(t, out, "is already being traced")
 		require.NoFileExists(t, path)
 	})
 	require.Contains(t, p.run("binder", "trace", "-duration=1ms", "-o="+path, saved.id), "0 events written")
