@@ -6,7 +6,6 @@ package kvvec
 import (
 	"iter"
 	"slices"
-	"unsafe"
 )
 
 const (
@@ -118,12 +117,6 @@ func (v *Vec[T]) ShrinkAfterRemoval() {
 	if len(v.s) < cap(v.s)/4 && size[T](cap(v.s)) > pageSize {
 		v.ShrinkTo(2 * len(v.s))
 	}
-}
-
-// size returns the number of bytes of n values.
-func size[T any](n int) uintptr {
-	var x T
-	return uintptr(n) * unsafe.Sizeof(x)
 }
 
 // pages returns the number of pages that a buffer of size bytes takes.

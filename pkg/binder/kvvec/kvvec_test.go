@@ -9,7 +9,6 @@ import (
 	"math/rand"
 	"runtime"
 	"testing"
-	"unsafe"
 	"weak"
 
 	"github.com/stretchr/testify/require"
@@ -22,11 +21,6 @@ func from(len, cap int) Vec[int] {
 		v.s[i] = i
 	}
 	return v
-}
-
-// buffer returns the address of v's buffer.
-func buffer[T any](v *Vec[T]) unsafe.Pointer {
-	return unsafe.Pointer(unsafe.SliceData(v.s))
 }
 
 func TestShrinkTo(t *testing.T) {
@@ -84,7 +78,7 @@ func TestShrinkTo(t *testing.T) {
 
 // sized tests the page arithmetic for one size of values.
 func sized[T any](t *testing.T) {
-	size := int(unsafe.Sizeof(*new(T)))
+	size := int(size[T](1))
 	t.Run(fmt.Sprint(size), func(t *testing.T) {
 		rng := rand.New(rand.NewSource(int64(size)))
 		for range 300 {

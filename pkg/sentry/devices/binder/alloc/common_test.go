@@ -7,14 +7,11 @@ import (
 	"bytes"
 	"slices"
 	"testing"
-	"unsafe"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/hostarch"
-	"gvisor.dev/gvisor/pkg/safemem"
 	"gvisor.dev/gvisor/pkg/sentry/memmap"
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 	"gvisor.dev/gvisor/pkg/tcpip/faketime"
@@ -145,19 +142,6 @@ func (f *fixture) resident() int {
 	n := 0
 	for ; !bs.IsEmpty(); bs = bs.Tail() {
 		n += residentPages(f.t, bs.Head())
-	}
-	return n
-}
-
-// residentPages returns the number of pages of b that take host memory.
-func residentPages(t testing.TB, b safemem.Block) int {
-	t.Helper()
-	vec := make([]byte, b.Len()/hostarch.PageSize)
-	_, _, errno := unix.Syscall(unix.SYS_MINCORE, b.Addr(), uintptr(b.Len()), uintptr(unsafe.Pointer(unsafe.SliceData(vec))))
-	require.Zero(t, errno)
-	n := 0
-	for _, v := range vec {
-		n += int(v & 1)
 	}
 	return n
 }
