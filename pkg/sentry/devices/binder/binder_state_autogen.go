@@ -1835,6 +1835,7 @@ func (th *Thread) StateFields() []string {
 		"returnError",
 		"replyError",
 		"freezeLeft",
+		"needReturn",
 	}
 }
 
@@ -1851,6 +1852,7 @@ func (th *Thread) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(5, &th.returnError)
 	stateSinkObject.Save(6, &th.replyError)
 	stateSinkObject.Save(7, &th.freezeLeft)
+	stateSinkObject.Save(8, &th.needReturn)
 }
 
 // +checklocksignore
@@ -1863,6 +1865,7 @@ func (th *Thread) StateLoad(ctx context.Context, stateSourceObject state.Source)
 	stateSourceObject.Load(5, &th.returnError)
 	stateSourceObject.Load(6, &th.replyError)
 	stateSourceObject.Load(7, &th.freezeLeft)
+	stateSourceObject.Load(8, &th.needReturn)
 	stateSourceObject.AfterLoad(func() { th.afterLoad(ctx) })
 }
 
@@ -1874,7 +1877,6 @@ func (t *threadInner) StateFields() []string {
 	return []string{
 		"looper",
 		"dead",
-		"needReturn",
 		"todo",
 		"processTodo",
 		"selected",
@@ -1890,12 +1892,11 @@ func (t *threadInner) StateSave(stateSinkObject state.Sink) {
 	t.beforeSave()
 	stateSinkObject.Save(0, &t.looper)
 	stateSinkObject.Save(1, &t.dead)
-	stateSinkObject.Save(2, &t.needReturn)
-	stateSinkObject.Save(3, &t.todo)
-	stateSinkObject.Save(4, &t.processTodo)
-	stateSinkObject.Save(5, &t.selected)
-	stateSinkObject.Save(6, &t.stack)
-	stateSinkObject.Save(7, &t.lastError)
+	stateSinkObject.Save(2, &t.todo)
+	stateSinkObject.Save(3, &t.processTodo)
+	stateSinkObject.Save(4, &t.selected)
+	stateSinkObject.Save(5, &t.stack)
+	stateSinkObject.Save(6, &t.lastError)
 }
 
 func (t *threadInner) afterLoad(context.Context) {}
@@ -1904,12 +1905,11 @@ func (t *threadInner) afterLoad(context.Context) {}
 func (t *threadInner) StateLoad(ctx context.Context, stateSourceObject state.Source) {
 	stateSourceObject.Load(0, &t.looper)
 	stateSourceObject.Load(1, &t.dead)
-	stateSourceObject.Load(2, &t.needReturn)
-	stateSourceObject.Load(3, &t.todo)
-	stateSourceObject.Load(4, &t.processTodo)
-	stateSourceObject.Load(5, &t.selected)
-	stateSourceObject.Load(6, &t.stack)
-	stateSourceObject.Load(7, &t.lastError)
+	stateSourceObject.Load(2, &t.todo)
+	stateSourceObject.Load(3, &t.processTodo)
+	stateSourceObject.Load(4, &t.selected)
+	stateSourceObject.Load(5, &t.stack)
+	stateSourceObject.Load(6, &t.lastError)
 }
 
 func (e *threadError) StateTypeName() string {

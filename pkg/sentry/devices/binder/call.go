@@ -54,23 +54,27 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 		releaseTarget(task, target)
 		return failedNoMemory.by(err)
 	}
-	defer done.Release(task)
 	held, f := th.compose(task, uio, m, n.owner, target, nil)
-	if f != nil {
-		return f
+	if f == nil {
+		f = th.send(task, m, held.Get(), inChain, done.Get())
+		held.Release(task)
 	}
-	defer held.Release(task)
-	t := held.Get()
-	defer th.scratch.compose.pin.Release()
+	done.Release(task)
+	return f
+}
 
+// send queues t, a call that compose has made of m, for inChain, or, if that is nil, for
+// any thread of its receiver, and done for th.
+func (th *Thread) send(task Task, m *message, t *Transaction, inChain *Thread, done *completion) *failure {
+	p := th.proc
 	if t.buffer.SpamSuspect() {
-		done.Get().spamSuspect = true
+		done.spamSuspect = true
 		th.report(task, m, binder.BR_ONEWAY_SPAM_SUSPECT)
 	}
 	p.mu.Lock()
 	th.inner.lastError = noError(m.debugID)
-	th.completeLocked(p, done.Get(), t)
-	if !oneWay {
+	th.completeLocked(p, done, t)
+	if !t.oneWay() {
 		th.pushCallLocked(t)
 	}
 	p.mu.Unlock()
@@ -82,18 +86,17 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	if f == nil {
 		t.watchDevices()
 		if pending {
-			c := done.Get()
-			c.proc.mu.Lock()
-			c.pendingFrozen = true
-			th.hurryLocked(c.proc)
-			c.proc.mu.Unlock()
+			done.proc.mu.Lock()
+			done.pendingFrozen = true
+			th.hurryLocked(done.proc)
+			done.proc.mu.Unlock()
 			th.report(task, m, binder.BR_TRANSACTION_PENDING_FROZEN)
 		}
 		return nil
 	}
 
 	p.mu.Lock()
-	dequeue(task, done.Get())
+	dequeue(task, done)
 	popped, _ := th.popCallLocked(t)
 	p.mu.Unlock()
 	popped.Release(task)

@@ -29,9 +29,6 @@ type composer struct {
 	reservation alloc.Reservation
 	cargo       *cargo
 
-	// pin keeps the buffer's memory from then on, until t is queued.
-	pin alloc.Pin
-
 	// filesAllowed is true if the receiver accepts files.
 	filesAllowed bool
 
@@ -51,8 +48,7 @@ type composer struct {
 
 // compose returns a transaction from th to process to with the contents that m
 // describes: a call to node target, or the reply to call. It takes over the
-// reference to target and the strong local one that goes with it. The buffer of
-// the result is pinned by th.scratch.compose.pin, which the caller releases.
+// reference to target and the strong local one that goes with it.
 func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, target list.Arc[*Node], call *Transaction) (list.Arc[*Transaction], *failure) {
 	payer := th.proc.account
 	if call != nil {
@@ -122,7 +118,7 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 		fresh.Release(task)
 		return list.Arc[*Transaction]{}, failedContents.by(err)
 	}
-	t.buffer, c.pin = c.reservation.Commit()
+	t.buffer = c.reservation.Commit()
 	return fresh.Share(), nil
 }
 

@@ -50,13 +50,18 @@ func newPairIn(w *world, size int) *pair {
 	return p
 }
 
-// exchange writes a command, and reads what there is then.
-func (p *pair) exchange(th *thread, write []byte) {
+// exchange writes commands, and reads what there is then.
+func (p *pair) exchange(th *thread, write []byte) { p.writeRead(th, write, true) }
+
+// sleep writes commands, and reads what comes.
+func (p *pair) sleep(th *thread, write []byte) { p.writeRead(th, write, false) }
+
+func (p *pair) writeRead(th *thread, write []byte, nonBlocking bool) {
 	const writeAddr = arenaAddr
 	n := copy(th.mem.Bytes[writeAddr:], write)
 	wr := binder.WriteRead{WriteSize: uint64(n), WriteBuffer: writeAddr, ReadSize: readSize, ReadBuffer: readAddr}
 	wr.MarshalUnsafe(th.mem.Bytes[argAddr:])
-	_ = th.ioctl(binder.BINDER_WRITE_READ, argAddr)
+	_ = th.app.Process.ioctl(th, &th.mem, binder.BINDER_WRITE_READ, argAddr, nonBlocking)
 }
 
 // free returns the BC_FREE_BUFFER for the transaction that th has just read, which
@@ -78,11 +83,7 @@ func (p *pair) roundTrip() {
 
 // sleepForCall is a read by the server, for which the client makes its call when
 // the server sleeps.
-func (p *pair) sleepForCall() {
-	wr := binder.WriteRead{ReadSize: readSize, ReadBuffer: readAddr}
-	wr.MarshalUnsafe(p.server.mem.Bytes[argAddr:])
-	_ = p.server.app.Process.ioctl(p.server, &p.server.mem, binder.BINDER_WRITE_READ, argAddr, false)
-}
+func (p *pair) sleepForCall() { p.sleep(p.server, nil) }
 
 // answerCall is what comes after the server has read a call.
 func (p *pair) answerCall() {
@@ -168,6 +169,28 @@ func BenchmarkRoundTrip(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				p.roundTrip()
+			}
+		})
+	}
+}
+
+// BenchmarkCall has what the driver does for a call by a client that waits for the
+// answer: three requests, each of which also frees what the one before has received.
+func BenchmarkCall(b *testing.B) {
+	for _, size := range []int{0, 128} {
+		b.Run(fmt.Sprintf("bytes=%d", size), func(b *testing.B) {
+			p := newPair(b, size)
+			call := append(cmd(binder.BC_FREE_BUFFER, uint64(0)), p.call...)
+			reply := append(cmd(binder.BC_FREE_BUFFER, uint64(0)), p.reply...)
+			p.client.onBlock = func() {
+				p.exchange(p.server, nil)
+				copy(reply, p.free(p.server, 8))
+				p.exchange(p.server, reply)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				p.sleep(p.client, call)
+				copy(call, p.free(p.client, 12))
 			}
 		})
 	}

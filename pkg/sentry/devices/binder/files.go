@@ -88,5 +88,5 @@ func (th *Thread) closeFiles(task Task, b *alloc.Claimed) {
 	}
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
-	th.inner.needReturn = true
+	th.needReturn.Store(true)
 }

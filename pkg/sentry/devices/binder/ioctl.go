@@ -29,23 +29,32 @@ func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 		return nil
 	}
 	err = th.request(task, uio, request, arg, nonBlocking)
-	th.scratch = scratch{}
+	th.scratch.drop()
 	th.refuseIoctl(task, request, arg, err)
-	th.proc.mu.Lock()
-	th.inner.needReturn = false
-	th.proc.mu.Unlock()
+	if th.needReturn.Load() {
+		th.needReturn.Store(false)
+	}
 	return err
 }
 
 // scratch is what a thread needs during an ioctl and passes to interfaces: as local
 // variables, its fields would escape to the heap on every call.
 type scratch struct {
-	cc      usermem.IOCopyContext
-	wr      binder.WriteRead
-	command [maxCommandSize]byte
-	message message
-	compose composer
-	returns returnWriter
+	cc       usermem.IOCopyContext
+	wr       binder.WriteRead
+	commands commandReader
+	message  message
+	compose  composer
+	returns  returnWriter
+}
+
+// drop lets go of what the ioctl had to do with.
+func (s *scratch) drop() {
+	s.cc = usermem.IOCopyContext{}
+	if s.message.debugID != 0 {
+		s.message, s.compose = message{}, composer{}
+	}
+	s.returns.task, s.returns.uio, s.returns.th = nil, nil, nil
 }
 
 // request carries out an ioctl other than BINDER_THREAD_EXIT.

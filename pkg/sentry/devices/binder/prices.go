@@ -17,7 +17,7 @@ const (
 	processPrice = 3 << 10
 
 	// threadPrice is that of a Thread, with its two errors.
-	threadPrice = 1536
+	threadPrice = 1664
 
 	// nodePrice is that of a Node, with the work by which it is queued.
 	nodePrice = 208

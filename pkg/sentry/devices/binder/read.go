@@ -25,8 +25,13 @@ type returnWriter struct {
 	// pos and end are offsets from addr, in bytes.
 	pos, end uint64
 
-	// th is the thread that reads.
-	th *Thread
+	// th is the thread that reads, and procWork is true if it takes work that any
+	// thread may take.
+	th       *Thread
+	procWork bool
+
+	// call is the call that was written for th to handle, if a reply is awaited.
+	call list.Arc[*Transaction]
 
 	// scratch holds a return before it is written.
 	scratch [returnSize + binder.SizeOfTransactionDataSecctx]byte
@@ -84,12 +89,8 @@ func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlock
 		}
 	}
 	for more := true; more; {
-		procWork := th.takesProcWork()
-		if procWork {
-			setNice(task, th.proc.defaultNice)
-		}
 		var err error
-		if more, err = th.readAll(w, procWork, nonBlocking); err != nil {
+		if more, err = th.readAll(w, nonBlocking); err != nil {
 			return err
 		}
 	}
@@ -97,12 +98,16 @@ func (th *Thread) read(task Task, uio usermem.IO, wr *binder.WriteRead, nonBlock
 	return nil
 }
 
-// endRead wakes another thread for work that th was woken for and has not taken. It
-// returns whether the application should start another looper; see needsLooperLocked.
+// endRead makes th the handler of the call that it has read, if any, and wakes another
+// thread for work that th was woken for and has not taken. It returns whether the
+// application should start another looper; see needsLooperLocked.
 func (th *Thread) endRead(ctx context.Context, err error) (spawn bool) {
 	p := th.proc
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if w := &th.scratch.returns; w.call.Ok() {
+		th.handleLocked(w.call.Take())
+	}
 	spawn = err == nil && th.needsLooperLocked()
 	if !p.inner.todo.empty() {
 		p.wakeupLocked(ctx)
@@ -110,22 +115,17 @@ func (th *Thread) endRead(ctx context.Context, err error) (spawn bool) {
 	return spawn
 }
 
-func (th *Thread) takesProcWork() bool {
-	th.proc.mu.Lock()
-	defer th.proc.mu.Unlock()
-	return th.takesProcWorkLocked()
-}
 
 // readAll waits until th has work, then writes it to w until there is no more, no
 // room, or an item that ends the read. It returns true if th must wait again, because
 // another thread took the work that it was woken for.
 //
 // Errors: those of read.
-func (th *Thread) readAll(w *returnWriter, procWork, nonBlocking bool) (again bool, err error) {
+func (th *Thread) readAll(w *returnWriter, nonBlocking bool) (again bool, err error) {
 	for first := true; ; first = false {
 		var d delivery
 		var ok bool
-		d, ok, again, err = th.takeWork(w, procWork, first, nonBlocking)
+		d, ok, again, err = th.takeWork(w, first, nonBlocking)
 		if !ok {
 			return again, err
 		}
@@ -166,19 +166,25 @@ func (th *Thread) readAll(w *returnWriter, procWork, nonBlocking bool) (again bo
 // it waits for one first. If there is none, again says whether th must wait for one.
 //
 // Errors: those of waitLocked.
-func (th *Thread) takeWork(w *returnWriter, procWork, wait, nonBlocking bool) (d delivery, ok, again bool, err error) {
+func (th *Thread) takeWork(w *returnWriter, wait, nonBlocking bool) (d delivery, ok, again bool, err error) {
 	p := th.proc
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if wait {
-		if err := th.waitLocked(w.task, procWork, nonBlocking); err != nil {
+		w.procWork = th.takesProcWorkLocked()
+		if w.procWork {
+			p.mu.Unlock()
+			setNice(w.task, p.defaultNice)
+			p.mu.Lock()
+		}
+		if err := th.waitLocked(w.task, w.procWork, nonBlocking); err != nil {
 			return delivery{}, false, false, err
 		}
 	}
 	own := !th.inner.todo.empty()
 	if !own {
-		if !procWork || p.inner.todo.empty() {
-			return delivery{}, false, w.pos == returnSize && !th.inner.needReturn, nil
+		if !w.procWork || p.inner.todo.empty() {
+			return delivery{}, false, w.pos == returnSize && !th.needReturn.Load(), nil
 		}
 	}
 	if !w.fits() {
@@ -195,6 +201,9 @@ func (th *Thread) takeWork(w *returnWriter, procWork, wait, nonBlocking bool) (d
 	}
 	d = item.Get().take(w.task, th)
 	item.Release(w.task)
+	if d.n != 0 && th.inner.todo.empty() && !(w.procWork && !p.inner.todo.empty()) {
+		d.last = true // Nobody has to look again.
+	}
 	return d, true, false, nil
 }
 
@@ -238,9 +247,9 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 	if n := t.targetNode(); n != nil {
 		br = binder.BR_TRANSACTION
 		out.TransactionData.Target, out.TransactionData.Cookie = n.ptr, n.cookie
-	}
-	if t.sender() != nil {
-		out.TransactionData.SenderPID = w.task.PIDOf(t.fromProc)
+		if !t.oneWay() && t.sender() != nil {
+			out.TransactionData.SenderPID = w.task.PIDOf(t.fromProc)
+		}
 	}
 	if t.secctxSize != 0 {
 		br = binder.BR_TRANSACTION_SEC_CTX
@@ -257,7 +266,7 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 	if t.reply || t.oneWay() {
 		held.Release(w.task)
 	} else {
-		th.handle(held)
+		w.call = held
 	}
 	return true, nil
 }

@@ -55,9 +55,7 @@ func TestChainOfCloses(t *testing.T) {
 			unread := list.NewUnique(&Transaction{
 				fromProc: p, payer: p.account, to: p, flags: binder.TF_ONE_WAY, files: []sentFile{{file: last}},
 			})
-			var pin alloc.Pin
-			unread.Get().buffer, pin = r.Commit()
-			pin.Release()
+			unread.Get().buffer = r.Commit()
 			p.mu.Lock()
 			p.inner.todo.pushTransaction(unread.Get())
 			p.mu.Unlock()

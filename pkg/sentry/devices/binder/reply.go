@@ -64,18 +64,22 @@ func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transac
 	if err != nil {
 		return failedNoMemory.by(err)
 	}
-	defer done.Release(task)
 	held, f := th.compose(task, uio, m, caller.proc, list.Arc[*Node]{}, call)
-	if f != nil {
-		return f
+	if f == nil {
+		f = th.sendReply(task, held.Get(), call, caller, done.Get())
+		held.Release(task)
 	}
-	defer held.Release(task)
-	t := held.Get()
-	defer th.scratch.compose.pin.Release()
+	done.Release(task)
+	return f
+}
+
+// sendReply queues t, the reply to call that compose has made, for caller, and done for
+// th.
+func (th *Thread) sendReply(task Task, t, call *Transaction, caller *Thread, done *completion) *failure {
 	callTime.AddSample(t.sent - call.sent)
 
 	th.proc.mu.Lock()
-	th.completeLocked(th.proc, done.Get(), t)
+	th.completeLocked(th.proc, done, t)
 	call.endLocked(th.proc)
 	th.proc.mu.Unlock()
 
@@ -95,7 +99,7 @@ func (th *Thread) tryAnswer(task Task, uio usermem.IO, m *message, call *Transac
 	}
 
 	th.proc.mu.Lock()
-	dequeue(task, done.Get())
+	dequeue(task, done)
 	th.proc.mu.Unlock()
 	t.abandon(task)
 	return deadCallerOfReply

@@ -55,10 +55,10 @@ func (th *Thread) popCallLocked(t *Transaction) (list.Arc[*Transaction], bool) {
 	return th.swapStackLocked(t.inner.fromParent.Take()), true
 }
 
-// handle makes th the thread that handles call, which it has just read.
-func (th *Thread) handle(call list.Arc[*Transaction]) {
-	th.proc.mu.Lock()
-	defer th.proc.mu.Unlock()
+// handleLocked makes th the thread that handles call, which it has just read.
+//
+// +checklocks:th.proc.mu
+func (th *Thread) handleLocked(call list.Arc[*Transaction]) {
 	t := call.Get()
 	t.mu.Lock()
 	defer t.mu.Unlock()

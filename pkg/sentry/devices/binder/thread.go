@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"gvisor.dev/gvisor/pkg/atomicbitops"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/waiter"
@@ -64,6 +65,11 @@ type Thread struct {
 	// thread's next ioctl repeats, or zero. Only the thread's own calls use it.
 	freezeLeft time.Duration
 
+	// needReturn is true if the thread's current or next read must return empty rather
+	// than wait, as a thread's first one does. It is set with proc.mu held, and cleared
+	// by the thread's own calls only.
+	needReturn atomicbitops.Bool
+
 	// scratch is in use while the thread is in an ioctl.
 	scratch scratch `state:"nosave"`
 }
@@ -76,10 +82,6 @@ type threadInner struct {
 
 	// dead is true once the thread has left.
 	dead bool
-
-	// needReturn is true if the thread's current or next read must return empty
-	// rather than wait, as a thread's first one does.
-	needReturn bool
 
 	// todo is work for this thread alone. processTodo is false if nothing on it is
 	// worth waking up for: see deferLocked.
@@ -110,9 +112,10 @@ func newThread(p *Process, id int32) (*Thread, error) {
 		proc:        p,
 		id:          id,
 		wake:        make(chan struct{}, 1),
-		inner:       threadInner{needReturn: true, lastError: noError(0)},
+		inner:       threadInner{lastError: noError(0)},
 		returnError: newThreadError(),
 		replyError:  newThreadError(),
+		needReturn:  atomicbitops.FromBool(true),
 	}, nil
 }
 
@@ -133,11 +136,11 @@ func (th *Thread) Destroy(context.Context) {
 // describe writes the thread's heading.
 func (th *Thread) describe(l *logWriter) {
 	th.proc.mu.Lock()
-	looper, needReturn := th.inner.looper, th.inner.needReturn
+	looper := th.inner.looper
 	th.proc.mu.Unlock()
 	// The last number counts the thread's users besides itself: there are none beyond
 	// the length of a call.
-	fmt.Fprintf(l.buf, "  thread %d: l %02x need_return %d tr 0\n", l.view.pids.tid(th.id, th.proc.id), looper, bit(needReturn))
+	fmt.Fprintf(l.buf, "  thread %d: l %02x need_return %d tr 0\n", l.view.pids.tid(th.id, th.proc.id), looper, bit(th.needReturn.Load()))
 }
 
 // threadError is work that tells a thread of a failure.
@@ -184,9 +187,8 @@ func (e *threadError) describe(l *logWriter) {
 //
 // +checklocks:p.mu
 func (th *Thread) makeReturnLocked(p *Process) {
-	in := th.lockedBy(p)
-	in.needReturn = true
-	if in.looper&looperWaiting != 0 {
+	th.needReturn.Store(true)
+	if th.lockedBy(p).looper&looperWaiting != 0 {
 		th.signal()
 	}
 }
@@ -245,7 +247,7 @@ func (th *Thread) takesProcWorkLocked() bool {
 //
 // +checklocks:th.proc.mu
 func (th *Thread) hasWorkLocked(procWork bool) bool {
-	return th.inner.processTodo || th.inner.needReturn || procWork && !th.proc.inner.todo.empty()
+	return th.inner.processTodo || th.needReturn.Load() || procWork && !th.proc.inner.todo.empty()
 }
 
 // waitLocked waits until th has work. It unlocks th.proc.mu while it sleeps.

@@ -209,10 +209,8 @@ func (t *Transaction) fail(ctx context.Context, br uint32) {
 	held.Release(ctx)
 }
 
-// abandon drops the contents of t, which is unread and not queued.
-//
-// Preconditions: The memory of t.to's mapping is pinned, so that t's references can
-// still be found there if t.to ends.
+// abandon drops the contents of t, which is unread and not queued. Its references can be
+// found even if t.to has ended: the buffer keeps its memory.
 func (t *Transaction) abandon(ctx context.Context) {
 	t.dropFiles(ctx)
 	b := t.buffer.Recall()

@@ -14,26 +14,44 @@ import (
 // commandReader reads commands and their parameters from an application's write
 // buffer.
 type commandReader struct {
-	task Task
-	uio  usermem.IO
 	addr hostarch.Addr
 
 	// pos and end are offsets from addr, in bytes.
 	pos, end uint64
+
+	// ahead is what has been read of the buffer from pos on, a part of scratch, which
+	// has room for all that most calls write: a single read gets it.
+	ahead   []byte
+	scratch [freeBufferSize + commandSize + maxParamsSize]byte
 }
 
-// next fills dst with the bytes that follow. As in Linux, it doesn't check for the end
-// of the buffer within a command: at the end, no further command starts.
-func (r *commandReader) next(dst []byte) error {
-	if _, err := r.uio.CopyIn(r.task, r.addr+hostarch.Addr(r.pos), dst, ioOpts); err != nil {
-		return linuxerr.EFAULT
+// next returns the next n bytes, which stay in scratch until it is called again. As in
+// Linux, it doesn't check for the end of the buffer within a command: at the end, no
+// further command starts.
+//
+// Preconditions: n is at most maxParamsSize; if n is commandSize, pos is less than end.
+func (r *commandReader) next(task Task, uio usermem.IO, n int) ([]byte, error) {
+	if len(r.ahead) < n {
+		size := max(n, int(min(r.end-min(r.pos, r.end), uint64(len(r.scratch)))))
+		got, _ := uio.CopyIn(task, r.addr+hostarch.Addr(r.pos), r.scratch[:size], ioOpts)
+		r.ahead = r.scratch[:got]
+		if got < n {
+			return nil, linuxerr.EFAULT
+		}
 	}
-	r.pos += uint64(len(dst))
-	return nil
+	b := r.ahead[:n]
+	r.ahead = r.ahead[n:]
+	r.pos += uint64(n)
+	return b, nil
 }
 
-// maxCommandSize is the size of the parameters of the longest command, in bytes.
-const maxCommandSize = binder.SizeOfTransactionDataSG
+// commandSize is the size of a command's code, maxParamsSize that of the parameters of
+// the longest command, and freeBufferSize that of a BC_FREE_BUFFER, in bytes.
+const (
+	commandSize    = 4
+	maxParamsSize  = binder.SizeOfTransactionDataSG
+	freeBufferSize = commandSize + 8
+)
 
 // maxCommandsAtOnce is the number of commands after which an interrupted thread leaves
 // the rest to the restarted call. A write buffer may be as long as the address space:
@@ -47,31 +65,26 @@ const maxCommandsAtOnce = 4096
 // Errors: EFAULT if a command can't be read, EINVAL if it is unknown or refused,
 // ERESTARTSYS if there are many and the thread is interrupted.
 func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
-	r := commandReader{
-		task: task,
-		uio:  uio,
-		addr: hostarch.Addr(wr.WriteBuffer),
-		pos:  wr.WriteConsumed,
-		end:  wr.WriteSize,
-	}
-	raw := &th.scratch.command
+	r := &th.scratch.commands
+	r.addr, r.pos, r.end = hostarch.Addr(wr.WriteBuffer), wr.WriteConsumed, wr.WriteSize
+	r.ahead = nil
 	for n := 1; r.pos < r.end && !th.failed(); n++ {
 		if n%maxCommandsAtOnce == 0 && task.Interrupted() {
 			return linuxerr.ERESTARTSYS
 		}
-		if err := r.next(raw[:4]); err != nil {
+		code, err := r.next(task, uio, commandSize)
+		if err != nil {
 			return err
 		}
-		cmd := hostarch.ByteOrder.Uint32(raw[:])
+		cmd := hostarch.ByteOrder.Uint32(code)
 		th.proc.counts.command(cmd)
 		th.proc.tracer().command(th, cmd)
-		size := binder.CommandSize(cmd)
 		if !knownCommand(cmd) {
 			th.refuse(task, cmd, refusalFor(reasonUnknownCommand))
 			return linuxerr.EINVAL
 		}
-		params := raw[:size]
-		if err := r.next(params); err != nil {
+		params, err := r.next(task, uio, binder.CommandSize(cmd))
+		if err != nil {
 			return err
 		}
 		if err := th.command(task, uio, cmd, params); err != nil {

@@ -81,10 +81,7 @@ func (f *fixture) trySend(req Request) (*Buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b Buffer
-	var pin Pin
-	b, pin = r.Commit()
-	pin.Release()
+	b := r.Commit()
 	return &b, nil
 }
 
@@ -112,9 +109,8 @@ func (f *fixture) sendFilled(size uint64, c byte) *Buffer {
 func (f *fixture) read(b *Buffer) []byte {
 	f.t.Helper()
 	f.mu.Lock()
-	c := contents{b.described, f.inner.pin(b.rec)}
+	c := contents{b.described, f.inner.memoryOf(b.rec)}
 	f.mu.Unlock()
-	defer f.unpin()
 	got := make([]byte, b.rec.size)
 	require.NoError(f.t, c.Read(0, got))
 	return got

@@ -24,10 +24,8 @@
 // reaches another's buffer. Only the result of Reservation.Blocks must not outlive its
 // token.
 //
-// Commit returns a Pin beside the Buffer: the sender keeps the memory, even if the
-// receiver ends, until it knows that the Buffer was queued. Reservation and Claimed
-// contain a pin. The memory is freed once the Space was released and the last pin has
-// ended.
+// Reservation, Buffer and Claimed pin the memory, even if the receiver ends. It is freed
+// once the Space was released and the last pin has ended.
 //
 // # Ownership
 //
@@ -66,5 +64,6 @@
 // # Saving
 //
 // Buffer and Space are savable. No other token exists while the kernel saves, since no
-// thread is in a call then. A Cargo must be savable. Free space is found anew.
+// thread is in a call then. A Cargo must be savable. Free space is found anew, and so are
+// the pins, which are the Buffers'.
 package alloc

@@ -16,6 +16,11 @@ import (
 // more.
 func (in *inner) pin(rec *record) memmap.FileRange {
 	in.pins++
+	return in.memoryOf(rec)
+}
+
+// memoryOf returns the memory of rec, which is empty if the space has none any more.
+func (in *inner) memoryOf(rec *record) memmap.FileRange {
 	if in.fr.Length() == 0 {
 		return memmap.FileRange{}
 	}
@@ -45,13 +50,6 @@ func (s *Space) drop(fr memmap.FileRange) {
 	if fr.Length() != 0 {
 		s.mf.DecRef(fr)
 	}
-}
-
-func (s *Space) unpin() {
-	s.mu.Lock()
-	memory := s.inner.unpin()
-	s.mu.Unlock()
-	s.drop(memory)
 }
 
 // Release ends the delivered and abandoned buffers. The others end with their tokens, and

@@ -243,8 +243,7 @@ func TestNoAllocations(t *testing.T) {
 			t.Fatal("there's no room")
 		}
 		addr := r.Addr()
-		b, pin := r.Commit()
-		pin.Release()
+		b := r.Commit()
 		b.Deliver(ctx)
 		c, err := f.Claim(addr)
 		if err != nil {
@@ -284,8 +283,7 @@ func BenchmarkBuffer(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				buf, pin := r.Commit()
-				pin.Release()
+				buf := r.Commit()
 				c := buf.Recall()
 				c.Free(ctx)
 			}

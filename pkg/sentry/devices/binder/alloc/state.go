@@ -15,6 +15,11 @@ func (s *Space) afterLoad(ctx context.Context) {
 	s.Init(pgalloc.MemoryFileFromContext(ctx), s.reclaimer)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, rec := range s.inner.buffers {
+		if *s.inner.fateOf(rec) == undelivered {
+			s.inner.pins++
+		}
+	}
 	if s.inner.pages != nil {
 		s.inner.restoreFree()
 	}

@@ -78,15 +78,14 @@ func TestRestoreTokens(t *testing.T) {
 	r, err := saved.Reserve(&Request{DebugID: 5, DataSize: 8, Sender: 7, Async: true}, p.cargo)
 	require.NoError(t, err)
 	require.NoError(t, r.Write(0, []byte("contents")))
-	var pin Pin
-	p.sent, pin = r.Commit()
-	pin.Release()
+	p.sent = r.Commit()
 	other := saved.send(8)
 	addr := other.Addr()
 	other.Deliver(ctx)
 
 	loaded, twin := saved.restore(p)
 	loaded.requireSound(t)
+	require.Equal(t, 1, loaded.inner.pins) // +checklocksignore: there's one goroutine.
 	require.Equal(t, p.sent.Placement(), twin.sent.Placement())
 	require.EqualValues(t, 7, twin.sent.Sender())
 	c := twin.sent.Recall()

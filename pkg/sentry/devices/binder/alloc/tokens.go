@@ -21,7 +21,7 @@ type Reservation struct {
 }
 
 // Blocks returns n bytes of the buffer from offset on. They are valid until the
-// Reservation, or the Pin that follows it, ends.
+// Reservation ends.
 //
 // Errors: EFAULT if they are not all in the buffer.
 func (r *Reservation) Blocks(offset, n uint64) (safemem.BlockSeq, error) { return r.blocks(offset, n) }
@@ -31,14 +31,11 @@ func (r *Reservation) Blocks(offset, n uint64) (safemem.BlockSeq, error) { retur
 // Errors: EFAULT if this reaches beyond the buffer.
 func (r *Reservation) Write(offset uint64, src []byte) error { return r.write(offset, src) }
 
-// Commit ends r: the buffer is ready to be sent. The Pin keeps its memory.
-func (r *Reservation) Commit() (Buffer, Pin) {
+// Commit ends r: the buffer is ready to be sent.
+func (r *Reservation) Commit() Buffer {
 	rec := r.rec
 	*r = Reservation{}
-	if rec == nil {
-		return Buffer{}, Pin{}
-	}
-	return Buffer{described: described{rec}}, Pin{space: rec.space}
+	return Buffer{described: described{rec}}
 }
 
 // Abort ends r, whose buffer is not sent but freed.
@@ -48,21 +45,7 @@ func (r *Reservation) Abort() Claimed {
 	return Claimed{contents: c}
 }
 
-// Pin keeps the memory of a Space, even beyond the end of the process.
-type Pin struct {
-	noCopy sync.NoCopy
-	space  *Space
-}
-
-// Release ends p.
-func (p *Pin) Release() {
-	if s := p.space; s != nil {
-		*p = Pin{}
-		s.unpin()
-	}
-}
-
-// Buffer is a buffer on its way to the receiver.
+// Buffer is a buffer on its way to the receiver. Its memory is pinned.
 //
 // +stateify savable
 type Buffer struct {
@@ -72,17 +55,15 @@ type Buffer struct {
 
 // Write copies src to the buffer at offset.
 //
-// Errors: EFAULT if this reaches beyond the buffer, or if the process has ended and
-// there's no Pin.
+// Errors: EFAULT if this reaches beyond the buffer.
 func (b *Buffer) Write(offset uint64, src []byte) error {
 	if b.rec == nil {
 		return linuxerr.EFAULT
 	}
 	s := b.rec.space
 	s.mu.Lock()
-	c := contents{b.described, s.inner.pin(b.rec)}
+	c := contents{b.described, s.inner.memoryOf(b.rec)}
 	s.mu.Unlock()
-	defer s.unpin()
 	return c.write(offset, src)
 }
 
@@ -106,8 +87,10 @@ func (b *Buffer) leaveToSpace(ctx context.Context, f fate) {
 	if released {
 		s.inner.remove(rec)
 	}
+	memory := s.inner.unpin()
 	s.mu.Unlock()
 	if released {
+		s.drop(memory)
 		rec.end(ctx)
 	}
 }
@@ -122,7 +105,7 @@ func (b *Buffer) Recall() Claimed {
 	s := rec.space
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Claimed{contents: contents{described{rec}, s.inner.pin(rec)}}
+	return Claimed{contents: contents{described{rec}, s.inner.memoryOf(rec)}}
 }
 
 // Claim returns the buffer at address addr of the process, for the application to free.
