@@ -5,8 +5,11 @@ package pod
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -50,6 +53,21 @@ func (p *pod) gone(all []*container) {
 
 // clone restores a pod to a sandbox of its own.
 func (p *pod) clone(image string, members []member, flags ...string) ([]*container, error) {
+	all, err := p.prepared(members)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		args := append(append([]string{"restore", "--detach"}, flags...), "--image-path="+image, c.id)
+		if output, err := p.try(args...); err != nil {
+			return nil, &runscError{output, err}
+		}
+	}
+	return all, nil
+}
+
+// prepared creates the containers of a pod that is to be restored.
+func (p *pod) prepared(members []member) ([]*container, error) {
 	p.id = ""
 	var all []*container
 	for _, m := range members {
@@ -59,12 +77,6 @@ func (p *pod) clone(image string, members []member, flags ...string) ([]*contain
 		}
 		p.t.Cleanup(c.delete)
 		all = append(all, c)
-	}
-	for _, c := range all {
-		args := append(append([]string{"restore", "--detach"}, flags...), "--image-path="+image, c.id)
-		if output, err := p.try(args...); err != nil {
-			return nil, &runscError{output, err}
-		}
 	}
 	return all, nil
 }
@@ -282,20 +294,59 @@ func TestRestoredPodTakesContainers(t *testing.T) {
 // processID is a line of a listing of /proc.
 var processID = regexp.MustCompile(`(?m)^\d+$`)
 
-// TestExecIsNotRestored: a clone has the container's own processes. What `runsc
-// exec` has started is gone from it, and whoever calls it is told.
+// TestExecIsNotRestored: a clone has the containers' own processes. What `runsc exec`
+// has started is gone from it, and whoever calls it is told. Who makes a checkpoint
+// of it, and who restores that, is told what that is.
 func TestExecIsNotRestored(t *testing.T) {
+	const device = "/dev/binder"
 	p := newPod(t)
-	world := []member{{"root", running("serve", "/dev/hwbinder", "own")}}
+	world := []member{{"root", running("serve", "/dev/hwbinder", "own")}, {"two", nil}}
 	saved := p.startAll(world)
 	saved[0].await("/dev/hwbinder", "own")
-	server := saved[0].serve("/dev/binder", "executed")
-	image := p.checkpoint(saved, "--leave-running")
-	saved[0].exec("call", "/dev/binder")
-	require.True(t, server.lines.Scan(), "the one that goes on has it")
-	clone := newPod(t).restore(image, world)[0]
-	clone.await("/dev/hwbinder", "own")
-	require.Equal(t, "nobody answers\n", clone.exec("call", "/dev/binder"))
+	executed := saved[0].serve(device, "executed")
+	saved[1].serve(device, "executed in another container")
+	var lost []string
+	for _, c := range saved {
+		lost = append(lost, fmt.Sprintf(`process %d (agent) of exec in container %q`, c.newest(), c.id))
+	}
+	image := t.TempDir()
+	said := p.run("checkpoint", "--leave-running", "--image-path="+image, saved[0].id)
+	want := func(format string) (lines string) {
+		for _, what := range lost {
+			lines += fmt.Sprintf("warning: "+format+"\n", what)
+		}
+		return lines
+	}
+	require.Equal(t, want("%s will be killed when the checkpoint is restored"), said)
+	saved[0].exec("call", device)
+	require.True(t, executed.lines.Scan(), "the one that goes on has it")
+
+	q := newPod(t)
+	clones, err := q.prepared(world)
+	require.NoError(t, err)
+	for i, c := range clones {
+		lost[i] = strings.ReplaceAll(lost[i], saved[i].id, c.id)
+		said = q.run("restore", "--detach", "--image-path="+image, c.id)
+		if i == 0 {
+			require.Empty(t, said, "nothing is restored yet")
+		}
+	}
+	require.Equal(t, want("%s was in the checkpoint and has been killed"), said)
+	clones[0].await("/dev/hwbinder", "own")
+	for _, c := range clones {
+		require.Equal(t, "nobody answers\n", c.exec("call", device))
+	}
+	// It isn't in the next checkpoint.
+	require.Empty(t, q.run("checkpoint", "--image-path="+t.TempDir(), clones[0].id))
+	q.gone(clones)
+}
+
+// newest returns the sandbox's ID of the process that the container has as its last.
+func (c *container) newest() int {
+	c.t.Helper()
+	var ids []int
+	require.NoError(c.t, json.Unmarshal([]byte(c.run("ps", "--format=json", c.id)), &ids))
+	return slices.Max(ids)
 }
 
 // TestRestoreElsewhere: what a sandbox can't be restored to is refused, by name.
