@@ -115,7 +115,6 @@ func (th *Thread) endRead(ctx context.Context, err error) (spawn bool) {
 	return spawn
 }
 
-
 // readAll waits until th has work, then writes it to w until there is no more, no
 // room, or an item that ends the read. It returns true if th must wait again, because
 // another thread took the work that it was woken for.
