@@ -12,10 +12,10 @@ import (
 	"sentrybinder/pkg/sentry/devices/misc"
 )
 
-// containerDevice implements vfs.Device for a device in /dev. All containers of a
-// sandbox have the same devices, by number, but each has a /dev of its own, and
-// must not reach other containers through it: for that there's binderfs, which they
-// can share or not. So the device leads each container to a context of its own.
+// containerDevice implements vfs.Device for a device in /dev. All containers of a sandbox
+// have the same devices, by number, but each has its own /dev, and must not reach other
+// containers through it: binderfs serves that, and they can share it or not. So the
+// device leads each container to its own context.
 //
 // +stateify savable
 type containerDevice struct {
@@ -38,8 +38,8 @@ func (d *containerDevice) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.De
 	return NewDevice(tenant.contexts[d.name]).Open(ctx, mnt, vfsd, opts)
 }
 
-// RegisterDevices registers d's devices with vfsObj. Each container that opens one
-// finds a context of its own.
+// RegisterDevices registers d's devices with vfsObj. Each container that opens one gets
+// its own context.
 func (d *Driver) RegisterDevices(vfsObj *vfs.VirtualFilesystem) error {
 	for _, name := range d.names {
 		if err := misc.Register(vfsObj, name, &containerDevice{driver: d, name: name}); err != nil {

@@ -16,16 +16,16 @@ import (
 type Context struct {
 	domain *Domain
 
-	// name is the device's.
+	// name is the device's name.
 	name string
 
-	// manager is the context manager's node, if there is one. It's in the table
-	// of its owner as long as that lives, and is set and unset with mu locked.
+	// manager is the context manager's node, if any. It stays in its owner's table
+	// while the owner lives. It is set and unset with mu locked.
 	manager atomic.Pointer[Node] `state:".(*Node)"`
 
 	mu contextMutex `state:"nosave"`
 
-	// user is whom the context manager must run as.
+	// user is the user that the context manager must run as.
 	// +checklocks:mu
 	user managerUser
 }

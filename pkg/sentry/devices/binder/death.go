@@ -10,28 +10,28 @@ import (
 	"sentrybinder/pkg/binder/list"
 )
 
-// deathState is how far a death notification has come.
+// deathState is the state of a death notification.
 type deathState uint8
 
 const (
-	// deathRequested: the node lives, as far as is known.
+	// deathRequested: the node's death has not been noticed.
 	deathRequested deathState = iota
 
 	// deathDead: BR_DEAD_BINDER is queued, or delivered and not answered.
 	deathDead
 
 	// deathDeadAndClear: as deathDead, but the process has cleared the request
-	// meanwhile, and is told of that once it has answered.
+	// meanwhile, which is confirmed once it has answered.
 	deathDeadAndClear
 
 	// deathClear: BR_CLEAR_DEATH_NOTIFICATION_DONE is queued.
 	deathClear
 )
 
-// death is a process's request to be told when a node dies.
+// death is a process's request to be notified when a node dies.
 //
-// Its references are: that of the Ref that it was requested for, until it is
-// cleared or the Ref goes, and that of the list that it is on.
+// Its references are: the one of the Ref that it was requested for, until it is cleared
+// or the Ref goes, and the one of the list that it is on.
 //
 // +stateify savable
 type death struct {
@@ -74,8 +74,8 @@ func (d *death) take(context.Context, *Thread) delivery {
 	d.proc.inner.deliveredDeath.add(d.cookie, d)
 	d.proc.tenant.traffic.told(noticeDeath)
 	out.add(binder.BR_DEAD_BINDER)
-	// The recipient may well send transactions at once; nothing else is to be
-	// in its way.
+	// The recipient may well send transactions at once; nothing else must be in
+	// its way.
 	out.last = true
 	return out
 }
@@ -95,8 +95,8 @@ func (d *death) describe(l *logWriter) {
 	}
 }
 
-// requestDeath handles BC_REQUEST_DEATH_NOTIFICATION. A request for a handle
-// that has one, or for one that is unknown, is ignored, as in Linux.
+// requestDeath handles BC_REQUEST_DEATH_NOTIFICATION. A request for a handle that already
+// has one, or for an unknown handle, is ignored, as on Linux.
 //
 // Errors: ENOMEM if p's account has no room for it.
 func (p *Process) requestDeath(ctx context.Context, handle uint32, cookie uint64) (*refusal, error) {
@@ -125,16 +125,16 @@ func (r *Ref) requestDeathLocked(ctx context.Context, p *Process, cookie uint64)
 	n.owner.mu.Lock()
 	dead := n.inner.dead
 	n.owner.mu.Unlock()
-	// If the node dies just now, its owner comes for the notification when this call has
-	// released refsMu.
+	// If the node dies just now, its owner finds the request once this call has released
+	// refsMu.
 	if dead {
 		r.announceDeathLocked(ctx, p)
 	}
 	return nil, nil
 }
 
-// announceDeathLocked queues BR_DEAD_BINDER for p, r's process, if it has asked for it
-// and it's not queued yet.
+// announceDeathLocked queues BR_DEAD_BINDER for p, r's process, if it requested that and
+// it's not queued yet.
 //
 // +checklocks:p.refsMu
 func (r *Ref) announceDeathLocked(ctx context.Context, p *Process) {
@@ -151,16 +151,16 @@ func (r *Ref) announceDeathLocked(ctx context.Context, p *Process) {
 	}
 }
 
-// announceDeath is announceDeathLocked for callers that hold no lock. r may be
-// gone meanwhile.
+// announceDeath is announceDeathLocked for callers that hold no lock. r may have gone
+// meanwhile.
 func (r *Ref) announceDeath(ctx context.Context) {
 	r.proc.refsMu.Lock()
 	defer r.proc.refsMu.Unlock()
 	r.announceDeathLocked(ctx, r.proc)
 }
 
-// clearDeath handles BC_CLEAR_DEATH_NOTIFICATION. If the cookie isn't that of
-// the request, or there's none, it's ignored, as in Linux.
+// clearDeath handles BC_CLEAR_DEATH_NOTIFICATION. It is ignored, as on Linux, if there's
+// no request, or one with another cookie.
 func (p *Process) clearDeath(ctx context.Context, th *Thread, handle uint32, cookie uint64) *refusal {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
@@ -185,7 +185,7 @@ func (r *Ref) clearDeathLocked(ctx context.Context, p *Process, th *Thread, cook
 	if d.on == nil {
 		d.finishLocked(ctx, p, th)
 	} else {
-		// It's queued or delivered; BC_DEAD_BINDER_DONE goes on from here.
+		// It's queued or delivered; BC_DEAD_BINDER_DONE continues.
 		*d.stateLocked(p) = deathDeadAndClear
 	}
 	p.mu.Unlock()
@@ -214,8 +214,7 @@ func (d *death) answeredLocked(ctx context.Context, p *Process, th *Thread) {
 	kept.Release(ctx)
 }
 
-// finishLocked queues BR_CLEAR_DEATH_NOTIFICATION_DONE, for th, whose command
-// led to it.
+// finishLocked queues BR_CLEAR_DEATH_NOTIFICATION_DONE for th, whose command caused it.
 //
 // +checklocks:p.mu
 func (d *death) finishLocked(ctx context.Context, p *Process, th *Thread) {
@@ -223,8 +222,8 @@ func (d *death) finishLocked(ctx context.Context, p *Process, th *Thread) {
 	th.queueForLooperLocked(ctx, p, d)
 }
 
-// queueForLooperLocked queues w for th, a thread of p, if it is a looper, and else for
-// whichever thread comes first.
+// queueForLooperLocked queues w for th, a thread of p, if it is a looper, and otherwise
+// for the first available thread.
 //
 // +checklocks:p.mu
 func (th *Thread) queueForLooperLocked(ctx context.Context, p *Process, w work) {

@@ -61,13 +61,13 @@ func (d *Device) Open(ctx context.Context, mnt *vfs.Mount, vfsd *vfs.Dentry, opt
 	return &fd.vfsfd, nil
 }
 
-// labeled is implemented by tasks that may have a security context of their own.
+// labeled is implemented by tasks that may have their own security context.
 type labeled interface {
 	// SecurityLabel returns the task's security context, or "" if it has none.
 	SecurityLabel() string
 }
 
-// labelOf returns the security context of a task, or "" if it has none of its own.
+// labelOf returns a task's own security context, or "" if it has none.
 func labelOf(t any) string {
 	if l, ok := t.(labeled); ok {
 		return l.SecurityLabel()
@@ -99,8 +99,8 @@ func (fd *deviceFD) Ioctl(ctx context.Context, uio usermem.IO, _ uintptr, args a
 
 // ConfigureMMap implements vfs.FileDescriptionImpl.ConfigureMMap.
 //
-// Errors: EINVAL if the caller isn't the process that opened the device, or wants
-// nothing, EPERM if it wants to write or to execute, EBUSY if it has mapped the
+// Errors: EINVAL if the caller isn't the process that opened the device, or the length
+// is 0, EPERM for a writable or executable mapping, EBUSY if the caller has mapped the
 // device before.
 func (fd *deviceFD) ConfigureMMap(ctx context.Context, opts *memmap.MMapOpts) error {
 	if opts.Length == 0 {
@@ -121,7 +121,7 @@ func (fd *deviceFD) ConfigureMMap(ctx context.Context, opts *memmap.MMapOpts) er
 	}
 	opts.MaxPerms.Write = false
 	opts.MaxPerms.Execute = false
-	// The mapping shows the buffers from the first on, whatever is asked for.
+	// The mapping shows the buffers from the first on, whatever the offset.
 	opts.Offset = 0
 	return vfs.GenericConfigureMMap(&fd.vfsfd, fd.proc, opts)
 }

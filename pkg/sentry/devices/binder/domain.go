@@ -9,16 +9,16 @@ import (
 	"gvisor.dev/gvisor/pkg/atomicbitops"
 )
 
-// Domain is the home of Contexts: the /dev of a Tenant, or an instance of
-// binderfs. It holds all that its devices have in common, so that nothing of one
-// domain shows in another, and users of different ones contend for nothing.
+// Domain is a set of Contexts: the /dev of a Tenant, or an instance of binderfs. It
+// holds all state that its devices share, so that domains can't observe each other, and
+// their users contend for nothing.
 //
 // +stateify savable
 type Domain struct {
 	driver *Driver
 
-	// name tells an operator which it is, and ordinal is greater than that of every
-	// older one.
+	// name identifies it to operators. ordinal is greater than that of every older
+	// domain.
 	name    string
 	ordinal uint64
 
@@ -26,24 +26,24 @@ type Domain struct {
 	lastID atomicbitops.Int32
 	hasher hasher
 
-	// procs holds the processes of all contexts, and dead the nodes that they
-	// left behind.
+	// procs holds the processes of all contexts, and dead the nodes that outlive
+	// their owners.
 	procs registry
 	dead  deadNodes
 
-	// closed has the counts of the processes that are gone.
+	// closed holds the counts of closed processes.
 	closed closedCounts
 
-	// log holds the last transactions, failedLog the last that failed.
+	// log holds the last transactions, failedLog the last failed ones.
 	log       transactionLog
 	failedLog failureLog
 
-	// refusedLog holds the last commands and requests that were refused, but for
+	// refusedLog holds the last refused commands and requests, except for
 	// transactions.
 	refusedLog failureLog
 }
 
-// NewDomain returns a Domain without devices. Operators know it by name.
+// NewDomain returns a Domain without devices. name identifies it to operators.
 func (d *Driver) NewDomain(name string) *Domain {
 	dom := &Domain{driver: d, name: name, ordinal: d.nextOrdinal()}
 	dom.procs.init()
@@ -52,7 +52,7 @@ func (d *Driver) NewDomain(name string) *Domain {
 	return dom
 }
 
-// nextID returns a number for a new object, by which logs name it.
+// nextID returns the debug ID for a new object.
 func (d *Domain) nextID() int32 { return d.lastID.Add(1) }
 
 // add adds p, which has just opened a device.
@@ -60,7 +60,7 @@ func (d *Domain) add(p *Process) { d.procs.add(p) }
 
 // remove removes p, which has closed its device.
 func (d *Domain) remove(p *Process) {
-	// p is in one of the two for whoever holds closed.mu.
+	// To holders of closed.mu, p is always in exactly one of the two.
 	d.closed.mu.Lock()
 	defer d.closed.mu.Unlock()
 	d.procs.remove(p)
@@ -70,11 +70,11 @@ func (d *Domain) remove(p *Process) {
 	}
 }
 
-// closedCounts counts what processes that are gone have written and read.
+// closedCounts counts the commands and returns of closed processes.
 //
 // +stateify savable
 type closedCounts struct {
-	// sumMu lets one caller at a time sum up.
+	// sumMu serializes summing.
 	sumMu closedSumMutex `state:"nosave"`
 
 	// mu comes before registry.mu.
@@ -84,22 +84,22 @@ type closedCounts struct {
 	inner closedCountsInner
 }
 
-// closedCountsInner is what the mu of closedCounts guards.
+// closedCountsInner is the state that closedCounts.mu guards.
 //
 // +stateify savable
 type closedCountsInner struct {
 	counts commandCounts
 
-	// summing is true while somebody sums up. sum then has the counts of all that
-	// were gone when that began, of the live ones whose ordinal is at least
-	// summed, and of those that were to come and have gone meanwhile.
+	// summing is true during a summing. sum then holds the counts of all processes
+	// closed when it began, of the live ones whose ordinal is at least summed, and
+	// of those with a smaller ordinal that have closed meanwhile.
 	summing bool          `state:"nosave"`
 	summed  uint64        `state:"nosave"`
 	sum     commandCounts `state:"nosave"`
 }
 
-// counts returns what all processes have written and read: each is counted once,
-// even if it goes meanwhile.
+// counts returns the commands and returns of all processes. Each is counted once, even
+// if it closes meanwhile.
 func (d *Domain) counts() *commandCounts {
 	c := &d.closed
 	c.sumMu.Lock()
@@ -131,13 +131,13 @@ func (d *Domain) counts() *commandCounts {
 	return sum
 }
 
-// ObjectCounts returns the number of objects that d holds, by kind. The counts
-// of different kinds are not taken at the same instant.
+// ObjectCounts returns the number of d's objects, by kind. The counts of different kinds
+// are not taken at the same instant.
 func (d *Domain) ObjectCounts() []ObjectCount {
 	counts := make([]ObjectCount, numObjectKinds)
 	for k := range counts {
 		// deleted is read first: an object that comes and goes in between may
-		// be seen as active, but never as a negative count.
+		// count as active, but the count is never negative.
 		deleted := d.stats.objects[k].deleted.Load()
 		created := d.stats.objects[k].created.Load()
 		counts[k] = ObjectCount{Name: objectNames[k], Active: created - deleted, Total: created}

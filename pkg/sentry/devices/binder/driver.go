@@ -13,9 +13,9 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
-// Driver is what all binder devices of a sandbox share: the reclaiming of unused
-// memory, the order in which devices were opened, and the list of containers. It
-// takes no contended lock for them.
+// Driver is the state that all binder devices of a sandbox share: the reclaiming of
+// unused memory, the order in which devices were opened, and the list of containers. It
+// takes no contended lock.
 //
 // +stateify savable
 type Driver struct {
@@ -23,37 +23,36 @@ type Driver struct {
 	scheduler Scheduler `state:"nosave"`
 	kernelLog KernelLog `state:"nosave"`
 
-	// flights has the devices that are in transactions.
+	// flights holds the devices in transactions.
 	flights flights
 
-	// lastOrdinal is the ordinal of the process or Tenant that came last.
+	// lastOrdinal is the last ordinal that nextOrdinal returned.
 	lastOrdinal atomicbitops.Uint64
 
-	// names are those of the devices in each container's /dev.
+	// names are the names of the devices in each container's /dev.
 	names []string
 
 	tenants tenants
 
-	// lastInventory is what inventory has returned last.
+	// lastInventory is the last result of inventory.
 	lastInventory atomic.Pointer[inventory] `state:"nosave"`
 
-	// tracer notes events, or is nil. A restored sandbox is not traced.
+	// tracer records events, or is nil. A restored sandbox is not traced.
 	tracer atomic.Pointer[tracer] `state:"nosave"`
 
-	// reporting is true if there's a way to Subscribe for applications.
+	// reporting is true if applications have a way to Subscribe.
 	reporting bool
 }
 
-// NewDriver returns a Driver, for devices of these names in each container's /dev.
-// clock is the kernel's Timekeeper, and supervisor the kernel, or nil in tests without
-// one.
+// NewDriver returns a Driver with devices of these names in each container's /dev. clock
+// is the kernel's Timekeeper, and supervisor the kernel, or nil in tests without one.
 func NewDriver(clock tcpip.Clock, supervisor Supervisor, names ...string) *Driver {
 	d := &Driver{reclaimer: alloc.NewReclaimer(clock), scheduler: goScheduler{}, names: names}
 	d.flights.clock, d.flights.supervisor = clock, supervisor
 	return d
 }
 
-// EnableReports notes that applications have a way to Subscribe.
+// EnableReports records that applications have a way to Subscribe.
 //
 // Preconditions: No device of d was opened yet.
 func (d *Driver) EnableReports() { d.reporting = true }
@@ -61,8 +60,8 @@ func (d *Driver) EnableReports() { d.reporting = true }
 // HasReports returns whether applications have a way to Subscribe.
 func (d *Driver) HasReports() bool { return d.reporting }
 
-// nextOrdinal returns a number that is greater than all before. It is the time, so
-// that nobody can tell from two of them how many others got one in between.
+// nextOrdinal returns a number greater than all earlier ones. It is the time, so that two
+// of them don't reveal how many were returned in between.
 func (d *Driver) nextOrdinal() uint64 {
 	for {
 		last := d.lastOrdinal.Load()
@@ -73,8 +72,8 @@ func (d *Driver) nextOrdinal() uint64 {
 	}
 }
 
-// SetScheduler replaces d's scheduler. It is not saved: after a restore, d has its
-// own again.
+// SetScheduler replaces d's scheduler. It is not saved: after a restore, d uses its own
+// again.
 //
 // Preconditions: No device of d was opened yet.
 func (d *Driver) SetScheduler(s Scheduler) { d.scheduler = s }

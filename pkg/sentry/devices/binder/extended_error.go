@@ -12,14 +12,14 @@ import (
 )
 
 // extendedError is the outcome of a thread's last transaction, as far as the thread
-// itself or the replier to it determined it. A death is no such error.
+// itself or its replier determined it. A death is not such an error.
 //
 // +stateify savable
 type extendedError struct {
 	// id is the debug ID of the transaction or, if the reply failed, of the reply.
 	id int32
 
-	// command is the return that the failure was answered with, or BR_OK.
+	// command is the return that reported the failure, or BR_OK.
 	command uint32
 
 	// param is a negative errno, or zero.
@@ -37,8 +37,8 @@ func extendedErrorOf(id int32, f *failure) extendedError {
 	return extendedError{id: id, command: f.br, param: -int32(errnoFor(f.err))}
 }
 
-// errnoFor returns the errno that applications get for err. An error without one comes
-// from the sentry, and concerns its memory.
+// errnoFor returns the errno that applications get for err. An error without one is the
+// sentry's, and concerns its memory.
 func errnoFor(err error) errno.Errno {
 	if e, ok := err.(*errors.Error); ok {
 		return e.Errno()

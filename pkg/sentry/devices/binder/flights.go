@@ -14,24 +14,24 @@ import (
 )
 
 // An open device may itself be sent to a process, and wait there to be read. If no
-// descriptor leads to it meanwhile, it is alive for as long as the receiver is; and
-// that may be in flight, too: to its own process, or in a circle. Nobody will ever
-// read such a file, nor close it. As the kernel does for sockets in flight, flights
-// looks for such circles and ends their processes.
+// descriptor leads to it meanwhile, it lives as long as the receiver; and that may be in
+// flight, too: to its own process, or in a cycle. Nothing will ever read such a file, nor
+// close it. As the kernel does for sockets in flight, flights finds such cycles and
+// releases their processes.
 //
-// A circle that nobody can reach stays as it is, so that it is enough to look from
-// time to time, and to look again at what has changed meanwhile.
+// An unreachable cycle never changes, so that periodic searches suffice, if they check
+// again what has changed meanwhile.
 
-// flightPeriod is the time between two searches, as long as devices are in flight.
+// flightPeriod is the time between two searches while devices are in flight.
 const flightPeriod = time.Second
 
-// Supervisor is what the driver needs of the sentry's kernel to end processes by
-// itself. kernel.Kernel implements it.
+// Supervisor is the part of the sentry's kernel that the driver needs to release
+// processes on its own. kernel.Kernel implements it.
 type Supervisor interface {
 	SupervisorContext() context.Context
 }
 
-// flights has the devices that are in flight: in a transaction that is queued.
+// flights holds the devices in flight: in a queued transaction.
 //
 // +stateify savable
 type flights struct {
@@ -45,22 +45,22 @@ type flights struct {
 	inner flightsInner
 }
 
-// flightsInner is what the mu of flights guards.
+// flightsInner is the state that flights.mu guards.
 //
 // +stateify savable
 type flightsInner struct {
-	// queued has the transactions with such devices.
+	// queued holds the transactions with such devices.
 	queued map[*Transaction]struct{}
 
 	// changes counts arrivals. Process.flightChange is the last one that a process,
 	// or its device, took part in.
 	changes uint64
 
-	// ticking is true if tick will be called, or is at work.
+	// ticking is true if tick will be called, or is running.
 	ticking bool `state:"nosave"`
 }
 
-// departed notes that t, which is about to be queued, has devices. The caller calls
+// departed records that t, which is about to be queued, has devices. The caller calls
 // start once it holds no lock.
 func (f *flights) departed(t *Transaction) {
 	f.mu.Lock()
@@ -71,7 +71,7 @@ func (f *flights) departed(t *Transaction) {
 	f.inner.queued[t] = struct{}{}
 }
 
-// watchDevices lets devices be looked for that nobody can reach, if t has any.
+// watchDevices starts the search for unreachable devices, if t has devices.
 //
 // Preconditions: No lock is held.
 func (t *Transaction) watchDevices() {
@@ -80,13 +80,12 @@ func (t *Transaction) watchDevices() {
 	}
 }
 
-// arrived notes that t's files are about to be dropped: somebody has read t, or
-// nobody will.
+// arrived records that t's files are about to be dropped, since t was read or never will
+// be.
 func (f *flights) arrived(t *Transaction) {
 	f.mu.Lock()
 	delete(f.inner.queued, t)
-	// A search that has seen t began before this change, and one that begins later
-	// will not see t.
+	// A search that has seen t began before this change; a later one won't see t.
 	f.inner.changes++
 	change := f.inner.changes
 	f.mu.Unlock()
@@ -98,7 +97,7 @@ func (f *flights) arrived(t *Transaction) {
 	}
 }
 
-// changed notes that p, or its device, took part in a change.
+// changed records that p, or its device, took part in a change.
 func (p *Process) changed(change uint64) {
 	for {
 		last := p.flightChange.Load()
@@ -108,8 +107,7 @@ func (p *Process) changed(change uint64) {
 	}
 }
 
-// start makes tick be called, if there is anything in flight and it will not be
-// already.
+// start schedules tick, if anything is in flight and it is not scheduled already.
 //
 // Preconditions: No lock is held; the clock takes one that the whole sentry shares.
 func (f *flights) start() {
@@ -124,14 +122,14 @@ func (f *flights) start() {
 	}
 }
 
-// tick makes a search, and has the next one made.
+// tick searches, and schedules the next search.
 func (f *flights) tick() {
 	ctx := context.Background()
 	if f.supervisor != nil {
 		ctx = f.supervisor.SupervisorContext()
 	}
 	for _, p := range f.unreachable() {
-		// Its file is dropped by another one's end, or by its own.
+		// Another process's release drops its file, or its own does.
 		p.release(ctx)
 	}
 	f.mu.Lock()
@@ -144,31 +142,30 @@ func (f *flights) tick() {
 type flyer struct {
 	file *vfs.FileDescription
 
-	// flights is the number of its flights: the references to file that are
-	// accounted for.
+	// flights is the number of its flights: the known references to file.
 	flights int64
 }
 
-// search is a search for processes that cannot be reached.
+// search is a search for unreachable processes.
 type search struct {
-	// flyers has the processes that may be, and asOf the last change of flights
-	// when it began to collect them.
+	// flyers holds the processes that may be unreachable, and asOf is the last
+	// change of flights when the search started.
 	flyers map[*Process]*flyer
 	asOf   uint64
 
-	// toward has the processes that are in flight to another one.
+	// toward holds the processes in flight, by receiver.
 	toward map[*Process][]*Process
 }
 
-// unreachable returns the processes that no descriptor leads to, not even by way of
-// other devices in flight.
+// unreachable returns the processes that no descriptor leads to, not even through other
+// devices in flight.
 func (f *flights) unreachable() []*Process {
 	s := f.search()
 	for {
-		// What is left when all that can be reached was taken out is unreachable,
-		// if what was found of each still holds. Whether it does is checked after
-		// all references were counted: a thread that got hold of one of them since,
-		// and without being counted, has read it, which is a change.
+		// The processes left after all reachable ones were removed are unreachable,
+		// if the findings about each still hold. That is checked after all references
+		// were counted: a thread that has got hold of one since, uncounted, has read
+		// it, which is a change.
 		before := len(s.flyers)
 		for p, fl := range s.flyers {
 			if fl.file.ReadRefs() != fl.flights {
@@ -187,8 +184,7 @@ func (f *flights) unreachable() []*Process {
 	}
 }
 
-// search collects all devices in flight. Those that come and go meanwhile may be
-// missing or there.
+// search collects all devices in flight. Those that come or go meanwhile may be missing.
 func (f *flights) search() *search {
 	s := &search{flyers: make(map[*Process]*flyer), toward: make(map[*Process][]*Process)}
 	n := 0
@@ -197,7 +193,7 @@ func (f *flights) search() *search {
 	s.asOf = f.inner.changes
 	walk := startWalk()
 	for t := range f.inner.queued {
-		// As long as the lock is held, t keeps its files.
+		// t keeps its files while the lock is held.
 		for _, sent := range t.files {
 			s.add(sent.file, t.to)
 		}
@@ -226,8 +222,8 @@ func (s *search) add(file *vfs.FileDescription, to *Process) {
 	s.toward[to] = append(s.toward[to], p)
 }
 
-// takeOutReachable takes out the flyers that are in flight to a process that is none,
-// and those that are in flight to these.
+// takeOutReachable removes the flyers in flight to a process that is not a flyer, and, in
+// turn, those in flight to these.
 func (s *search) takeOutReachable() {
 	var reached []*Process
 	for to := range s.toward {
@@ -252,7 +248,7 @@ type deviceFile interface {
 	process() *Process
 }
 
-// processOf returns the process that an open device is, or nil if file is no device.
+// processOf returns the process of an open device, or nil if file is not one.
 func processOf(file *vfs.FileDescription) *Process {
 	if fd, ok := file.Impl().(deviceFile); ok {
 		return fd.process()

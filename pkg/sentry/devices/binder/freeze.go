@@ -12,14 +12,13 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// freezeProcess handles BINDER_FREEZE: it freezes or thaws all that process info.PID
-// has open, of whatever device that the caller can see, what was opened last first. If left is not zero,
-// the call is made again after an interruption, and that's left of the time.
+// freezeProcess handles BINDER_FREEZE: it freezes or thaws everything that process
+// info.PID has open, of any device that the caller can see, newest first. If left is not
+// zero, the call is repeated after an interruption, and left is its remaining time.
 //
-// Errors: EINVAL if there's no such process that the caller can see. EAGAIN if it is busy, or still is
-// when the time is over. ERESTARTSYS if the wait was interrupted. Of what the
-// process has open, that which could not be frozen is thawed then, and the rest
-// stays as it is.
+// Errors: EINVAL if the caller can see no such process. EAGAIN if it is busy, or still
+// is after the timeout. ERESTARTSYS if the wait was interrupted. On failure, the open
+// device that could not be frozen is thawed, and the others stay as they are.
 func (th *Thread) freezeProcess(task Task, info *binder.FreezeInfo, left time.Duration) error {
 	v := task.View(th.proc)
 	found := false
@@ -38,7 +37,8 @@ func (th *Thread) freezeProcess(task Task, info *binder.FreezeInfo, left time.Du
 		}
 		var err error
 		if left, err = p.freeze(task, timeout); err != nil {
-			// A signal makes Linux begin anew; nothing else is to be noticed.
+			// After a signal, Linux starts over; other interruptions must not
+			// be noticed.
 			if left > 0 && !task.SignalPending() {
 				th.freezeLeft = left
 			}
@@ -51,8 +51,8 @@ func (th *Thread) freezeProcess(task Task, info *binder.FreezeInfo, left time.Du
 	return nil
 }
 
-// freeze freezes p once nothing is outstanding. Calls are refused meanwhile. If
-// the wait was interrupted, it returns what's left of timeout.
+// freeze freezes p once nothing is outstanding. Calls are refused meanwhile. If the wait
+// was interrupted, it returns the remaining timeout.
 //
 // Errors: EAGAIN, ERESTARTSYS; then p is not frozen.
 func (p *Process) freeze(task Task, timeout time.Duration) (time.Duration, error) {
@@ -75,8 +75,8 @@ func (p *Process) freeze(task Task, timeout time.Duration) (time.Duration, error
 	return left, err
 }
 
-// awaitIdle waits until nothing is outstanding, or until timeout is over, which
-// is no error. It returns what's left of timeout if it was interrupted.
+// awaitIdle waits until nothing is outstanding, or until timeout has passed, which is not
+// an error. If it was interrupted, it returns the remaining timeout.
 //
 // Errors: ERESTARTSYS.
 func (p *Process) awaitIdle(task Task, timeout time.Duration) (time.Duration, error) {
@@ -99,10 +99,10 @@ func (p *Process) awaitIdle(task Task, timeout time.Duration) (time.Duration, er
 	return 0, nil
 }
 
-// frozenInfo handles BINDER_GET_FROZEN_INFO: it sets the other fields of info to
-// what came for process info.PID since it was frozen, on all devices together.
+// frozenInfo handles BINDER_GET_FROZEN_INFO: it sets the other fields of info to what
+// process info.PID received since it was frozen, on all devices together.
 //
-// Errors: EINVAL if there's no such process that the caller can see.
+// Errors: EINVAL if the caller can see no such process.
 func (v *View) frozenInfo(info *binder.FrozenStatusInfo) error {
 	found := false
 	for p := range v.openedBy(v.pids.identity(int32(info.PID))) {

@@ -11,12 +11,12 @@ import (
 	"sentrybinder/pkg/binder/list"
 )
 
-// freezeNotification is a process's request to be told when the owner of a node
-// is frozen or thawed. It is on the process's todo list when there's something to
-// tell, and then, until the process answers, on its deliveredFreezes.
+// freezeNotification is a process's request to be notified when the owner of a node is
+// frozen or thawed. While a notification is pending, it is on the process's todo list, and
+// then, until the process answers, on deliveredFreezes.
 //
-// Its references are: that of the Ref that it was requested for, until it is
-// cleared or the Ref goes, and that of the list that it is on.
+// Its references are: the one of the Ref that it was requested for, until it is cleared
+// or the Ref goes, and the one of the list that it is on.
 //
 // +stateify savable
 type freezeNotification struct {
@@ -30,22 +30,22 @@ type freezeNotification struct {
 	inner freezeNotificationInner
 }
 
-// freezeNotificationInner is what the mu of a freezeNotification's process guards.
+// freezeNotificationInner is the state that the process's mu guards.
 //
 // +stateify savable
 type freezeNotificationInner struct {
-	// frozen is the state to tell next, or that was told last.
+	// frozen is the state to notify of next, or the last one notified of.
 	frozen bool
 
-	// cleared is true if the process has cleared the request: that is what to
-	// tell next.
+	// cleared is true if the process has cleared the request, which is confirmed
+	// next.
 	cleared bool
 
-	// again is true if there's more to tell once the process has answered.
+	// again is true if another notification follows the process's answer.
 	again bool
 }
 
-// lockedBy returns what the mu of p, f's process, guards.
+// lockedBy returns the state that the mu of p, f's process, guards.
 //
 // +checklocks:p.mu
 func (f *freezeNotification) lockedBy(p *Process) *freezeNotificationInner {
@@ -73,8 +73,8 @@ func (f *freezeNotification) take(context.Context, *Thread) delivery {
 	}
 	f.proc.inner.deliveredFreezes.add(f.cookie, f)
 	f.proc.tenant.traffic.told(noticeFreeze)
-	// struct binder_frozen_state_info has the same layout as what other returns
-	// have: the cookie comes first, and then the state, with padding.
+	// struct binder_frozen_state_info has the layout of other returns' parameters:
+	// the cookie, which here takes the place of ptr, then the state with padding.
 	out := delivery{ptr: f.cookie, last: true}
 	if f.inner.frozen {
 		out.cookie = 1
@@ -95,7 +95,7 @@ func (f *freezeNotification) describe(l *logWriter) {
 	}
 }
 
-// queueLocked queues f for whichever thread of p, its process, comes first.
+// queueLocked queues f for the first available thread of p, its process.
 //
 // +checklocks:p.mu
 func (f *freezeNotification) queueLocked(ctx context.Context, p *Process) {
@@ -103,7 +103,7 @@ func (f *freezeNotification) queueLocked(ctx context.Context, p *Process) {
 	p.wakeupLocked(ctx)
 }
 
-// deliveredLocked returns whether f waits for p, its process, to answer.
+// deliveredLocked returns whether f is waiting for an answer of p, its process.
 //
 // +checklocks:p.mu
 func (f *freezeNotification) deliveredLocked(p *Process) bool {
@@ -135,9 +135,9 @@ func (p *Process) requestFreeze(ctx context.Context, handle uint32, cookie uint6
 	return nil, nil
 }
 
-// announceFrozenLocked tells p, r's process, if it has asked for it, whether the owner
-// of the node is frozen. Since the state is that of now, and refsMu is held, the last
-// one to announce a change announces the last state.
+// announceFrozenLocked notifies p, r's process, if it requested that, whether the owner of
+// the node is frozen. Since it reads the current state, with refsMu held, the last caller
+// to announce a change announces the last state.
 //
 // +checklocks:p.refsMu
 func (r *Ref) announceFrozenLocked(ctx context.Context, p *Process) {
@@ -160,15 +160,15 @@ func (r *Ref) announceFrozenLocked(ctx context.Context, p *Process) {
 		f.queueLocked(ctx, p)
 		return
 	}
-	// What waits to be read tells the last state. What was read and not answered
-	// is followed by another one, even if the state is again what was told.
+	// A queued notification carries the latest state. One that was read and not
+	// answered is followed by another, even if the state is again the one it told.
 	if in.frozen != frozen {
 		in.frozen = frozen
 		in.again = in.again || f.deliveredLocked(p)
 	}
 }
 
-// announceFrozen tells those who have asked for it whether p is frozen, in the
+// announceFrozen notifies all processes that requested it whether p is frozen, in the
 // order of the nodes' addresses.
 //
 // Preconditions: No lock is held.
@@ -187,7 +187,7 @@ func (p *Process) announceFrozen(ctx context.Context) {
 		p.mu.Unlock()
 		for i, n := range nodes {
 			for _, r := range n.refsInOrder() {
-				// r may be gone meanwhile; then it has no request.
+				// r may have gone meanwhile; then it has no request.
 				r.proc.refsMu.Lock()
 				r.announceFrozenLocked(ctx, r.proc)
 				r.proc.refsMu.Unlock()
@@ -197,11 +197,9 @@ func (p *Process) announceFrozen(ctx context.Context) {
 	}
 }
 
-// clearFreeze handles BC_CLEAR_FREEZE_NOTIFICATION. What was not read is not told
-// any more.
+// clearFreeze handles BC_CLEAR_FREEZE_NOTIFICATION. It drops an unread notification.
 //
-// Errors: EINVAL if there's no such handle, or if it has no request with that
-// cookie.
+// Errors: EINVAL if there's no such handle, or if it has no request with that cookie.
 func (p *Process) clearFreeze(ctx context.Context, handle uint32, cookie uint64) (*refusal, error) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
@@ -239,7 +237,7 @@ func (f *freezeNotification) clearLocked(ctx context.Context, p *Process) {
 
 // freezeDone handles BC_FREEZE_NOTIFICATION_DONE, the answer to BR_FROZEN_BINDER.
 //
-// Errors: EINVAL if nothing with that cookie was told.
+// Errors: EINVAL if no notification with that cookie was read.
 func (p *Process) freezeDone(ctx context.Context, cookie uint64) (*refusal, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -3,7 +3,7 @@
 
 package binder
 
-// setFrozenLocked freezes p or thaws it. What came before is forgotten.
+// setFrozenLocked freezes or thaws p, and clears the received flags.
 //
 // +checklocks:p.mu
 func (p *Process) setFrozenLocked(frozen bool) {
@@ -15,8 +15,8 @@ func (p *Process) setFrozenLocked(frozen bool) {
 	p.inner.freezer.syncReceived, p.inner.freezer.asyncReceived = false, false
 }
 
-// refusesLocked notes a call that comes for p, and returns whether p refuses it
-// for being frozen.
+// refusesLocked records a call to p if p is frozen, and returns whether p refuses it for
+// that.
 //
 // +checklocks:p.mu
 func (p *Process) refusesLocked(oneWay bool) bool {
@@ -32,8 +32,8 @@ func (p *Process) refusesLocked(oneWay bool) bool {
 	}
 }
 
-// busyLocked returns whether p is in the middle of a transaction: one is
-// outstanding, or a thread handles a call or waits for a reply.
+// busyLocked returns whether p is in the middle of a transaction: one is outstanding, or
+// a thread is handling a call or waiting for a reply.
 //
 // +checklocks:p.mu
 func (p *Process) busyLocked() bool { return p.inner.freezer.outstanding > 0 || p.inner.stacked > 0 }

@@ -8,21 +8,21 @@ import (
 	"hash/maphash"
 )
 
-// hasher hides addresses from who reads logs, as Linux does: equal ones can be
-// told, and nothing else.
+// hasher hides addresses from log readers, as Linux does: it reveals only which ones are
+// equal.
 //
 // +stateify savable
 type hasher struct {
-	// seed is drawn anew after a restore.
+	// seed is chosen anew after a restore.
 	seed maphash.Seed `state:"nosave"`
 }
 
 func (h *hasher) init() { h.seed = maphash.MakeSeed() }
 
-// address returns what stands for addr: zero for zero, else some 32 bits.
+// address returns the hash of addr: zero for zero, otherwise 32 bits.
 func (h *hasher) address(addr uint64) uint64 { return hashed(h, addr) }
 
-// hashed returns what stands for v: zero for the zero value, else some 32 bits.
+// hashed returns the hash of v: zero for the zero value, otherwise 32 bits.
 func hashed[T comparable](h *hasher, v T) uint64 {
 	var zero T
 	if v == zero {
@@ -33,7 +33,7 @@ func hashed[T comparable](h *hasher, v T) uint64 {
 
 // pointers says how the addresses of an application's nodes are shown.
 type pointers struct {
-	// hasher is nil if they are shown as they are.
+	// hasher is nil if they are shown unchanged.
 	hasher *hasher
 }
 

@@ -11,10 +11,10 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 )
 
-// An operator looks at the driver from outside the sandbox, and is in no container:
-// what he sees are whole domains, whoever uses them.
+// An operator inspects the driver from outside the sandbox, in no container, and sees
+// whole domains, whichever containers use them.
 
-// Containers returns the IDs of the containers that exist, the oldest first.
+// Containers returns the IDs of the existing containers, oldest first.
 func (d *Driver) Containers() []string {
 	m := d.tenants.byID.Load()
 	if m == nil {
@@ -23,9 +23,9 @@ func (d *Driver) Containers() []string {
 	return slices.SortedFunc(maps.Keys(*m), func(a, b string) int { return cmp.Compare((*m)[a].ordinal, (*m)[b].ordinal) })
 }
 
-// Domains returns the domains of a container: its /dev, and then, the oldest first,
-// the instances of binderfs in which its processes have devices open. It returns false
-// if there's no such container.
+// Domains returns the domains of a container: its /dev, and then, oldest first, the
+// instances of binderfs in which its processes have devices open. It returns false if
+// there's no such container.
 func (d *Driver) Domains(containerID string) ([]*Domain, bool) {
 	t := d.tenants.get(containerID)
 	if t == nil {
@@ -44,19 +44,17 @@ func (d *Driver) Domains(containerID string) ([]*Domain, bool) {
 	return domains, true
 }
 
-// Name returns what operators know d by: "/dev", or the instance of binderfs as
-// mountinfo has it.
+// Name returns d's name for operators: "/dev", or the instance of binderfs as in
+// mountinfo.
 func (d *Domain) Name() string { return d.name }
 
-// OperatorView returns what there is in d, whoever's it is, with processes' IDs in
-// PID namespace ns.
+// OperatorView returns a View of all of d, with process IDs in PID namespace ns.
 func (d *Domain) OperatorView(ns *kernel.PIDNamespace) *View {
 	return &View{domain: d, pids: pidsIn{ns}}
 }
 
-// ProcessStats returns the counts of the one of v's processes that is the last with a
-// Seq less than before, or false if there's none. Commands and Returns are only there
-// if commands is true.
+// ProcessStats returns the statistics of v's newest process with a Seq less than before,
+// or false if there's none. Commands and Returns are set only if commands is true.
 func (v *View) ProcessStats(before uint64, commands bool) (ProcessStats, bool) {
 	p := v.processBefore(before, Log{Kind: LogStats})
 	if p == nil {
@@ -69,9 +67,8 @@ func (v *View) ProcessStats(before uint64, commands bool) (ProcessStats, bool) {
 	return s, true
 }
 
-// Counts returns how many commands v's processes have written and how many returns
-// they have read, those that are gone included, by name; and the objects of v's
-// domains.
+// Counts returns how many commands v's processes, including those that are gone, have
+// written, and how many returns they have read, by name; and the objects of v's domains.
 func (v *View) Counts() (commands, returns map[string]uint64, objects []ObjectCount) {
 	commands, returns = v.counts().byName()
 	return commands, returns, v.objectCounts()

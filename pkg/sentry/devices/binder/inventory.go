@@ -11,7 +11,7 @@ import (
 	"gvisor.dev/gvisor/pkg/hostarch"
 )
 
-// inventory is what the driver has at some time, for the metrics.
+// inventory is what the driver holds at some time, for the metrics.
 type inventory struct {
 	// taken is when it was taken, in gohacks.Nanotime units.
 	taken int64
@@ -21,17 +21,17 @@ type inventory struct {
 	frozen  uint64
 	buffers uint64
 
-	// bytes is the memory of mappings that is used, and that is idle.
+	// bytes is the used and the idle memory of mappings.
 	bytes [2]uint64
 
 	charged uint64
 }
 
-// inventoryAge is how old an inventory may be. Each metric asks for one by itself; those
-// of a scrape have the same.
+// inventoryAge is the maximum age of an inventory. Each metric asks for one; the metrics
+// of a scrape share it.
 const inventoryAge = 100 * time.Millisecond
 
-// inventory returns what d has, or had a moment ago.
+// inventory returns an inventory of d that is at most inventoryAge old.
 func (d *Driver) inventory() *inventory {
 	if v := d.lastInventory.Load(); v != nil && gohacks.Nanotime()-v.taken < int64(inventoryAge) {
 		return v
@@ -41,11 +41,11 @@ func (d *Driver) inventory() *inventory {
 	return v
 }
 
-// takeInventory returns what d has. Each process is looked at for itself, and nothing is
+// takeInventory returns a new inventory. It visits each process separately, with nothing
 // locked in between.
 func (d *Driver) takeInventory() *inventory {
 	v := &inventory{taken: gohacks.Nanotime()}
-	// One in which nobody has a device open has nothing.
+	// Domains without open devices have no objects.
 	domains := make(map[*Domain]struct{})
 	for _, t := range d.tenants.all() {
 		v.charged += uint64(t.account.Used())

@@ -11,9 +11,9 @@ import (
 )
 
 // The logs show what the driver holds, in the layout of Linux's binder_logs. They
-// are written in pieces, while the driver is at work: what they say of one object is
-// of one instant, but another one than what they say of the next. What comes and
-// goes meanwhile may be there or missing.
+// are written in pieces while the driver works: each object is shown as of one
+// instant, but different objects as of different ones. Objects that come or go
+// meanwhile may be shown or missing.
 
 // LogKind is a kind of Log.
 type LogKind uint8
@@ -22,7 +22,7 @@ const (
 	// LogState shows all that the driver holds.
 	LogState LogKind = iota
 
-	// LogTransactions shows what is under way: LogState without what is idle.
+	// LogTransactions shows what is in progress: LogState without idle objects.
 	LogTransactions
 
 	// LogProcess shows all that one process holds, for each open of a device.
@@ -31,15 +31,15 @@ const (
 	// LogStats shows counts: of commands, returns and objects.
 	LogStats
 
-	// LogLast shows the last transactions, and LogLastFailed the last of those
-	// that failed. LogFailed says also why, and which other commands were refused;
-	// Linux has no such log.
+	// LogLast shows the last transactions, and LogLastFailed the last failed ones.
+	// LogFailed adds the reasons, and other refused commands; Linux has no such
+	// log.
 	LogLast
 	LogLastFailed
 	LogFailed
 )
 
-// Log says what a log shows.
+// Log describes a log.
 //
 // +stateify savable
 type Log struct {
@@ -55,7 +55,7 @@ type Log struct {
 }
 
 // LogPlace is a place in a Log that is read in pieces. The zero LogPlace is the
-// start. It names objects and points to none: one that has gone is passed over,
+// start. It names objects rather than pointing to them: one that is gone is skipped,
 // and nothing is kept for a reader that never comes back.
 //
 // +stateify savable
@@ -65,23 +65,23 @@ type LogPlace struct {
 	// domains is the number of domains whose nodes without owners are written.
 	domains int
 
-	// before is the ordinal before which the next process, or the next node
-	// without an owner, came; zero if all are still to come. The present process
-	// is the one with the ordinal proc.
+	// before is above the ordinal of the next process, or of the next node without
+	// an owner, and zero before the first. The current process is the one with the
+	// ordinal proc.
 	before uint64
 	proc   uint64
 
-	// key is where the next object of this part is to be looked for: a thread ID,
-	// an address or a handle.
+	// key is where to look for the next object of this part: a thread ID, an
+	// address or a handle.
 	key uint64
 
-	// detail is what comes next of the object at key, and item how far it is
+	// detail is the next detail of the object at key, and item how far it is
 	// written.
 	detail logDetail
 	item   uint64
 
-	// deadShown, procShown and threadShown are true once the headings were written.
-	// Those of LogTransactions wait for something to stand below them.
+	// deadShown, procShown and threadShown are true once the headings are written.
+	// LogTransactions writes a heading only with a line below it.
 	deadShown   bool
 	procShown   bool
 	threadShown bool
@@ -95,7 +95,7 @@ const (
 	logDeadNodes
 	logNextProcess
 
-	// What there is of each process.
+	// The parts of each process.
 	logProcess
 	logThreads
 	logNodes
@@ -111,7 +111,7 @@ const (
 type logDetail uint8
 
 const (
-	// logHead is what stands in the object's own line.
+	// logHead is the object's own line.
 	logHead logDetail = iota
 
 	// logStack is a thread's transactions; item is the number of the last one.
@@ -120,14 +120,14 @@ const (
 	logQueue
 
 	// logHolders is the processes that hold references to a node; item is the
-	// number of the last reference. logAsync is what waits for the node; item is
-	// as for logQueue.
+	// number of the last reference. logAsync is the one-way transactions that wait
+	// for the node; item is as for logQueue.
 	logHolders
 	logAsync
 )
 
-// logPieceSize is the size in bytes after which a piece of a log is ended. What is
-// written in one go is of similar size.
+// logPieceSize is the size in bytes after which a piece of a log ends. What is written
+// in one go is of similar size.
 const logPieceSize = 16 << 10
 
 // logWriter writes a piece of a log.
@@ -138,37 +138,37 @@ type logWriter struct {
 	log  Log
 	buf  *bytes.Buffer
 
-	// full is the length of buf at which the piece is ended.
+	// full is the length of buf at which the piece ends.
 	full int
 
 	pointers pointers
 
-	// now is when the piece is written.
+	// now is the time at which the piece is written, in gohacks.Nanotime units.
 	now int64
 
-	// p is the process whose ordinal is LogPlace.proc, and th the thread that is
-	// being shown, if any.
+	// p is the process whose ordinal is LogPlace.proc, and th the thread being
+	// shown, if any.
 	p  *Process
 	th *Thread
 }
 
 func (l *logWriter) isFull() bool { return l.buf.Len() >= l.full }
 
-// all returns whether what is idle is shown.
+// all returns whether idle objects are shown.
 func (l *logWriter) all() bool { return l.log.Kind != LogTransactions }
 
-// enter goes on with another part.
+// enter moves on to another part.
 func (l *logWriter) enter(part logPart) {
 	l.part, l.key, l.detail, l.item = part, 0, logHead, 0
 }
 
-// leave goes on behind the object at key.
+// leave moves on from the object at key to the one at next.
 func (l *logWriter) leave(next uint64) { l.key, l.detail, l.item = next, logHead, 0 }
 
-// enterDetail goes on with another detail of the object at key.
+// enterDetail moves on to another detail of the object at key.
 func (l *logWriter) enterDetail(d logDetail) { l.detail, l.item = d, 0 }
 
-// headings writes what stands above what is about to be written, unless it is there.
+// headings writes the headings of what is about to be written, unless already written.
 func (l *logWriter) headings() {
 	if l.p != nil && !l.procShown {
 		l.procShown = true

@@ -14,7 +14,7 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
-// nextDeadNode goes on with the next node that has no owner, the last one first.
+// nextDeadNode writes the next nodes without an owner, newest first.
 func (l *logWriter) nextDeadNode() {
 	before := l.before
 	if before == 0 {
@@ -50,9 +50,9 @@ func (l *logWriter) nextDeadNode() {
 	}
 }
 
-// nextNode goes on with the nodes from key on, by address. LogTransactions leaves out
-// those without a one-way transaction. As in Linux the log uses each for a moment: an
-// owner whose thread has left with the news that nobody has a reference gets it again.
+// nextNode writes the nodes from key on, by address. LogTransactions leaves out those
+// without a one-way transaction. As on Linux, the log briefly uses each: an owner whose
+// thread has left with the notice that no references remain gets it again.
 func (l *logWriter) nextNode() {
 	var buf [batchSize]*Node
 	var used [batchSize]list.Arc[*Node]
@@ -93,7 +93,7 @@ func (l *logWriter) nextNode() {
 	}
 }
 
-// endNode ends the line of a node that has gone in the middle of it.
+// endNode ends the line of a node that went away in the middle of it.
 func (l *logWriter) endNode() {
 	if l.detail == logHolders {
 		l.buf.WriteByte('\n')
@@ -101,7 +101,7 @@ func (l *logWriter) endNode() {
 	l.leave(l.key)
 }
 
-// node writes n, from the present detail on. It returns false if the piece is full
+// node writes n, from the current detail on. It returns false if the piece is full
 // before all is written.
 func (l *logWriter) node(n *Node) bool {
 	if l.detail == logHead {
@@ -130,7 +130,7 @@ func (l *logWriter) node(n *Node) bool {
 		l.enterDetail(logAsync)
 	}
 	if l.p == nil {
-		return true // What waited for it has gone with its owner.
+		return true // Its pending transactions went with its owner.
 	}
 	for {
 		n.owner.mu.Lock()
@@ -148,12 +148,12 @@ func (l *logWriter) node(n *Node) bool {
 	}
 }
 
-// describe begins the node's line.
+// describe starts the node's line.
 func (n *Node) describe(l *logWriter) {
 	n.owner.mu.Lock()
 	defer n.owner.mu.Unlock()
-	// The last number counts what uses the node while it is neither counted as a
-	// reference: the log itself, too, though it need not say so of dead nodes.
+	// The last number counts uses of the node other than references, including the
+	// log's own. The log doesn't use dead nodes, so its own is added here.
 	users := n.inner.users
 	if l.p == nil {
 		users++
@@ -164,9 +164,9 @@ func (n *Node) describe(l *logWriter) {
 		n.inner.internalStrong, n.inner.refs.len(), users)
 }
 
-// refsBefore returns the Refs to n that came before the one with the given number, or
-// before all if that is zero, the last one first: as many as a selection has. It
-// takes the owner's lock for a batch at a time.
+// refsBefore returns the Refs to n older than the one with the given number, or all if
+// that is zero, newest first: as many as a selection holds. It takes the owner's lock
+// for a batch at a time.
 func (n *Node) refsBefore(number int32) []*Ref {
 	s := selection[*Ref]{compare: func(a, b *Ref) int { return int(b.debugID - a.debugID) }}
 	n.visitRefs(func(r *Ref) {
@@ -197,7 +197,7 @@ func (l *logWriter) nextRefs() {
 	}
 }
 
-// describe writes the handle's line, unless it has gone.
+// describe writes the handle's line, unless it is gone.
 func (r *Ref) describe(l *logWriter) {
 	r.proc.refsMu.Lock()
 	n, strong, weak, death := r.node(), r.inner.strong, r.inner.weak, r.inner.death()
@@ -216,12 +216,12 @@ func (r *Ref) describe(l *logWriter) {
 		r.debugID, r.handle, state, number, strong, weak, hashed(&l.view.domain.hasher, death))
 }
 
-// nextBuffers writes the buffers from key on, by where they start.
+// nextBuffers writes the buffers from key on, by start.
 func (l *logWriter) nextBuffers() {
 	var buf [batchSize]alloc.Info
 	buffers := buf[:0]
 	next, more := l.p.alloc.Walk(l.key, func(b alloc.Info) { buffers = append(buffers, b) })
-	// Whether the calls that are in the buffers are handled.
+	// Whether the calls in the buffers are being handled.
 	handled := make(map[int32]bool)
 	for i := range buffers {
 		if buffers[i].Delivered {
@@ -245,9 +245,8 @@ func (l *logWriter) nextBuffers() {
 	}
 }
 
-// findHandled sets those of calls, which has them by number, to true that a thread of
-// p handles. It takes the lock for a batch of threads at a time, and not while it
-// follows their stacks.
+// findHandled sets the calls, by number, that a thread of p handles to true. It takes the
+// lock for a batch of threads at a time, and not while it follows their stacks.
 func (p *Process) findHandled(ctx context.Context, calls map[int32]bool) {
 	p.mu.Lock()
 	none := p.inner.stacked == 0

@@ -12,16 +12,16 @@ import (
 	"sentrybinder/pkg/binder/list"
 )
 
-// selected is the number of elements that a selection has.
+// selected is the number of elements that a selection holds.
 const selected = 512
 
-// selection has the first of many elements, in the order of compare, without holding
+// selection holds the first of many elements, in the order of compare, without holding
 // all of them.
 type selection[T any] struct {
 	compare func(a, b T) int
 	elems   []T
 
-	// more is true if elements were added that it has no room for.
+	// more is true if elements were dropped for lack of room.
 	more bool
 }
 
@@ -47,7 +47,7 @@ func (s *selection[T]) sorted() []T {
 }
 
 // threadsFrom returns the lowest IDs of p's threads that are at least from, in order,
-// and whether there are others. See visitThreads.
+// and whether there are more. See visitThreads.
 func (p *Process) threadsFrom(from int32) ([]int32, bool) {
 	s := selection[int32]{compare: cmp.Compare[int32]}
 	p.visitThreads(func(id int32) {
@@ -58,14 +58,14 @@ func (p *Process) threadsFrom(from int32) ([]int32, bool) {
 	return s.sorted(), s.more
 }
 
-// todoList returns the list of what any thread of p is to do.
+// todoList returns the list of work for any thread of p.
 func (p *Process) todoList() *workList {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return &p.inner.todo.workList
 }
 
-// todoList returns the list of what th alone is to do.
+// todoList returns the list of work for th alone.
 func (th *Thread) todoList() *workList {
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
@@ -78,11 +78,11 @@ type queuedWork struct {
 	seq uint64
 }
 
-// queuedAfter appends to items the next items on l, which p's mu guards, in order,
-// whose sequence numbers are greater than seq: as many as items has room for, or
-// fewer, but none only if there are none. It takes the lock for a batch at a time.
+// queuedAfter appends to items the next items on l, which p's mu guards, in order, whose
+// sequence numbers are greater than seq: at most as many as items has room for, and none
+// only if there are none. It takes the lock for a batch at a time.
 func (p *Process) queuedAfter(ctx context.Context, l *workList, seq uint64, items []queuedWork) []queuedWork {
-	var from queuedWork // where the next batch begins
+	var from queuedWork // the start of the next batch
 	walk := startWalk()
 	for {
 		p.mu.Lock()

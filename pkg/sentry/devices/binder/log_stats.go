@@ -8,38 +8,38 @@ import (
 	"fmt"
 )
 
-// ProcessStats is what the log of counts has of a process.
+// ProcessStats holds the statistics of a process, as in LogStats.
 type ProcessStats struct {
 	// PID is the process's ID in the reader's PID namespace, and Context the name of
 	// the device.
 	PID     int32  `json:"pid"`
 	Context string `json:"context"`
 
-	// Seq is greater than that of all that came before it.
+	// Seq is greater than that of all older processes.
 	Seq uint64 `json:"-"`
 
-	// Threads are those that have called the driver. ReadyThreads of them wait for
-	// work. RequestedThreads are the loopers that the driver has asked for and that
-	// have not come, StartedThreads those that have come, of MaxThreads.
+	// Threads is the number of threads that have called the driver. ReadyThreads of
+	// them wait for work. RequestedThreads is the number of requested loopers that
+	// have not registered yet, StartedThreads of those that have, of MaxThreads.
 	Threads          int    `json:"threads"`
 	ReadyThreads     int    `json:"ready_threads"`
 	RequestedThreads uint32 `json:"requested_threads"`
 	StartedThreads   uint32 `json:"started_threads"`
 	MaxThreads       uint32 `json:"max_threads"`
 
-	// FreeAsyncSpace is what one-way calls may take of the process's mapping, in
+	// FreeAsyncSpace is the space left to one-way calls in the process's mapping, in
 	// bytes.
 	FreeAsyncSpace uint64 `json:"free_async_space"`
 
 	Nodes int `json:"nodes"`
 
-	// Refs are the process's references to nodes of others. StrongRefs and WeakRefs
-	// say how often it has acquired them.
+	// Refs is the number of the process's references to nodes of others, StrongRefs
+	// and WeakRefs how often it has acquired them.
 	Refs       int `json:"refs"`
 	StrongRefs int `json:"strong_refs"`
 	WeakRefs   int `json:"weak_refs"`
 
-	// Buffers have pages that are used; others are kept idle, or absent.
+	// Buffers are on used pages; the other pages are idle or absent.
 	Buffers        int    `json:"buffers"`
 	UsedPages      int    `json:"used_pages"`
 	IdlePages      int    `json:"idle_pages"`
@@ -48,13 +48,13 @@ type ProcessStats struct {
 
 	PendingTransactions int `json:"pending_transactions"`
 
-	// Commands and Returns are counts of what the process has written and read, by
-	// name, as far as they aren't zero.
+	// Commands and Returns are the non-zero counts of commands written and returns
+	// read, by name.
 	Commands map[string]uint64 `json:"commands,omitempty"`
 	Returns  map[string]uint64 `json:"returns,omitempty"`
 }
 
-// processStats returns the counts of p but for Commands and Returns.
+// processStats returns the statistics of p without Commands and Returns.
 func (p *Process) processStats(ids pidsIn) ProcessStats {
 	s := ProcessStats{PID: ids.pid(p.id), Context: p.ctx.name, Seq: p.ordinal}
 
@@ -85,7 +85,7 @@ func (p *Process) processStats(ids pidsIn) ProcessStats {
 	return s
 }
 
-// writeStats writes the counts of p.
+// writeStats writes the statistics of p.
 func (p *Process) writeStats(buf *bytes.Buffer, ids pidsIn) {
 	s := p.processStats(ids)
 	fmt.Fprintf(buf, "proc %d\ncontext %s\n", s.PID, s.Context)

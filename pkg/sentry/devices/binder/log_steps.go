@@ -12,8 +12,8 @@ import (
 	"gvisor.dev/gvisor/pkg/gohacks"
 )
 
-// WriteLog appends the next piece of log, of what v has, to buf, from place on, which
-// it advances. It returns false if there is no more.
+// WriteLog appends the next piece of v's log to buf, from place on, and advances place.
+// It returns false at the end of the log.
 func (v *View) WriteLog(ctx context.Context, buf *bytes.Buffer, log Log, place *LogPlace) bool {
 	l := v.newLogWriter(ctx, buf, log, place)
 	walk := startWalk()
@@ -32,7 +32,7 @@ func (v *View) newLogWriter(ctx context.Context, buf *bytes.Buffer, log Log, pla
 	return l
 }
 
-// step writes a bounded amount, and may write nothing.
+// step writes a bounded amount, possibly nothing.
 func (l *logWriter) step() {
 	if l.part > logNextProcess && !l.find() {
 		l.enter(logNextProcess)
@@ -104,7 +104,7 @@ func (l *logWriter) start() {
 	}
 }
 
-// nextProcess goes on with the next process, the last one first.
+// nextProcess moves on to the next process, newest first.
 func (l *logWriter) nextProcess() {
 	before := l.before
 	if before == 0 {
@@ -120,7 +120,7 @@ func (l *logWriter) nextProcess() {
 	l.enter(logProcess)
 }
 
-// find returns whether the present process is still there.
+// find returns whether the current process still exists, and sets p to it.
 func (l *logWriter) find() bool {
 	if l.p == nil {
 		if p := l.view.processBefore(l.proc+1, l.log); p != nil && p.ordinal == l.proc {

@@ -5,7 +5,7 @@ package binder
 
 import "sentrybinder/pkg/binder/list"
 
-// nextThread goes on with the thread at key, or the next one by ID.
+// nextThread writes the thread at key, or the next ones by ID.
 func (l *logWriter) nextThread() {
 	ids, more := l.p.threadsFrom(int32(l.key))
 	for _, id := range ids {
@@ -22,8 +22,8 @@ func (l *logWriter) nextThread() {
 	}
 }
 
-// thread writes thread id, from the present detail on. It returns false if the piece
-// is full before all is written.
+// thread writes thread id, from the current detail on. It returns false if the piece is
+// full before all is written.
 func (l *logWriter) thread(id int32) bool {
 	l.p.mu.Lock()
 	th := l.p.inner.threads[id].Get()
@@ -54,12 +54,11 @@ func (l *logWriter) thread(id int32) bool {
 	return true
 }
 
-// stack writes th's transactions, the innermost first, those before item only. It
-// returns false if the piece is full before that.
+// stack writes th's transactions, innermost first, and only those before item. It returns
+// false if the piece is full before the end.
 //
-// Transactions nest: whatever is pushed later has a higher number, and whatever is
-// not written yet stays below. The lock is only held for the first, and that of each
-// for the next one.
+// Transactions nest: later ones have higher numbers, and those not written yet stay below.
+// The process's lock is held only for the first, and each one's own lock for the next.
 func (l *logWriter) stack(th *Thread) bool {
 	ctx := l.ctx
 	th.proc.mu.Lock()
@@ -83,8 +82,8 @@ func (l *logWriter) stack(th *Thread) bool {
 	return true
 }
 
-// below returns the transaction that is below t on th's stack, and what t is there
-// for th, or "" if it has left the stack meanwhile.
+// below returns the transaction below t on th's stack, and what t is to th, or "" if t has
+// left the stack meanwhile.
 func (t *Transaction) below(th *Thread) (next list.Arc[*Transaction], title string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -97,8 +96,8 @@ func (t *Transaction) below(th *Thread) (next list.Arc[*Transaction], title stri
 	return next, ""
 }
 
-// queue writes the next items of work of the present process: a batch of those after
-// item on q. It returns false if there are none.
+// queue writes the next items of work of the current process: a batch of those after item
+// on q. It returns false if there are none.
 func (l *logWriter) queue(q *workList, indent string) bool {
 	return l.eachQueued(q, func(w work) {
 		l.line(indent)
@@ -106,8 +105,8 @@ func (l *logWriter) queue(q *workList, indent string) bool {
 	})
 }
 
-// eachQueued calls f for the next items: a batch of those after item on q, whose lock
-// is that of the present process. It returns false if there are none.
+// eachQueued calls f for a batch of the items after item on q, which the current process's
+// lock guards. It returns false if there are none.
 func (l *logWriter) eachQueued(q *workList, f func(work)) bool {
 	ctx := l.ctx
 	var buf [batchSize]queuedWork
@@ -120,14 +119,14 @@ func (l *logWriter) eachQueued(q *workList, f func(work)) bool {
 	return len(items) > 0
 }
 
-// line begins a line below the headings.
+// line starts a line below the headings.
 func (l *logWriter) line(indent string) {
 	l.headings()
 	l.buf.WriteString(indent)
 }
 
-// delivered writes whether the process was told of deaths or freezes that it has not
-// answered. Linux says whether there are any, not how many.
+// delivered writes whether the process has read death or freeze notifications that it has
+// not answered. Linux shows whether there are any, not how many.
 func (l *logWriter) delivered() {
 	l.p.mu.Lock()
 	death, freeze := !l.p.inner.deliveredDeath.empty(), !l.p.inner.deliveredFreezes.empty()

@@ -34,7 +34,7 @@ func (c *Context) managedBy(p *Process) bool {
 // isManager returns whether n is the context manager's node.
 func (c *Context) isManager(n *Node) bool { return c.manager.Load() == n }
 
-// setManager makes the node that object describes, p's, the context manager.
+// setManager makes p's node that object describes the context manager.
 //
 // Errors: EBUSY if there is a context manager, EPERM if there was one of another user,
 // ENOMEM if p's account has no room for the node.

@@ -11,26 +11,26 @@ import (
 	"gvisor.dev/gvisor/pkg/metric"
 )
 
-// The driver's metrics, which gVisor's metric server shows with those of the sentry. They
-// are of all containers of a sandbox: gVisor wants all values of a metric's labels to be
-// known before there's any container.
+// The driver's metrics, which gVisor's metric server exports with the sentry's. They cover
+// all containers of a sandbox: gVisor requires all values of a metric's labels to be known
+// before there's any container.
 //
-// As with gVisor's own, what is counted begins at zero in a restored sandbox.
+// As with gVisor's own, counters start at zero in a restored sandbox.
 var (
-	// callTime is from when a call is sent until it is answered, queueTime until a
-	// thread has taken it.
+	// callTime is the time from sending a call until it is answered, queueTime until a
+	// thread takes it.
 	callTime = metric.MustCreateNewTimerMetric("/binder/call_nanoseconds", timeBuckets,
 		"Time from a call (BC_TRANSACTION) until it is answered (BC_REPLY).")
 	queueTime = metric.MustCreateNewTimerMetric("/binder/queue_nanoseconds", timeBuckets,
 		"Time from a call (BC_TRANSACTION) until a thread takes it (BR_TRANSACTION).",
 		metric.NewField("kind", &kindCall, &kindOneWay))
 
-	// timeBuckets has 32 buckets, from 5 us, each wider by 60 % and a bit than that
-	// before, to 8.6 s.
+	// timeBuckets has 32 buckets from 5 us to 8.6 s, each a little more than 60 % wider
+	// than the one before.
 	timeBuckets = metric.NewExponentialBucketer(32, 1000, 4000, 1.6)
 )
 
-// countWait counts how long t, a call, has waited for the thread that takes it now.
+// countWait records how long call t waited for the thread that takes it now.
 func (t *Transaction) countWait() {
 	kind := &kindCall
 	if t.oneWay() {
@@ -39,8 +39,7 @@ func (t *Transaction) countWait() {
 	queueTime.AddSample(gohacks.Nanotime()-t.sent, kind)
 }
 
-// Values of labels, in the order of logKind, result, notice, objectKind and of
-// inventory.bytes.
+// Label values, in the order of logKind, result, notice, objectKind and inventory.bytes.
 var (
 	kindCall   = metric.FieldValue{Value: "call"}
 	kindOneWay = metric.FieldValue{Value: "oneway"}
@@ -60,11 +59,11 @@ func labels(names ...string) (values []*metric.FieldValue) {
 	return values
 }
 
-// exported is the driver whose metrics these are, if the sandbox has been started.
+// exported is the driver whose metrics are exported, once the sandbox has started.
 var exported atomic.Pointer[Driver]
 
-// ExportMetrics makes the metrics those of d, in place of those of another driver: that
-// which a restored one replaces.
+// ExportMetrics exports d's metrics, in place of those of a driver that d replaces at a
+// restore.
 func ExportMetrics(d *Driver) { exported.Store(d) }
 
 func init() {
@@ -79,25 +78,25 @@ func init() {
 		})
 	}
 
-	counter("/binder/transactions", "Calls, one-way calls and replies, by whether they were sent or by which return they have failed.",
+	counter("/binder/transactions", "Calls, one-way calls and replies, by whether they were sent or how they failed.",
 		func(t *traffic, at []int) uint64 { return t.transactions[at[0]][at[1]].Load() },
 		label{"kind", kinds}, label{"result", results})
-	counter("/binder/notifications", "Notifications of deaths and freezes that processes were told.",
+	counter("/binder/notifications", "Death and freeze notifications that processes have read.",
 		func(t *traffic, at []int) uint64 { return t.notices[at[0]].Load() },
 		label{"kind", notices})
-	gauge("/binder/objects", "Objects of the driver, by their kind in binder_logs/stats.",
+	gauge("/binder/objects", "Objects of the driver, by kind as in binder_logs/stats.",
 		func(v *inventory, at []int) uint64 { return v.objects[at[0]] },
 		label{"kind", objects})
-	gauge("/binder/threads_waiting", "Threads that wait for any work of their process.",
+	gauge("/binder/threads_waiting", "Threads that wait for work of their process.",
 		func(v *inventory, _ []int) uint64 { return v.waiting })
 	gauge("/binder/processes_frozen", "Open devices whose process is frozen.",
 		func(v *inventory, _ []int) uint64 { return v.frozen })
-	gauge("/binder/buffers", "Buffers that are allocated in the mappings of processes.",
+	gauge("/binder/buffers", "Buffers allocated in the mappings of processes.",
 		func(v *inventory, _ []int) uint64 { return v.buffers })
-	gauge("/binder/buffer_bytes", "Memory of the mappings of processes: used by a buffer, or idle, until it is given back.",
+	gauge("/binder/buffer_bytes", "Memory of the mappings of processes: used by buffers, or idle until it is reclaimed.",
 		func(v *inventory, at []int) uint64 { return v.bytes[at[0]] },
 		label{"state", states})
-	gauge("/binder/charged_bytes", "Memory of the sandbox's own that containers make the driver keep.",
+	gauge("/binder/charged_bytes", "Sentry memory that containers make the driver keep.",
 		func(v *inventory, _ []int) uint64 { return v.charged })
 }
 
@@ -107,7 +106,7 @@ type label struct {
 	values []*metric.FieldValue
 }
 
-// register registers a metric. value gets the places of the labels' values.
+// register registers a metric. value receives the indices of the labels' values.
 func register(name string, m metric.Uint64Metadata, fields []label, value func(d *Driver, at []int) uint64) {
 	for _, f := range fields {
 		m.Fields = append(m.Fields, metric.NewField(f.name, f.values...))

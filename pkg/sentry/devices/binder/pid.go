@@ -5,24 +5,24 @@ package binder
 
 import "gvisor.dev/gvisor/pkg/sentry/kernel"
 
-// identity names a process by its ID in the PID namespace that it was started
-// in. A process keeps its name after its death, until another one gets the ID.
+// identity identifies a process by its ID in the PID namespace that it was started in. It
+// stays valid after the process's death, until another process gets the ID.
 //
 // +stateify savable
 type identity struct {
 	// ns is nil in tests without a kernel.
 	ns *kernel.PIDNamespace
 
-	// pid is the ID in ns, and root that in the root namespace.
+	// pid is the ID in ns, and root the ID in the root namespace.
 	pid, root int32
 }
 
-// identityOf returns the name of tg.
+// identityOf returns the identity of tg.
 func identityOf(tg *kernel.ThreadGroup, root int32) identity {
 	return identity{ns: tg.PIDNamespace(), pid: int32(tg.ID()), root: root}
 }
 
-// nsID returns what tells the namespaces of identities apart.
+// nsID returns a number that identifies id's namespace.
 func (id identity) nsID() uint64 {
 	if id.ns == nil {
 		return 0
@@ -39,8 +39,7 @@ type pidsIn struct {
 
 func (v pidsIn) root() bool { return v.ns == nil || v.ns == v.ns.Root() }
 
-// identity returns the name of the process with ID pid. There may be no such
-// process.
+// identity returns the identity of the process with ID pid. There may be no such process.
 func (v pidsIn) identity(pid int32) identity {
 	if v.ns != nil {
 		if tg := v.ns.ThreadGroupWithID(kernel.ThreadID(pid)); tg != nil {
@@ -50,7 +49,7 @@ func (v pidsIn) identity(pid int32) identity {
 	return identity{ns: v.ns, pid: pid}
 }
 
-// pid returns the ID of a process, or zero if the namespace doesn't have it.
+// pid returns the ID of a process, or zero if it is not in the namespace.
 func (v pidsIn) pid(id identity) int32 {
 	switch {
 	case v.ns == id.ns:
@@ -67,8 +66,8 @@ func (v pidsIn) pid(id identity) int32 {
 	return int32(v.ns.IDOfThreadGroup(tg))
 }
 
-// tid returns the ID of the thread that has the ID tid in the root namespace, or
-// zero if the namespace doesn't have it. It is one of process id, most likely.
+// tid returns the ID of the thread with ID tid in the root namespace, or zero if it is not
+// in the namespace. The thread most likely belongs to process id.
 func (v pidsIn) tid(tid int32, id identity) int32 {
 	switch {
 	case v.root():

@@ -13,36 +13,36 @@ import (
 
 // refusal says why a transaction failed, or why another command had no effect: what
 // Linux writes to its log. An application can fail as often as it likes, so a refusal
-// is numbers. Text is made of them for whoever reads it.
+// is numbers, which are turned into text only for a reader.
 //
 // +stateify savable
 type refusal struct {
 	reason reason
 
-	// object is the number of the object that is to blame, from 1 on, or zero, and
-	// offset where it stands in the data.
+	// object is the number of the object at fault, from 1 on, or zero, and offset its
+	// offset in the data.
 	object uint64
 	offset uint64
 
-	// args are what the reason is about.
+	// args are the details of reason.
 	args [5]uint64
 }
 
-// refusalFor returns a refusal that is not about an object.
+// refusalFor returns a refusal that does not concern an object.
 func refusalFor(why reason, args ...uint64) *refusal {
 	r := &refusal{reason: why}
 	copy(r.args[:], args)
 	return r
 }
 
-// reason is why something was refused. What else text takes is in the comments.
+// reason is the reason of a refusal. The comments list its args.
 type reason uint8
 
 const (
-	// reasonOther is one that has no words: the sentry's own.
+	// reasonOther is a reason without words: the sentry's own.
 	reasonOther reason = iota
 
-	// Who is to get a transaction.
+	// The receiver.
 	reasonInvalidHandle
 	reasonNoManager
 	reasonOwnManager
@@ -51,7 +51,7 @@ const (
 	reasonDeadReceiver
 	reasonFrozenReceiver
 
-	// What the sender is doing.
+	// The sender's state.
 	reasonUnreadCall
 	reasonInCall     // the number of the call
 	reasonNoStack    // a reply
@@ -61,7 +61,7 @@ const (
 	// Memory.
 	reasonNoMemory
 	reasonUnmapped
-	reasonNoSpace // of which kind: 1 is for one-way calls; the extra space
+	reasonNoSpace // 1 if for one-way calls; the extra space
 	reasonSizes   // the extra space
 
 	// The contents.
@@ -69,17 +69,17 @@ const (
 	reasonOffsetsSize
 	reasonBuffersSize // the extra space
 	reasonDataPtr
-	reasonOffset     // the offset, the least and the greatest that it may be
+	reasonOffset     // the offset, its minimum and maximum
 	reasonObjectType // the type
 	reasonCookie     // the address, the node's number, the cookie and the node's own
 	reasonObjectHandle
 	reasonRefCount
 	reasonFDsNotAllowed // the descriptor
 	reasonInvalidFD     // the descriptor
-	reasonLargeBuffer   // its length, and what is left for it
+	reasonLargeBuffer   // its length, and the space left for it
 	reasonParent        // the parent's number
-	reasonFixupOrder    // the place, and the least that it may be
-	reasonParentOffset  // the place, and the parent's length
+	reasonFixupOrder    // the offset, and its minimum
+	reasonParentOffset  // the offset, and the parent's length
 	reasonTooManyFDs    // their number
 	reasonFDsUnaligned
 	reasonFDArray
@@ -208,7 +208,7 @@ func (r *refusal) words(e *logEntry) string {
 	return r.commandWords()
 }
 
-// commandWords is words for what is not about a transaction.
+// commandWords is words for refusals that don't concern a transaction.
 func (r *refusal) commandWords() string {
 	a := &r.args
 	cmd := binder.CommandName(uint32(a[0]))
@@ -262,7 +262,7 @@ func (r *refusal) commandWords() string {
 	}
 }
 
-// notificationOf returns of what the notifications are that command cmd is about.
+// notificationOf returns the kind of notification that command cmd is about.
 func notificationOf(cmd uint64) string {
 	switch cmd {
 	case binder.BC_REQUEST_FREEZE_NOTIFICATION, binder.BC_CLEAR_FREEZE_NOTIFICATION:

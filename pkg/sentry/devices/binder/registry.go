@@ -9,8 +9,8 @@ import (
 	"github.com/google/btree"
 )
 
-// registry holds open devices, by age and by the process that opened them. What it
-// does with its lock held takes logarithmic time, or is listing a batch.
+// registry holds open devices, by age and by the process that opened them. Under its lock
+// it takes logarithmic time, or lists a batch.
 //
 // +stateify savable
 type registry struct {
@@ -21,7 +21,7 @@ type registry struct {
 	inner registryInner
 }
 
-// registryInner is what a registry's mu guards.
+// registryInner is the state that registry.mu guards.
 //
 // +stateify savable
 type registryInner struct {
@@ -37,11 +37,11 @@ type registryInner struct {
 //
 // +stateify savable
 type registryEntry struct {
-	// ns and pid name the opener.
+	// ns and pid identify the opener.
 	ns  uint64
 	pid int32
 
-	// ordinal is the process's.
+	// ordinal is proc's.
 	ordinal uint64
 	proc    *Process
 }
@@ -50,7 +50,7 @@ func entryOf(p *Process) registryEntry {
 	return registryEntry{ns: p.id.nsID(), pid: p.id.pid, ordinal: p.ordinal, proc: p}
 }
 
-// registryDegree is that of btree's own examples.
+// registryDegree is the degree in btree's own examples.
 const registryDegree = 32
 
 func (r *registry) init() {
@@ -75,8 +75,8 @@ func (r *registry) add(p *Process) {
 	r.insertLocked(e)
 }
 
-// addFirst is add for the first registry that p is in. It sets p.first, before others
-// can find p, to whether its opener had no device open.
+// addFirst is add for the first registry that p is in. It sets p.first, before p can be
+// found, to whether its opener had no device open.
 func (r *registry) addFirst(p *Process) {
 	e := entryOf(p)
 	r.mu.Lock()
@@ -116,8 +116,8 @@ func (r *registry) len() int {
 	return r.inner.byAge.Len()
 }
 
-// older appends to list the next entries whose ordinal is less than before, the
-// last one first: a batch at most.
+// older appends to list the next entries with an ordinal less than before, newest first:
+// a batch at most.
 func (r *registry) older(list []registryEntry, before uint64) []registryEntry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -136,7 +136,7 @@ func (r *registry) olderLocked(list []registryEntry, before uint64) []registryEn
 	return list
 }
 
-// olderOf is older for what the process id has opened.
+// olderOf is older for the devices that process id opened.
 func (r *registry) olderOf(list []registryEntry, id identity, before uint64) []registryEntry {
 	end := len(list) + batchSize
 	pivot := registryEntry{ns: id.nsID(), pid: id.pid, ordinal: before}
@@ -154,8 +154,8 @@ func (r *registry) olderOf(list []registryEntry, id identity, before uint64) []r
 	return list
 }
 
-// deadNodes holds nodes without an owner, to which there are references, by the
-// time of the owner's death.
+// deadNodes holds the nodes without an owner that are still referenced, by the time of
+// the owner's death.
 //
 // +stateify savable
 type deadNodes struct {
@@ -166,11 +166,11 @@ type deadNodes struct {
 	inner deadNodesInner
 }
 
-// deadNodesInner is what a deadNodes's mu guards.
+// deadNodesInner is the state that deadNodes.mu guards.
 //
 // +stateify savable
 type deadNodesInner struct {
-	// last is the last ordinal that was given out.
+	// last is the last ordinal assigned.
 	last uint64
 
 	// ordinals and byAge hold the same nodes.
@@ -207,7 +207,7 @@ func (d *deadNodes) add(n *Node) {
 	}
 }
 
-// remove removes n, to which there is no Ref any more.
+// remove removes n, which has no Ref any more.
 func (d *deadNodes) remove(n *Node) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -217,8 +217,8 @@ func (d *deadNodes) remove(n *Node) {
 	}
 }
 
-// older returns the next nodes whose ordinal is less than before, the last one
-// first: a batch at most.
+// older returns the next nodes with an ordinal less than before, newest first: a batch at
+// most.
 func (d *deadNodes) older(before uint64) []deadNode {
 	var nodes []deadNode
 	d.mu.Lock()

@@ -13,7 +13,7 @@ import (
 	"sentrybinder/pkg/binder/list"
 )
 
-// go_stateify doesn't see the instances of generic types.
+// go_stateify doesn't see instances of generic types.
 func init() {
 	list.Register[work, todoID]()
 	list.Register[*Thread, waitingID]()
@@ -79,7 +79,7 @@ func (in *registryInner) saveByAge() []registryEntry {
 // loadByAge is invoked by stateify.
 func (in *registryInner) loadByAge(_ context.Context, entries []registryEntry) { in.loaded = entries }
 
-// afterLoad is invoked by stateify. Namespaces may have other IDs than before.
+// afterLoad is invoked by stateify. Namespace IDs may have changed.
 func (r *registry) afterLoad(context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,8 +102,8 @@ func (d *deadNodes) afterLoad(context.Context) {
 	}
 }
 
-// saveSent is invoked by stateify. The clock is another one after a restore:
-// what is saved is the age.
+// saveSent is invoked by stateify. It saves the age, since the clock is another one after
+// a restore.
 func (t *Transaction) saveSent() int64 { return gohacks.Nanotime() - t.sent }
 
 // loadSent is invoked by stateify.

@@ -4,11 +4,10 @@
 package binder
 
 // Scheduler determines how threads sleep in the driver until there is work, and when
-// those that were woken go on. The driver's own leaves that to Go; a test may
-// choose the order.
+// woken ones go on. The driver's own leaves that to Go; a test may choose the order.
 type Scheduler interface {
-	// Wake puts a token into wake, unless there is one, for the thread that
-	// sleeps on it or is about to. It must not block: the caller holds locks.
+	// Wake puts a token into wake, unless it holds one, for the thread that sleeps
+	// on it or is about to. It must not block: the caller holds locks.
 	Wake(wake chan struct{})
 
 	// Block makes the caller sleep until it has taken a token from wake.

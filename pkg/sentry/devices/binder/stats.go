@@ -12,8 +12,8 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// objectKind says what an object counter counts. The order and the names are
-// those of the lines in Linux's binder_logs/stats.
+// objectKind is a kind of object that is counted. Order and names are those of the lines
+// in Linux's binder_logs/stats.
 type objectKind int
 
 const (
@@ -49,8 +49,8 @@ func (s *stats) created(k objectKind) { s.objects[k].created.Add(1) }
 
 func (s *stats) deleted(k objectKind) { s.objects[k].deleted.Add(1) }
 
-// active returns the number of objects alive. An object that comes and goes meanwhile
-// may be seen as alive.
+// active returns the number of live objects. One that comes and goes meanwhile may be
+// counted.
 func (s *stats) active(k objectKind) uint64 {
 	deleted := s.objects[k].deleted.Load()
 	return s.objects[k].created.Load() - deleted
@@ -60,13 +60,13 @@ func (s *stats) active(k objectKind) uint64 {
 type ObjectCount struct {
 	// Name is the kind, as in Linux's binder_logs/stats.
 	Name string
-	// Active is the number of objects alive, Total the number ever created.
+	// Active is the number of live objects, Total the number ever created.
 	Active, Total uint64
 }
 
-// commandCounts counts what a process has written and read. Those of a domain
-// are the sum over its processes, so that processes don't contend for
-// the counters.
+// commandCounts counts the commands that a process wrote and the returns that it read. A
+// domain's counts are summed over its processes, so that these don't contend for the
+// counters.
 //
 // +stateify savable
 type commandCounts struct {
@@ -74,8 +74,8 @@ type commandCounts struct {
 	returns  [binder.NumReturns]atomicbitops.Uint64
 }
 
-// command counts cmd, which may be any number. What doesn't exist counts as the
-// command of the same ordinal, as in Linux.
+// command counts cmd, which may be any number. An unknown command counts as the one of the
+// same ordinal, as on Linux.
 func (c *commandCounts) command(cmd uint32) {
 	if i := binder.CommandNumber(cmd); i < len(c.commands) {
 		c.commands[i].Add(1)
@@ -114,7 +114,7 @@ func (c *commandCounts) print(buf *bytes.Buffer, prefix string) {
 	}
 }
 
-// byName returns what of commands and returns is not zero.
+// byName returns the non-zero counts by name.
 func (c *commandCounts) byName() (commands, returns map[string]uint64) {
 	commands, returns = make(map[string]uint64), make(map[string]uint64)
 	for i := range c.commands {

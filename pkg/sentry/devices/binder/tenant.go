@@ -14,34 +14,34 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/account"
 )
 
-// Tenant is a container, as far as the driver is concerned. Containers need not
-// trust each other: what one of them has, others see only by a binderfs that they
-// share. A Tenant is known by its container's ID until the container is gone; the
-// processes that were opened in it keep it for as long as they are open.
+// Tenant is a container as the driver sees it. Containers need not trust each other: they
+// see each other's state only through a binderfs that they share. A Tenant is found by its
+// container's ID until the container is gone; the processes that were opened in it keep it
+// while they are open.
 //
 // +stateify savable
 type Tenant struct {
-	// name is the container's, by which a restored one is recognized.
+	// name is the container's name, by which a restored one is recognized.
 	name string
 
 	// ordinal is greater than that of every older Tenant.
 	ordinal uint64
 
-	// account is what the container's processes are charged to.
+	// account is the account that the container's processes are charged to.
 	account *account.Account
 
 	// secctx is the security context of the container's processes.
 	secctx string
 
-	// dev is the domain of the devices in the container's /dev, and contexts has what
-	// they lead to, by name.
+	// dev is the domain of the devices in the container's /dev, and contexts holds
+	// their contexts, by name.
 	dev      *Domain
 	contexts map[string]*Context
 
-	// complaints limits what the container's kernel log is told.
+	// complaints limits the messages to the container's kernel log.
 	complaints complaints `state:"nosave"`
 
-	// reports has those of the container who listen to reports.
+	// reports holds the container's listeners to reports.
 	reports reportListeners
 
 	// procs holds the processes that were opened in the container, whatever their
@@ -54,31 +54,31 @@ type Tenant struct {
 
 // ContainerInfo describes a container.
 type ContainerInfo struct {
-	// ID tells it from all other containers of the sandbox, Name only from those
-	// that exist at the same time. A restored container has its old name, and may
-	// have another ID.
+	// ID is unique among all containers of the sandbox, Name only among those that
+	// exist at the same time. A restored container keeps its name, but may have
+	// another ID.
 	ID, Name string
 
 	// SecurityContext is that of the container's processes.
 	SecurityContext string
 
-	// MemoryLimit is how much the container's processes can make the driver keep,
-	// in bytes. See package account.
+	// MemoryLimit is how much memory the container's processes can make the driver
+	// keep, in bytes. See package account.
 	MemoryLimit int64
 }
 
-// tenants has the Tenants of the containers that exist.
+// tenants holds the Tenants of the existing containers.
 //
 // +stateify savable
 type tenants struct {
-	// byID has the tenants by container ID. It is replaced, with mu locked, rather
+	// byID holds the tenants by container ID. It is replaced, with mu locked, rather
 	// than changed.
 	byID atomic.Pointer[map[string]*Tenant] `state:".(map[string]*Tenant)"`
 
 	// mu is a leaf.
 	mu tenantsMutex `state:"nosave"`
 
-	// gone has the traffic of the containers that are gone.
+	// gone is the traffic of the containers that are gone.
 	gone traffic `state:"nosave"`
 }
 
@@ -90,7 +90,7 @@ func (ts *tenants) get(id string) *Tenant {
 	return nil
 }
 
-// all returns the tenants that there are.
+// all returns all tenants.
 func (ts *tenants) all() []*Tenant {
 	if m := ts.byID.Load(); m != nil {
 		return slices.Collect(maps.Values(*m))
@@ -110,8 +110,8 @@ func (ts *tenants) update(change func(byID map[string]*Tenant) map[string]*Tenan
 	ts.byID.Store(&byID)
 }
 
-// Account returns the account of the container whose task ctx is of, or nil if it is
-// of none: the sentry's own.
+// Account returns the account of the container of ctx's task, or nil if it has no task or
+// container, like the sentry's own.
 func (d *Driver) Account(ctx context.Context) *account.Account {
 	task := kernel.TaskFromContext(ctx)
 	if task == nil {
@@ -124,7 +124,7 @@ func (d *Driver) Account(ctx context.Context) *account.Account {
 	return t.account
 }
 
-// StartContainer makes the driver know a container, which has no processes yet.
+// StartContainer adds a container, which has no processes yet.
 func (d *Driver) StartContainer(c ContainerInfo) {
 	t := d.newTenant(c)
 	d.tenants.update(func(byID map[string]*Tenant) map[string]*Tenant {
@@ -133,8 +133,8 @@ func (d *Driver) StartContainer(c ContainerInfo) {
 	})
 }
 
-// StopContainer makes the driver forget a container, whose processes are gone.
-// Unknown ones are ignored: it may not have come to start.
+// StopContainer removes a container whose processes are gone. It ignores unknown ones: they
+// may never have started.
 func (d *Driver) StopContainer(id string) {
 	d.tenants.update(func(byID map[string]*Tenant) map[string]*Tenant {
 		if t := byID[id]; t != nil {
@@ -145,12 +145,12 @@ func (d *Driver) StopContainer(id string) {
 	})
 }
 
-// RestoreContainers tells which containers there are after a restore: their IDs, by
-// name. They have the Tenants that they were saved with.
+// RestoreContainers sets the containers that exist after a restore: their IDs, by name.
+// They have the Tenants that they were saved with.
 func (d *Driver) RestoreContainers(ids map[string]string) {
 	d.tenants.update(func(byID map[string]*Tenant) map[string]*Tenant {
-		// A container that has ended may still be there beside its successor of
-		// the same name. Only the latter has processes.
+		// An ended container may still exist beside its successor of the same
+		// name. Only the latter has processes.
 		byName := make(map[string]*Tenant)
 		for _, t := range byID {
 			if other := byName[t.name]; other == nil || other.ordinal < t.ordinal {

@@ -12,23 +12,21 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/trace"
 )
 
-// tracer is what notes events, where Linux has a tracepoint, while somebody outside of
-// the sandbox traces the driver. A Driver without one, to which a nil *tracer belongs,
-// pays an atomic load for each event. Callers may hold any lock: nothing here takes
-// one, or waits.
+// tracer records events, at Linux's tracepoints, while an operator traces the driver. A
+// Driver that isn't traced has a nil *tracer, and pays an atomic load for each event.
+// Callers may hold any lock: nothing here takes one, or waits.
 type tracer struct {
 	ring *trace.Ring
 
-	// only is the container whose events are noted, or nil for all. What is sent
-	// from one container to another is of both.
+	// only is the container whose events are recorded, or nil for all. A message
+	// between two containers belongs to both.
 	only *Tenant
 }
 
-// StartTrace adds what happens from now on to ring, until stop is called or the sandbox
-// is restored. Only what has to do with the container, by its ID, is added, unless that
-// is empty.
+// StartTrace adds events to ring until stop is called or the sandbox is restored. Unless
+// container, an ID, is empty, only that container's events are added.
 //
-// Errors: EBUSY if there is a trace going on. ENOENT if there's no such container.
+// Errors: EBUSY if a trace is in progress. ENOENT if there's no such container.
 func (d *Driver) StartTrace(ring *trace.Ring, container string) (stop func(), err error) {
 	tr := &tracer{ring: ring}
 	if container != "" {
@@ -42,32 +40,32 @@ func (d *Driver) StartTrace(ring *trace.Ring, container string) (stop func(), er
 	return func() { d.tracer.CompareAndSwap(tr, nil) }, nil
 }
 
-// tracer returns what notes p's events, or nil.
+// tracer returns the tracer for p's events, or nil.
 func (p *Process) tracer() *tracer { return p.ctx.domain.driver.tracer.Load() }
 
-// command notes that th has written cmd.
+// command records that th wrote cmd.
 func (tr *tracer) command(th *Thread, cmd uint32) {
 	if tr != nil {
 		tr.code(trace.Command, th, cmd)
 	}
 }
 
-// returned notes that th is told br.
+// returned records that th reads br.
 func (tr *tracer) returned(th *Thread, br uint32) {
 	if tr != nil {
 		tr.code(trace.Return, th, br)
 	}
 }
 
-// transaction notes that t, whose receiver is known, is being sent for m, and is to have
-// a buffer with so much extra space.
+// transaction records that t, whose receiver is known, is being sent for m, and needs a
+// buffer with this much extra space.
 func (tr *tracer) transaction(t *Transaction, m *message, extra uint64) {
 	if tr != nil {
 		tr.sent(t, m, extra)
 	}
 }
 
-// received notes that th is told br, with t.
+// received records that th reads br, with t.
 func (tr *tracer) received(th *Thread, t *Transaction, br uint32) {
 	if tr != nil && tr.wants(th.proc.tenant, t.fromProc.tenant) {
 		tr.ring.Add(&trace.Event{Kind: trace.Received, Time: gohacks.Nanotime(), PID: th.proc.pid, TID: th.id, ID: t.debugID, Domain: th.proc.ctx.domain.ordinal, Code: br})
@@ -82,7 +80,7 @@ func (tr *tracer) now() int64 {
 	return gohacks.Nanotime()
 }
 
-// waited notes that th has waited since start, unless that is zero: for a reply, or for
+// waited records that th has waited since start, unless that is zero, for a reply or for
 // any work.
 func (tr *tracer) waited(th *Thread, start int64, forReply bool) {
 	if tr != nil && start != 0 && tr.wants(th.proc.tenant, nil) {
@@ -90,7 +88,7 @@ func (tr *tracer) waited(th *Thread, start int64, forReply bool) {
 	}
 }
 
-// frozen notes that p was frozen or thawed.
+// frozen records that p was frozen or thawed.
 func (tr *tracer) frozen(p *Process, frozen bool) {
 	kind := trace.Thawed
 	if frozen {
@@ -99,7 +97,7 @@ func (tr *tracer) frozen(p *Process, frozen bool) {
 	tr.process(kind, p)
 }
 
-// closed notes that p is closed.
+// closed records that p is closed.
 func (tr *tracer) closed(p *Process) { tr.process(trace.Closed, p) }
 
 func (tr *tracer) process(kind trace.Kind, p *Process) {
@@ -136,10 +134,10 @@ func (tr *tracer) sent(t *Transaction, m *message, extra uint64) {
 	}
 }
 
-// size returns n as an event has it. No buffer is that large: what an application asks
-// for may be.
+// size returns n clamped to an event's field. No buffer is that large, but a request may
+// be.
 func size(n uint64) uint32 { return uint32(min(n, math.MaxUint32)) }
 
-// wants returns whether what happens between a and b is to be noted; b is nil for what
-// only has to do with a.
+// wants returns whether to record an event between a and b. b is nil if it concerns only
+// a.
 func (tr *tracer) wants(a, b *Tenant) bool { return tr.only == nil || tr.only == a || tr.only == b }

@@ -9,7 +9,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// result is what has become of a message.
+// result is the outcome of a message.
 type result int
 
 const (
@@ -20,8 +20,7 @@ const (
 	numResults
 )
 
-// resultOf returns what has become of a message that failed by f, or was sent if that is
-// nil.
+// resultOf returns the outcome of a message that failed with f, or was sent if f is nil.
 func resultOf(f *failure) result {
 	switch {
 	case f == nil:
@@ -44,9 +43,9 @@ const (
 	numNotices
 )
 
-// traffic counts what a container's processes have sent, and what they were told, for the
-// metrics. It is not saved. It belongs to a container, so that nobody contends with others
-// for it.
+// traffic counts what a container's processes have sent, and the notifications that they
+// have read, for the metrics. It is not saved. Each container has its own, so that
+// containers don't contend for it.
 type traffic struct {
 	transactions [numLogKinds][numResults]atomicbitops.Uint64
 	notices      [numNotices]atomicbitops.Uint64
@@ -68,8 +67,8 @@ func (t *traffic) add(other *traffic) {
 	}
 }
 
-// sumTraffic returns the sum of a count over all containers, also those that are gone. It
-// is never less than before.
+// sumTraffic returns the sum of a count over all containers, including those that are gone.
+// It never decreases.
 func (d *Driver) sumTraffic(count func(*traffic) uint64) uint64 {
 	d.tenants.mu.Lock()
 	defer d.tenants.mu.Unlock()

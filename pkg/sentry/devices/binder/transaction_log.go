@@ -15,7 +15,7 @@ import (
 // logSize is the number of transactions that a transactionLog keeps.
 const logSize = 32
 
-// logKind is what kind of transaction a logEntry is of.
+// logKind is the kind of transaction of a logEntry.
 type logKind uint8
 
 const (
@@ -27,7 +27,7 @@ const (
 
 func (k logKind) name() string { return [...]string{"call", "async", "reply"}[k] }
 
-// logEntry is a line of a transactionLog: a transaction, as far as it has come.
+// logEntry is a line of a transactionLog: a transaction in its last known state.
 //
 // +stateify savable
 type logEntry struct {
@@ -35,29 +35,28 @@ type logEntry struct {
 	debugID int32
 	kind    logKind
 
-	// done is true once the transaction is on its way, or has failed.
+	// done is true once the transaction was sent, or has failed.
 	done bool
 
 	from    identity
 	fromTID int32
 
 	// toProc is the zero identity until the receiver is known, and toTID is zero
-	// until it's a certain thread of it.
+	// unless a certain thread receives it.
 	toProc identity
 	toTID  int32
 
 	// context is the name of the device.
 	context string
 
-	// node is the number of the node that the transaction is for, if it is for
-	// one that exists.
+	// node is the number of the target node, if it exists.
 	node   int32
 	handle uint32
 
 	dataSize, offsetsSize uint64
 
-	// error says how the transaction failed, and line where: a line of
-	// failure.go.
+	// error is the transaction's failure, and line a line of failure.go that says
+	// where it failed.
 	error extendedError
 	line  int
 }
@@ -73,8 +72,8 @@ func (e *logEntry) print(buf *bytes.Buffer, ids pidsIn) {
 	buf.WriteByte('\n')
 }
 
-// transactionLog keeps the last transactions. Those that are made at the same
-// time use different entries, whose locks are not contended but by readers.
+// transactionLog keeps the last transactions. Concurrent ones use different entries, whose
+// locks only readers contend for.
 //
 // +stateify savable
 type transactionLog struct {
@@ -113,7 +112,7 @@ func (l *transactionLog) update(place uint64, e *logEntry) {
 	}
 }
 
-// print writes the entries, the oldest first.
+// print writes the entries, oldest first.
 func (l *transactionLog) print(buf *bytes.Buffer, ids pidsIn) {
 	next := l.next.Load()
 	for i := range uint64(logSize) {
@@ -127,8 +126,8 @@ func (l *transactionLog) print(buf *bytes.Buffer, ids pidsIn) {
 	}
 }
 
-// failureLog keeps the last transactions that failed, or other commands and requests
-// that were refused: of these, logEntry has who made them, and by which device.
+// failureLog keeps the last failed transactions, or other refused commands and requests.
+// Of these, logEntry holds only the caller and the device.
 //
 // +stateify savable
 type failureLog struct {
@@ -158,7 +157,7 @@ type failureEntry struct {
 	when int64
 }
 
-// add adds e, which failed as r says.
+// add adds e, which failed for reason r.
 func (l *failureLog) add(e *logEntry, r *refusal) {
 	when := time.Now().UnixNano()
 	slot := &l.entries[(l.next.Add(1)-1)%logSize]
@@ -167,7 +166,7 @@ func (l *failureLog) add(e *logEntry, r *refusal) {
 	slot.entry = failureEntry{*e, *r, when}
 }
 
-// all returns copies of the entries, the oldest first.
+// all returns copies of the entries, oldest first.
 func (l *failureLog) all() iter.Seq[*failureEntry] {
 	return func(yield func(*failureEntry) bool) {
 		next := l.next.Load()

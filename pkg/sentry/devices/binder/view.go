@@ -13,9 +13,9 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 )
 
-// View is what a caller can see of the driver: all of the domain by which it acts,
-// all of its own container's /dev, and what its container's processes have open in
-// other domains. It knows processes by their IDs in the caller's PID namespace.
+// View is what a caller can see of the driver: all of the domain that it acts through,
+// all of its own container's /dev, and what its container's processes have open in other
+// domains. It identifies processes by their IDs in the caller's PID namespace.
 type View struct {
 	domain *Domain
 
@@ -25,7 +25,7 @@ type View struct {
 	pids pidsIn
 }
 
-// View returns what the caller can see by a log of d.
+// View returns what the caller can see in a log of d.
 func (d *Domain) View(ctx context.Context) *View {
 	v := &View{domain: d}
 	if t := kernel.TaskFromContext(ctx); t != nil {
@@ -35,7 +35,7 @@ func (d *Domain) View(ctx context.Context) *View {
 	return v
 }
 
-// domains returns the domains of which v has everything.
+// domains returns the domains that v sees all of.
 func (v *View) domains() []*Domain {
 	if v.tenant == nil || v.tenant.dev == v.domain {
 		return []*Domain{v.domain}
@@ -43,21 +43,21 @@ func (v *View) domains() []*Domain {
 	return []*Domain{v.domain, v.tenant.dev}
 }
 
-// processes returns the processes that v has, the last one first. Those that close
-// their devices meanwhile have nothing any more.
+// processes returns the processes in v, newest first. Those that close their devices
+// meanwhile are empty.
 func (v *View) processes() iter.Seq[*Process] {
 	return v.newestFirst(math.MaxUint64, (*registry).older)
 }
 
-// openedBy is processes for those that process id has opened.
+// openedBy is processes for those that process id opened.
 func (v *View) openedBy(id identity) iter.Seq[*Process] {
 	return v.newestFirst(math.MaxUint64, func(r *registry, list []registryEntry, before uint64) []registryEntry {
 		return r.olderOf(list, id, before)
 	})
 }
 
-// newestFirst returns what is in v's registries and has an ordinal less than before.
-// older lists a batch of one of them.
+// newestFirst returns the processes in v's registries with an ordinal less than before,
+// newest first. older lists a batch of a registry.
 func (v *View) newestFirst(before uint64, older func(r *registry, list []registryEntry, before uint64) []registryEntry) iter.Seq[*Process] {
 	return func(yield func(*Process) bool) {
 		// A process is in its domain's registry and in its tenant's.
@@ -85,8 +85,8 @@ func (v *View) newestFirst(before uint64, older func(r *registry, list []registr
 	}
 }
 
-// processBefore returns the process that log shows and that is the last one with an
-// ordinal less than before, or nil.
+// processBefore returns the newest process in log with an ordinal less than before, or
+// nil.
 func (v *View) processBefore(before uint64, log Log) *Process {
 	older := (*registry).older
 	if log.Kind == LogProcess {
@@ -101,7 +101,7 @@ func (v *View) processBefore(before uint64, log Log) *Process {
 	return nil
 }
 
-// counts returns what processes have written and read.
+// counts returns the commands and returns of v's processes.
 func (v *View) counts() *commandCounts {
 	sum := &commandCounts{}
 	domains := v.domains()
@@ -138,13 +138,13 @@ type LoggedProcess struct {
 	// PID is its ID in the reader's PID namespace.
 	PID int32
 
-	// Seq is greater than that of all that came before it.
+	// Seq is greater than that of all older ones.
 	Seq uint64
 }
 
-// listed returns p as a LoggedProcess, or false if it isn't to be listed: it isn't
-// its opener's first, its device is in neither of v's domains, or the reader has no
-// ID for the opener.
+// listed returns p as a LoggedProcess, or false if it must not be listed: it isn't its
+// opener's first, its device is in none of v's domains, or the reader has no ID for the
+// opener.
 func (v *View) listed(p *Process) (LoggedProcess, bool) {
 	if !p.first || !slices.Contains(v.domains(), p.ctx.domain) {
 		return LoggedProcess{}, false
@@ -153,9 +153,9 @@ func (v *View) listed(p *Process) (LoggedProcess, bool) {
 	return l, l.PID != 0
 }
 
-// LoggedProcesses returns the processes of applications that have opened a device
-// and whose Seq is less than before, the last one first. One that has opened several
-// counts as of the first, and is no longer among them once it has closed that.
+// LoggedProcesses returns the processes that have opened a device and have a Seq less than
+// before, newest first. One that has opened several counts for the first, and is no longer
+// listed once that is closed.
 func (v *View) LoggedProcesses(before uint64) iter.Seq[LoggedProcess] {
 	return func(yield func(LoggedProcess) bool) {
 		for p := range v.newestFirst(before, (*registry).older) {
@@ -166,7 +166,7 @@ func (v *View) LoggedProcesses(before uint64) iter.Seq[LoggedProcess] {
 	}
 }
 
-// LoggedProcess returns the one of LoggedProcesses whose ID is pid, or false.
+// LoggedProcess returns the one of LoggedProcesses with ID pid, or false.
 func (v *View) LoggedProcess(pid int32) (LoggedProcess, bool) {
 	for p := range v.openedBy(v.pids.identity(pid)) {
 		if l, ok := v.listed(p); ok {

@@ -10,6 +10,6 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// warnings logs what can only be the driver's own mistake. Whoever has found out how
-// to bring it about can do so as often as they like, but not fill the log.
+// warnings logs the driver's own mistakes. It is rate-limited, so that an application
+// that can provoke one doesn't fill the log.
 var warnings = sync.OnceValue(func() log.Logger { return log.BasicRateLimitedLogger(time.Minute) })
