@@ -18,7 +18,7 @@ import (
 )
 
 // withoutRoom runs try with ever more room in the account, from none on, until it
-// succeeds. A try that fails must leave nothing behind.
+// succeeds. A failed try must leave nothing behind.
 func (w *world) withoutRoom(try func() (ok bool)) (failures int) {
 	w.t.Helper()
 	account := w.tenant.account
@@ -30,12 +30,12 @@ func (w *world) withoutRoom(try func() (ok bool)) (failures int) {
 		account.SetLimit(math.MaxInt64)
 		w.requireSound()
 		if ok {
-			require.Greater(w.t, account.Used(), used, "what was made is charged")
+			require.Greater(w.t, account.Used(), used, "what was created is charged")
 			return failures
 		}
 		failures++
-		require.Equal(w.t, used, account.Used(), "bytes that a refused call leaves, with %d bytes of room", room)
-		require.Equal(w.t, before, w.active(), "objects that a refused call leaves, with %d bytes of room", room)
+		require.Equal(w.t, used, account.Used(), "bytes left by a refused call, with %d bytes of room", room)
+		require.Equal(w.t, before, w.active(), "objects left by a refused call, with %d bytes of room", room)
 	}
 }
 
@@ -48,7 +48,7 @@ func (th *thread) expectNoMemory(want ...uint32) {
 	require.EqualValues(th.w.t, -linuxerr.ENOMEM.Errno(), e.Param)
 }
 
-// TestNoRoomToOpen: neither a device nor a thread is there without room for it.
+// TestNoRoomToOpen: neither a device nor a thread is created without room for it.
 func TestNoRoomToOpen(t *testing.T) {
 	w := newWorld(t)
 	require.NotZero(t, w.withoutRoom(func() bool {
@@ -77,8 +77,8 @@ func TestNoRoomToOpen(t *testing.T) {
 	}))
 }
 
-// TestNoRoomForManager: who could not become the context manager can later, and
-// anybody else can.
+// TestNoRoomForManager: a process that could not become the context manager can later, and
+// so can any other.
 func TestNoRoomForManager(t *testing.T) {
 	w := newWorld(t)
 	first, second := w.newApp(), w.newApp()
@@ -90,8 +90,7 @@ func TestNoRoomForManager(t *testing.T) {
 	require.NotZero(t, w.withoutRoom(func() bool { return second.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0) == nil }))
 }
 
-// TestNoRoomForCall: a call fails for want of room wherever that ends, and the
-// receiver hears nothing of it.
+// TestNoRoomForCall: a call fails wherever the room ends, and the receiver doesn't notice.
 func TestNoRoomForCall(t *testing.T) {
 	for _, flags := range []uint32{0, binder.TF_ONE_WAY} {
 		w := newWorld(t)
@@ -118,7 +117,7 @@ func TestNoRoomForCall(t *testing.T) {
 	}
 }
 
-// returned reads until nothing comes and returns whether br was among it.
+// returned reads until nothing comes and returns whether br was among the returns.
 func (th *thread) returned(br uint32) (found bool) {
 	for {
 		out := th.tryRead()
@@ -131,7 +130,7 @@ func (th *thread) returned(br uint32) (found bool) {
 	}
 }
 
-// TestNoRoomForReply: the caller hears that there was no room for the reply.
+// TestNoRoomForReply: the caller is told that there was no room for the reply.
 func TestNoRoomForReply(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -144,8 +143,8 @@ func TestNoRoomForReply(t *testing.T) {
 	manager.expect(binder.BR_TRANSACTION_COMPLETE)
 }
 
-// TestNoRoomForNotice: a request to be told of a death is answered by BR_ERROR, and
-// one to be told of freezes is refused, for want of room.
+// TestNoRoomForNotice: without room, a request for a death notification is answered with
+// BR_ERROR, and one for freeze notifications is refused.
 func TestNoRoomForNotice(t *testing.T) {
 	w := newWorld(t)
 	server, client := w.newApp(), w.newApp()
@@ -173,8 +172,8 @@ func TestNoRoomForNotice(t *testing.T) {
 	}))
 }
 
-// TestDeadProcessStaysCharged: a process that closed its device is charged for as
-// long as somebody has a reference to one of its nodes.
+// TestDeadProcessStaysCharged: a process that closed its device stays charged while one of
+// its nodes is referenced.
 func TestDeadProcessStaysCharged(t *testing.T) {
 	w := newWorld(t)
 	server, client := w.newApp(), w.newApp()
@@ -188,7 +187,7 @@ func TestDeadProcessStaysCharged(t *testing.T) {
 	require.Equal(t, base, w.tenant.account.Used())
 }
 
-// prices has what makes n objects of a kind, and what they are charged with.
+// prices has, for each kind, a function that creates n objects, and their charge.
 var prices = []struct {
 	name string
 	make func(w *world, n int)
@@ -239,8 +238,8 @@ var prices = []struct {
 	}},
 }
 
-// TestPrices: what objects are charged with is what they take, at least, and not
-// more than four times as much.
+// TestPrices: objects are charged at least the memory that they take, and at most four
+// times as much.
 func TestPrices(t *testing.T) {
 	for _, tc := range prices {
 		t.Run(tc.name, func(t *testing.T) {
@@ -250,15 +249,15 @@ func TestPrices(t *testing.T) {
 			tc.make(w, n)
 			took := float64(heapInUse()-heap) / n
 			charged := float64(w.tenant.account.Used()-used) / n
-			t.Logf("one takes %.0f bytes and is charged with %.0f", took, charged)
+			t.Logf("one takes %.0f bytes and is charged %.0f", took, charged)
 			require.LessOrEqual(t, took, charged)
 			require.LessOrEqual(t, charged, 4*took)
 		})
 	}
 }
 
-// TestSenderPays: a sender in another container pays for what the receiver gets by
-// it, and not the receiver.
+// TestSenderPays: a sender in another container pays for what the receiver gets, not the
+// receiver.
 func TestSenderPays(t *testing.T) {
 	w, other := sharing(t)
 	manager, client := w.newManager(), other.newApp()
@@ -278,7 +277,7 @@ func TestSenderPays(t *testing.T) {
 }
 
 // TestDeadProcessKeepsLittle: whatever a process had, a reference to one of its nodes
-// keeps no more of it than is charged.
+// keeps no more memory than is charged.
 func TestDeadProcessKeepsLittle(t *testing.T) {
 	const n = 200
 	w := newWorld(t)
@@ -306,7 +305,7 @@ func TestDeadProcessKeepsLittle(t *testing.T) {
 	require.LessOrEqual(t, took, uint64(processPrice+nodePrice+refPrice))
 }
 
-// TestCallerPays: whoever calls pays for the answers, and for what it keeps of them.
+// TestCallerPays: a caller pays for the replies, and for what it keeps of them.
 func TestCallerPays(t *testing.T) {
 	w, other := sharing(t)
 	manager, client := w.newManager(), other.newApp()
@@ -317,7 +316,7 @@ func TestCallerPays(t *testing.T) {
 		manager.takeCall()
 		manager.write(manager.reply(parcel(fileObject(3))))
 		manager.returned(binder.BR_TRANSACTION_COMPLETE)
-		require.Equal(t, before, w.tenant.account.Used(), "before the answer is read, too")
+		require.Equal(t, before, w.tenant.account.Used(), "even before the reply is read")
 		client.expectReply()
 	}
 	require.EqualValues(t, 10*bufferPrice, other.tenant.account.Used()-calls)

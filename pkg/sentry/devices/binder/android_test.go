@@ -11,22 +11,22 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// androidDefault is what a container can make the driver keep by default where the
-// sandbox's memory is not limited, or 8 GiB and more: runsc/androidext's
-// maxDefaultMemory. minAndroidDefault is the least default there is.
+// androidDefault is a container's default memory limit in a sandbox whose memory is not
+// limited, or to 8 GiB or more: runsc/androidext's maxDefaultMemory. minAndroidDefault is
+// the smallest default.
 const (
 	androidDefault    = 1 << 30
 	minAndroidDefault = 16 << 20
 )
 
-// androidProcess is an application that has as much as a busy process of Android's.
+// androidProcess is an application with as many objects as a busy Android process.
 type androidProcess struct {
 	*thread
 	handles []uint32
 }
 
-// TestAndroid: a container that has no limit of its own has room for 1,000 processes of
-// Android's, each with much to do.
+// TestAndroid: a container with the default limit has room for 1,000 busy Android
+// processes.
 func TestAndroid(t *testing.T) {
 	const (
 		threads = 16
@@ -66,7 +66,7 @@ func TestAndroid(t *testing.T) {
 	require.EqualValues(t, 2*(calls+oneWay), active["transaction"])
 
 	one := w.tenant.account.Used() / 2
-	t.Logf("one process is charged with %d bytes; 1,000 with %d MiB", one, 1000*one>>20)
+	t.Logf("one process is charged %d bytes; 1,000 are charged %d MiB", one, 1000*one>>20)
 	require.Less(t, 1000*one, int64(androidDefault))
 	require.Less(t, 100*one, int64(minAndroidDefault))
 }

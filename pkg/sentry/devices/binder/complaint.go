@@ -17,35 +17,35 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// What is refused is told to three: to the application, by an errno or a return; to
-// the operator, by the logs of the domain; and to whoever reads the kernel log of the
-// container, as in Linux.
+// Refusals are reported three times: to the application, by an errno or a return; to the
+// operator, in the logs of the domain; and, as on Linux, in the container's kernel log.
 
 // KernelLog writes a message to the kernel log of a task's container.
 type KernelLog func(t *kernel.Task, msg string)
 
 // SetKernelLog makes d write to kernel logs. It is not saved.
 //
-// Preconditions: No task runs that has a device open.
+// Preconditions: No task with an open device runs.
 func (d *Driver) SetKernelLog(l KernelLog) { d.kernelLog = l }
 
-// A container's complaints are written to its kernel log at this rate, as in Linux: so
-// many at once, and then one each period.
+// The rate of a container's messages to its kernel log, as on Linux: complaintsAtOnce in
+// a burst, then one each complaintPeriod.
 const (
 	complaintsAtOnce = 10
 	complaintPeriod  = 500 * time.Millisecond
 )
 
-// complaints limits the rate of what is written to a container's kernel log.
+// complaints limits the rate of a container's messages to its kernel log.
 type complaints struct {
 	once    sync.Once
 	limiter *rate.Limiter
 
-	// suppressed counts what was not written since the last that was.
+	// suppressed counts the messages suppressed since the last one written.
 	suppressed atomic.Int64
 }
 
-// allow returns whether one may be written now, and how many were not before it.
+// allow returns whether a message may be written now, and how many were suppressed before
+// it.
 func (c *complaints) allow() (ok bool, suppressed int64) {
 	c.once.Do(func() { c.limiter = rate.NewLimiter(rate.Every(complaintPeriod), complaintsAtOnce) })
 	if !c.limiter.Allow() {
@@ -55,7 +55,7 @@ func (c *complaints) allow() (ok bool, suppressed int64) {
 	return true, c.suppressed.Swap(0)
 }
 
-// complain writes why something that th has asked for was refused to the kernel log.
+// complain writes to the kernel log why a request of th was refused.
 //
 // Preconditions: No lock is held.
 func (th *Thread) complain(task Task, e *logEntry, why *refusal) {
@@ -73,8 +73,8 @@ func (th *Thread) complain(task Task, e *logEntry, why *refusal) {
 	task.Log(log, why.text(e))
 }
 
-// refuse notes that a command of th, but for a transaction, was refused, unless why is
-// nil.
+// refuse records that a command of th, other than a transaction, was refused, unless why
+// is nil.
 //
 // Preconditions: No lock is held.
 func (th *Thread) refuse(task Task, cmd uint32, why *refusal) {
@@ -84,12 +84,11 @@ func (th *Thread) refuse(task Task, cmd uint32, why *refusal) {
 	}
 }
 
-// refuseIoctl is refuse for a request that has failed with err, or was carried out if
-// that is nil.
+// refuseIoctl is refuse for an ioctl request that returned err.
 func (th *Thread) refuseIoctl(task Task, request uint32, arg hostarch.Addr, err error) {
 	e, ok := err.(*errors.Error)
 	if !ok || e == linuxerr.EAGAIN || e == linuxerr.EINTR || e == linuxerr.ERESTARTSYS {
-		return // These are not about what was asked for.
+		return // These don't refuse the request.
 	}
 	th.noteRefusal(task, refusalFor(reasonIoctl, uint64(request), uint64(arg), uint64(e.Errno())))
 }

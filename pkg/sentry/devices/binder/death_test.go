@@ -11,8 +11,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// mourner is a process that has a node of another, and asks to be told when it
-// dies.
+// mourner is a process that holds another's node, and requests notification of its death.
 type mourner struct {
 	*thread
 	owner  *thread
@@ -42,7 +41,7 @@ func (m *mourner) kill() { m.owner.app.close() }
 
 func (m *mourner) release() { m.write(cmd(binder.BC_RELEASE, m.handle)) }
 
-// tell reads br, and nothing else, for the death that was asked for.
+// tell reads br, and nothing else, for the requested death notification.
 func (m *mourner) tell(br uint32) {
 	m.w.t.Helper()
 	require.EqualValues(m.w.t, deathCookie, m.expect(br)[0].cookie())
@@ -51,8 +50,8 @@ func (m *mourner) tell(br uint32) {
 // deaths returns the number of notifications that the driver keeps.
 func (m *mourner) deaths() uint64 { return m.w.active()["death"] }
 
-// TestDeathStates goes through all orders of a request, the death, its delivery,
-// the answer to it, a clear, and the release of the handle.
+// TestDeathStates goes through all orders of a request, the death, its delivery, the
+// answer, a clear, and the release of the handle.
 func TestDeathStates(t *testing.T) {
 	const (
 		dead    = binder.BR_DEAD_BINDER
@@ -147,8 +146,8 @@ func TestDeathStates(t *testing.T) {
 	}
 }
 
-// TestMournerDies closes the device of one who waits for a death, at each stage.
-// newWorld checks that nothing is left.
+// TestMournerDies closes a mourner's device, at each stage. newWorld checks that nothing
+// is left.
 func TestMournerDies(t *testing.T) {
 	stages := []func(*mourner){
 		(*mourner).request,
@@ -168,8 +167,8 @@ func TestMournerDies(t *testing.T) {
 	}
 }
 
-// TestWhoHearsOfDeath: what answers a command goes to the looper that gave it,
-// and the death itself to any thread.
+// TestWhoHearsOfDeath: the answer to a command goes to the looper that wrote it, and the
+// death itself to any thread.
 func TestWhoHearsOfDeath(t *testing.T) {
 	m := newMourner(t)
 	looper := m.app.newLooper()
@@ -187,8 +186,8 @@ func TestWhoHearsOfDeath(t *testing.T) {
 	looper.expect(binder.BR_CLEAR_DEATH_NOTIFICATION_DONE)
 }
 
-// TestDeathOfMany tells every process of the deaths of several nodes, one in a
-// read: its recipient may act on it at once.
+// TestDeathOfMany notifies every process of the deaths of several nodes, one in each read:
+// the recipient may act on it at once.
 func TestDeathOfMany(t *testing.T) {
 	w := newWorld(t)
 	owner := w.newApp()

@@ -14,7 +14,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// extendedError returns what BINDER_GET_EXTENDED_ERROR answers.
+// extendedError returns the result of BINDER_GET_EXTENDED_ERROR.
 func (th *thread) extendedError() binder.ExtendedError {
 	th.w.t.Helper()
 	require.NoError(th.w.t, th.ioctl(binder.BINDER_GET_EXTENDED_ERROR, argAddr))
@@ -23,8 +23,8 @@ func (th *thread) extendedError() binder.ExtendedError {
 	return e
 }
 
-// TestExtendedErrors: a thread is told of its own failure and of the reply's,
-// once, also after a restore.
+// TestExtendedErrors: a thread gets its own failure and the reply's, once, also after a
+// restore.
 func TestExtendedErrors(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -52,7 +52,7 @@ func TestExtendedErrors(t *testing.T) {
 	require.Equal(t, binder.ExtendedError{ID: e.ID, Command: binder.BR_OK}, replied)
 }
 
-// TestExtendedErrorOfSentry: whatever fails in the sentry itself has an errno.
+// TestExtendedErrorOfSentry: every failure of the sentry itself has an errno.
 func TestExtendedErrorOfSentry(t *testing.T) {
 	e := extendedErrorOf(1, failedContents.by(io.ErrUnexpectedEOF))
 	require.EqualValues(t, -linuxerr.ENOMEM.Errno(), e.param)

@@ -14,7 +14,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// FailedTransaction is a transaction that failed, for whoever wants to know why.
+// FailedTransaction describes a failed transaction to operators.
 type FailedTransaction struct {
 	Time time.Time `json:"time"`
 
@@ -22,12 +22,12 @@ type FailedTransaction struct {
 	DebugID int32  `json:"debug_id"`
 	Kind    string `json:"kind"`
 
-	// From and To are its sender and receiver, as far as they are known. IDs are
-	// those in the reader's PID namespace, or zero.
+	// From and To are its sender and receiver, as far as known. IDs are those in the
+	// reader's PID namespace, or zero.
 	From Party `json:"from"`
 	To   Party `json:"to"`
 
-	// Context is the device's name, Handle that of a call's target for the sender,
+	// Context is the device's name, Handle the sender's handle for a call's target,
 	// and Node the number of its node.
 	Context string `json:"context"`
 	Handle  uint32 `json:"handle"`
@@ -36,7 +36,7 @@ type FailedTransaction struct {
 	DataSize    uint64 `json:"data_size"`
 	OffsetsSize uint64 `json:"offsets_size"`
 
-	// Return is what the sender reads, or, of a reply, the receiver. Error is the
+	// Return is what the sender reads, or, for a reply, the receiver. Error is the
 	// name of an errno, or empty.
 	Return string `json:"return"`
 	Error  string `json:"error,omitempty"`
@@ -44,8 +44,8 @@ type FailedTransaction struct {
 	// Reason is why it failed, in the words of Linux's log.
 	Reason string `json:"reason"`
 
-	// Object is the place, among all objects of the transaction, of that which is to
-	// blame, and Offset where it stands in the data.
+	// Object is the index of the object at fault among all objects of the
+	// transaction, and Offset its offset in the data.
 	Object *uint64 `json:"object,omitempty"`
 	Offset *uint64 `json:"offset,omitempty"`
 }
@@ -56,7 +56,7 @@ type Party struct {
 	TID int32 `json:"tid"`
 }
 
-// Failures returns the last transactions of v's domains that failed, the oldest first.
+// Failures returns the last failed transactions of v's domains, oldest first.
 func (v *View) Failures() iter.Seq[FailedTransaction] {
 	return func(yield func(FailedTransaction) bool) {
 		for _, d := range v.domains() {
@@ -69,11 +69,11 @@ func (v *View) Failures() iter.Seq[FailedTransaction] {
 	}
 }
 
-// Refused is a command, or an ioctl request, that was refused.
+// Refused is a refused command or ioctl request.
 type Refused struct {
 	Time time.Time `json:"time"`
 
-	// From is who made it, and Context by which device.
+	// From is the caller, and Context the name of the device.
 	From    Party  `json:"from"`
 	Context string `json:"context"`
 
@@ -81,8 +81,8 @@ type Refused struct {
 	Reason string `json:"reason"`
 }
 
-// Refusals returns the last commands of v's domains that were refused, but for
-// transactions, the oldest first.
+// Refusals returns the last refused commands and requests of v's domains, except for
+// transactions, oldest first.
 func (v *View) Refusals() iter.Seq[Refused] {
 	return func(yield func(Refused) bool) {
 		for _, d := range v.domains() {
@@ -122,7 +122,7 @@ func (e *failureEntry) describe(ids pidsIn) FailedTransaction {
 	return f
 }
 
-// timeLayout is how the log writes times.
+// timeLayout is the layout of times in the log.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
 // print writes r.
@@ -130,7 +130,7 @@ func (r *Refused) print(buf *bytes.Buffer) {
 	fmt.Fprintf(buf, "%s %d:%d context %s: %s\n", r.Time.UTC().Format(timeLayout), r.From.PID, r.From.TID, r.Context, r.Reason)
 }
 
-// explain writes e as Linux does, and then why.
+// explain writes e as Linux does, and then the reason.
 func (e *failureEntry) explain(buf *bytes.Buffer, ids pidsIn) {
 	e.print(buf, ids)
 	f := e.describe(ids)

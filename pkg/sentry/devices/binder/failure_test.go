@@ -14,8 +14,8 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// TestFailureLine checks that the log of failed transactions tells which of the
-// failures it was, whatever the error is that comes with it.
+// TestFailureLine checks that the log of failed transactions shows which failure it was,
+// whatever the error.
 func TestFailureLine(t *testing.T) {
 	w := newWorld(t)
 	th := w.newApp()
@@ -33,7 +33,7 @@ func TestFailureLine(t *testing.T) {
 	require.Nil(t, failedContents.err)
 }
 
-// BenchmarkFailingCall makes calls to a handle that there isn't.
+// BenchmarkFailingCall makes calls to an invalid handle.
 func BenchmarkFailingCall(b *testing.B) {
 	w := newWorld(b)
 	th := w.newApp()

@@ -17,8 +17,7 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// searching has searches made, one after the other, until the function that it
-// returns is called.
+// searching makes searches, one after another, until the returned function is called.
 func (w *world) searching() (stop func()) {
 	over := make(chan struct{})
 	var searches sync.WaitGroup
@@ -38,8 +37,8 @@ func (w *world) searching() (stop func()) {
 	}
 }
 
-// receive reads what was sent to tr, until there's no more, frees the buffers, and
-// returns the files, each with a reference.
+// receive reads everything sent to tr, frees the buffers, and returns the files, each with
+// a reference.
 func (tr *traveller) receive() (files []*vfs.FileDescription) {
 	for {
 		out := tr.tryRead()
@@ -59,9 +58,9 @@ func (tr *traveller) receive() (files []*vfs.FileDescription) {
 	}
 }
 
-// TestWalkInCircles: of two devices in flight into each other, somebody holds one,
-// reads the other one from it, and lets go of the first, at any time of a search. What
-// it holds is never ended.
+// TestWalkInCircles: of two devices in flight to each other, a walker holds one, reads the
+// other from it, and lets go of the first, at any time during a search. The device that it
+// holds is never ended.
 func TestWalkInCircles(t *testing.T) {
 	const walkers = 4
 	steps := 2000
@@ -92,7 +91,7 @@ func TestWalkInCircles(t *testing.T) {
 			a.file.DecRef(ctx)
 		})
 	}
-	// With others to look at, a search takes longer.
+	// Further devices make a search take longer.
 	client, harbour := w.newApp(), w.newApp()
 	toHarbour := w.give(harbour, client, 0x10)
 	for range 500 {
@@ -109,9 +108,9 @@ func TestWalkInCircles(t *testing.T) {
 	require.Zero(t, w.driver.flights.numQueued())
 }
 
-// berth is what leads to a device: at most one descriptor.
+// berth is the way to a device: at most one descriptor.
 type berth struct {
-	// reading is held by who reads from the device.
+	// reading is held while reading from the device.
 	reading sync.Mutex
 	tr      *traveller
 
@@ -119,7 +118,7 @@ type berth struct {
 	open bool
 }
 
-// get returns whether there is a descriptor, and if so has a reference to the file.
+// get returns whether there is a descriptor, and if so takes a reference to the file.
 func (b *berth) get() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -129,7 +128,7 @@ func (b *berth) get() bool {
 	return b.open
 }
 
-// put takes over a reference to the file, which makes a descriptor if there's none.
+// put takes over a reference to the file, as the descriptor if there's none.
 func (b *berth) put(ctx context.Context) {
 	b.mu.Lock()
 	had := b.open
@@ -151,9 +150,9 @@ func (b *berth) close(ctx context.Context) {
 	}
 }
 
-// TestFlightsAtOnce: many send devices into each other, close them, and read others
-// from them, all at once. What can be reached is never ended; when all descriptors are
-// closed, nothing is left.
+// TestFlightsAtOnce: goroutines send devices to each other, close them, and read others from
+// them, all at once. Reachable devices are never ended; when all descriptors are closed,
+// nothing is left.
 func TestFlightsAtOnce(t *testing.T) {
 	const devices, senders = 8, 4
 	rounds, steps := 30, 1000
@@ -196,7 +195,7 @@ func TestFlightsAtOnce(t *testing.T) {
 						berths[i].tr.file.DecRef(ctx)
 						for _, file := range files {
 							p := processOf(file)
-							require.Zero(t, p.released.Load(), "somebody holds it")
+							require.Zero(t, p.released.Load(), "it is held")
 							for k := range berths {
 								if berths[k].tr.app.Process == p {
 									berths[k].put(ctx)
@@ -222,7 +221,7 @@ func TestFlightsAtOnce(t *testing.T) {
 		for i := range berths {
 			berths[i].close(ctx)
 		}
-		// A search may be at work.
+		// A search may be running.
 		eventually(t, "all circles end", func() bool { return w.active()["proc"] == uint64(senders) })
 		w.closeAll()
 	}

@@ -29,7 +29,7 @@ func (w *world) newTraveller() *traveller {
 	return &traveller{thread: a.newThread(), file: file, held: 1}
 }
 
-// sendTo sends the devices of others to a node of tr that client knows by handle.
+// sendTo sends devices to the node that client knows by handle.
 func (client *thread) sendTo(handle uint32, devices ...*traveller) {
 	for _, d := range devices {
 		d.file.IncRef()
@@ -48,15 +48,15 @@ func (tr *traveller) closeAll() {
 	}
 }
 
-// search lets the time pass that a search for unreachable devices takes to begin.
+// search lets enough time pass for a search for unreachable devices to start.
 func (w *world) search() { w.clock.Advance(2 * flightPeriod) }
 
-// TestCircles: devices that are only in flight to each other are ended, and those who
-// know their nodes are told.
+// TestCircles: devices that are only in flight to each other are ended, and the holders of
+// their nodes are notified.
 func TestCircles(t *testing.T) {
 	for _, tc := range []struct {
 		name string
-		// to[i] has the devices that device i is in flight to.
+		// to[i] holds the devices that device i is in flight to.
 		to [][]int
 	}{
 		{"to itself", [][]int{{0}}},
@@ -86,7 +86,7 @@ func TestCircles(t *testing.T) {
 			for i, tr := range all[1:] {
 				tr.closeAll()
 				w.search()
-				require.EqualValues(t, len(all)+1, w.active()["proc"], "%d can be reached by way of the first", i+1)
+				require.EqualValues(t, len(all)+1, w.active()["proc"], "%d can be reached through the first", i+1)
 			}
 			all[0].closeAll()
 			require.EqualValues(t, len(all)+1, w.active()["proc"])
@@ -113,8 +113,8 @@ func TestCircles(t *testing.T) {
 	}
 }
 
-// TestReachable: a device in flight lives as long as its receiver can be reached, by
-// a descriptor, by a call that uses it, or by way of another receiver.
+// TestReachable: a device in flight lives while its receiver can be reached, by a
+// descriptor, by a call that uses it, or through another receiver.
 func TestReachable(t *testing.T) {
 	w := newWorld(t)
 	client := w.newApp()
@@ -123,7 +123,7 @@ func TestReachable(t *testing.T) {
 	client.sendTo(toSecond, first)
 	client.sendTo(toFirst, second)
 	second.closeAll()
-	first.file.IncRef() // A call of first's that is under way.
+	first.file.IncRef() // A call of first's in progress.
 	first.closeAll()
 	w.search()
 	require.EqualValues(t, 3, w.active()["proc"])
@@ -143,8 +143,8 @@ func TestReachable(t *testing.T) {
 	require.EqualValues(t, 1, w.active()["proc"])
 }
 
-// TestChangedMeanwhile: what is read between the count of its references and the end
-// of the search is not ended.
+// TestChangedMeanwhile: a device read between the count of its references and the end of
+// the search is not ended.
 func TestChangedMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	client := w.newApp()
@@ -163,8 +163,7 @@ func TestChangedMeanwhile(t *testing.T) {
 	require.EqualValues(t, 1, w.active()["proc"])
 }
 
-// TestCirclesAfterRestore: a circle that was there before a restore is found
-// afterwards.
+// TestCirclesAfterRestore: a cycle from before a restore is found afterwards.
 func TestCirclesAfterRestore(t *testing.T) {
 	w := newWorld(t)
 	client := w.newApp()

@@ -21,7 +21,7 @@ func (th *thread) freeze(info binder.FreezeInfo) error {
 	return th.ioctl(binder.BINDER_FREEZE, argAddr)
 }
 
-// setFrozen freezes a or thaws it, without a time-out.
+// setFrozen freezes or thaws a, without a timeout.
 func (th *thread) setFrozen(a *thread, frozen bool) error {
 	info := binder.FreezeInfo{PID: uint32(a.pid)}
 	if frozen {
@@ -40,15 +40,14 @@ func (th *thread) frozenInfo(a *thread) [2]uint32 {
 	return [2]uint32{info.SyncRecv, info.AsyncRecv}
 }
 
-// freezeWorld returns a server, a client with a handle to a node of its, and who
-// freezes.
+// freezeWorld returns a server, a client with a handle for one of its nodes, and a freezer.
 func freezeWorld(t *testing.T) (w *world, server, client, freezer *thread, handle uint32) {
 	w = newWorld(t)
 	server, client, freezer = w.newApp(), w.newApp(), w.newApp()
 	return w, server, client, freezer, w.give(server, client, 0x10)
 }
 
-// TestFreezeWait makes a process that's busy freeze in the time that's given.
+// TestFreezeWait freezes a busy process within the timeout.
 func TestFreezeWait(t *testing.T) {
 	w, server, client, freezer, handle := freezeWorld(t)
 	client.write(client.call(handle, 0, parcel("")))
@@ -65,7 +64,7 @@ func TestFreezeWaitsLong(t *testing.T) {
 	client.write(client.call(handle, binder.TF_ONE_WAY, parcel("")))
 	freezer.nap = 400 * time.Microsecond
 	freezer.onBlock = func() {
-		// Another one comes as soon as there's none.
+		// Another comes as soon as there's none.
 		server.takeCall()
 		client.write(client.call(handle, binder.TF_ONE_WAY, parcel("")))
 	}
@@ -74,8 +73,8 @@ func TestFreezeWaitsLong(t *testing.T) {
 	w.requireSound()
 }
 
-// TestFreezeRestarted interrupts the wait, without a signal: the call that is made
-// again has what was left of the time.
+// TestFreezeRestarted interrupts the wait, without a signal: the repeated call has the
+// remaining time.
 func TestFreezeRestarted(t *testing.T) {
 	_, server, client, freezer, handle := freezeWorld(t)
 	client.write(client.call(handle, binder.TF_ONE_WAY, parcel("")))
@@ -96,19 +95,19 @@ func TestFreezeRestarted(t *testing.T) {
 	require.Equal(t, linuxerr.EAGAIN, freeze(), "the time is over")
 	require.Zero(t, left())
 
-	// Any other call means that it isn't made again.
+	// Any other call means that it isn't repeated.
 	require.Equal(t, linuxerr.ERESTARTSYS, freeze())
 	require.NoError(t, freezer.ioctl(binder.BINDER_VERSION, argAddr))
 	require.Zero(t, left())
 
-	// After a signal it begins anew.
+	// After a signal it starts over.
 	freezer.signaled = true
 	require.Equal(t, linuxerr.ERESTARTSYS, freeze())
 	require.Zero(t, left())
 }
 
-// TestFreezeSeveral freezes a process that has opened the device several times:
-// that which was opened last comes first.
+// TestFreezeSeveral freezes a process that has opened the device several times: the newest
+// open comes first.
 func TestFreezeSeveral(t *testing.T) {
 	w, server, client, freezer, handle := freezeWorld(t)
 	others := []*thread{server}
@@ -135,8 +134,8 @@ func TestFreezeSeveral(t *testing.T) {
 	w.requireSound()
 }
 
-// TestFreezeCaller tries to freeze a process of which a thread waits for a reply:
-// it's busy, and nothing that it does would change that.
+// TestFreezeCaller tries to freeze a process with a thread that waits for a reply: it's
+// busy, and nothing that it does would change that.
 func TestFreezeCaller(t *testing.T) {
 	_, server, client, freezer, handle := freezeWorld(t)
 	client.write(client.call(handle, 0, parcel("")))
@@ -151,8 +150,8 @@ func TestFreezeCaller(t *testing.T) {
 	require.Zero(t, freezer.slept)
 }
 
-// TestFreezeDying has the process end while it is to freeze: who waits is woken,
-// and a dead process is never frozen.
+// TestFreezeDying ends the process while it is being frozen: the waiter is woken, and a
+// dead process is never frozen.
 func TestFreezeDying(t *testing.T) {
 	_, server, client, freezer, handle := freezeWorld(t)
 	client.write(client.call(handle, 0, parcel("")))
@@ -180,7 +179,7 @@ func TestFreezeFailedReply(t *testing.T) {
 	require.NoError(t, freezer.setFrozen(server, true))
 }
 
-// TestUpdateOfThawed has a one-way call come after the thaw: it replaces none.
+// TestUpdateOfThawed sends a one-way call after the thaw: it replaces none.
 func TestUpdateOfThawed(t *testing.T) {
 	_, server, client, freezer, handle := freezeWorld(t)
 	require.NoError(t, freezer.setFrozen(server, true))
@@ -205,7 +204,7 @@ func TestFreezeNotificationOfReleased(t *testing.T) {
 	client.expectNothing()
 }
 
-// TestFreezeUndelivered counts down what can't be delivered.
+// TestFreezeUndelivered counts down transactions that can't be delivered.
 func TestFreezeUndelivered(t *testing.T) {
 	w, server, client, freezer, handle := freezeWorld(t)
 	client.app.installFile(newEventFile(t))
@@ -217,7 +216,7 @@ func TestFreezeUndelivered(t *testing.T) {
 	w.requireSound()
 }
 
-// TestUpdateWithFiles drops the files of a one-way call that is replaced.
+// TestUpdateWithFiles drops the files of a replaced one-way call.
 func TestUpdateWithFiles(t *testing.T) {
 	w, server, client, freezer, handle := freezeWorld(t)
 	require.NoError(t, freezer.setFrozen(server, true))
@@ -242,8 +241,8 @@ func TestUpdateWithFiles(t *testing.T) {
 	server.expectNothing()
 }
 
-// TestThawWhileFreezing has another thaw the process while one waits for it to
-// freeze. Who watches is told what's so: that it's not frozen.
+// TestThawWhileFreezing thaws the process while another thread waits for it to freeze.
+// Watchers are told the truth: that it's not frozen.
 func TestThawWhileFreezing(t *testing.T) {
 	_, server, client, freezer, handle := freezeWorld(t)
 	client.watchFreeze(handle)
@@ -261,7 +260,7 @@ func TestThawWhileFreezing(t *testing.T) {
 // freezeCookie is the cookie of freeze notifications.
 const freezeCookie = 0xf0
 
-// watchFreeze asks for freeze notifications.
+// watchFreeze requests freeze notifications.
 func (th *thread) watchFreeze(handle uint32) {
 	th.w.t.Helper()
 	th.write(cmd(binder.BC_REQUEST_FREEZE_NOTIFICATION, handle, uint64(freezeCookie)))
@@ -281,8 +280,8 @@ func (th *thread) expectFrozen(frozen bool) {
 	th.write(cmd(binder.BC_FREEZE_NOTIFICATION_DONE, uint64(freezeCookie)))
 }
 
-// TestFreezeNotificationEnds ends the process that has asked, with notifications
-// in all states. newWorld checks that nothing is left.
+// TestFreezeNotificationEnds ends the requesting process, with notifications in all states.
+// newWorld checks that nothing is left.
 func TestFreezeNotificationEnds(t *testing.T) {
 	for what, prepare := range map[string]func(client, freezer, server *thread, handle uint32){
 		"idle": func(_, _, _ *thread, _ uint32) {},
@@ -316,7 +315,7 @@ func TestFreezeNotificationEnds(t *testing.T) {
 	}
 }
 
-// TestRefusedFreezeCommands checks that they are not consumed.
+// TestRefusedFreezeCommands checks that refused commands are not consumed.
 func TestRefusedFreezeCommands(t *testing.T) {
 	_, _, client, _, handle := freezeWorld(t)
 	client.watchFreeze(handle)
@@ -334,7 +333,7 @@ func TestRefusedFreezeCommands(t *testing.T) {
 	}
 }
 
-// TestFreezeBadArgument has arguments that can't be read, or not written.
+// TestFreezeBadArgument passes arguments that can't be read, or not written.
 func TestFreezeBadArgument(t *testing.T) {
 	_, _, client, _, _ := freezeWorld(t)
 	for _, request := range []uint32{binder.BINDER_FREEZE, binder.BINDER_GET_FROZEN_INFO} {
@@ -342,8 +341,8 @@ func TestFreezeBadArgument(t *testing.T) {
 	}
 }
 
-// TestRestoreFreezer saves and loads processes that are frozen, that are about to
-// be, and those that watch them.
+// TestRestoreFreezer saves and loads processes that are frozen, that are about to be, and
+// that watch these.
 func TestRestoreFreezer(t *testing.T) {
 	w, server, client, freezer, handle := freezeWorld(t)
 	busy := w.newApp()
@@ -376,14 +375,14 @@ func TestRestoreFreezer(t *testing.T) {
 		}
 	}
 	loaded.requireSound()
-	// The freezer goes on with what was left.
+	// The freezer goes on with the remaining time.
 	freezer.nap = 6 * time.Millisecond
 	require.Equal(t, linuxerr.EAGAIN, freezer.freeze(again))
 	require.Equal(t, 1, freezer.slept)
 	require.Equal(t, [2]uint32{binder.FROZEN_SYNC_RECEIVED | binder.FROZEN_TXNS_PENDING, binder.FROZEN_ASYNC_RECEIVED}, freezer.frozenInfo(server))
 	client.write(client.call(handle, 0, parcel("")))
 	client.expect(binder.BR_FROZEN_REPLY)
-	// One of the two waits, and is replaced.
+	// One of the two is waiting, and is replaced.
 	client.write(client.call(handle, update, parcel("")))
 	client.expect(binder.BR_TRANSACTION_PENDING_FROZEN)
 	client.write(cmd(binder.BC_FREEZE_NOTIFICATION_DONE, uint64(freezeCookie)))

@@ -10,8 +10,8 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// What tests see of the driver's structures. There's one goroutine, so that they
-// need no locks.
+// Tests' access to the driver's structures. There's one goroutine, so that they need no
+// locks.
 
 // +checklocksignore
 func (c *Context) managerNow() *Node { return c.manager.Load() }
@@ -19,7 +19,7 @@ func (c *Context) managerNow() *Node { return c.manager.Load() }
 // +checklocksignore
 func (p *Process) refAt(handle uint32) *Ref { return p.handles.get(handle) }
 
-// setStrong makes r acquired n times.
+// setStrong sets r's strong count.
 //
 // +checklocksignore
 func (r *Ref) setStrong(n int32) { r.inner.strong = n }
@@ -59,12 +59,12 @@ func (p *Process) waitingNow() []*Thread {
 // +checklocksignore
 func (p *Process) nodeAt(ptr uint64) *Node { return p.nodeLocked(ptr) }
 
-// local returns the counts of the references that are held for the owner.
+// local returns the counts of the references held for the owner.
 //
 // +checklocksignore
 func (n *Node) local() (strong, weak int) { return int(n.inner.localStrong), int(n.inner.localWeak) }
 
-// told returns what the owner knows of.
+// told returns which references the owner knows of.
 //
 // +checklocksignore
 func (n *Node) told() (strong, weak bool) { return n.inner.hasStrong, n.inner.hasWeak }
@@ -75,8 +75,7 @@ func (n *Node) told() (strong, weak bool) { return n.inner.hasStrong, n.inner.ha
 // +checklocksignore
 func (n *Node) keep() { n.inner.localWeak, n.inner.hasWeak = 1, true }
 
-// interrupt makes a read by th return what there is, if it isn't worth to wake
-// up for.
+// interrupt makes a read by th return even work that isn't worth waking up for.
 //
 // +checklocksignore
 func (th *Thread) interrupt() { th.inner.processTodo = true }

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// objection returns what lockdep says of f, which runs in a goroutine of its own: that
-// of one which has panicked has no use any more.
+// objection returns lockdep's objection to f. f runs in a new goroutine, since one that has
+// panicked is of no more use.
 func objection(f func()) string {
 	said := make(chan string)
 	go func() {
@@ -28,7 +28,7 @@ func objection(f func()) string {
 	return <-said
 }
 
-// TestLockOrder tests that a wrong order of locks doesn't go unnoticed.
+// TestLockOrder checks that a wrong lock order is noticed.
 //
 // +checklocksignore
 func TestLockOrder(t *testing.T) {

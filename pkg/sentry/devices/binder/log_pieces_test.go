@@ -22,8 +22,8 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// maxLogPiece is what a piece of a log may have in bytes: the step that fills it is of
-// about the same size.
+// maxLogPiece is the maximum size of a piece of a log, in bytes: the step that fills it is
+// of about the same size.
 const maxLogPiece = 3 * logPieceSize
 
 // readPieces reads a log and calls f after each piece.
@@ -72,13 +72,13 @@ func newCrowd(t testing.TB) *crowd {
 	for range manyThreads {
 		c.client.app.newThread()
 	}
-	// A stack of calls, each made to handle the one before.
+	// A stack of nested calls.
 	ths := [2]*thread{c.client, c.manager}
 	handles := [2]uint32{0, 1}
 	for i := range manyCalls {
 		from, to := ths[i%2], ths[(i+1)%2]
 		from.write(from.call(handles[i%2], 0, parcel("")))
-		got := to.read() // its own call's completion, too
+		got := to.read() // with its own call's completion
 		c.calls = append(c.calls, to.received(got[len(got)-1]))
 	}
 	// Work for a thread, for a node and for a process.
@@ -96,7 +96,7 @@ func (c *crowd) release() {
 	}
 }
 
-// Whatever there is much of, no piece of a log is large, and all is there, once.
+// Whatever there is much of, no piece of a log is large, and everything is shown once.
 func TestLogPiecesAreBounded(t *testing.T) {
 	c := newCrowd(t)
 	defer c.release()
@@ -118,19 +118,19 @@ func TestLogPiecesAreBounded(t *testing.T) {
 		found := regexp.MustCompile("(?m)^"+line+"$").FindAllString(state, -1)
 		require.Len(t, found, want, line)
 	}
-	// The reader that takes small pieces sees what one sees that takes all.
+	// A reader of small pieces sees the same as one that reads everything at once.
 	elapsed := regexp.MustCompile(`elapsed \d+ms`)
 	require.Equal(t, elapsed.ReplaceAllString(readLog(c.view(), Log{Kind: LogState}), ""), elapsed.ReplaceAllString(state, ""))
 
 	idle := readPieces(t, c.view(), Log{Kind: LogTransactions}, func() {})
-	require.Equal(t, 2, strings.Count(idle, "\nproc "), "who has nothing under way isn't shown")
+	require.Equal(t, 2, strings.Count(idle, "\nproc "), "idle processes aren't shown")
 	require.Equal(t, 3, strings.Count(idle, "\n  thread "))
 	require.Equal(t, 2, strings.Count(idle, "\n  node "))
 	require.Equal(t, 2*manyCalls, strings.Count(idle, "going transaction ")+strings.Count(idle, "coming transaction "))
 }
 
-// What a reader makes the driver keep between two pieces is its place, which has no
-// pointers; and while a piece is written, little more than the piece.
+// Between two pieces, a reader makes the driver keep only its place, which has no pointers;
+// while a piece is written, little more than the piece.
 func TestLogReadersTakeLittleMemory(t *testing.T) {
 	c := newCrowd(t)
 	defer c.release()
@@ -166,8 +166,8 @@ func TestLogReadersTakeLittleMemory(t *testing.T) {
 	require.Less(t, most, before+readers*256<<10, "of %d", before)
 }
 
-// What comes and goes while a log is read may be in it or not; the rest is there once,
-// in order.
+// Objects that come or go while a log is read may be shown or not; the others are shown
+// once, in order.
 func TestLogWhileThingsChange(t *testing.T) {
 	c := newCrowd(t)
 	defer c.release()
@@ -215,13 +215,13 @@ func TestLogWhileThingsChange(t *testing.T) {
 	}
 }
 
-// A log that was read in part goes on after a restore, with what is there then.
+// A log read in part continues after a restore, with the objects that exist then.
 func TestLogReadAfterRestore(t *testing.T) {
 	s := newScene(newWorld(t))
 	unstable := regexp.MustCompile(`\b[uc]?00000000[0-9a-f]{8}\b|elapsed \d+ms`)
 	log := Log{Kind: LogState}
 	whole := unstable.ReplaceAllString(readLog(s.view(), log), "@")
-	// A piece ends after any step, if it's meant to be small.
+	// Small pieces end after any step.
 	var places []LogPlace
 	var first []string
 	var place LogPlace
@@ -241,7 +241,7 @@ func TestLogReadAfterRestore(t *testing.T) {
 	}
 }
 
-// The next items of a list are found by the last one's number, wherever that went.
+// The next items of a list are found by the last one's number, wherever that item went.
 func TestWorkListAfter(t *testing.T) {
 	const many = 3*batchSize + 5
 	var items []*threadError
@@ -270,7 +270,7 @@ func TestWorkListAfter(t *testing.T) {
 	dequeue(memorytest.Context(), items[70])
 	require.Equal(t, []uint32{71, 72}, after(70)[:2])
 	require.Empty(t, after(many))
-	// What is queued again is last.
+	// An item queued again is last.
 	held := list.BorrowOf(items[0]).Arc()
 	dequeue(memorytest.Context(), items[0])
 	l.pushBack(items[0])

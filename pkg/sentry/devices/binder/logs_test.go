@@ -18,7 +18,7 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// readLog returns what a log says.
+// readLog returns the text of a log.
 func readLog(v *View, log Log) string {
 	var buf bytes.Buffer
 	var place LogPlace
@@ -27,7 +27,7 @@ func readLog(v *View, log Log) string {
 	return buf.String()
 }
 
-// logsOf returns what all logs say.
+// logsOf returns the text of all logs.
 func logsOf(v *View) string {
 	all := ""
 	for _, log := range []Log{
@@ -49,14 +49,13 @@ func logsOf(v *View) string {
 
 func stateOf(v *View) string { return readLog(v, Log{Kind: LogState}) }
 
-// requireLine checks that the log has a line, of which want is a regular
-// expression.
+// requireLine checks that the log has a line that matches the regular expression want.
 func requireLine(t testing.TB, log, want string) {
 	t.Helper()
 	require.Regexp(t, "(?m)^"+want+"$", log)
 }
 
-// The logs of a process that was restored are those of the one that was saved.
+// A restored process has the logs of the saved one.
 func TestLogsAfterRestore(t *testing.T) {
 	s := newScene(newWorld(t))
 	before := logsOf(s.view())
@@ -79,13 +78,13 @@ func TestLogsAfterRestore(t *testing.T) {
 	} {
 		requireLine(t, before, line)
 	}
-	// Hashes are others, and time goes on.
+	// Hashes differ, and time goes on.
 	unstable := regexp.MustCompile(`\b[uc]?00000000[0-9a-f]{8}\b|elapsed \d+ms`)
 	after := logsOf(s.restore().view())
 	require.Equal(t, unstable.ReplaceAllString(before, "@"), unstable.ReplaceAllString(after, "@"))
 }
 
-// What there's much of is copied in pieces. The log has all of it, in order.
+// Large numbers of objects are copied in pieces. The log has all of them, in order.
 func TestLogsInPieces(t *testing.T) {
 	const many = 3*batchSize + 5
 	w := newWorld(t)
@@ -129,14 +128,14 @@ func TestLogsInPieces(t *testing.T) {
 	require.True(t, strings.HasPrefix(state, "binder state:\ndead nodes:\n"))
 }
 
-// A call that was given up by its thread has no receiver any more.
+// A call abandoned by its thread has no receiver any more.
 func TestLogOfLeftThread(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
 	inner := w.give(client, manager, 0x10)
 	client.write(client.call(0, 0, parcel()))
 	got := manager.expectTransaction(binder.BR_TRANSACTION)
-	// The manager calls back, and leaves. Nobody tells the client.
+	// The manager calls back, and leaves. The client isn't told.
 	manager.write(manager.call(inner, 0, parcel()))
 	requireLine(t, logsOf(w.view()), fmt.Sprintf("    outgoing .* to %d:%d code 0 .*", manager.pid, manager.id))
 	require.NoError(t, manager.ioctl(binder.BINDER_THREAD_EXIT, 0))
@@ -147,7 +146,7 @@ func TestLogOfLeftThread(t *testing.T) {
 	_ = got
 }
 
-// The transaction log keeps the last transactions, and says which are under way.
+// The transaction log keeps the last transactions, and shows which are incomplete.
 func TestTransactionLog(t *testing.T) {
 	var l transactionLog
 	text := func() string {
@@ -172,12 +171,12 @@ func TestTransactionLog(t *testing.T) {
 	l.add(&logEntry{debugID: 100, done: true})
 	require.True(t, strings.HasPrefix(text(), "10: reply from"))
 	require.True(t, strings.HasSuffix(text(), "100: call  from 0:0 to 0:0 context  node 0 handle 0 size 0:0 ret 0/0 l=0\n"))
-	// Its entry is another's now.
+	// Another transaction has its entry now.
 	l.update(place, &e)
 	require.NotContains(t, text(), "99")
 }
 
-// A transaction that's being made is in the log, as far as is known.
+// A transaction being sent is in the log, as far as it is known.
 func TestTransactionLogMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -189,7 +188,7 @@ func TestTransactionLogMeanwhile(t *testing.T) {
 	_ = manager
 }
 
-// Equal values have equal hashes, of 32 bits, and zero has none.
+// Equal values have equal hashes of 32 bits, and zero has none.
 func TestHasher(t *testing.T) {
 	var h, other hasher
 	h.init()

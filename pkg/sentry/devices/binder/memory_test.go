@@ -12,8 +12,8 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// heldReferences makes n nodes of one process, to each of which another one has a
-// strong reference. The owner has heard of it and acknowledged it.
+// heldReferences makes n nodes of one process, to each of which another has a strong
+// reference. The owner has been told and has acknowledged it.
 //
 // +checklocksignore
 func heldReferences(t testing.TB, n int) *world {
@@ -43,14 +43,14 @@ func heldReferences(t testing.TB, n int) *world {
 // heapInUse returns the size of all objects in the heap, in bytes.
 func heapInUse() uint64 {
 	runtime.GC()
-	runtime.GC() // What was in a sync.Pool is gone after the second.
+	runtime.GC() // The second frees what sync.Pools held.
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// memoryPerReference returns what a node and the only reference to it take, in
-// bytes, when there are n.
+// memoryPerReference returns the memory that a node and its only reference take, in bytes,
+// when there are n.
 func memoryPerReference(t testing.TB, n int) float64 {
 	before := heapInUse()
 	w := heldReferences(t, n)
@@ -59,8 +59,8 @@ func memoryPerReference(t testing.TB, n int) float64 {
 	return float64(after-before) / float64(n)
 }
 
-// TestReferenceMemory limits what a reference and its node take. The map of
-// the nodes is as full as with a million.
+// TestReferenceMemory limits the memory of a reference and its node. The map of the nodes
+// is as full as with a million.
 func TestReferenceMemory(t *testing.T) {
 	const n = 1_000_000 / 16
 	per := memoryPerReference(t, n)
@@ -68,7 +68,7 @@ func TestReferenceMemory(t *testing.T) {
 	require.LessOrEqual(t, per, 200.0)
 }
 
-// BenchmarkReferenceMemory has the same of a million.
+// BenchmarkReferenceMemory reports the same for a million.
 func BenchmarkReferenceMemory(b *testing.B) {
 	for b.Loop() {
 		b.ReportMetric(memoryPerReference(b, 1_000_000), "bytes/ref")

@@ -13,7 +13,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// transactions returns the number of messages of a kind that have come to a result.
+// transactions returns the number of messages of a kind with a result.
 func (d *Driver) transactions(kind logKind, r result) uint64 {
 	return d.sumTraffic(func(t *traffic) uint64 { return t.transactions[kind][r].Load() })
 }
@@ -64,7 +64,7 @@ func TestNoticesAreCounted(t *testing.T) {
 	m.done()
 	m.clear()
 	m.expect(binder.BR_CLEAR_DEATH_NOTIFICATION_DONE)
-	require.EqualValues(t, 1, m.w.driver.notices(noticeDeath), "the end of a request is no death")
+	require.EqualValues(t, 1, m.w.driver.notices(noticeDeath), "the end of a request is not a death")
 
 	_, server, client, freezer, handle := freezeWorld(t)
 	client.write(cmd(binder.BC_REQUEST_FREEZE_NOTIFICATION, binder.HandleCookie{Handle: handle, Cookie: 1}))
@@ -75,7 +75,7 @@ func TestNoticesAreCounted(t *testing.T) {
 	require.EqualValues(t, 2, client.w.driver.notices(noticeFreeze))
 }
 
-// Counts never go back: a container that is gone has sent what it has sent.
+// Counts never decrease, even when a container is gone.
 func TestCountsOutliveContainers(t *testing.T) {
 	w, other := neighbours(t)
 	client := other.newApp()
@@ -88,7 +88,7 @@ func TestCountsOutliveContainers(t *testing.T) {
 	require.EqualValues(t, 1, w.driver.transactions(logCall, resultFailed))
 }
 
-// What there is is that of all containers, of each domain once.
+// The inventory covers all containers, and each domain once.
 func TestInventory(t *testing.T) {
 	w, other := sharing(t)
 	server, client := w.newManager(), other.newApp()
@@ -108,7 +108,7 @@ func TestInventory(t *testing.T) {
 	got := server.takeCall()
 	server.write(server.reply(parcel("")), got.free())
 	client.expectReply()
-	second.tryRead() // It does not wait yet.
+	second.tryRead() // It doesn't wait yet.
 	second.sleepRead(func() {
 		require.EqualValues(t, 1, w.driver.takeInventory().waiting)
 	})
@@ -119,7 +119,7 @@ func TestInventory(t *testing.T) {
 	require.Zero(t, v.objects[objectTransaction])
 }
 
-// A scrape sees one inventory, and the next one another.
+// A scrape sees one inventory, and the next scrape another.
 func TestInventoryGetsOld(t *testing.T) {
 	w := newWorld(t)
 	first := w.driver.inventory()

@@ -12,10 +12,10 @@ import (
 // maxObjectSize is the size of the largest object, in bytes.
 const maxObjectSize = binder.SizeOfBufferObject
 
-// objectType returns the type of the object that starts raw.
+// objectType returns the type of the object at the start of raw.
 func objectType(raw []byte) uint32 { return hostarch.ByteOrder.Uint32(raw) }
 
-// objectSize returns the size of the object that starts raw, or 0 if its type is
+// objectSize returns the size of the object at the start of raw, or 0 if its type is
 // unknown.
 func objectSize(raw []byte) uint64 {
 	switch objectType(raw) {

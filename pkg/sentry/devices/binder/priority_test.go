@@ -13,8 +13,8 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// TestPriority: a thread is as urgent as what it handles, and has its own nice
-// value back afterwards, also if a restore comes in between.
+// TestPriority: a thread is as urgent as the call that it handles, and gets its own nice
+// value back afterwards, even across a restore.
 func TestPriority(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -43,7 +43,7 @@ func TestPriority(t *testing.T) {
 	require.Equal(t, 3, manager.nice)
 }
 
-// TestPermittedNice: Linux's rule.
+// TestPermittedNice checks Linux's rule.
 func TestPermittedNice(t *testing.T) {
 	for _, tc := range []struct {
 		nice       int

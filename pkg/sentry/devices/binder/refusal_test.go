@@ -17,7 +17,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// lastFailure returns what the log has of the last transaction that failed.
+// lastFailure returns the log's last failed transaction.
 func (w *world) lastFailure() (last FailedTransaction) {
 	w.t.Helper()
 	for f := range w.view().Failures() {
@@ -27,8 +27,8 @@ func (w *world) lastFailure() (last FailedTransaction) {
 	return last
 }
 
-// refusalScene is who takes part in a transaction that is refused: client has a handle
-// for a node of server's, and a file.
+// refusalScene is the parties to a refused transaction: client has a handle for a node of
+// server's, and a file.
 type refusalScene struct {
 	*world
 	server, client *thread
@@ -52,7 +52,7 @@ func (s *refusalScene) sendSG(extra uint64, parts ...any) {
 	s.client.write(s.client.callSG(s.handle, 0, parcel(parts...), extra))
 }
 
-// raw sends a transaction whose header is edited.
+// raw sends a transaction with an edited header.
 func (s *refusalScene) raw(p payload, edit func(td *binder.TransactionData)) {
 	td := binder.TransactionData{Target: uint64(s.handle), DataSize: uint64(len(p.data)), OffsetsSize: uint64(len(p.offsets)) * 8}
 	td.Buffer = s.client.put(p.data)
@@ -61,7 +61,7 @@ func (s *refusalScene) raw(p payload, edit func(td *binder.TransactionData)) {
 	s.client.write(cmd(binder.BC_TRANSACTION, td))
 }
 
-// refusals has a transaction for each reason that there is.
+// refusals has a transaction for each reason.
 var refusals = []struct {
 	why   reason
 	cause func(s *refusalScene)
@@ -90,12 +90,12 @@ var refusals = []struct {
 		"target of node 1 frozen"},
 
 	{reasonUnreadCall, func(s *refusalScene) {
-		// The client's call comes back to it as another one.
+		// The client's call comes back to it as another call.
 		back := s.give(s.client, s.server, 0x20)
 		s.send(parcel("x"))
 		s.server.takeCall()
 		s.server.write(s.server.call(back, 0, parcel("x")))
-		// Behind BR_NOOP and BR_TRANSACTION_COMPLETE there's no room for another return.
+		// After BR_NOOP and BR_TRANSACTION_COMPLETE there's no room for another return.
 		out := s.client.writeRead(binder.WriteRead{ReadSize: 8 + binder.SizeOfTransactionDataSecctx, ReadBuffer: readAddr})
 		require.EqualValues(s.t, 8, out.ReadConsumed)
 		s.send(parcel("y"))
@@ -236,7 +236,7 @@ func (s *refusalScene) freezeServer() {
 	require.NoError(s.t, s.client.freeze(binder.FreezeInfo{PID: uint32(s.server.pid), Enable: 1}))
 }
 
-// TestRefusals checks that each reason for a transaction to fail is told in words.
+// TestRefusals checks that each reason for a transaction to fail has its words.
 func TestRefusals(t *testing.T) {
 	told := make(map[reason]bool)
 	for _, tc := range refusals {
@@ -259,7 +259,7 @@ func (s *refusalScene) command(code uint32, params ...any) { s.client.try(cmd(co
 // noticeParams returns the parameters of a command about a notification.
 func noticeParams(handle uint32, cookie uint64) []any { return []any{handle, cookie} }
 
-// commandRefusals has a command for each reason for one to be refused.
+// commandRefusals has a command for each reason to refuse one.
 var commandRefusals = []struct {
 	why   reason
 	cause func(s *refusalScene)
@@ -360,8 +360,7 @@ var commandRefusals = []struct {
 		"ioctl 0x6212 0x77 returned -EINVAL"},
 }
 
-// TestCommandRefusals checks that each reason for a command to be refused is told in
-// words.
+// TestCommandRefusals checks that each reason to refuse a command has its words.
 func TestCommandRefusals(t *testing.T) {
 	told := make(map[reason]bool)
 	for _, tc := range commandRefusals {
@@ -383,7 +382,7 @@ func TestCommandRefusals(t *testing.T) {
 	}
 }
 
-// What works is no news.
+// What succeeds is not logged.
 func TestNoRefusals(t *testing.T) {
 	s := newRefusalScene(t)
 	s.driver.SetKernelLog(func(*kernel.Task, string) {})
@@ -396,8 +395,7 @@ func TestNoRefusals(t *testing.T) {
 	require.Empty(t, s.logged)
 }
 
-// The kernel log of a container has what was refused, but not so much that others
-// would notice.
+// A container's kernel log has its refusals, but not so many that others would notice.
 func TestKernelLog(t *testing.T) {
 	s := newRefusalScene(t)
 	fail := func() {
@@ -414,13 +412,13 @@ func TestKernelLog(t *testing.T) {
 	for range 1000 {
 		fail()
 	}
-	// Some time passes, so that a few more than those at once may be there.
+	// Some time passes, so that there may be a few more than the burst.
 	require.Less(t, len(s.logged), 100)
 	require.NotZero(t, s.tenant.complaints.suppressed.Load())
 
 	other := s.driver.containers("other")[0]
 	ok, suppressed := other.complaints.allow()
-	require.True(t, ok, "another container has a rate of its own")
+	require.True(t, ok, "each container has its own rate")
 	require.Zero(t, suppressed)
 	s.tenant.complaints.limiter.SetLimit(rate.Inf)
 	fail()

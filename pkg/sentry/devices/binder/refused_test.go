@@ -14,20 +14,20 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// malformed is contents that are refused. They begin with what has to be undone:
+// malformed is contents that are refused. They start with objects that have to be undone:
 // a node and a handle.
 var malformed = []struct {
 	name string
 	make func(p *payload, td *binder.TransactionData)
 }{
-	{"offsets that are no multiple of 8", func(p *payload, td *binder.TransactionData) { td.OffsetsSize = 17 }},
+	{"offsets whose size isn't a multiple of 8", func(p *payload, td *binder.TransactionData) { td.OffsetsSize = 17 }},
 	{"more offsets than objects", func(p *payload, td *binder.TransactionData) { td.OffsetsSize += 8 }},
 	{"sizes that overflow", func(p *payload, td *binder.TransactionData) { td.DataSize = math.MaxUint64 - 7 }},
 	{"too much data", func(p *payload, td *binder.TransactionData) { td.DataSize = testMapping + 1 }},
-	{"data that is not there", func(p *payload, td *binder.TransactionData) { td.Buffer = badAddr }},
+	{"data that is not mapped", func(p *payload, td *binder.TransactionData) { td.Buffer = badAddr }},
 	{"data at the end of the address space", func(p *payload, td *binder.TransactionData) { td.Buffer = math.MaxUint64 - 64 }},
 	{"data that ends", func(p *payload, td *binder.TransactionData) { td.Buffer = appMemory - 64 }},
-	{"offsets that are not there", func(p *payload, td *binder.TransactionData) { td.Offsets = badAddr }},
+	{"offsets that are not mapped", func(p *payload, td *binder.TransactionData) { td.Offsets = badAddr }},
 	{"an offset that is not aligned", func(p *payload, td *binder.TransactionData) {
 		p.data = slices.Insert(p.data, int(p.offsets[2]), 0, 0)
 		p.offsets[2] += 2
@@ -35,8 +35,8 @@ var malformed = []struct {
 	}},
 	{"objects that overlap", func(p *payload, td *binder.TransactionData) { p.offsets[2] -= 4 }},
 	{"objects out of order", func(p *payload, td *binder.TransactionData) { p.offsets[2] = p.offsets[0] }},
-	{"an offset behind the data", func(p *payload, td *binder.TransactionData) { p.offsets[2] = uint64(len(p.data)) }},
-	{"an offset far behind the data", func(p *payload, td *binder.TransactionData) { p.offsets[2] = 1 << 63 }},
+	{"an offset after the data", func(p *payload, td *binder.TransactionData) { p.offsets[2] = uint64(len(p.data)) }},
+	{"an offset far after the data", func(p *payload, td *binder.TransactionData) { p.offsets[2] = 1 << 63 }},
 	{"an object that is cut off", func(p *payload, td *binder.TransactionData) { td.DataSize-- }},
 	{"an object's type that is cut off", func(p *payload, td *binder.TransactionData) { td.DataSize -= 21 }},
 	{"an unknown object", func(p *payload, td *binder.TransactionData) { p.data[p.offsets[2]]++ }},
@@ -69,8 +69,8 @@ func (p *payload) object(i int, o any) {
 	p.data = append(p.data[:at], append(raw, p.data[min(len(p.data), at+24):]...)...)
 }
 
-// TestMalformed sends what is malformed, as a call, as a one-way call, and as a
-// reply. Nothing is left of it, and nobody but the one who waits hears of it.
+// TestMalformed sends malformed contents, as a call, as a one-way call, and as a reply.
+// Nothing is left of them, and only the waiting thread is told.
 func TestMalformed(t *testing.T) {
 	for _, tc := range malformed {
 		t.Run(tc.name, func(t *testing.T) {
@@ -120,8 +120,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestFailureReleasesItsOwn sends objects of which the first is refused, to where
-// others were before: the references of those are not touched.
+// TestFailureReleasesItsOwn sends objects, the first of which is refused, to where others
+// were before: the references of those are not touched.
 func TestFailureReleasesItsOwn(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -138,7 +138,7 @@ func TestFailureReleasesItsOwn(t *testing.T) {
 	w.requireSound()
 }
 
-// TestMalformedScatterGather asks for extra space that can't be.
+// TestMalformedScatterGather asks for impossible extra space.
 func TestMalformedScatterGather(t *testing.T) {
 	for _, extra := range []uint64{4, math.MaxUint64, math.MaxUint64 - 7, testMapping} {
 		w := newWorld(t)
@@ -153,7 +153,7 @@ func TestMalformedScatterGather(t *testing.T) {
 	}
 }
 
-// TestNoTarget sends to whom there is not.
+// TestNoTarget sends to targets that don't exist.
 func TestNoTarget(t *testing.T) {
 	w := newWorld(t)
 	client := w.newApp()

@@ -17,8 +17,8 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// TestRegistry opens and closes devices at random: a View lists those of its two
-// registries, by age, and those of an opener.
+// TestRegistry opens and closes devices at random: a View lists those in its two registries
+// by age, and those of an opener.
 func TestRegistry(t *testing.T) {
 	d := NewDriver(faketime.NewManualClock(), nil, "a", "b")
 	ts := d.containers("one", "two")
@@ -46,7 +46,7 @@ func TestRegistry(t *testing.T) {
 		for p := range v.openedBy(pidOf(pid)) {
 			gotOf = append(gotOf, p)
 		}
-		// require.Equal would compare what they point at.
+		// require.Equal would compare what they point to.
 		require.True(t, slices.Equal(want, got))
 		require.True(t, slices.Equal(wantOf, gotOf))
 	}
@@ -75,7 +75,7 @@ func TestRegistry(t *testing.T) {
 	require.Zero(t, shared.procs.len()+ts[0].procs.len()+ts[1].procs.len())
 }
 
-// Devices may be closed, and opened, while they are listed.
+// Devices may be closed and opened while they are listed.
 func TestRegistryChanges(t *testing.T) {
 	w := newWorld(t)
 	for range 3 * batchSize {
@@ -125,7 +125,7 @@ func TestDeadNodes(t *testing.T) {
 	}
 }
 
-// Each process counts once, even if it goes while counts are summed up.
+// Each process counts once, even if it closes while counts are summed.
 //
 // +checklocksignore
 func TestCountsWhileClosing(t *testing.T) {
@@ -138,7 +138,7 @@ func TestCountsWhileClosing(t *testing.T) {
 	enters := func(counts *commandCounts) uint64 {
 		return counts.commands[binder.CommandNumber(binder.BC_ENTER_LOOPER)].Load()
 	}
-	// It has come to the middle.
+	// The summing is halfway.
 	c.mu.Lock()
 	c.inner.summing, c.inner.summed = true, w.apps[apps/2].ordinal
 	for _, a := range w.apps[apps/2:] {

@@ -12,16 +12,16 @@ import (
 	"sentrybinder/pkg/binder/list"
 )
 
-// releases is the context in which processes are released. Those whose last
-// descriptor was on its way to one of them wait here: an application can make a
-// chain of them that's too long for a recursion.
+// releases is the context in which processes are released. Processes whose last
+// descriptor was in flight to one of them wait here: an application can make a chain too
+// long for recursion.
 type releases struct {
 	context.Context
 	waiting []*Process
 }
 
-// release ends p, after the last close, and the processes of which it held the
-// last descriptor. It does nothing if p was released before.
+// release ends p, after the last close, and the processes whose last descriptor it held.
+// It does nothing if p was already released.
 func (p *Process) release(ctx context.Context) {
 	if !p.released.CompareAndSwap(0, 1) {
 		return
@@ -39,9 +39,9 @@ func (p *Process) release(ctx context.Context) {
 	}
 }
 
-// releaseOne ends p. Nobody is in a call by it, but others may be about to send
-// to it, or hold its nodes. What they are told comes in Linux's order: that of
-// thread IDs, addresses and handles.
+// releaseOne ends p. No thread is in a call through it, but others may be about to send to
+// it, or hold its nodes. They are notified in Linux's order: that of thread IDs, addresses
+// and handles.
 //
 // However much p owns, no lock is held for more than a batch of it.
 func (p *Process) releaseOne(ctx context.Context) {
@@ -64,8 +64,8 @@ func (p *Process) releaseOne(ctx context.Context) {
 	p.releaseNodes(ctx)
 	p.releaseRefs(ctx)
 
-	// Nothing is queued for p any more. Transactions that nobody has taken fail,
-	// and their senders are told.
+	// Nothing is queued for p from here on. Untaken transactions fail, and their
+	// senders are notified.
 	cancelAll(ctx, p.popTodo)
 	cancelAll(ctx, p.popDelivered)
 	p.alloc.Release(ctx)
@@ -74,8 +74,8 @@ func (p *Process) releaseOne(ctx context.Context) {
 	p.drop()
 }
 
-// releaseNodes ends p's nodes: their Refs stay, but refer to dead nodes, and their
-// holders are told.
+// releaseNodes ends p's nodes: their Refs stay, but refer to dead nodes, and the holders
+// are notified.
 func (p *Process) releaseNodes(ctx context.Context) {
 	var buf [batchSize]*Node
 	var waiting [batchSize]*asyncQueue
@@ -103,7 +103,7 @@ func (p *Process) releaseNodes(ctx context.Context) {
 	p.inner.nodes.clear()
 }
 
-// popTodo removes the first item of what any thread of p is to do.
+// popTodo removes the first item of work for any thread of p.
 func (p *Process) popTodo() (list.Arc[work], bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -120,8 +120,8 @@ func (p *Process) popDelivered() (list.Arc[work], bool) {
 	return p.inner.deliveredFreezes.pop()
 }
 
-// popWaiting removes the first one-way transaction of q, the queue of a node of p,
-// or nil if it has none.
+// popWaiting removes the first one-way transaction of q, the queue of a node of p, which
+// is nil if the node has none.
 func (p *Process) popWaiting(q *asyncQueue) (list.Arc[work], bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -131,9 +131,8 @@ func (p *Process) popWaiting(q *asyncQueue) (list.Arc[work], bool) {
 	return q.pop()
 }
 
-// releaseRefs gives up all references that p holds, in the order of the handles.
-// Whoever is about to send to p may make others meanwhile, and gives them up when
-// it finds that p is dead.
+// releaseRefs gives up all references that p holds, in handle order. A thread about to
+// send to p may create others meanwhile, and gives them up when it finds p dead.
 func (p *Process) releaseRefs(ctx context.Context) {
 	var buf [batchSize]*Ref
 	walk := startWalk()

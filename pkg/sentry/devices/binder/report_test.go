@@ -30,7 +30,7 @@ func (l *reportList) take() []*Report {
 	return reports
 }
 
-// listen returns what w's container hears until the test is done.
+// listen returns the reports that w's container gets until the test is done.
 func (w *world) listen() *reportList {
 	l := &reportList{}
 	s, err := w.tenant.subscribe(l, nil)
@@ -49,14 +49,14 @@ func TestReportReaches(t *testing.T) {
 	here, there := w.listen(), other.listen()
 	client, server := w.newApp(), other.newManager()
 
-	// Nobody is known to be the receiver.
+	// The receiver is unknown.
 	client.write(client.call(9, 0, parcel("")))
 	want := &Report{Error: binder.BR_FAILED_REPLY, Context: "shared", FromPID: client.pid, FromTID: client.id}
 	require.Equal(t, []*Report{want}, here.take())
 	require.Empty(t, there.take())
 	client.tryRead()
 
-	// It has no room for that.
+	// The receiver has no room for it.
 	client.write(client.call(0, binder.TF_ONE_WAY, parcel(string(make([]byte, testMapping*5/8)))))
 	want.HasTo, want.ToPID = true, server.pid
 	want.Flags, want.DataSize = binder.TF_ONE_WAY, testMapping*5/8
@@ -68,7 +68,7 @@ func TestReportReaches(t *testing.T) {
 	require.Zero(t, third.account.Used())
 }
 
-// Listeners are charged to their container, which has room for so many.
+// Listeners are charged to their container, which has room for two.
 func TestReportListenersArePaidFor(t *testing.T) {
 	w := newWorld(t)
 	w.driver.StartContainer(ContainerInfo{ID: "small", Name: "small", MemoryLimit: 2*reportListenerPrice + 1})
@@ -88,7 +88,7 @@ func TestReportListenersArePaidFor(t *testing.T) {
 	require.Zero(t, small.account.Used())
 }
 
-// There are at most so many in a container, whatever its account has room for.
+// The number of a container's listeners is limited, whatever its account has room for.
 func TestReportListenersAreFew(t *testing.T) {
 	w := newWorld(t)
 	for range maxReportListeners {
@@ -100,7 +100,7 @@ func TestReportListenersAreFew(t *testing.T) {
 	require.Equal(t, used, w.tenant.account.Used())
 }
 
-// Who listens goes on to listen after a restore.
+// Listeners go on listening after a restore.
 func TestReportListenerIsRestored(t *testing.T) {
 	w := newWorld(t)
 	w.newManager()
@@ -120,7 +120,7 @@ func TestReportListenerIsRestored(t *testing.T) {
 	subs[0].Leave(context.Background())
 }
 
-// BenchmarkReport makes calls that fail, while somebody listens.
+// BenchmarkReport makes failing calls while there's a listener.
 func BenchmarkReport(b *testing.B) {
 	w := newWorld(b)
 	th := w.newApp()

@@ -25,11 +25,10 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// restore saves w, and returns a world that has been loaded from that, in memory
-// of its own.
+// restore saves w, and returns a world loaded from the image, with memory of its own.
 func (w *world) restore() *world {
 	w.t.Helper()
-	// What the kernel does before: see kernel.SaveTo.
+	// As the kernel does first; see kernel.SaveTo.
 	memorytest.Shared().StartEvictions()
 	memorytest.Shared().WaitForEvictions()
 	for _, a := range w.apps {
@@ -85,8 +84,8 @@ func copyMemory(t testing.TB, mf *pgalloc.MemoryFile) *pgalloc.MemoryFile {
 	}
 }
 
-// testClock is a ManualClock that can be saved, as the kernel's can. One that was
-// restored starts anew.
+// testClock is a ManualClock that can be saved, like the kernel's. A restored one starts
+// anew.
 //
 // +stateify savable
 type testClock struct {
@@ -104,10 +103,10 @@ type scene struct {
 	server, server2, client, client2, client3, other, other2, calm *thread
 
 	outer, oneWay received
-	deaths        []uint32 // handles of the client's
+	deaths        []uint32 // the client's handles
 }
 
-// newScene makes processes do this and that, and stops.
+// newScene starts processes, and stops in the middle of everything.
 func newScene(w *world) *scene {
 	s := &scene{world: w, server: w.newManager(), client: w.newApp(), other: w.newApp(), calm: w.newApp()}
 	s.server2 = s.server.app.newLooper()
@@ -118,15 +117,15 @@ func newScene(w *world) *scene {
 	toOther := w.give(s.other, s.server, 0x20)
 	back := w.give(s.client, s.other, 0x30)
 
-	// A call, and from there one to another process, and from there one back.
+	// A call, from its handler one to another process, and from there one back.
 	s.client.write(s.client.call(toServer, binder.TF_ACCEPT_FDS, parcel("outer", nodeObject(0x100), handleObject(toServer))))
 	s.outer = s.server.expectTransaction(binder.BR_TRANSACTION)
 	s.server.write(s.server.call(toOther, 0, parcel("middle", handleObject(uint32(s.outer.object(8).Binder)))))
 	s.other.expectTransaction(binder.BR_TRANSACTION)
 	s.other.write(s.other.call(back, 0, parcel("inner")))
 
-	// One-way calls, of which the first was read, and the reader asked for
-	// another thread; and a call that nobody has read.
+	// One-way calls, the first of which was read by a thread that was asked for
+	// another one; and an unread call.
 	for i := range 3 {
 		s.client3.write(s.client3.call(0, binder.TF_ONE_WAY, parcel(fmt.Sprintf("one-way %d", i))))
 	}
@@ -136,7 +135,7 @@ func newScene(w *world) *scene {
 	s.oneWay = s.server2.received(out.returns[1])
 	s.client2.write(s.client2.call(toServer, 0, parcel("unread", weakNodeObject(0x200))))
 
-	// Deaths that were asked for, that were told, and that were not read.
+	// Death notifications that are requested, read, and unread.
 	told, unread := w.newApp(), w.newApp()
 	for i, owner := range []*thread{s.calm, told, unread} {
 		s.deaths = append(s.deaths, w.give(owner, s.client, 0x1000))
@@ -146,7 +145,7 @@ func newScene(w *world) *scene {
 	s.client3.expect(binder.BR_DEAD_BINDER)
 	unread.app.close()
 
-	// A reader that sleeps. Its call is made again.
+	// A sleeping reader. Its call is repeated.
 	require.Equal(w.t, linuxerr.ERESTARTSYS, s.other2.sleepRead(nil).err)
 	return s
 }
@@ -167,7 +166,7 @@ func (s *scene) in(w *world) *scene {
 	return &twin
 }
 
-// goOn ends what the processes were at. It returns what they read.
+// goOn lets the processes finish. It returns what they read.
 func (s *scene) goOn() []string {
 	t := s.t
 	var read []string
@@ -219,11 +218,11 @@ func (s *scene) goOn() []string {
 	s.calm.app.close()
 	note(s.client3, binder.BR_DEAD_BINDER)
 
-	// Handles go on where they were, as does the one who slept.
+	// Handles go on where they were, as does the sleeper.
 	s.client3.write(cmd(binder.BC_RELEASE, s.deaths[1]))
 	toOther := s.give(s.other, s.client, 0x4000)
 	require.Equal(t, s.deaths[1], toOther)
-	s.other2.signaled = true // An interruption is no way to wake up.
+	s.other2.signaled = true // An interruption doesn't count as waking up.
 	out := s.other2.sleepRead(func() {
 		s.client3.write(s.client3.call(toOther, 0, parcel("wake up")))
 	})
@@ -233,8 +232,8 @@ func (s *scene) goOn() []string {
 	return append(read, fmt.Sprint(s.active()))
 }
 
-// TestSaveRestore saves processes in the middle of everything. What was loaded
-// goes on in the same way as what was saved.
+// TestSaveRestore saves processes in the middle of everything. The loaded ones go on in the
+// same way as the saved ones.
 func TestSaveRestore(t *testing.T) {
 	saved := newScene(newWorld(t))
 	loaded := saved.in(saved.restore())
@@ -242,8 +241,8 @@ func TestSaveRestore(t *testing.T) {
 	require.Equal(t, saved.goOn(), loaded.goOn())
 }
 
-// TestRestoreAndEnd ends what was loaded at once. newWorld and restore check that
-// nothing is left of either.
+// TestRestoreAndEnd ends the loaded world at once. newWorld and restore check that nothing
+// is left of either.
 func TestRestoreAndEnd(t *testing.T) {
 	saved := newScene(newWorld(t))
 	loaded := saved.restore()

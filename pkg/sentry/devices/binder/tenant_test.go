@@ -47,12 +47,12 @@ func sharing(t *testing.T) (w, other *world) {
 	w.domain = w.driver.NewDomain("instance")
 	w.ctx = w.domain.NewContext("shared")
 	other.domain, other.ctx = w.domain, w.ctx
-	// Neither is empty before the other is.
+	// Neither is empty before the other.
 	t.Cleanup(func() { w.closeAll(); other.closeAll() })
 	return w, other
 }
 
-// A container has a context for each device, and nothing that another has.
+// A container has its own context for each device, and shares nothing with others.
 func TestTenants(t *testing.T) {
 	d := NewDriver(faketime.NewManualClock(), nil, "a", "b")
 	ts := d.containers("one", "two")
@@ -73,8 +73,7 @@ func TestTenants(t *testing.T) {
 	require.Equal(t, linuxerr.ENXIO, err)
 }
 
-// A container that is started again is another one, whoever was context manager
-// in the first.
+// A container that is started again is a new one, whoever was context manager in the first.
 func TestRestartedTenant(t *testing.T) {
 	w := newWorld(t)
 	first := w.newManager()
@@ -90,8 +89,8 @@ func TestRestartedTenant(t *testing.T) {
 	w.newManager()
 }
 
-// Restored containers have other IDs, even those that others had before, and
-// their old tenants: of several with one name the last.
+// Restored containers have other IDs, even ones that others had before, and their old
+// tenants: of several with one name, the newest.
 func TestRestoreTenants(t *testing.T) {
 	saved := NewDriver(newTestClock(), nil, "binder")
 	for _, c := range []ContainerInfo{
@@ -119,7 +118,7 @@ func TestRestoreTenants(t *testing.T) {
 	require.Nil(t, d.tenants.get("8"), "it has not been started yet")
 }
 
-// Who calls is named by the security context of its own container.
+// A caller is identified by the security context of its own container.
 func TestSecurityContextsOfTenants(t *testing.T) {
 	w, other := sharing(t)
 	manager := w.newApp()
@@ -141,8 +140,7 @@ func TestSecurityContextsOfTenants(t *testing.T) {
 	}
 }
 
-// A process that has a security context of its own is named by that, and is charged for
-// it.
+// A process with its own security context is identified by that, and is charged for it.
 func TestSecurityContextOfOpener(t *testing.T) {
 	w := newWorld(t)
 	manager := w.newApp()
@@ -205,8 +203,8 @@ func TestFreezeInSharedInstance(t *testing.T) {
 	require.True(t, private.isFrozen())
 }
 
-// A process ID is listed as long as its first process is there, in the instance
-// of that one's device, or in all if that is in /dev.
+// A process ID is listed while its first process exists, in the instance of that one's
+// device, or in all instances if the device is in /dev.
 func TestLoggedProcesses(t *testing.T) {
 	w, other := neighbours(t)
 	instance := w.driver.NewDomain("instance")
@@ -253,8 +251,8 @@ func TestLoggedProcesses(t *testing.T) {
 	require.Empty(t, pids("one"))
 }
 
-// A log shows the instance that it's in, the reader's /dev, and what the reader's
-// container has open elsewhere.
+// A log shows its instance, the reader's /dev, and what the reader's container has open
+// elsewhere.
 func TestLogsOfTenants(t *testing.T) {
 	w, other := neighbours(t)
 	instance := w.driver.NewDomain("instance").NewContext("instance")

@@ -16,7 +16,7 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/trace"
 )
 
-// tracing is a trace of a test's driver.
+// tracing is a trace of the driver.
 type tracing struct {
 	t    *testing.T
 	ring *trace.Ring
@@ -32,7 +32,7 @@ func (w *world) startTrace(t *testing.T, container string) *tracing {
 	return &tracing{t, ring, stop}
 }
 
-// events returns what has happened since the last call.
+// events returns the events since the last call.
 func (tr *tracing) events() (events []trace.Event) {
 	require.Zero(tr.t, tr.ring.Dropped())
 	for b := tr.ring.Read(make([]byte, 0, trace.MinEvents*trace.Size)); len(b) > 0; b = b[trace.Size:] {
@@ -43,7 +43,7 @@ func (tr *tracing) events() (events []trace.Event) {
 	return events
 }
 
-// commandNames has the commands that the tests below write.
+// commandNames names the commands that the tests below write.
 var commandNames = map[uint32]string{
 	binder.BC_TRANSACTION: "BC_TRANSACTION",
 	binder.BC_REPLY:       "BC_REPLY",
@@ -77,10 +77,10 @@ func (tr *tracing) steps() (steps []string) {
 	return steps
 }
 
-// threadName returns th's as steps has it.
+// traced returns th's name in steps.
 func (th *thread) traced() string { return fmt.Sprintf("%d:%d ", th.pid, th.id) }
 
-// A call, from the command to the reply, is what Linux's tracepoints tell.
+// A call, from the command to the reply, has the events of Linux's tracepoints.
 func TestTraceOfACall(t *testing.T) {
 	w := newWorld(t)
 	server, client := w.newApp(), w.newApp()
@@ -116,11 +116,10 @@ func TestTraceOfACall(t *testing.T) {
 	}, steps)
 }
 
-// lastDebugID returns the number that was given out last.
+// lastDebugID returns the last debug ID.
 func (th *thread) lastDebugID() int32 { return th.ctx.domain.lastID.Load() }
 
-// Events have the times at which they have happened, waits also that at which they
-// began.
+// Events have the times at which they happened, waits also their start.
 func TestTimesInATrace(t *testing.T) {
 	w := newWorld(t)
 	server, client := w.newApp(), w.newApp()
@@ -148,13 +147,13 @@ func TestTimesInATrace(t *testing.T) {
 		require.Equal(t, client.id, e.TID)
 	}
 	require.Equal(t, 1, waits)
-	// One that has nothing to wait for but work.
+	// One that waits for work only.
 	server.expect(binder.BR_TRANSACTION_COMPLETE)
 	server.sleepRead(func() { client.write(client.call(handle, binder.TF_ONE_WAY, parcel(""))) })
 	require.Contains(t, tr.steps(), server.traced()+"waited 0")
 }
 
-// What failed is told by the returns.
+// Failures show in the returns.
 func TestTraceOfFailures(t *testing.T) {
 	w, server, client, freezer, handle := freezeWorld(t)
 	tr := w.startTrace(t, "")
@@ -187,8 +186,8 @@ func TestTraceOfAFreezeThatFails(t *testing.T) {
 	require.Equal(t, []string{who + "frozen", who + "thawed"}, tr.steps())
 }
 
-// The trace of a container has what it sends to others, and what they do with it, and
-// nothing else of theirs.
+// The trace of a container has what it sends to others, what they do with that, and nothing
+// else of theirs.
 func TestTraceOfAContainer(t *testing.T) {
 	w, other := sharing(t)
 	tr := w.startTrace(t, "id")
@@ -226,7 +225,7 @@ func TestOneTraceAtATime(t *testing.T) {
 	require.Equal(t, linuxerr.EBUSY, err)
 	first.stop()
 	second := w.startTrace(t, "")
-	first.stop() // It was stopped before, and has no part in the second.
+	first.stop() // It was stopped before, and doesn't affect the second.
 	w.newApp()
 	require.Empty(t, first.events())
 	client := w.newApp()
