@@ -19,8 +19,8 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
-// pair is two processes that exchange calls and replies without anything that a
-// test needs, so that what the driver does can be measured.
+// pair is two processes that exchange calls and replies without test overhead, so that the
+// driver can be measured.
 type pair struct {
 	server, client *thread
 	call, reply    []byte
@@ -39,7 +39,7 @@ func newPairIn(w *world, size int) *pair {
 	}
 	p := &pair{server: open(), client: open()}
 	handle := w.give(p.server, p.client, 0x10)
-	// The contents are where nothing else is put.
+	// Nothing else is put where the contents are.
 	contents := func(th *thread) binder.TransactionData {
 		return binder.TransactionData{DataSize: uint64(size), Buffer: appMemory}
 	}
@@ -50,10 +50,10 @@ func newPairIn(w *world, size int) *pair {
 	return p
 }
 
-// exchange writes commands, and reads what there is then.
+// exchange writes commands, and reads what is available then.
 func (p *pair) exchange(th *thread, write []byte) { p.writeRead(th, write, true) }
 
-// sleep writes commands, and reads what comes.
+// sleep writes commands, and waits to read.
 func (p *pair) sleep(th *thread, write []byte) { p.writeRead(th, write, false) }
 
 func (p *pair) writeRead(th *thread, write []byte, nonBlocking bool) {
@@ -81,11 +81,10 @@ func (p *pair) roundTrip() {
 	p.answerCall()
 }
 
-// sleepForCall is a read by the server, for which the client makes its call when
-// the server sleeps.
+// sleepForCall is a read by the server, during whose sleep the client makes its call.
 func (p *pair) sleepForCall() { p.sleep(p.server, nil) }
 
-// answerCall is what comes after the server has read a call.
+// answerCall does what follows the server's read of a call.
 func (p *pair) answerCall() {
 	p.exchange(p.server, p.free(p.server, 8))
 	p.exchange(p.server, p.reply)
@@ -93,8 +92,8 @@ func (p *pair) answerCall() {
 	p.exchange(p.client, p.free(p.client, 12))
 }
 
-// TestOneCopy makes calls with little and with much in them. The second take no
-// more memory of the sentry's.
+// TestOneCopy makes calls with small and with large contents. The large ones take no more
+// of the sentry's memory.
 func TestOneCopy(t *testing.T) {
 	allocated := func(size int) uint64 {
 		const rounds = 50
@@ -107,7 +106,7 @@ func TestOneCopy(t *testing.T) {
 		}
 		runtime.ReadMemStats(&after)
 
-		// All calls have come, and all buffers are free.
+		// All calls have arrived, and all buffers are free.
 		for _, th := range []*thread{p.client, p.server} {
 			require.Zero(t, th.alloc.Usage().Buffers)
 			require.Empty(t, th.stack())
@@ -121,7 +120,7 @@ func TestOneCopy(t *testing.T) {
 	require.Less(t, much, little+4096)
 }
 
-// TestContents sends contents of all sizes, and compares what comes.
+// TestContents sends contents of all sizes, and compares what arrives.
 func TestContents(t *testing.T) {
 	w := newWorld(t)
 	server, client := w.newApp(), w.newApp()
@@ -137,11 +136,11 @@ func TestContents(t *testing.T) {
 	}
 }
 
-// TestAllocationsPerCall makes calls of up to a page. Once there were some, a call
+// TestAllocationsPerCall makes calls of up to a page. After the first ones, a call
 // allocates nothing, whether the server has to wait for it or not.
 func TestAllocationsPerCall(t *testing.T) {
 	if sync.RaceEnabled {
-		t.Skip("with the race detector, a sync.Pool loses what it gets now and then")
+		t.Skip("with the race detector, a sync.Pool now and then drops what it gets")
 	}
 	for _, size := range []int{0, 64, 4096} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -160,8 +159,8 @@ func TestAllocationsPerCall(t *testing.T) {
 	}
 }
 
-// BenchmarkRoundTrip has what the driver does for a call and its reply: all but
-// the memory of the applications and that they take turns.
+// BenchmarkRoundTrip measures the driver's work for a call and its reply, without the
+// applications' memory and context switches.
 func BenchmarkRoundTrip(b *testing.B) {
 	for _, size := range []int{0, 4096} {
 		b.Run(fmt.Sprintf("bytes=%d", size), func(b *testing.B) {
@@ -174,8 +173,8 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
-// BenchmarkCall has what the driver does for a call by a client that waits for the
-// answer: three requests, each of which also frees what the one before has received.
+// BenchmarkCall measures the driver's work for a call by a client that waits for the
+// reply: three requests, each of which also frees what the one before received.
 func BenchmarkCall(b *testing.B) {
 	for _, size := range []int{0, 128} {
 		b.Run(fmt.Sprintf("bytes=%d", size), func(b *testing.B) {
@@ -196,8 +195,8 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// TestNoCommonLock makes calls, to the context manager too, while somebody else has
-// the lock of the context.
+// TestNoCommonLock makes calls, to the context manager too, while the context's lock is
+// held.
 func TestNoCommonLock(t *testing.T) {
 	w := newWorld(t)
 	server, client, other := w.newManager(), w.newApp(), w.newApp()
@@ -212,8 +211,8 @@ func TestNoCommonLock(t *testing.T) {
 	// A call that takes the lock sleeps for ever.
 	stuck := time.AfterFunc(time.Minute, func() { panic("a call takes the lock of its context") })
 	defer stuck.Stop()
-	// The mutex below is taken, so that lockdep doesn't object: this test would be the
-	// wrong way round.
+	// Lock the mutex inside, so that lockdep doesn't object: this test's order is the
+	// wrong one.
 	w.ctx.mu.mu.Lock()
 	defer w.ctx.mu.mu.Unlock()
 	client.write(client.call(again, binder.TF_ONE_WAY, objects), client.call(0, binder.TF_ONE_WAY, objects), client.call(again, 0, objects))

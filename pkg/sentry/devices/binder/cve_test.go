@@ -13,16 +13,16 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// CVE-2022-20421: a reference that could not be acquired for a process stayed behind,
-// and with it, if that process was dying, a pointer to it.
+// CVE-2022-20421: a reference that could not be acquired for a process was left behind, and
+// with it, if the process was dying, a pointer to the process.
 func TestCVE_2022_20421(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		w := newWorld(t)
 		owner, sender, receiver := w.newApp(), w.newApp(), w.newApp()
 		h := w.give(owner, sender, 0x10)
 		n := sender.refAt(h).node()
-		// A strong reference can't be made of a weak one. The sender had a strong
-		// one when it began to send it.
+		// A strong reference can't be made from a weak one. The sender had a strong
+		// one when it started sending.
 		sender.write(cmd(binder.BC_INCREFS, h), cmd(binder.BC_RELEASE, h))
 		_, err := receiver.acquireNode(receiver, n, true, nil, receiver.account)
 		require.Equal(t, linuxerr.EINVAL, err)

@@ -16,8 +16,8 @@ import (
 
 const oneWayDefer = binder.TF_ONE_WAY | binder.TF_DEFER_COMPLETE
 
-// TestDeferComplete has a thread that has replied sleep, as one that has nothing to
-// read, and go on with the next call: before a restore and after one.
+// TestDeferComplete lets a thread that has replied sleep, like one with nothing to read,
+// and go on with the next call: before a restore and after one.
 func TestDeferComplete(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -42,8 +42,8 @@ func TestDeferComplete(t *testing.T) {
 	}
 }
 
-// TestDeferUnread interrupts a thread that was woken for a call: it has to read that
-// before it makes one, whatever is before it on its list.
+// TestDeferUnread interrupts a thread that was woken for a call: it has to read the call
+// before it makes one, whatever precedes it on the list.
 func TestDeferUnread(t *testing.T) {
 	for _, deferred := range []bool{true, false} {
 		w := newWorld(t)
@@ -72,8 +72,8 @@ func TestDeferUnread(t *testing.T) {
 	}
 }
 
-// TestDeferMany has a thread never read what was deferred: it is charged for all of it,
-// and exit gives it back.
+// TestDeferMany lets a thread never read its deferred completions: it is charged for all of
+// them, until it exits.
 func TestDeferMany(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()

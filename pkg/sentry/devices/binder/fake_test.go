@@ -28,7 +28,7 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// testVFS returns the file system of all tests, for files without a path.
+// testVFS returns the VirtualFilesystem of all tests, for files without a path.
 var testVFS = sync.OnceValue(func() *vfs.VirtualFilesystem {
 	v := &vfs.VirtualFilesystem{}
 	if err := v.Init(context.Background()); err != nil {
@@ -38,8 +38,8 @@ var testVFS = sync.OnceValue(func() *vfs.VirtualFilesystem {
 })
 
 // world is a device and the applications that use it. They run in the test's own
-// goroutine: an application does something when the test says so, and what would
-// make it sleep is a call of thread.onBlock.
+// goroutine: an application acts when the test says so, and instead of sleeping, it calls
+// thread.onBlock.
 type world struct {
 	t      testing.TB
 	clock  *testClock
@@ -50,19 +50,18 @@ type world struct {
 	apps   []*app
 	lastID int32
 
-	// label is the security context of processes that are opened, if they have one of
-	// their own.
+	// label is the own security context of new processes, if any.
 	label string
 
-	// logged is what the kernel log has.
+	// logged is the messages in the kernel log.
 	logged []string
 
-	// deaf has the processes that have missed something that the driver told
-	// them: a thread left without reading it, or its read buffer was no memory.
+	// deaf holds the processes that have missed a return: a thread left without
+	// reading it, or its read buffer was not mapped.
 	deaf map[*Process]bool
 }
 
-// testLabel is the security context of all senders that have none of their own.
+// testLabel is the security context of all senders without one of their own.
 const testLabel = "u:r:test:s0"
 
 // newTenant returns a driver with one container.
@@ -72,7 +71,7 @@ func newTenant(clock tcpip.Clock) (*Driver, *Tenant) {
 	return d, d.tenants.get("id")
 }
 
-// pidOf returns the name of a process where there's no kernel.
+// pidOf returns the identity of a process where there's no kernel.
 func pidOf(pid int32) identity { return identity{pid: pid, root: pid} }
 
 // view returns what applications can see.
@@ -112,17 +111,17 @@ func (w *world) active() map[string]uint64 {
 func (w *world) requireEmpty() {
 	w.t.Helper()
 	for _, c := range w.domain.ObjectCounts() {
-		require.Zero(w.t, c.Active, "objects of kind %s that are left", c.Name)
+		require.Zero(w.t, c.Active, "objects of kind %s left over", c.Name)
 	}
-	require.Zero(w.t, w.tenant.account.Used(), "bytes that are left")
+	require.Zero(w.t, w.tenant.account.Used(), "bytes left over")
 	require.Equal(w.t, "binder state:\n", stateOf(w.view()))
 	require.Zero(w.t, w.domain.procs.len())
 	require.Zero(w.t, w.tenant.procs.len())
 	require.Nil(w.t, w.ctx.managerNow())
 }
 
-// An app has this much memory, in bytes, and uses it thus: the argument of an
-// ioctl, the buffer for returns, and what is written, one thing after the other.
+// The layout of an app's memory, in bytes: the argument of an ioctl, the buffer for
+// returns, and what is written, one thing after the other.
 const (
 	appMemory   = 64 << 10
 	argAddr     = 0x100
@@ -142,7 +141,7 @@ type app struct {
 	mem   appIO
 	arena hostarch.Addr
 
-	// files has what the app has open, maxFiles is how many it may have.
+	// files holds the app's open files, of which it may have maxFiles.
 	files    map[int32]*vfs.FileDescription
 	maxFiles int
 }
@@ -174,8 +173,7 @@ func (w *world) open(size uint64) *app {
 	return w.openAs(w.lastID, size)
 }
 
-// openAs is open for the process with the ID pid, which may have opened the device
-// before.
+// openAs is open for process pid, which may have opened the device before.
 func (w *world) openAs(pid int32, size uint64) *app {
 	a := &app{
 		Process:  must(w.ctx.open(w.tenant, nil, pidOf(pid), w.label, memorytest.Shared())),
@@ -193,8 +191,7 @@ func (w *world) openAs(pid int32, size uint64) *app {
 	return a
 }
 
-// newApp starts an application that is ready to talk, and returns its only
-// thread.
+// newApp starts an application that is ready to communicate, and returns its only thread.
 func (w *world) newApp() *thread { return w.open(testMapping).newThread() }
 
 // newManager is newApp for the context manager.
@@ -204,7 +201,7 @@ func (w *world) newManager() *thread {
 	return th
 }
 
-// give makes a node of owner's, and a strong reference to it for to, without a
+// give creates a node of owner's, and a strong reference to it for to, without a
 // transaction. It returns the handle. The owner knows of both references.
 func (w *world) give(owner, to *thread, ptr uint64) uint32 {
 	w.t.Helper()
@@ -224,14 +221,14 @@ func (w *world) give(owner, to *thread, ptr uint64) uint32 {
 	return handle
 }
 
-// mapAt makes size bytes at addr a's mapping.
+// mapAt maps size bytes of the device at addr.
 func (a *app) mapAt(addr hostarch.Addr, size uint64) error {
 	ar, ok := addr.ToRange(size)
 	require.True(a.w.t, ok)
 	return a.AddMapping(memorytest.Context(), nil, ar, 0, false)
 }
 
-// close ends a, as the end of its process does.
+// close ends a, like the end of its process.
 func (a *app) close() {
 	for i, other := range a.w.apps {
 		if other == a {
@@ -247,7 +244,7 @@ func (a *app) close() {
 	a.release(ctx)
 }
 
-// put stores b where the driver can read it, until the next ioctl.
+// put stores b, until the next ioctl, where the driver can read it.
 func (a *app) put(b []byte) uint64 {
 	at := a.arena
 	require.LessOrEqual(a.w.t, int(at)+len(b), len(a.mem.Bytes), "the app has too little memory")
@@ -256,8 +253,7 @@ func (a *app) put(b []byte) uint64 {
 	return uint64(at)
 }
 
-// peek returns what a sees at address addr of its mapping, or the error that
-// a fault gives.
+// peek returns what a sees at address addr of its mapping, or a fault's error.
 func (a *app) peek(addr, n uint64) ([]byte, error) {
 	if n == 0 {
 		return nil, nil
@@ -281,8 +277,7 @@ func (a *app) peek(addr, n uint64) ([]byte, error) {
 	return b, err
 }
 
-// installFile gives a the file, of which it takes over the reference, at the
-// lowest free descriptor.
+// installFile installs file at a's lowest free descriptor, and takes over the reference.
 func (a *app) installFile(file *vfs.FileDescription) int32 {
 	fd := int32(3)
 	for a.files[fd] != nil {
@@ -305,8 +300,8 @@ func newEventFile(t testing.TB) *vfs.FileDescription {
 	return file
 }
 
-// newDeviceFile returns an open device, a process of which nothing else is left.
-// It isn't one of w.apps.
+// newDeviceFile returns an open device, all that is left of a process. It isn't one of
+// w.apps.
 func (w *world) newDeviceFile() (*vfs.FileDescription, *Process) {
 	w.lastID++
 	ctx := memorytest.Context()
@@ -320,7 +315,7 @@ func (w *world) newDeviceFile() (*vfs.FileDescription, *Process) {
 	return &fd.vfsfd, fd.proc
 }
 
-// errInterrupted is what Block returns.
+// errInterrupted is the error of Block.
 var errInterrupted = errors.New("interrupted")
 
 // thread is a thread of an app. It implements Task.
@@ -330,14 +325,14 @@ type thread struct {
 	id   int32
 	nice int
 
-	// onBlock is called when the thread would sleep. If there's a reason to wake
-	// up afterwards, it goes on; if not, it is interrupted: by a signal if
+	// onBlock is called when the thread would sleep. If the thread has a reason to
+	// wake up afterwards, it goes on; if not, it is interrupted: by a signal if
 	// signaled is true.
 	onBlock  func()
 	signaled bool
 	slept    int
 
-	// nap is how long the thread sleeps, if it may sleep for some time only.
+	// nap is how long the thread sleeps if its sleep has a timeout.
 	nap time.Duration
 }
 
@@ -347,22 +342,21 @@ func (a *app) newBareThread() *thread {
 	return &thread{Context: memorytest.Context(), app: a, id: a.w.lastID}
 }
 
-// newThread returns a thread that has made its first ioctl, so that its reads
-// wait.
+// newThread returns a thread that has made its first ioctl, so that its reads wait.
 func (a *app) newThread() *thread {
 	th := a.newBareThread()
 	require.NoError(a.w.t, th.ioctl(binder.BINDER_VERSION, argAddr))
 	return th
 }
 
-// newLooper returns a thread that says that it handles what comes.
+// newLooper returns a thread that has entered the looper.
 func (a *app) newLooper() *thread {
 	th := a.newBareThread()
 	th.write(cmd(binder.BC_ENTER_LOOPER))
 	return th
 }
 
-// state returns what the driver has of th.
+// state returns the driver's Thread of th.
 //
 // +checklocksignore
 func (th *thread) state() *Thread {
@@ -383,8 +377,8 @@ func (th *thread) Block(c <-chan struct{}) error {
 	}
 }
 
-// BlockWithTimeout implements context.Blocker.BlockWithTimeout. Each sleep takes
-// th.nap, or all the time.
+// BlockWithTimeout implements context.Blocker.BlockWithTimeout. Each sleep takes th.nap,
+// or the whole timeout.
 func (th *thread) BlockWithTimeout(c chan struct{}, haveTimeout bool, timeout time.Duration) (time.Duration, error) {
 	left := max(timeout-th.nap, 0)
 	err := th.Block(c)
@@ -463,13 +457,13 @@ func (th *thread) ioctl(request uint32, arg hostarch.Addr) error {
 	return err
 }
 
-// ioctlUint32 makes an ioctl whose argument is at first n.
+// ioctlUint32 makes an ioctl with a pointer to n.
 func (th *thread) ioctlUint32(request, n uint32) error {
 	hostarch.ByteOrder.PutUint32(th.mem.Bytes[argAddr:], n)
 	return th.ioctl(request, argAddr)
 }
 
-// outcome is what a BINDER_WRITE_READ did.
+// outcome is the result of a BINDER_WRITE_READ.
 type outcome struct {
 	binder.WriteRead
 	err     error
@@ -484,7 +478,7 @@ func (th *thread) writeRead(wr binder.WriteRead) outcome {
 	return out
 }
 
-// parse sets what there is of out once the call is over.
+// parse sets out after the call.
 func (out *outcome) parse(th *thread) {
 	out.UnmarshalUnsafe(th.mem.Bytes[argAddr:])
 	if out.ReadConsumed <= readSize {
@@ -506,7 +500,7 @@ func (th *thread) writing(cmds [][]byte) binder.WriteRead {
 	return binder.WriteRead{WriteSize: uint64(len(all)), WriteBuffer: th.put(all)}
 }
 
-// write writes commands, of which all must be consumed.
+// write writes commands, all of which must be consumed.
 func (th *thread) write(cmds ...[]byte) {
 	th.w.t.Helper()
 	out := th.try(cmds...)
@@ -514,12 +508,12 @@ func (th *thread) write(cmds ...[]byte) {
 	require.Equal(th.w.t, out.WriteSize, out.WriteConsumed)
 }
 
-// tryRead reads what there is.
+// tryRead reads what is available.
 func (th *thread) tryRead() outcome {
 	return th.writeRead(binder.WriteRead{ReadSize: readSize, ReadBuffer: readAddr})
 }
 
-// read reads what there is, at least something, and returns it without the
+// read reads what is available, which must be something, and returns it without the
 // BR_NOOP at its start.
 func (th *thread) read() []ret {
 	th.w.t.Helper()
@@ -530,7 +524,7 @@ func (th *thread) read() []ret {
 	return out.returns[1:]
 }
 
-// sleepRead makes a read that may sleep, and run then.
+// sleepRead makes a read that may sleep, and calls run if it does.
 func (th *thread) sleepRead(run func()) outcome {
 	th.onBlock = run
 	defer func() { th.onBlock = nil }()
@@ -541,7 +535,7 @@ func (th *thread) sleepRead(run func()) outcome {
 	return out
 }
 
-// expect reads, and checks that what it gets is want.
+// expect reads, and checks that it gets want.
 func (th *thread) expect(want ...uint32) []ret {
 	th.w.t.Helper()
 	got := th.read()
@@ -569,7 +563,7 @@ type received struct {
 	offsets []byte
 }
 
-// received returns what th finds in r, which is a transaction or a reply.
+// received returns the transaction or reply of r.
 func (th *thread) received(r ret) received {
 	th.w.t.Helper()
 	var got received

@@ -15,7 +15,7 @@ import (
 // refsOf returns the number of references to file fd of a.
 func (a *app) refsOf(fd int32) int64 { return a.files[fd].ReadRefs() }
 
-// file returns the descriptor that the file object at offset has.
+// file returns the descriptor in the file object at offset.
 func (r *received) file(offset int) int32 {
 	var o binder.FDObject
 	o.UnmarshalUnsafe(r.data[offset:])
@@ -47,7 +47,7 @@ func TestSendFiles(t *testing.T) {
 	require.Same(t, first, client.files[5])
 }
 
-// TestFilesNotAccepted sends files to nodes and callers that accept none.
+// TestFilesNotAccepted sends files to nodes and callers that don't accept any.
 func TestFilesNotAccepted(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -66,8 +66,8 @@ func TestFilesNotAccepted(t *testing.T) {
 	w.requireSound()
 }
 
-// TestNoRoomForFiles sends more files than the receiver may have: a call fails
-// for its sender, and the receiver doesn't hear of it.
+// TestNoRoomForFiles sends more files than the receiver may have: a call fails for its
+// sender, and the receiver doesn't notice.
 func TestNoRoomForFiles(t *testing.T) {
 	w := newWorld(t)
 	server, client := w.newApp(), w.newApp()
@@ -80,12 +80,12 @@ func TestNoRoomForFiles(t *testing.T) {
 	server.expectNothing()
 	client.expect(binder.BR_TRANSACTION_COMPLETE, binder.BR_FAILED_REPLY)
 
-	// The next one-way call comes nevertheless.
+	// The next one-way call is delivered nevertheless.
 	client.write(client.call(handle, binder.TF_ONE_WAY, files), client.call(handle, binder.TF_ONE_WAY, parcel("next")))
 	require.Equal(t, "next", string(server.expectTransaction(binder.BR_TRANSACTION).data))
 	client.expect(binder.BR_TRANSACTION_COMPLETE, binder.BR_TRANSACTION_COMPLETE)
 
-	// A reply fails for the one who reads it.
+	// A reply fails for its reader.
 	server.app.installFile(newEventFile(t))
 	client.app.maxFiles = 1
 	other := client.app.newThread()
@@ -101,7 +101,7 @@ func TestNoRoomForFiles(t *testing.T) {
 	w.requireSound()
 }
 
-// TestFilesUndelivered ends the receiver, or the sender, with files on their way.
+// TestFilesUndelivered ends the receiver, or the sender, with files in flight.
 func TestFilesUndelivered(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -130,8 +130,8 @@ func TestFilesUndelivered(t *testing.T) {
 	}
 }
 
-// TestLastReferenceToDevice sends an open device to itself, and others in a
-// circle, and leaves them there: whoever drops the file ends the process.
+// TestLastReferenceToDevice sends an open device to itself, and others in a cycle, and
+// leaves them there: dropping the file ends the process.
 func TestLastReferenceToDevice(t *testing.T) {
 	w := newWorld(t)
 	server, client := w.newApp(), w.newApp()
@@ -142,7 +142,7 @@ func TestLastReferenceToDevice(t *testing.T) {
 	client.app.closeFile(3)
 	require.EqualValues(t, 3, w.active()["proc"])
 
-	// The process in the file has a node of the server, whose end it waits for.
+	// The process in the file holds a node of the server, and waits for its death.
 	inside := &thread{Context: memorytest.Context(), id: 99, app: &app{Process: p, w: w, mem: newAppIO(appMemory)}}
 	require.NoError(t, inside.ioctl(binder.BINDER_VERSION, argAddr))
 	inside.write(cmd(binder.BC_REQUEST_DEATH_NOTIFICATION, w.give(server, inside, 0x20), uint64(1)))

@@ -19,10 +19,10 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// FuzzCommands runs a program that is made of the input: a few applications of a
-// few threads each make ioctls of all kinds, sensible and not, and end. The
-// structures of the driver are checked after each step, what an application gets
-// is compared with what was sent to it, and in the end nothing may be left.
+// FuzzCommands runs the input as a program: a few applications of a few threads each make
+// ioctls of all kinds, sensible and not, and end. The driver's structures are checked after
+// each step, what an application gets is compared with what was sent to it, and at the end
+// nothing may be left.
 func FuzzCommands(f *testing.F) {
 	debug.SetTraceback("all")
 	rnd := rand.New(rand.NewPCG(9, 10))
@@ -34,7 +34,7 @@ func FuzzCommands(f *testing.F) {
 		f.Add(program)
 	}
 	f.Fuzz(func(t *testing.T, program []byte) {
-		// A program never sleeps, but the fuzzer would wait for it for ever.
+		// A program never sleeps; if it did, the fuzzer would wait for ever.
 		hung := time.AfterFunc(time.Minute, func() { panic("the program hangs") })
 		defer hung.Stop()
 		m := &machine{world: newWorld(t), input: program, sent: make(map[uint32]sentPayload)}
@@ -42,33 +42,33 @@ func FuzzCommands(f *testing.F) {
 	})
 }
 
-// The corpus begins with so many programs of so many random bytes.
+// The initial corpus: the number of programs, and of random bytes in each.
 const (
 	randomPrograms = 50
 	randomLength   = 2000
 )
 
-// The machine has so many applications, of so many threads each, and carries out
-// so many steps at most.
+// The machine's applications, the threads of each, and the maximum number of steps.
 const (
 	machineApps    = 4
 	machineThreads = 3
 	machineSteps   = 400
 )
 
-// Each application has descriptors that may exist at this place, so many bytes.
+// The place of descriptors, which may be open, in each application's memory, and their
+// size in bytes.
 const (
 	fdsAddr = 0x800
 	fdsSize = 16
 )
 
-// machine carries out a program.
+// machine runs a program.
 type machine struct {
 	*world
 	input []byte
 	slots [machineApps]*slot
 
-	// sent has what was sent, by the code of the transaction, which counts up.
+	// sent holds what was sent, by the transaction's code, which counts up.
 	sent     map[uint32]sentPayload
 	lastCode uint32
 }
@@ -78,28 +78,27 @@ type slot struct {
 	*app
 	threads [machineThreads]*thread
 
-	// buffers are those that the app has received. It may have freed them.
+	// buffers are the buffers that the app has received. It may have freed them.
 	buffers []uint64
 }
 
-// sentPayload is the contents of a transaction, and from whom and to whom it
-// went.
+// sentPayload is the contents of a transaction, with its sender and receiver.
 type sentPayload struct {
 	payload
 	from *app
 	to   uint16
 }
 
-// nobody is the receiver of what is not to come.
+// nobody is the receiver of what must not arrive.
 const nobody = math.MaxUint16
 
-// taggedWord returns a word of contents that are for the process with the ID to.
+// taggedWord returns a word of contents for process to.
 func taggedWord(to uint16) uint64 {
 	return 0xf00d<<48 | uint64(to)<<32 | uint64(^to)<<16 | uint64(to^0x5555)
 }
 
-// wordReceiver is the inverse of taggedWord. It returns false if word is anything
-// else, such as what is left of a tagged word that was overwritten in part.
+// wordReceiver is the inverse of taggedWord. It returns false if word is not a tagged word,
+// such as the rest of one that was partly overwritten.
 func wordReceiver(word uint64) (to uint16, ok bool) {
 	to = uint16(word >> 32)
 	return to, word == taggedWord(to)
@@ -146,8 +145,8 @@ func (m *machine) run() {
 	}
 }
 
-// start starts application i, which has a file, and knows a node of each other
-// one as they know one of it.
+// start starts application i, which has a file. It and each other one know a node of each
+// other.
 func (m *machine) start(i int, mapping uint64) {
 	s := &slot{app: m.open(mapping)}
 	m.slots[i] = s
@@ -177,7 +176,7 @@ func (m *machine) introduce(owner, s *slot) {
 // ptrFor returns the address of the node that owners introduce to s.
 func ptrFor(s *slot) uint64 { return 0x1000 * uint64(s.pid) }
 
-// asleep returns the number of s's threads that are in a read.
+// asleep returns the number of s's threads in a read.
 func (s *slot) asleep() int {
 	n := 0
 	for _, th := range s.threads {
@@ -234,14 +233,14 @@ func (m *machine) step() {
 	}
 }
 
-// freeze freezes an application, or thaws it.
+// freeze freezes or thaws an application.
 func (m *machine) freeze(th *thread) {
 	info := binder.FreezeInfo{PID: uint32(m.slots[m.byte()%machineApps].pid), Enable: uint32(m.byte() % 2), TimeoutMS: uint32(m.byte() % 2)}
 	th.signaled = m.byte()%2 == 0
 	_ = th.freeze(info)
 }
 
-// sleep makes th read. While it sleeps, others go on.
+// sleep makes th read. Others go on while it sleeps.
 func (m *machine) sleep(s *slot, th *thread) {
 	th.signaled = m.byte()%2 == 0
 	out := th.sleepRead(func() {
@@ -252,14 +251,14 @@ func (m *machine) sleep(s *slot, th *thread) {
 	m.receive(s, th, out.returns)
 }
 
-// noError fails if err is one.
+// noError fails on an error.
 func (m *machine) noError(err error) {
 	if err != nil {
 		m.t.Fatalf("ioctl: %v", err)
 	}
 }
 
-// rawIoctl makes an ioctl with whatever the program says.
+// rawIoctl makes an ioctl with arbitrary values of the program.
 func (m *machine) rawIoctl(th *thread) {
 	n := int(m.byte())
 	n = copy(th.mem.Bytes[arenaAddr:], m.input[:min(len(m.input), n)])
@@ -269,14 +268,14 @@ func (m *machine) rawIoctl(th *thread) {
 	case 0:
 		_ = th.ioctl(binary.LittleEndian.Uint32(th.mem.Bytes[arenaAddr:]), pick[hostarch.Addr](m, 0, arenaAddr+4, appMemory-4, badAddr))
 	case 1:
-		// The argument itself is made up.
+		// The argument itself is arbitrary.
 		_ = th.ioctl(binder.BINDER_WRITE_READ, arenaAddr)
 	default:
 		th.writeRead(binder.WriteRead{WriteSize: uint64(n), WriteBuffer: arenaAddr})
 	}
 }
 
-// newFile opens a file: one that has nothing to do with binder, or a device.
+// newFile opens a file: one unrelated to binder, or a device.
 func (m *machine) newFile(s *slot) {
 	if len(s.files) >= s.maxFiles {
 		return
@@ -331,7 +330,7 @@ func (m *machine) nodePtr() uint64 {
 	return uint64(b/4%4) * 0x10
 }
 
-// cookieOf returns the cookie for ptr, most of the time.
+// cookieOf returns the cookie of ptr, most of the time.
 func (m *machine) cookieOf(ptr uint64) uint64 {
 	if m.byte() == 0xff {
 		return 1
@@ -401,7 +400,7 @@ func (m *machine) target(s *slot, handle uint32) *Node {
 	return nil
 }
 
-// answer returns a reply to the call that th handles, if there is one.
+// answer returns a reply to the call that th handles, if any.
 //
 // +checklocksignore
 func (m *machine) answer(s *slot, th *thread) []byte {
@@ -414,8 +413,8 @@ func (m *machine) answer(s *slot, th *thread) []byte {
 	return m.message(s, th, pick[uint32](m, binder.BC_REPLY, binder.BC_REPLY, binder.BC_REPLY_SG), 0, to)
 }
 
-// message returns a BC_TRANSACTION, a BC_REPLY, or one of their _SG forms, with
-// contents of which most words have to's tag.
+// message returns a BC_TRANSACTION, a BC_REPLY, or one of their _SG forms, with contents
+// most of whose words have to's tag.
 func (m *machine) message(s *slot, th *thread, code, handle uint32, to uint16) []byte {
 	p := m.contents(s, to)
 	m.lastCode++
@@ -424,7 +423,7 @@ func (m *machine) message(s *slot, th *thread, code, handle uint32, to uint16) [
 	b := th.message(code, uint64(handle), m.lastCode, flags, p)
 	if m.byte() == 0xff {
 		// A size or an address that makes no sense. None reaches the words of
-		// another message, which may be for another receiver, in their places.
+		// another message, which may be for another receiver.
 		field := int(m.byte() % 4)
 		value := pick[uint64](m, 1, badAddr, 1<<63, 1<<64-1, 1<<64-8)
 		if field >= 2 {
@@ -500,7 +499,7 @@ func (m *machine) nodeFlags() uint32 {
 	return pick[uint32](m, binder.FLAT_BINDER_FLAG_ACCEPTS_FDS, 0, binder.FLAT_BINDER_FLAG_ACCEPTS_FDS|binder.FLAT_BINDER_FLAG_TXN_SECURITY_CTX)
 }
 
-// receive checks what th was told.
+// receive checks what th read.
 func (m *machine) receive(s *slot, th *thread, rs []ret) {
 	for _, r := range rs {
 		switch r.br {
@@ -524,7 +523,7 @@ func (m *machine) receive(s *slot, th *thread, rs []ret) {
 	}
 }
 
-// compare checks that s got what was sent, but for the objects.
+// compare checks that s got what was sent, except for the objects.
 func (m *machine) compare(s *slot, got *received, want *sentPayload) {
 	if int32(want.to) != s.pid {
 		m.t.Fatalf("app %d got what was sent to app %d", s.pid, want.to)
@@ -537,12 +536,12 @@ func (m *machine) compare(s *slot, got *received, want *sentPayload) {
 		m.t.Fatalf("the offsets are % x, not % x", got.offsets, offsets)
 	}
 	if len(got.data) != len(want.data) {
-		m.t.Fatalf("%d bytes came, not %d", len(got.data), len(want.data))
+		m.t.Fatalf("%d bytes arrived, not %d", len(got.data), len(want.data))
 	}
 	at := uint64(0)
 	for _, offset := range want.offsets {
 		if !bytes.Equal(got.data[at:offset], want.data[at:offset]) {
-			m.t.Fatalf("what is before %d has changed", offset)
+			m.t.Fatalf("the data before %d has changed", offset)
 		}
 		sent, came := objectType(want.data[offset:]), objectType(got.data[offset:])
 		if !translatesTo(sent, came) {
@@ -551,12 +550,11 @@ func (m *machine) compare(s *slot, got *received, want *sentPayload) {
 		at = offset + objectSize(want.data[offset:])
 	}
 	if !bytes.Equal(got.data[at:], want.data[at:]) {
-		m.t.Fatalf("what is after %d has changed", at)
+		m.t.Fatalf("the data after %d has changed", at)
 	}
 }
 
-// translatesTo returns whether an object of type sent may be of type came to
-// its receiver.
+// translatesTo returns whether the receiver may see an object of type sent as type came.
 func translatesTo(sent, came uint32) bool {
 	switch sent {
 	case binder.BINDER_TYPE_BINDER:

@@ -25,10 +25,10 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// FuzzTransaction sends transactions that are made of the input: with objects of
-// all kinds at all kinds of places, some of them in order and some not. A model
-// says which of them come, what their receivers find, and how the others fail.
-// What fails leaves nothing behind, and nobody sees what others have not sent.
+// FuzzTransaction sends transactions made from the input: with objects of all kinds in all
+// kinds of places, some of them valid and some not. A model predicts which arrive, what
+// their receivers find, and how the others fail. Failed ones leave nothing behind, and no
+// application sees what others have not sent.
 func FuzzTransaction(f *testing.F) {
 	debug.SetTraceback("all")
 	rnd := rand.New(rand.NewPCG(11, 12))
@@ -46,10 +46,10 @@ func FuzzTransaction(f *testing.F) {
 	})
 }
 
-// maxMessages is the number of messages of a program.
+// maxMessages is the maximum number of messages of a program.
 const maxMessages = 40
 
-// exchange is a few applications that send to each other what a program says.
+// exchange is a few applications that send each other a program's messages.
 type exchange struct {
 	*world
 	input []byte
@@ -59,8 +59,8 @@ type exchange struct {
 	// unread is true if a message was not read.
 	unread bool
 
-	// accepted and refused count the messages, children and arrays what is in
-	// those that were accepted.
+	// accepted and refused count messages, children and arrays the contents of the
+	// accepted ones.
 	accepted, refused, children, arrays int
 }
 
@@ -68,15 +68,15 @@ type exchange struct {
 type peer struct {
 	*thread
 
-	// secret is a word that nobody else may see. Memory that was not sent is
-	// full of it.
+	// secret is a word that no other peer may see. Memory that was not sent is full
+	// of it.
 	secret uint64
 
-	// buffers are those that the peer has not freed.
+	// buffers are the buffers that the peer has not freed.
 	buffers []*letter
 }
 
-// letter is a message on its way, and what it should come to.
+// letter is a message in flight, and its expected outcome.
 type letter struct {
 	from, to *peer
 	reply    bool
@@ -86,43 +86,43 @@ type letter struct {
 	filesAllowed, secctx                                bool
 	flags                                               uint32
 
-	// What the model says: the errno, or zero, the blocks, their fix-ups, and
-	// the files by where their descriptors are in the buffer.
+	// The model's prediction: the errno, or zero, the blocks, their fix-ups, and the
+	// files by the offsets of their descriptors in the buffer.
 	errno  error
 	blocks map[int]modelBlock
 	files  []modelFile
 
-	// addr is where the receiver has the buffer, and alone has the descriptors
-	// that are not in arrays.
+	// addr is the buffer's address in the receiver, and alone holds the descriptors
+	// outside of arrays.
 	addr  uint64
 	alone []int32
 }
 
-// modelBlock is a PTR object and what it stands for.
+// modelBlock is a PTR object and its block.
 type modelBlock struct {
 	binder.BufferObject
 	at uint64 // offset of the object
 
-	// start is where the block goes, from the start of the extra space.
+	// start is the block's offset in the extra space.
 	start uint64
 
-	// contents is what comes, but for the pointers, by offset and index of the
-	// child.
+	// contents is the contents that arrive, except for the pointers, which are
+	// children, by offset and index.
 	contents []byte
 	children map[uint64]int
 }
 
-// modelFile is a file that is sent.
+// modelFile is a sent file.
 type modelFile struct {
 	file *vfs.FileDescription
 
-	// block is the index of the block that it's in, or -1 for the data, and
-	// offset where its descriptor is in there.
+	// block is the index of the block that it's in, or -1 for the data, and offset
+	// the offset of its descriptor in there.
 	block  int
 	offset uint64
 }
 
-// oneWay returns whether nobody replies to l.
+// oneWay returns whether l has no reply.
 func (l *letter) oneWay() bool { return l.flags&binder.TF_ONE_WAY != 0 }
 
 func newExchange(t testing.TB, program []byte) *exchange {
@@ -143,8 +143,8 @@ func newExchange(t testing.TB, program []byte) *exchange {
 			if i == j {
 				continue
 			}
-			// The nodes that q has for p: 1 takes files, 2 doesn't, and 3 asks for
-			// security contexts.
+			// q's nodes for p: 1 accepts files, 2 doesn't, and 3 requests security
+			// contexts.
 			for n := range uint64(3) {
 				ptr := nodeFor(p, n)
 				x.give(q.thread, p.thread, ptr)
@@ -156,7 +156,7 @@ func newExchange(t testing.TB, program []byte) *exchange {
 	return x
 }
 
-// nodeFor is the address of the n-th node that others have for p.
+// nodeFor returns the address of others' n-th node for p.
 func nodeFor(p *peer, n uint64) uint64 { return 0x1000*uint64(p.pid) + 0x10*n }
 
 // node returns p's node at ptr, or nil.
@@ -164,7 +164,7 @@ func nodeFor(p *peer, n uint64) uint64 { return 0x1000*uint64(p.pid) + 0x10*n }
 // +checklocksignore
 func (p *peer) node(ptr uint64) *Node { return p.app.Process.inner.nodes.get(ptr) }
 
-// ref returns what p has as handle, or nil.
+// ref returns p's Ref for handle, or nil.
 //
 // +checklocksignore
 func (p *peer) ref(handle uint32) *Ref { return p.app.Process.handles.get(handle) }
@@ -174,7 +174,7 @@ func (p *peer) ref(handle uint32) *Ref { return p.app.Process.handles.get(handle
 // +checklocksignore
 func (p *peer) handleFor(n *Node) uint32 { return n.refOf(p.app.Process).handle }
 
-// errno returns what BINDER_GET_EXTENDED_ERROR says.
+// errno returns the errno of BINDER_GET_EXTENDED_ERROR.
 func (p *peer) errno() int32 { return -p.state().takeError().Param }
 
 // byte returns the next byte of the program, or 0 at its end.
@@ -201,7 +201,7 @@ func (x *exchange) run() {
 		x.exchange()
 	}
 	if !x.unread && x.byte()%2 == 0 {
-		// Nothing but the files is left when all is freed.
+		// Only the files are left when all is freed.
 		for _, p := range x.peers {
 			x.freeAll(p)
 		}
@@ -213,7 +213,7 @@ func (x *exchange) run() {
 		p.app.Process.requireGone(x.world)
 	}
 	for _, file := range x.files {
-		x.check(file.ReadRefs() == 1, "nobody has a file")
+		x.check(file.ReadRefs() == 1, "no application has a file")
 		file.DecRef(memorytest.Context())
 	}
 }
@@ -243,12 +243,11 @@ func (x *exchange) exchange() {
 	x.send(answer, 0)
 }
 
-// send sends l, and checks what comes of it. It returns true if the receiver has
-// it.
+// send sends l, and checks the outcome. It returns true if the receiver got it.
 func (x *exchange) send(l *letter, handle uint32) bool {
 	from, to := l.from, l.to
 	if l.oneWay() {
-		// It would wait for those before it to be freed.
+		// It would wait for earlier ones to be freed.
 		x.freeAll(to)
 	}
 	for _, p := range x.peers {
@@ -259,7 +258,7 @@ func (x *exchange) send(l *letter, handle uint32) bool {
 	before, refs := x.active(), x.fileRefs()
 	from.write(x.command(l, handle))
 	if l.errno == nil && x.byte() == 0xff {
-		// The program ends before anybody reads.
+		// The program ends before the message is read.
 		x.unread, x.input = true, nil
 		return false
 	}
@@ -268,7 +267,7 @@ func (x *exchange) send(l *letter, handle uint32) bool {
 		if l.reply {
 			from.expect(binder.BR_TRANSACTION_COMPLETE)
 			to.readUntil(binder.BR_FAILED_REPLY)
-			x.check(to.errno() == errnoOf(l.errno), "a reply fails as the model says")
+			x.check(to.errno() == errnoOf(l.errno), "a reply fails as in the model")
 			before["transaction"]--
 			before["transaction_complete"]--
 		} else {
@@ -296,17 +295,17 @@ func (x *exchange) send(l *letter, handle uint32) bool {
 	return come
 }
 
-// checkErrno checks how l has failed.
+// checkErrno checks l's failure.
 func (x *exchange) checkErrno(got int32, l *letter) {
 	if got != errnoOf(l.errno) {
-		x.t.Fatalf("errno %d, the model says %v, of data % x and offsets %v", got, l.errno, l.data, l.offsets)
+		x.t.Fatalf("errno %d, the model has %v, for data % x and offsets %v", got, l.errno, l.data, l.offsets)
 	}
 }
 
 // errnoOf returns the number of err.
 func errnoOf(err error) int32 { return -extendedErrorOf(0, failedContents.by(err)).param }
 
-// readUntil reads until br comes, and returns it.
+// readUntil reads until one of brs, and returns it.
 func (p *peer) readUntil(brs ...uint32) ret {
 	for range 20 {
 		for _, r := range p.read() {
@@ -315,7 +314,7 @@ func (p *peer) readUntil(brs ...uint32) ret {
 			}
 		}
 	}
-	p.w.t.Fatalf("none of %v came", names(brs))
+	p.w.t.Fatalf("none of %v was read", names(brs))
 	return ret{}
 }
 
@@ -328,7 +327,7 @@ func (x *exchange) fileRefs() []int64 {
 	return refs
 }
 
-// checkFiles checks that none but the applications, and x, have the files.
+// checkFiles checks that only the applications, and x, have the files.
 func (x *exchange) checkFiles() {
 	for _, file := range x.files {
 		n := int64(1)
@@ -367,13 +366,13 @@ func (x *exchange) checkSecrets() {
 
 func word(n uint64) []byte { return binary.LittleEndian.AppendUint64(nil, n) }
 
-// Blocks lie in the last part of a peer's memory.
+// Blocks are in the last part of a peer's memory.
 const (
 	blocksAddr = appMemory - 16<<10
 	blocksEnd  = appMemory - 64
 )
 
-// write composes l in its sender's memory. What is not sent there is secret.
+// write composes l in its sender's memory. What is not sent from there is secret.
 func (x *exchange) write(l *letter) {
 	from := l.from
 	mem := from.mem.Bytes[arenaAddr:]
@@ -401,7 +400,7 @@ func (x *exchange) write(l *letter) {
 		l.offsets = append(l.offsets, offset)
 		l.data = must(binary.Append(l.data, binary.LittleEndian, o))
 	}
-	// parent returns the block that the next fix-up is to be in, and where.
+	// parent returns the block for the next fix-up, and the offset.
 	parent := func(size, align uint64) (s *sketch, index, offset uint64) {
 		s = blocks[len(blocks)-1-min(int(choose(x, 0, 0, 1, 2)), len(blocks)-1)]
 		offset = (s.next + align - 1) &^ (align - 1)
@@ -458,7 +457,7 @@ func (x *exchange) write(l *letter) {
 				o.Flags |= binder.BINDER_BUFFER_FLAG_HAS_PARENT
 				o.Parent, o.ParentOffset = index, offset
 				if end := offset + 8; end >= 8 && end <= p.length {
-					// The pointer is the sender's alone.
+					// The pointer is the sender's secret.
 					copy(from.mem.Bytes[p.addr+offset:], word(from.secret))
 				}
 			}
@@ -509,8 +508,8 @@ func (x *exchange) nodePtr(p *peer) uint64 {
 	return 0x10 * uint64(b/2%4)
 }
 
-// cookie returns the cookie of p's node at ptr, most of the time. For those that
-// have none yet it is secret.
+// cookie returns the cookie of p's node at ptr, most of the time. Nodes without a cookie
+// get the secret.
 func (x *exchange) cookie(p *peer, ptr uint64) uint64 {
 	if x.rarely(32) {
 		return 1
@@ -557,7 +556,7 @@ func (x *exchange) command(l *letter, handle uint32) []byte {
 	return cmd(code+binder.BC_TRANSACTION_SG-binder.BC_TRANSACTION, td, l.extra)
 }
 
-// memory returns n bytes of p's memory, or false if they are not there.
+// memory returns n bytes of p's memory, or false if they are not mapped.
 func (p *peer) memory(addr, n uint64) ([]byte, bool) {
 	if n == 0 {
 		return nil, true
@@ -569,9 +568,9 @@ func (p *peer) memory(addr, n uint64) ([]byte, bool) {
 	return p.mem.Bytes[addr : addr+n], true
 }
 
-// model says what comes of l: it sets the blocks and the files, or returns the
-// error. It goes about it in the most direct way: to find out whether a fix-up is
-// in order, it goes from the last block to its parents.
+// model predicts the outcome of l: it sets the blocks and the files, or returns the error.
+// It does so in the most direct way: to find out whether a fix-up is in order, it goes from
+// the last block to its parents.
 func (x *exchange) model(l *letter) error {
 	extra := l.extra
 	if l.secctx {
@@ -592,7 +591,7 @@ func (x *exchange) model(l *letter) error {
 		}
 		total = sum
 	}
-	// Those that are possible at all are so small that there's room.
+	// Possible ones are so small that there's room.
 	if total > testMapping {
 		return linuxerr.ENOSPC
 	}
@@ -666,7 +665,7 @@ func (x *exchange) model(l *letter) error {
 			var o binder.FlatObject
 			o.UnmarshalUnsafe(raw)
 			r := l.from.ref(uint32(o.Binder))
-			if r == nil || r.inner.strong == 0 && o.Type == binder.BINDER_TYPE_HANDLE { // +checklocksignore: nobody else is at work.
+			if r == nil || r.inner.strong == 0 && o.Type == binder.BINDER_TYPE_HANDLE { // +checklocksignore: there's one goroutine.
 				return linuxerr.EINVAL
 			}
 		case binder.BINDER_TYPE_FD:
@@ -751,8 +750,8 @@ func (x *exchange) model(l *letter) error {
 	return nil
 }
 
-// receive checks what comes of l, which the model accepts. It returns false if the
-// receiver has no room for the files, and hears nothing.
+// receive checks the arrival of l, which the model accepts. It returns false if the
+// receiver has no room for the files, and gets nothing.
 func (x *exchange) receive(l *letter) bool {
 	to := l.to
 	fds := len(to.files)
@@ -768,7 +767,7 @@ func (x *exchange) receive(l *letter) bool {
 			to.readNothing()
 			l.from.readUntil(binder.BR_FAILED_REPLY)
 		}
-		x.check(len(to.files) == fds, "a transaction comes with all its files, or not at all")
+		x.check(len(to.files) == fds, "a transaction arrives with all its files, or not at all")
 		return false
 	}
 	sentTo := uint32(binder.BR_TRANSACTION)
@@ -791,7 +790,7 @@ func (x *exchange) receive(l *letter) bool {
 	return true
 }
 
-// readNothing reads until there's nothing more, and no transaction.
+// readNothing reads until nothing is left, and checks that there's no transaction.
 func (p *peer) readNothing() {
 	for {
 		out := p.tryRead()
@@ -799,12 +798,12 @@ func (p *peer) readNothing() {
 			return
 		}
 		for _, r := range out.returns {
-			p.w.check(r.br != binder.BR_TRANSACTION && r.br != binder.BR_TRANSACTION_SEC_CTX, "nothing comes")
+			p.w.check(r.br != binder.BR_TRANSACTION && r.br != binder.BR_TRANSACTION_SEC_CTX, "no transaction arrives")
 		}
 	}
 }
 
-// compare checks that l has come as the model says.
+// compare checks that l arrived as the model predicts.
 func (x *exchange) compare(l *letter, got *received) {
 	x.check(len(got.data) == int(l.dataSize) && len(got.offsets) == int(l.offsetsSize), "sizes are as sent")
 	td := &got.TransactionData
@@ -812,11 +811,11 @@ func (x *exchange) compare(l *letter, got *received) {
 	if l.offsetsSize != 0 {
 		x.check(td.Offsets == offsets, "the offsets come after the data")
 	} else {
-		x.check(td.Offsets == 0, "no offsets are nowhere")
+		x.check(td.Offsets == 0, "without offsets, their address is 0")
 	}
 	extra := (offsets + l.offsetsSize + 7) &^ 7
 	if l.secctx {
-		x.check(got.Secctx == extra+l.extra, "the security context is behind the blocks")
+		x.check(got.Secctx == extra+l.extra, "the security context follows the blocks")
 		label, err := l.to.peek(got.Secctx, uint64(len(testLabel))+1)
 		x.check(err == nil && string(label) == testLabel+"\x00", "the security context is there")
 	}
@@ -828,7 +827,7 @@ func (x *exchange) compare(l *letter, got *received) {
 	}
 	at := uint64(0)
 	for i, offset := range l.offsets[:l.offsetsSize/8] {
-		x.check(bytes.Equal(got.data[at:offset], l.data[at:offset]), "what is between objects is as sent")
+		x.check(bytes.Equal(got.data[at:offset], l.data[at:offset]), "the data between objects is as sent")
 		sent, came := l.data[offset:], got.data[offset:]
 		at = offset + objectSize(sent)
 		x.check(translatesTo(objectType(sent), objectType(came)), "an object has a type that it can have")
@@ -869,7 +868,7 @@ func (x *exchange) compare(l *letter, got *received) {
 			}
 		}
 	}
-	x.check(bytes.Equal(got.data[at:], l.data[at:l.dataSize]), "what is behind the objects is as sent")
+	x.check(bytes.Equal(got.data[at:], l.data[at:l.dataSize]), "the data after the objects is as sent")
 	for _, f := range l.files {
 		raw := got.data
 		if f.block >= 0 {
@@ -883,8 +882,7 @@ func (x *exchange) compare(l *letter, got *received) {
 	}
 }
 
-// free frees a buffer of p's. The files in its arrays are closed, the others are
-// for p to close.
+// free frees a buffer of p's. The files in its arrays are closed; p closes the others.
 func (x *exchange) free(p *peer, i int) {
 	l := p.buffers[i]
 	p.buffers = slices.Delete(p.buffers, i, i+1)
@@ -907,8 +905,7 @@ func (x *exchange) freeAll(p *peer) {
 	}
 }
 
-// TestFuzzTransactionReaches checks that programs of random bytes come as far as
-// they should: there's some of everything.
+// TestFuzzTransactionReaches checks that programs of random bytes reach everything.
 func TestFuzzTransactionReaches(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(13, 14))
 	var accepted, refused, children, arrays int

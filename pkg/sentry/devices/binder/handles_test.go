@@ -15,8 +15,7 @@ import (
 	"sentrybinder/pkg/binder/idpool"
 )
 
-// newNodes returns n nodes of th's app, which nobody else knows. They stay until
-// it ends.
+// newNodes returns n nodes of th's app, which no other app knows. They stay until it ends.
 func (th *thread) newNodes(n int) []*Node {
 	p := th.app.Process
 	p.mu.Lock()
@@ -30,8 +29,8 @@ func (th *thread) newNodes(n int) []*Node {
 	return nodes
 }
 
-// TestHandlesModel acquires and releases nodes at random. A node gets the lowest
-// handle that is free, and keeps it.
+// TestHandlesModel acquires and releases nodes at random. A node gets the lowest free
+// handle, and keeps it.
 func TestHandlesModel(t *testing.T) {
 	const numNodes = 3*handlesPerChunk + 100
 	w := newWorld(t)
@@ -135,7 +134,7 @@ func TestHandleZero(t *testing.T) {
 	require.Nil(t, client.refAt(0))
 }
 
-// TestHandlesUsedUp fails to send a node to a process that has no handle left.
+// TestHandlesUsedUp fails to send a node to a process without a free handle.
 func TestHandlesUsedUp(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -151,8 +150,8 @@ func TestHandlesUsedUp(t *testing.T) {
 	require.Equal(t, linuxerr.ENOMEM, err)
 }
 
-// TestHandleMismatch breaks the bitmap or the table. No process loses a handle by
-// that, or gets another's.
+// TestHandleMismatch breaks the bitmap or the table. No process loses a handle by that, or
+// gets another's.
 func TestHandleMismatch(t *testing.T) {
 	type scene struct {
 		*Process
@@ -189,7 +188,7 @@ func TestHandleMismatch(t *testing.T) {
 			again, err := s.acquireNode(s.user, s.nodes[1], true, s.owner.state(), s.account)
 			require.NoError(t, err)
 			require.EqualValues(t, 4, again)
-			// As it was, but for the numbers.
+			// As before, except for the numbers.
 			s.nodes[1], s.nodes[3] = s.nodes[3], s.nodes[1]
 		}},
 	} {

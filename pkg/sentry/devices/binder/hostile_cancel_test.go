@@ -17,9 +17,9 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// Work is taken off a list that somebody else is about to give up. What is on a
-// list that was moved aside is still known to others, and so is the lock that
-// guards it; see workList.cancelAll.
+// Work is removed from a list that is about to be given up elsewhere. Items on a list that
+// was moved aside are still known to others, and so is the lock that guards them; see
+// workList.cancelAll.
 
 // cancelWorld is a device and the processes that use it.
 type cancelWorld struct {
@@ -36,7 +36,7 @@ func newCancelWorld(t *testing.T) *cancelWorld {
 	t.Cleanup(func() {
 		require.Equal(t, "binder state:\n", stateOf(s.view()))
 		for _, c := range tenant.dev.ObjectCounts() {
-			require.Zero(t, c.Active, "objects of kind %s that are left", c.Name)
+			require.Zero(t, c.Active, "objects of kind %s left over", c.Name)
 		}
 	})
 	return w
@@ -57,7 +57,7 @@ func (w *cancelWorld) thread(p *Process) *hostileThread {
 	return s
 }
 
-// exchangeAll writes commands and reads, and returns what it has read.
+// exchangeAll writes commands and reads, and returns what it read.
 func (s *hostileThread) exchangeAll(t *testing.T, commands ...[]byte) []ret {
 	var all []byte
 	for _, c := range commands {
@@ -103,11 +103,11 @@ func (s *hostileThread) receive(t *testing.T) uint64 {
 			return td.Buffer
 		}
 	}
-	t.Fatal("no call came")
+	t.Fatal("no call arrived")
 	return 0
 }
 
-// cancelRounds is how often these tests try to have things happen at once.
+// cancelRounds returns how often these tests try to make things happen at once.
 func cancelRounds() int {
 	if testing.Short() {
 		return 50
@@ -115,9 +115,8 @@ func cancelRounds() int {
 	return 300
 }
 
-// CVE-2020-0423: a thread that has been told of nothing yet leaves, with news of its
-// nodes on its list, while the last references to the nodes go: whoever drops them
-// takes the news off the list.
+// CVE-2020-0423: a thread leaves with unread notices about its nodes on its list, while the
+// last references to the nodes go: dropping those removes the notices from the list.
 func TestCVE_2020_0423(t *testing.T) {
 	const nodes = 48
 	w := newCancelWorld(t)
@@ -126,7 +125,7 @@ func TestCVE_2020_0423(t *testing.T) {
 	require.NoError(t, client.ioctl(client.proc, binder.BINDER_SET_CONTEXT_MGR, 0))
 	for range cancelRounds() {
 		th := w.thread(owner.proc)
-		// There's no room to read the news.
+		// There's no room to read the notices.
 		th.exchangeBlind(t, th.oneWay(0, nodes))
 		addr := client.receive(t)
 		atOnce(
@@ -145,9 +144,8 @@ func (s *hostileThread) exchangeBlind(t *testing.T, commands []byte) {
 	require.EqualValues(t, n, wr.WriteConsumed)
 }
 
-// CVE-2025-68260: a process dies, and those who have asked to be told of it are
-// told, while they give up their references, and with them what they have asked for,
-// read, and die.
+// CVE-2025-68260: a process dies, and the requesters of its death notifications are
+// notified, while they give up their references, and with them the requests, read, and die.
 func TestCVE_2025_68260(t *testing.T) {
 	const nodes = 48
 	w := newCancelWorld(t)
@@ -178,7 +176,7 @@ func TestCVE_2025_68260(t *testing.T) {
 			},
 		}
 		if round%2 == 0 {
-			// The client doesn't give anything up, but ends.
+			// The client gives nothing up, but ends.
 			actions = []func(){actions[0], func() { client.proc.release(client) }}
 		}
 		atOnce(actions...)

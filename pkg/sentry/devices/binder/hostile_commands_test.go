@@ -10,7 +10,7 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
-// The commands of a hostileThread. They are put together in its memory.
+// The commands of a hostileThread. They are composed in its memory.
 
 var (
 	hostileCodes = [...]uint32{
@@ -44,7 +44,7 @@ var (
 	}
 )
 
-// wild64 returns a number that is likely to be a border, or any.
+// wild64 returns a number that is likely to be a boundary, or any.
 func (s *hostileThread) wild64() uint64 {
 	if s.oneIn(4) {
 		return s.pcg.Uint64() >> s.n(64)
@@ -81,7 +81,7 @@ func (s *hostileThread) node() uint64 {
 	return 8 * uint64(1+s.n(8))
 }
 
-// cookie returns what goes with node ptr, as a rule.
+// cookie returns node ptr's cookie, usually.
 func (s *hostileThread) cookie(ptr uint64) uint64 {
 	if s.oneIn(64) {
 		return s.wild64()
@@ -89,8 +89,8 @@ func (s *hostileThread) cookie(ptr uint64) uint64 {
 	return testCookie(ptr)
 }
 
-// commands puts the answers and n more commands where they are written, and returns
-// how many bytes they are.
+// commands composes the answers and n more commands to write, and returns their size in
+// bytes.
 func (s *hostileThread) commands(n uint32) int {
 	s.ends = s.ends[:0]
 	s.next = hostileContents
@@ -110,7 +110,7 @@ func (s *hostileThread) commands(n uint32) int {
 		s.ends = append(s.ends, at-hostileWrite)
 	}
 	if n != 0 && s.oneIn(6) && at <= room {
-		// As a rule a thread calls and then waits for the reply.
+		// Usually a thread calls and then waits for the reply.
 		s.calls = true
 		at = s.message(at, binder.BC_TRANSACTION)
 		s.calls = false
@@ -119,7 +119,7 @@ func (s *hostileThread) commands(n uint32) int {
 	return at - hostileWrite
 }
 
-// command puts a command at at and returns where it ends.
+// command composes a command at offset at and returns its end.
 func (s *hostileThread) command(at int) int {
 	switch s.n(32) {
 	case 0, 1:
@@ -155,7 +155,7 @@ func (s *hostileThread) command(at int) int {
 	return at + binder.CommandSize(code)
 }
 
-// freezeCommand is command for those that fail if they make no sense.
+// freezeCommand is command for commands that fail if they make no sense.
 func (s *hostileThread) freezeCommand(at int) int {
 	code := [...]uint32{binder.BC_REQUEST_FREEZE_NOTIFICATION, binder.BC_CLEAR_FREEZE_NOTIFICATION, binder.BC_FREEZE_NOTIFICATION_DONE}[s.n(3)]
 	s.put32(at, code)
@@ -169,7 +169,7 @@ func (s *hostileThread) freezeCommand(at int) int {
 	return at + binder.CommandSize(code)
 }
 
-// buffer returns the address of a buffer that there is, or may be.
+// buffer returns the address of a buffer that exists, or may exist.
 func (s *hostileThread) buffer() uint64 {
 	switch s.n(4) {
 	case 0:
@@ -181,7 +181,7 @@ func (s *hostileThread) buffer() uint64 {
 	}
 }
 
-// message puts a command with contents at at and returns where it ends.
+// message composes a command with contents at offset at and returns its end.
 func (s *hostileThread) message(at int, code uint32) int {
 	td := s.contents()
 	s.put32(at, code)
@@ -197,7 +197,7 @@ func (s *hostileThread) message(at int, code uint32) int {
 	return at + binder.CommandSize(code)
 }
 
-// reply notes a reply among the answers.
+// reply adds a reply to the answers.
 func (s *hostileThread) reply() {
 	if s.oneIn(8) {
 		return
@@ -206,14 +206,14 @@ func (s *hostileThread) reply() {
 	if s.oneIn(4) {
 		code = binder.BC_REPLY_SG
 	}
-	// The contents are put together when there may be others in the same place.
+	// The contents are composed when others may be in the same place.
 	const at = hostileWriteEnd - 4 - binder.SizeOfTransactionDataSG
 	end := s.message(at, code)
 	s.answerWith(code, s.Bytes[at+4:end])
 }
 
-// contents puts together what is to be sent, and returns it as what is likely to be
-// received.
+// contents composes contents that are likely to be accepted, and returns their
+// description.
 func (s *hostileThread) contents() binder.TransactionData {
 	if s.next+2048 > hostileMemory {
 		s.next = hostileContents
@@ -278,7 +278,7 @@ func (s *hostileThread) contents() binder.TransactionData {
 	return td
 }
 
-// nativeHandle puts together a block with descriptors in it.
+// nativeHandle composes a block with descriptors in it.
 func (s *hostileThread) nativeHandle() binder.TransactionData {
 	const (
 		first  = 8 // Nothing may be a parent at the start.
@@ -320,8 +320,8 @@ func (s *hostileThread) flags() uint32 {
 	return flags
 }
 
-// object puts an object, of which count others come before, at at and returns how
-// long it is.
+// object composes an object, which count others precede, at offset at and returns its
+// length.
 func (s *hostileThread) object(at, count uint64) uint64 {
 	t := hostileTypes[s.n(uint32(len(hostileTypes)))]
 	flags := s.n(1<<13) | s.n(2)*binder.FLAT_BINDER_FLAG_ACCEPTS_FDS
@@ -363,7 +363,7 @@ func (s *hostileThread) object(at, count uint64) uint64 {
 	return binder.SizeOfFlatObject
 }
 
-// descriptor returns that of a device, or of another file, which is likely to be there.
+// descriptor returns the descriptor of a device or another file, which is likely to be open.
 func (s *hostileThread) descriptor() uint32 {
 	switch s.n(8) {
 	case 0:
@@ -375,7 +375,7 @@ func (s *hostileThread) descriptor() uint32 {
 	}
 }
 
-// parent returns a place in a block that an earlier object may stand for.
+// parent returns an offset in a block of an object that may come earlier.
 func (s *hostileThread) parent(count uint64) (index, offset uint64) {
 	index, offset = uint64(s.n(uint32(count)+2)), 4*uint64(s.n(10))
 	if s.oneIn(32) {

@@ -11,9 +11,9 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// What a hostileThread does beside BINDER_WRITE_READ.
+// What a hostileThread does besides BINDER_WRITE_READ.
 
-// rarely does what is done now and then.
+// rarely does one of the rarer things.
 func (s *hostileThread) rarely() {
 	p := s.proc
 	for i := range 6 {
@@ -25,7 +25,7 @@ func (s *hostileThread) rarely() {
 		s.managerless, which = false, 4
 	}
 	if s.idle > 2+s.n(8) {
-		// It may be that everybody waits for everybody.
+		// All threads may be waiting for each other.
 		s.idle, which = 0, 21*s.n(2)
 	}
 	switch which {
@@ -97,8 +97,7 @@ func (s *hostileThread) rarely() {
 			s.app.closeFile(s, int32(s.n(hostileFiles)))
 		}
 	case 21:
-		// The thread ends, unless it is another one, and a new one takes its
-		// place.
+		// The thread ends, unless it is another one, and a new one takes its place.
 		s.id = s.app.storm.lastTID.Add(1)
 		s.nice = int(s.n(40)) - 20
 	default:

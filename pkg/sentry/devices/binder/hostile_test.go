@@ -34,9 +34,9 @@ var (
 	hostileSeed     = flag.Uint64("seed", 0, "seed of TestHostile, instead of one by the clock")
 )
 
-// A hostileStorm is processes that do whatever a process can do to the driver, as
-// fast as they can: their threads run at once, and each step is random. What they
-// ask for makes sense often enough to get far.
+// A hostileStorm is processes that do whatever a process can do to the driver, as fast as
+// they can: their threads run at once, and each step is random. Their requests make sense
+// often enough to get far.
 type hostileStorm struct {
 	driver   *Driver
 	tenant   *Tenant
@@ -48,14 +48,14 @@ type hostileStorm struct {
 	// files go from process to process. The storm holds a reference to each.
 	files []*vfs.FileDescription
 
-	// limit is the number of commands after which the storm is over, done how
-	// many were carried out.
+	// limit is the number of commands after which the storm ends, done the number
+	// executed.
 	limit int64
 	done  atomic.Int64
 
-	// steps and received count ioctls, and transactions that were received; refused
-	// those ioctls and opens that failed for want of memory, deaf the requests for
-	// death notifications that did, and devicesSent the devices that were to be sent.
+	// steps counts ioctls, received the transactions received, refused the ioctls and
+	// opens that failed for lack of memory, deaf the requests for death notifications
+	// that did, and devicesSent the devices offered for sending.
 	steps, received, refused, deaf, devicesSent atomic.Int64
 
 	lastPID, lastTID atomic.Int32
@@ -66,7 +66,7 @@ type hostileStorm struct {
 // view returns what the processes can see.
 func (s *hostileStorm) view() *View { return &View{domain: s.tenant.dev, tenant: s.tenant} }
 
-// A hostilePlace has one process after the other.
+// A hostilePlace runs one process after another.
 type hostilePlace struct {
 	mu  sync.Mutex
 	app *hostileApp
@@ -88,7 +88,7 @@ type hostileApp struct {
 	pid   int32
 
 	mu sync.Mutex
-	// files are what the process has open. The first ones are devices.
+	// files are the process's open files. The first ones are devices.
 	files [hostileFiles]*vfs.FileDescription
 }
 
@@ -103,8 +103,8 @@ type hostileFile struct {
 	mapped uint64
 }
 
-// openDevice returns a device that process pid has opened, and mapped if size is
-// not zero, or nil if there's no memory for it.
+// openDevice returns a device opened by process pid, and mapped if size is not zero, or nil
+// if there's no memory for it.
 func (s *hostileStorm) openDevice(c *Context, pid int32, size uint64) *vfs.FileDescription {
 	p, err := c.open(s.tenant, nil, pidOf(pid), "", s.mf)
 	if err != nil {
@@ -161,7 +161,7 @@ func (a *hostileApp) file(fd int32) *vfs.FileDescription {
 	return a.files[fd]
 }
 
-// install takes over a reference to file, unless there is no room for it.
+// install takes over a reference to file, if there is room for it.
 func (a *hostileApp) install(file *vfs.FileDescription) (int32, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -189,7 +189,7 @@ func (a *hostileApp) closeFile(s *hostileThread, fd int32) {
 	}
 }
 
-// live has a process at place i live and end.
+// live lets a process at place i live and end.
 func (s *hostileStorm) live(i int, random *rand.Rand) {
 	place := &s.places[i]
 	a := s.newApp(random)
@@ -214,8 +214,8 @@ func (s *hostileStorm) live(i int, random *rand.Rand) {
 
 func (s *hostileStorm) over() bool { return s.done.Load() >= s.limit }
 
-// run runs the storm, and beside it who reads the logs, lets time pass, and finds
-// out how long locks are held. It returns how long calls that take a lock took.
+// run runs the storm, and beside it goroutines that read the logs, let time pass, and
+// measure how long locks are held. It returns the delays of calls that take a lock.
 func (s *hostileStorm) run() *hostileDelays {
 	var aside, all sync.WaitGroup
 	over := make(chan struct{})
@@ -257,8 +257,8 @@ func (s *hostileStorm) run() *hostileDelays {
 	return delays
 }
 
-// limitOf returns a limit of what the processes may make the driver keep, in bytes: mostly
-// none, else as much as there is or somewhat more, or less.
+// limitOf returns a limit for the memory that the processes may make the driver keep, in
+// bytes: mostly none, otherwise the amount in use, somewhat more, or less.
 func (s *hostileStorm) limitOf(random *rand.Rand) int64 {
 	switch random.IntN(16) {
 	case 0:
@@ -274,8 +274,7 @@ func (s *hostileStorm) limitOf(random *rand.Rand) int64 {
 	}
 }
 
-// watchdog returns a function that ends the test if there has been no progress for
-// minutes.
+// watchdog returns a function that ends the test after minutes without progress.
 func (s *hostileStorm) watchdog() func() {
 	const patience = 3 * time.Minute
 	done, since := int64(-1), time.Now()
@@ -284,13 +283,13 @@ func (s *hostileStorm) watchdog() func() {
 			done, since = now, time.Now()
 		} else if time.Since(since) > patience {
 			_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
-			panic(fmt.Sprintf("no command was carried out for %v", patience))
+			panic(fmt.Sprintf("no command was executed for %v", patience))
 		}
 	}
 }
 
-// hostileDelays are the times that ioctls took which do nothing but take a lock of
-// a process that is under attack.
+// hostileDelays are the durations of ioctls that only take a lock of a process under
+// attack.
 type hostileDelays struct {
 	storm  *hostileStorm
 	random *rand.Rand
@@ -355,7 +354,7 @@ func (d *hostileDelays) String() string {
 		d.samples, d.over1, d.over10, d.longest.Round(time.Microsecond))
 }
 
-// TestHostile attacks the driver from all sides. Once everybody is gone, nothing is
+// TestHostile attacks the driver from all sides. Once all processes are gone, nothing is
 // left: no object, no file, no memory, no goroutine.
 func TestHostile(t *testing.T) {
 	limit, seed := *hostileCommands, *hostileSeed
@@ -399,7 +398,7 @@ func TestHostile(t *testing.T) {
 	done := s.done.Load()
 	t.Logf("%d commands in %v, %.0f a second: %d processes, %d ioctls, %d transactions received",
 		done, took.Round(time.Millisecond), float64(done)/took.Seconds(), s.lastPID.Load(), s.steps.Load(), s.received.Load())
-	t.Logf("for want of memory, %d ioctls and opens have failed, and %d requests for notifications; %d devices were sent",
+	t.Logf("for lack of memory, %d ioctls and opens have failed, and %d requests for notifications; %d devices were sent",
 		s.refused.Load(), s.deaf.Load(), s.devicesSent.Load())
 	t.Log(delays)
 	t.Logf("\n%s", readLog(s.view(), Log{Kind: LogStats}))
@@ -413,13 +412,13 @@ func TestHostile(t *testing.T) {
 
 func (s *hostileStorm) requireNothingLeft(t *testing.T, goroutines int) {
 	for _, c := range s.tenant.dev.ObjectCounts() {
-		require.Zero(t, c.Active, "objects of kind %s that are left", c.Name)
-		require.NotZero(t, c.Total, "objects of kind %s that there were", c.Name)
+		require.Zero(t, c.Active, "objects of kind %s left over", c.Name)
+		require.NotZero(t, c.Total, "objects of kind %s ever created", c.Name)
 	}
 	require.Equal(t, "binder state:\n", stateOf(s.view()))
 	require.Zero(t, s.tenant.procs.len())
 	require.Zero(t, s.driver.flights.numQueued())
-	require.Zero(t, s.tenant.account.Used(), "bytes that are left")
+	require.Zero(t, s.tenant.account.Used(), "bytes left over")
 	for i, file := range s.files {
 		require.EqualValues(t, 1, file.ReadRefs(), "references to file %d", i)
 		file.DecRef(memorytest.Context())
@@ -437,7 +436,7 @@ func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !cond(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("it is not so that %s", what)
+			t.Fatalf("never true: %s", what)
 		}
 	}
 }

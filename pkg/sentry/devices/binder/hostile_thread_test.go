@@ -23,8 +23,8 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// What hostileThread has in its memory: the argument of an ioctl, the buffer for
-// returns, the commands, and the contents of transactions.
+// The layout of a hostileThread's memory: the argument of an ioctl, the buffer for returns,
+// the commands, and the contents of transactions.
 const (
 	hostileArg      = 0x100
 	hostileRead     = 0x1000
@@ -34,8 +34,7 @@ const (
 	hostileMemory   = 0x10000
 )
 
-// hostileThread is a thread of a hostileApp. It implements Task, and it is its own
-// memory.
+// hostileThread is a thread of a hostileApp. It implements Task, and is its own memory.
 type hostileThread struct {
 	context.Context
 	usermem.BytesIO
@@ -45,40 +44,38 @@ type hostileThread struct {
 	pcg  *rand.PCG
 	nice int
 
-	// calm is true if the memory stays as it is while the driver reads it.
+	// calm is true if the memory doesn't change while the driver reads it.
 	calm bool
 
 	signaled bool
 	timer    *time.Timer
 
-	// fd and proc are the device that is attacked.
+	// fd and proc are the attacked device.
 	fd   *hostileFile
 	proc *Process
 
-	// next is where the contents of the next transaction go, ends has where
-	// the commands end that are written, in bytes from hostileWrite.
+	// next is the place of the next transaction's contents. ends holds the ends of
+	// the written commands, in bytes from hostileWrite.
 	next uint64
 	ends []int
 
-	// calls is true if the contents that are put together are those of a call.
+	// calls is true if the contents being composed are a call's.
 	calls bool
 
-	// answers are commands that answer what was read, answerEnds where they
-	// end.
+	// answers are commands that answer what was read, answerEnds their ends.
 	answers    []byte
 	answerEnds []int
 
-	// addrs are buffers that the thread has received, one in the place of the
-	// other.
+	// addrs are buffers that the thread has received. New ones replace old ones.
 	addrs [8]uint64
 
 	// handles are some that came with transactions.
 	handles [4]uint32
 
-	// idle counts the reads that have told nothing.
+	// idle counts the reads that returned nothing.
 	idle uint32
 
-	// managerless is true if a call has failed since somebody was dead.
+	// managerless is true if a call has failed because its target was dead.
 	managerless bool
 
 	fds     []int32
@@ -110,8 +107,8 @@ func (s *hostileThread) oneIn(k uint32) bool { return s.n(k) == 0 }
 func (s *hostileThread) put32(at int, v uint32) { binary.LittleEndian.PutUint32(s.Bytes[at:], v) }
 func (s *hostileThread) put64(at int, v uint64) { binary.LittleEndian.PutUint64(s.Bytes[at:], v) }
 
-// fault changes something in the memory, as another thread could at any time, and
-// returns whether the access that's about to happen fails.
+// fault changes something in the memory, as another thread could at any time, and returns
+// whether the coming access fails.
 func (s *hostileThread) fault() bool {
 	if s.calm {
 		return false
@@ -151,7 +148,7 @@ func (s *hostileThread) CopyInTo(ctx context.Context, ars hostarch.AddrRangeSeq,
 	return s.BytesIO.CopyInTo(ctx, ars, dst, opts)
 }
 
-// Block implements context.Blocker.Block. It doesn't wait for long.
+// Block implements context.Blocker.Block. It doesn't wait long.
 func (s *hostileThread) Block(c <-chan struct{}) error {
 	for range 4 {
 		select {
@@ -248,7 +245,7 @@ func (s *hostileThread) CloseFile(fd int32) { s.app.closeFile(s, fd) }
 // Log implements Task.Log.
 func (s *hostileThread) Log(KernelLog, string) {}
 
-// run makes steps with whatever devices the process has.
+// run makes steps with any of the process's devices.
 func (s *hostileThread) run(steps int) {
 	storm := s.app.storm
 	for steps > 0 && !storm.over() {
@@ -294,8 +291,8 @@ func (s *hostileThread) writeRead(p *Process, wr binder.WriteRead) binder.WriteR
 	return wr
 }
 
-// step writes commands and reads, writes the answers to that and reads again, and
-// does one of the rarer things.
+// step writes commands and reads, writes the answers and reads again, and does one of the
+// rarer things.
 func (s *hostileThread) step() {
 	s.exchange(s.n(32))
 	for n := s.n(8); n > 0 && len(s.answers) != 0; n-- {
@@ -331,7 +328,7 @@ func (s *hostileThread) exchange(n uint32) {
 	wr = s.writeRead(s.proc, wr)
 	s.app.storm.steps.Add(1)
 	for _, end := range s.ends {
-		// The one that has failed was carried out, too.
+		// The failed one was executed, too.
 		if uint64(end) > wrote {
 			s.counted++
 		}
@@ -346,7 +343,7 @@ func (s *hostileThread) exchange(n uint32) {
 	}
 }
 
-// dropAnswers forgets the answers that were written, as the first consumed bytes.
+// dropAnswers drops the answers that were written, in the first consumed bytes.
 func (s *hostileThread) dropAnswers(consumed uint64) {
 	if consumed >= uint64(len(s.answers)) || s.oneIn(8) {
 		s.answers, s.answerEnds = s.answers[:0], s.answerEnds[:0]
@@ -367,17 +364,17 @@ func (s *hostileThread) dropAnswers(consumed uint64) {
 	}
 }
 
-// answer notes the answers to the returns in b, but for some that it forgets.
+// answer adds the answers to the returns in b, except for some that it forgets.
 func (s *hostileThread) answer(b []byte) {
 	for len(b) >= 4 {
 		br := binary.LittleEndian.Uint32(b)
 		size := binder.CommandSize(br)
 		if br == binder.BR_ERROR {
-			size = 0 // For want of memory, it comes alone.
+			size = 0 // For lack of memory, it comes without a parameter.
 			s.app.storm.deaf.Add(1)
 		}
 		if len(b) < 4+size {
-			return // A fault has left something of before.
+			return // A fault has left earlier contents.
 		}
 		params := b[4:][:size]
 		b = b[4+size:]
@@ -414,7 +411,7 @@ func (s *hostileThread) answer(b []byte) {
 	}
 }
 
-// learn notes a handle that came with td, and acquires it.
+// learn remembers a handle that came with td, and acquires it.
 func (s *hostileThread) learn(td *binder.TransactionData) {
 	if td.OffsetsSize == 0 {
 		return

@@ -12,23 +12,23 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
-// check fails if ok is false. It's what the functions below have for require,
-// which takes too long for what a fuzzer does after each step.
+// check fails if ok is false. The functions below use it in place of require, which is too
+// slow for a fuzzer's every step.
 func (w *world) check(ok bool, what string) {
 	if !ok {
 		w.t.Helper()
-		w.t.Fatalf("this does not hold: %s", what)
+		w.t.Fatalf("not true: %s", what)
 	}
 }
 
-// requireSound checks what holds of the structures of a whole context whenever
-// no call is under way.
+// requireSound checks the invariants of all structures of a context while no call is in
+// progress.
 //
 // +checklocksignore
 func (w *world) requireSound() {
 	w.t.Helper()
 	for _, c := range w.domain.ObjectCounts() {
-		w.check(c.Active <= c.Total, "no more objects went than came")
+		w.check(c.Active <= c.Total, "no more objects were deleted than created")
 	}
 	for p := range w.view().processes() {
 		w.check(!p.inner.dead, "the domain has no dead process") // +checklocksignore
@@ -58,7 +58,7 @@ func (p *Process) requireSound(w *world) {
 			w.check(r.node().inner.refs.of(p) == r, "a node knows its references, one for each process")
 			w.check(r.inner.strong >= 0 && r.inner.weak >= 0, "the counts of a reference are not negative")
 			w.check(r.inner.strong+r.inner.weak > 0, "a reference has a count")
-			w.check(r.node().owner != p, "nobody has a reference to their own node")
+			w.check(r.node().owner != p, "no process has a reference to its own node")
 		}
 		w.check(chunk.used == used, "a chunk knows how many references it has")
 		inUse += used
@@ -67,24 +67,24 @@ func (p *Process) requireSound(w *world) {
 
 	for _, n := range p.allNodes() {
 		w.check(p.inner.nodes.get(n.ptr) == n && n.owner == p, "a node knows where it is")
-		w.check(!n.inner.dead, "the nodes of a process that lives live")
+		w.check(!n.inner.dead, "the nodes of a live process are alive")
 		n.requireSound(w)
 	}
 	for id, held := range p.inner.threads {
 		th := held.Get()
 		w.check(th.id == id, "a thread knows its ID")
-		w.check(!th.inner.dead, "the threads of a process that lives live")
-		w.check(!th.waitingLinks.Linked(), "nobody waits")
+		w.check(!th.inner.dead, "the threads of a live process are alive")
+		w.check(!th.waitingLinks.Linked(), "no thread waits")
 		th.requireStackSound(w)
 		th.requireTodoSound(w)
 	}
-	w.check(p.inner.waiting.Empty(), "nobody waits")
+	w.check(p.inner.waiting.Empty(), "no thread waits")
 	w.check(p.inner.freezer.outstanding == p.countOutstanding(w), "a process knows how many transactions are outstanding")
 	for cookie, l := range p.inner.deliveredFreezes.byCookie {
 		w.check(!l.empty(), "no empty list is kept")
 		for item := range l.items.All() {
 			f, ok := item.(*freezeNotification)
-			w.check(ok && f.cookie == cookie, "what was told of freezing is found by its cookie")
+			w.check(ok && f.cookie == cookie, "a delivered freeze notification is found by its cookie")
 		}
 	}
 	stacked := 0
@@ -96,7 +96,7 @@ func (p *Process) requireSound(w *world) {
 	w.check(p.inner.stacked == stacked, "a process knows how many of its threads are in a transaction")
 }
 
-// countOutstanding counts the transactions to p that have not come to their end.
+// countOutstanding counts the transactions to p that have not ended.
 //
 // +checklocksignore
 func (p *Process) countOutstanding(w *world) int {
@@ -104,7 +104,7 @@ func (p *Process) countOutstanding(w *world) int {
 	count := func(l *workList) {
 		for item := range l.items.All() {
 			if t, ok := item.(*Transaction); ok {
-				w.check(t.outstanding && t.to == p, "what is queued is outstanding") // +checklocksignore: there's one goroutine.
+				w.check(t.outstanding && t.to == p, "a queued transaction is outstanding") // +checklocksignore: there's one goroutine.
 				n++
 			}
 		}
@@ -120,7 +120,7 @@ func (p *Process) countOutstanding(w *world) int {
 		count(&th.inner.todo)
 		for t := th.inner.stack.Get(); t != nil; {
 			if t.inner.toThread == th {
-				w.check(t.outstanding, "a call that is handled is outstanding")
+				w.check(t.outstanding, "a call being handled is outstanding")
 				n++
 				t = t.inner.toParent.Get()
 			} else {
@@ -131,12 +131,12 @@ func (p *Process) countOutstanding(w *world) int {
 	return n
 }
 
-// requireTodoSound checks what th alone has to do.
+// requireTodoSound checks th's own todo list.
 //
 // +checklocksignore
 func (th *Thread) requireTodoSound(w *world) {
 	w.t.Helper()
-	w.check(!th.inner.processTodo || !th.inner.todo.empty(), "nobody returns for nothing")
+	w.check(!th.inner.processTodo || !th.inner.todo.empty(), "no read returns without work")
 	calls, processTodo := 0, th.inner.processTodo
 	for item := range th.inner.todo.items.All() {
 		switch item.(type) {
@@ -148,7 +148,7 @@ func (th *Thread) requireTodoSound(w *world) {
 			w.check(processTodo, "failures and notifications are not deferred")
 		}
 	}
-	w.check(!th.inner.selected || calls > 0, "a thread that was selected has a call to read")
+	w.check(!th.inner.selected || calls > 0, "a selected thread has a call to read")
 }
 
 // +checklocksignore
@@ -169,7 +169,7 @@ func (n *Node) requireSound(w *world) {
 	w.check(n.inner.asyncBusy || n.inner.asyncTodo == nil, "one-way calls wait for one before them")
 
 	held := n.inner.hasStrong || n.inner.hasWeak || n.inner.internalStrong+n.inner.localStrong+n.inner.localWeak > 0 || !n.inner.refs.empty()
-	w.check(held, "somebody knows a node")
+	w.check(held, "a node is referenced")
 	told := n.inner.hasWeak == (n.inner.localWeak > 0 || !n.inner.refs.empty() || n.inner.localStrong > 0)
 	w.check(told || n.inner.queued() || w.deaf[n.owner], "the owner is told that references came or went")
 }
@@ -183,9 +183,9 @@ func (th *Thread) requireStackSound(w *world) {
 	for t := th.inner.stack.Get(); t != nil; {
 		depth++
 		w.check(depth <= w.domain.stats.objects[objectTransaction].created.Load(), "a stack ends")
-		w.check(!t.reply && !t.oneWay(), "what is on a stack has a reply")
+		w.check(!t.reply && !t.oneWay(), "a transaction on a stack has a reply")
 		if t.inner.toThread == th {
-			w.check(t.to == th.proc, "a call is handled by whom it went to")
+			w.check(t.to == th.proc, "a call is handled by its receiver")
 			t = t.inner.toParent.Get()
 		} else {
 			w.check(t.inner.from == th && t.fromProc == th.proc, "a call on a stack is the thread's")
@@ -209,11 +209,11 @@ func (p *Process) requireMappingSound(w *world) {
 		})
 	}
 	u := p.alloc.Usage()
-	w.check(n == u.Buffers, "a walk comes to all buffers")
+	w.check(n == u.Buffers, "a walk visits all buffers")
 	w.check(u.Used+u.Idle <= int(u.HighWater), "pages up to the high-water mark were used")
 }
 
-// requireGone checks that p, which was closed, has given everything back.
+// requireGone checks that p, which was closed, has released everything.
 //
 // +checklocksignore
 func (p *Process) requireGone(w *world) {

@@ -16,7 +16,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// TestIoctlErrors makes each ioctl with an argument that is no memory.
+// TestIoctlErrors makes each ioctl with an argument that is not mapped.
 func TestIoctlErrors(t *testing.T) {
 	w := newWorld(t)
 	th := w.newApp()
@@ -44,7 +44,7 @@ func TestIoctlErrors(t *testing.T) {
 	require.EqualValues(t, 8, th.mem.Bytes[argAddr])
 }
 
-// TestManagerChanges: one manager at a time, and always of the same user.
+// TestManagerChanges: there's one manager at a time, and always of the same user.
 func TestManagerChanges(t *testing.T) {
 	w := newWorld(t)
 	first, second := w.newApp(), w.newApp()
@@ -58,7 +58,7 @@ func TestManagerChanges(t *testing.T) {
 	second.app.euid = auth.KUID(first.euid)
 	require.NoError(t, second.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
 
-	// A manager whose node was known before it became one.
+	// A manager whose node was known before.
 	third := w.newApp()
 	second.app.close()
 	w.give(third, w.newApp(), 0)
@@ -67,8 +67,8 @@ func TestManagerChanges(t *testing.T) {
 	require.EqualValues(t, 1, w.active()["node"])
 }
 
-// TestWriteErrors writes commands that are unknown, cut off, or no memory. What
-// came before them is consumed.
+// TestWriteErrors writes commands that are unknown, truncated, or not mapped. Those before
+// them are consumed.
 func TestWriteErrors(t *testing.T) {
 	w := newWorld(t)
 	th := w.newApp()
@@ -82,8 +82,8 @@ func TestWriteErrors(t *testing.T) {
 	}{
 		{name: "unknown", commands: append(enter, 1, 2, 3, 4), want: linuxerr.EINVAL, consumed: 4},
 		{name: "a return", commands: cmd(binder.BR_NOOP), want: linuxerr.EINVAL},
-		{name: "without support", commands: cmd(binder.BC_ATTEMPT_ACQUIRE, uint64(0)), want: linuxerr.EINVAL},
-		{name: "no memory", wr: binder.WriteRead{WriteBuffer: badAddr, WriteSize: 4}, want: linuxerr.EFAULT},
+		{name: "unsupported", commands: cmd(binder.BC_ATTEMPT_ACQUIRE, uint64(0)), want: linuxerr.EINVAL},
+		{name: "not mapped", wr: binder.WriteRead{WriteBuffer: badAddr, WriteSize: 4}, want: linuxerr.EFAULT},
 		{name: "memory that ends in the code", wr: binder.WriteRead{WriteBuffer: appMemory - 2, WriteSize: 4}, want: linuxerr.EFAULT},
 		{name: "memory that ends in the parameters", wr: binder.WriteRead{WriteBuffer: appMemory - 8, WriteSize: 12}, want: linuxerr.EFAULT},
 		{name: "nothing left", wr: binder.WriteRead{WriteConsumed: 4, WriteSize: 4, WriteBuffer: badAddr}, consumed: 4},
@@ -103,12 +103,12 @@ func TestWriteErrors(t *testing.T) {
 				return
 			}
 			require.Equal(t, tc.want, out.err)
-			require.Zero(t, out.ReadConsumed, "a failed write says that nothing was read")
+			require.Zero(t, out.ReadConsumed, "a failed write reports that nothing was read")
 		})
 	}
 }
 
-// TestReadErrors reads into what is no memory, or too small.
+// TestReadErrors reads into buffers that are not mapped, or too small.
 func TestReadErrors(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -129,13 +129,13 @@ func TestReadErrors(t *testing.T) {
 	}
 	require.Len(t, try(readAddr, most).returns, 2)
 
-	// A transaction that can't be told fails.
+	// A transaction that can't be delivered fails.
 	other, second := client.app.newThread(), manager.app.newThread()
 	other.write(other.call(0, 0, parcel("", nodeObject(0x10))))
 	out := second.writeRead(binder.WriteRead{ReadBuffer: appMemory - 8, ReadSize: readSize})
 	require.Equal(t, linuxerr.EFAULT, out.err)
 	other.expect(binder.BR_INCREFS, binder.BR_ACQUIRE, binder.BR_TRANSACTION_COMPLETE, binder.BR_FAILED_REPLY)
-	// Its buffer stays, and so does what it holds.
+	// Its buffer stays, and so does the buffer's cargo.
 	require.Equal(t, 2, manager.alloc.Usage().Buffers)
 	require.NotNil(t, client.nodeAt(0x10))
 	w.requireSound()

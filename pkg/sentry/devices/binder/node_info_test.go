@@ -35,7 +35,7 @@ func TestNodeDebugInfo(t *testing.T) {
 	require.Equal(t, []uint64{2, 3, 1 << 63}, ptrs)
 }
 
-// TestNodeInfoForRef: the manager learns how many hold a node.
+// TestNodeInfoForRef: the manager learns how many references a node has.
 func TestNodeInfoForRef(t *testing.T) {
 	w := newWorld(t)
 	manager, owner := w.newManager(), w.newApp()

@@ -20,14 +20,13 @@ type nodeModel struct {
 	owner *thread
 	users []*nodeUser
 
-	// strong and weak are what the owner was told last, acks what it has to
-	// answer.
+	// strong and weak are what the owner was last told, acks what it has to answer.
 	strong, weak bool
 	acks         [][]byte
 }
 
-// nodeUser is a process that gets the node, always as handle 1. Its counts are
-// those of its references.
+// nodeUser is a process that gets the node, always as handle 1. Its counts are those of its
+// references.
 type nodeUser struct {
 	*thread
 	toIt         uint32 // handle of the owner's by which it reaches the user
@@ -43,9 +42,9 @@ type heldBuffer struct {
 
 const modelPtr = 0x1000
 
-// TestNodeModel sends a node, strong and weak, to a few processes, which acquire
-// and release at random. What the owner is told agrees with the counts whenever
-// it has read everything and answered.
+// TestNodeModel sends a node, strong and weak, to a few processes, which acquire and release
+// at random. What the owner is told agrees with the counts whenever it has read and answered
+// everything.
 func TestNodeModel(t *testing.T) {
 	m := &nodeModel{world: newWorld(t)}
 	m.owner = m.newApp()
@@ -58,7 +57,7 @@ func TestNodeModel(t *testing.T) {
 	came := map[bool]int{}
 	for step := range 4000 {
 		u := m.users[rnd.IntN(len(m.users))]
-		more := step/100%2 == 0 // references at times, and fewer at others
+		more := step/100%2 == 0 // alternate between more and fewer references
 		switch rnd.IntN(8) {
 		case 0:
 			if more {
@@ -101,8 +100,7 @@ func (m *nodeModel) send(u *nodeUser, strong bool) {
 	}
 }
 
-// receive takes the next buffer, if there is one. The one before it has to be
-// free.
+// receive takes the next buffer, if any. The one before it must be free.
 func (u *nodeUser) receive() {
 	out := u.tryRead()
 	if out.err == linuxerr.EAGAIN {
@@ -126,7 +124,7 @@ func (u *nodeUser) freeOne(rnd *rand.Rand) {
 	u.drop(b.strong)
 }
 
-// drop notes that a reference is released, if there is one.
+// drop records that a reference is released, if there is one.
 func (u *nodeUser) drop(strong bool) {
 	if strong {
 		u.strong = max(0, u.strong-1)
@@ -151,7 +149,7 @@ func (u *nodeUser) change(what int) {
 	}
 }
 
-// listen reads what the owner is told, once.
+// listen makes one read by the owner.
 func (m *nodeModel) listen() bool {
 	out := m.owner.tryRead()
 	if out.err == linuxerr.EAGAIN {
@@ -188,8 +186,8 @@ func (m *nodeModel) listen() bool {
 	return true
 }
 
-// settle makes the owner answer and read until there is nothing left, and checks
-// what it knows then.
+// settle makes the owner answer and read until nothing is left, and checks what it knows
+// then.
 func (m *nodeModel) settle() {
 	for again := true; again; {
 		m.owner.write(m.acks...)
@@ -206,7 +204,7 @@ func (m *nodeModel) settle() {
 	require.Equal(m.t, weak, m.owner.nodeAt(modelPtr) != nil)
 }
 
-// TestAcknowledge answers what was not asked: it has no effect.
+// TestAcknowledge acknowledges what was not requested: it has no effect.
 func TestAcknowledge(t *testing.T) {
 	w := newWorld(t)
 	owner, user := w.newApp(), w.newApp()
@@ -228,8 +226,8 @@ func TestAcknowledge(t *testing.T) {
 	w.requireSound()
 }
 
-// TestStrongFromWeak fails to make a strong reference of a weak one: the owner
-// could not be told of it in time.
+// TestStrongFromWeak fails to make a strong reference from a weak one: the owner could not
+// be told in time.
 func TestStrongFromWeak(t *testing.T) {
 	w := newWorld(t)
 	owner, middle, user := w.newApp(), w.newApp(), w.newApp()
@@ -255,8 +253,8 @@ func TestStrongFromWeak(t *testing.T) {
 	w.requireSound()
 }
 
-// TestNodeComesHome sends handles to the owner of their node, which gets its own
-// address back and holds a reference as long as it has the buffer.
+// TestNodeComesHome sends handles to the owner of their node, which gets its own address
+// back and holds a reference while it has the buffer.
 func TestNodeComesHome(t *testing.T) {
 	for _, tc := range []struct {
 		name       string

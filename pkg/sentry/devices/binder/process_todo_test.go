@@ -11,8 +11,8 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// TestCallOvertakes: a call waits for maxOvertaken notifications and no more, however
-// many came before it. Calls don't overtake each other, and the notifications come.
+// TestCallOvertakes: a call waits for at most maxOvertaken notifications, however many came
+// before it. Calls don't overtake each other, and all notifications are delivered.
 func TestCallOvertakes(t *testing.T) {
 	const many = 10 * maxOvertaken
 	w := newWorld(t)

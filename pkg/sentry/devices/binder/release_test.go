@@ -17,9 +17,8 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// TestCloseWithBuffers closes a device whose owner has buffers: received and not
-// freed, of calls, replies and one-way calls. newWorld checks that nothing is
-// left.
+// TestCloseWithBuffers closes a device whose owner has buffers of calls, replies and one-way
+// calls, received and not freed. newWorld checks that nothing is left.
 func TestCloseWithBuffers(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -35,9 +34,9 @@ func TestCloseWithBuffers(t *testing.T) {
 	client.app.close()
 }
 
-// TestChainOfCloses closes a device in whose queue is the last descriptor of a
-// device in whose queue is the last of another, and so on: the sentry's stack
-// must not depend on how many there are.
+// TestChainOfCloses closes a device whose queue holds the last descriptor of a device whose
+// queue holds the last of another, and so on: the sentry's stack must not depend on their
+// number.
 func TestChainOfCloses(t *testing.T) {
 	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
 	w := newWorld(t)

@@ -20,8 +20,7 @@ func (th *thread) blockObject(data []byte) binder.BufferObject {
 	return binder.BufferObject{Type: binder.BINDER_TYPE_PTR, Buffer: th.put(data), Length: uint64(len(data))}
 }
 
-// childObject is blockObject for a block that the one with index parent points to,
-// at offset.
+// childObject is blockObject for a block that block parent points to, at offset.
 func (th *thread) childObject(data []byte, parent, offset uint64) binder.BufferObject {
 	o := th.blockObject(data)
 	o.Flags = binder.BINDER_BUFFER_FLAG_HAS_PARENT
@@ -38,7 +37,7 @@ func (th *thread) callSG(handle, flags uint32, p payload, extra uint64) []byte {
 	return binary.LittleEndian.AppendUint64(th.message(binder.BC_TRANSACTION_SG, uint64(handle), 0, flags, p), extra)
 }
 
-// block returns what the PTR object at offset points to, and where that is.
+// block returns the block that the PTR object at offset points to, and its address.
 func (th *thread) block(got *received, offset int) (uint64, []byte) {
 	th.w.t.Helper()
 	var o binder.BufferObject
@@ -109,8 +108,8 @@ func TestManyFilesInArray(t *testing.T) {
 	}
 }
 
-// TestPointersStayAtHome sends blocks with pointers and descriptors, which nobody
-// else is to see, and fails in the end: the receiver's memory doesn't have them.
+// TestPointersStayAtHome sends blocks with pointers and descriptors, which only the sender
+// may see, and fails in the end: the receiver's memory doesn't have them.
 func TestPointersStayAtHome(t *testing.T) {
 	w := newWorld(t)
 	server, client := w.newApp(), w.newApp()
@@ -132,8 +131,8 @@ func TestPointersStayAtHome(t *testing.T) {
 	}
 }
 
-// TestSaveFileArray restores a process that has received files in a block: freeing
-// the buffer closes them.
+// TestSaveFileArray restores a process that received files in a block: freeing the buffer
+// closes them.
 func TestSaveFileArray(t *testing.T) {
 	w := newWorld(t)
 	server, client := w.newApp(), w.newApp()

@@ -11,8 +11,8 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// TestSpam: who sends too much is told, if it wants to be when it reads that its
-// transaction was sent; the space that it has is known after a restore as well.
+// TestSpam: a sender of too much is told, if it has enabled that when it reads the
+// completion; its share of the space survives a restore.
 func TestSpam(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()

@@ -26,8 +26,7 @@ import (
 
 var stormLives = flag.Int("storm-lives", 60, "processes that TestStorm starts, one after the other, in each of its six places")
 
-// stormThread is a Task that runs beside others, in memory of its own, and does
-// what its random numbers say.
+// stormThread is a Task that runs beside others, with its own memory, and acts at random.
 type stormThread struct {
 	context.Context
 	appIO
@@ -119,8 +118,8 @@ func (s *stormThread) oneIn(n int) bool { return s.random.Intn(n) == 0 }
 // handle returns a handle that the thread may have.
 func (s *stormThread) handle() uint32 { return uint32(s.random.Intn(4)) }
 
-// message returns a command that sends objects of all kinds. The contents lie
-// where those of the last one were: it may be that they are what is sent then.
+// message returns a command that sends objects of all kinds. The contents replace those of
+// the last one, which may not have been sent yet.
 func (s *stormThread) message(code uint32) []byte {
 	var parts []any
 	block := binder.BufferObject{Type: binder.BINDER_TYPE_PTR, Buffer: stormContents, Length: 16}
@@ -178,8 +177,7 @@ func (s *stormThread) command() []byte {
 	}
 }
 
-// step writes and reads once, and does one of the things that are done more
-// rarely.
+// step writes and reads once, and does one of the rarer things.
 func (s *stormThread) step() {
 	s.signaled = false
 	commands := s.answers
@@ -213,7 +211,7 @@ func (s *stormThread) step() {
 	}
 }
 
-// freeze freezes or thaws a process that may be there.
+// freeze freezes or thaws a process that may exist.
 func (s *stormThread) freeze() {
 	info := binder.FreezeInfo{
 		PID:       uint32(s.p.pid) - uint32(s.random.Intn(6)),
@@ -225,7 +223,7 @@ func (s *stormThread) freeze() {
 	_ = s.p.ioctl(s, &s.appIO, binder.BINDER_GET_FROZEN_INFO, stormArg, false)
 }
 
-// answer notes the answers to the returns in b, but for some that it forgets.
+// answer adds the answers to the returns in b, except for some that it forgets.
 func (s *stormThread) answer(b []byte) {
 	s.answers = nil
 	for len(b) != 0 {
@@ -254,9 +252,9 @@ func (s *stormThread) answer(b []byte) {
 	}
 }
 
-// TestStorm has threads of several processes do at random, and at once, what
-// threads can do, while the processes come and go. The race detector looks on.
-// Nothing is left at the end.
+// TestStorm lets threads of several processes do, at random and at once, what threads can
+// do, while the processes come and go, under the race detector's eyes. Nothing is left at
+// the end.
 func TestStorm(t *testing.T) {
 	const places, threads, steps = 6, 3, 150
 	_, tenant := newTenant(tcpip.NewStdClock())

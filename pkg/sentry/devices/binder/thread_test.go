@@ -15,7 +15,7 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// woken checks what a read returned that has slept: so many times.
+// woken checks the result of a read that has slept the given number of times.
 func (out *outcome) woken(th *thread, times int, want ...uint32) {
 	th.w.t.Helper()
 	require.NoError(th.w.t, out.err)
@@ -23,7 +23,7 @@ func (out *outcome) woken(th *thread, times int, want ...uint32) {
 	require.Equal(th.w.t, times, th.slept)
 }
 
-// TestReadSleeps wakes a reader by each thing that there is to be told.
+// TestReadSleeps wakes a reader by each kind of work.
 func TestReadSleeps(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -45,7 +45,7 @@ func TestReadSleeps(t *testing.T) {
 	}
 }
 
-// TestReplyWakes wakes the one who waits, and no other thread of its process.
+// TestReplyWakes wakes the waiting caller, and no other thread of its process.
 func TestReplyWakes(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -68,7 +68,7 @@ func TestNestedWakes(t *testing.T) {
 	out.woken(c.a, 1, binder.BR_TRANSACTION_COMPLETE, binder.BR_TRANSACTION)
 }
 
-// TestWaitersTakeTurns has two threads wait: each call wakes another.
+// TestWaitersTakeTurns lets two threads wait: each call wakes another.
 func TestWaitersTakeTurns(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -86,10 +86,10 @@ func TestWaitersTakeTurns(t *testing.T) {
 	inner.woken(second, 1, binder.BR_TRANSACTION)
 	outer.woken(manager, 1, binder.BR_TRANSACTION)
 	require.EqualValues(t, binder.TF_ONE_WAY, second.received(inner.returns[1]).TransactionData.Flags,
-		"the last who came is the first who is woken")
+		"the last to wait is woken first")
 }
 
-// TestWokenForNothing takes away what a thread was woken for: it sleeps again.
+// TestWokenForNothing takes away the work that a thread was woken for: it sleeps again.
 func TestWokenForNothing(t *testing.T) {
 	m := newMourner(t)
 	m.request()
@@ -102,8 +102,8 @@ func TestWokenForNothing(t *testing.T) {
 	out.woken(m.thread, 2)
 }
 
-// TestInterruption interrupts readers, with and without a signal, and leaves no
-// trace: what comes next goes to others.
+// TestInterruption interrupts readers, with and without a signal, and leaves no trace: the
+// next work goes to others.
 func TestInterruption(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -123,8 +123,8 @@ func TestInterruption(t *testing.T) {
 	}
 }
 
-// TestInterruptedWithWork interrupts a thread for whom a call was meant: it comes
-// with the next read after a signal, and at once if there's none.
+// TestInterruptedWithWork interrupts a thread that a call was meant for: after a signal, the
+// next read returns it; without one, this read does.
 func TestInterruptedWithWork(t *testing.T) {
 	for _, signaled := range []bool{true, false} {
 		w := newWorld(t)
@@ -144,8 +144,8 @@ func TestInterruptedWithWork(t *testing.T) {
 	}
 }
 
-// TestWakeIsPassedOn interrupts a thread that was woken for work of the process:
-// another one that waits is woken in its place.
+// TestWakeIsPassedOn interrupts a thread that was woken for work of the process: another
+// waiting thread is woken in its place.
 func TestWakeIsPassedOn(t *testing.T) {
 	m := newMourner(t)
 	m.request()
@@ -175,8 +175,7 @@ func TestFirstReadReturns(t *testing.T) {
 	th.expectNothing()
 }
 
-// TestSpawnLooper asks for a thread when the last one gets busy, and for one at a
-// time.
+// TestSpawnLooper requests a thread when the last one gets busy, and one at a time.
 func TestSpawnLooper(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()
@@ -200,21 +199,21 @@ func TestSpawnLooper(t *testing.T) {
 	}
 
 	other := manager.app.newThread()
-	require.False(t, spawn(other), "it is no looper")
+	require.False(t, spawn(other), "it is not a looper")
 	require.True(t, spawn(manager))
-	require.False(t, spawn(manager), "one was asked for and has not come")
+	require.False(t, spawn(manager), "one was requested and has not registered")
 	second := register()
 	require.True(t, spawn(second))
 	third := register()
-	require.False(t, spawn(third), "there are as many as there may be")
+	require.False(t, spawn(third), "the maximum is reached")
 	require.EqualValues(t, 2, manager.started())
 	require.Zero(t, third.state().looperNow()&looperInvalid)
 
-	// None was asked for.
+	// None was requested.
 	require.NotZero(t, register().state().looperNow()&looperInvalid)
 	require.EqualValues(t, 2, manager.started())
 
-	// While another waits, none is needed.
+	// While another thread waits, none is needed.
 	require.NoError(t, manager.ioctlUint32(binder.BINDER_SET_MAX_THREADS, 9))
 	var busy outcome
 	third.sleepRead(func() {
@@ -226,7 +225,7 @@ func TestSpawnLooper(t *testing.T) {
 	require.True(t, spawn(manager))
 }
 
-// TestLooperCommands contradicts itself, in each way.
+// TestLooperCommands writes contradictory commands, in each way.
 func TestLooperCommands(t *testing.T) {
 	w := newWorld(t)
 	a := w.open(testMapping)
@@ -248,7 +247,7 @@ func TestLooperCommands(t *testing.T) {
 	}
 }
 
-// TestThreadExit forgets a thread: its next call makes it anew.
+// TestThreadExit removes a thread: its next call creates it anew.
 func TestThreadExit(t *testing.T) {
 	w := newWorld(t)
 	th := w.newApp()
@@ -266,11 +265,11 @@ func TestReadiness(t *testing.T) {
 	manager, client := w.newManager(), w.newApp()
 	ready := func(th *thread) bool { return th.app.readinessFor(th.id)&waiter.ReadableEvents != 0 }
 
-	require.True(t, ready(w.open(testMapping).newBareThread()), "the read of a thread that is unknown")
+	require.True(t, ready(w.open(testMapping).newBareThread()), "the read of an unknown thread")
 	require.False(t, ready(manager))
 	client.write(client.call(0, 0, parcel("")))
 	require.True(t, ready(manager), "work of the process")
-	require.False(t, ready(client), "that it was sent is not worth to wake up for")
+	require.False(t, ready(client), "a completion is not worth waking up for")
 	manager.takeCall()
 	require.False(t, ready(manager))
 
@@ -282,7 +281,7 @@ func TestReadiness(t *testing.T) {
 	client.expectReply()
 	require.False(t, ready(client))
 
-	// A thread that has business of its own takes nothing else.
+	// A thread with work of its own takes nothing else.
 	client.write(client.call(0, 0, parcel("")))
 	manager.expect(binder.BR_TRANSACTION_COMPLETE)
 	manager.takeCall()
@@ -290,7 +289,7 @@ func TestReadiness(t *testing.T) {
 	require.False(t, ready(manager))
 }
 
-// TestPollersAreWoken counts what those who poll hear.
+// TestPollersAreWoken counts the pollers' notifications.
 func TestPollersAreWoken(t *testing.T) {
 	w := newWorld(t)
 	file, p := w.newDeviceFile()
@@ -311,8 +310,8 @@ func TestPollersAreWoken(t *testing.T) {
 	client.write(client.call(0, 0, parcel("")))
 	require.Equal(t, 1, woken, "work of the process")
 	require.NotZero(t, p.readinessFor(th.id))
-	require.NotZero(t, fd.Readiness(waiter.ReadableEvents), "nobody knows who asks")
-	require.NotZero(t, fd.ReadinessFor(memorytest.Context(), waiter.ReadableEvents), "no task asks")
+	require.NotZero(t, fd.Readiness(waiter.ReadableEvents), "the caller is unknown")
+	require.NotZero(t, fd.ReadinessFor(memorytest.Context(), waiter.ReadableEvents), "the caller is not a task")
 	require.Zero(t, fd.Readiness(waiter.WritableEvents))
 	th.takeCall()
 	th.write(th.reply(parcel("")))

@@ -37,8 +37,7 @@ func TestCallAndReply(t *testing.T) {
 	manager.expectNothing()
 }
 
-// expectReply reads the reply to a call of which th has not read that it was
-// sent.
+// expectReply reads the reply to a call whose completion th has not read yet.
 func (th *thread) expectReply() received {
 	th.w.t.Helper()
 	return th.received(th.expect(binder.BR_TRANSACTION_COMPLETE, binder.BR_REPLY)[1])
@@ -69,7 +68,7 @@ func (th *thread) stack() string {
 	return s
 }
 
-// chain is processes of two threads each, of which each can call each.
+// chain is processes of two threads each, which can all call each other.
 type chain struct {
 	*world
 	a, b, c    *thread
@@ -96,7 +95,7 @@ func newChain(t *testing.T) *chain {
 	return c
 }
 
-// call makes from call to. It returns the number of the call.
+// call makes from call to. It returns the call's code.
 func (c *chain) call(from, to *thread, flags uint32) uint32 {
 	c.t.Helper()
 	c.lastCode++
@@ -105,8 +104,8 @@ func (c *chain) call(from, to *thread, flags uint32) uint32 {
 	return c.lastCode
 }
 
-// TestNested calls back and forth in a chain: a call to a process of which a
-// thread waits for what the caller does comes to that thread.
+// TestNested calls back and forth in a chain: a call to a process goes to its thread that
+// waits for the caller, if there is one.
 func TestNested(t *testing.T) {
 	c := newChain(t)
 	one := c.call(c.a, c.b, 0)
@@ -123,7 +122,7 @@ func TestNested(t *testing.T) {
 	require.Equal(t, "waits for 2,handles 1,", c.b.stack())
 	require.Equal(t, "waits for 3,handles 2,", c.c.stack())
 
-	// And a calls b, which comes to the thread that waits for c.
+	// And a calls b; the call goes to the thread that waits for c.
 	four := c.call(c.a, c.b, 0)
 	c.b2.expectNothing()
 	require.Equal(t, four, c.received3(c.b).TransactionData.Code)
@@ -142,8 +141,7 @@ func TestNested(t *testing.T) {
 	c.requireSound()
 }
 
-// received3 reads a call that comes to a thread after it was told that its own
-// was sent.
+// received3 reads a call that follows the completion of the thread's own.
 func (c *chain) received3(th *thread) received {
 	c.t.Helper()
 	got := th.received(th.expect(binder.BR_TRANSACTION_COMPLETE, binder.BR_TRANSACTION)[1])
@@ -151,8 +149,8 @@ func (c *chain) received3(th *thread) received {
 	return got
 }
 
-// TestOneWayIsNotNested sends a one-way call to a process of which a thread waits
-// for the caller: it goes to any thread.
+// TestOneWayIsNotNested sends a one-way call to a process with a thread that waits for the
+// caller: it goes to any thread.
 func TestOneWayIsNotNested(t *testing.T) {
 	c := newChain(t)
 	c.call(c.a, c.b, 0)
@@ -165,7 +163,7 @@ func TestOneWayIsNotNested(t *testing.T) {
 	require.Empty(t, c.a2.stack())
 }
 
-// TestOutOfTurn calls while the thread waits for a reply, and replies to nothing.
+// TestOutOfTurn makes calls while the thread waits for a reply, and replies to nothing.
 func TestOutOfTurn(t *testing.T) {
 	c := newChain(t)
 	c.b.write(c.b.reply(parcel("to whom?")))
@@ -177,7 +175,7 @@ func TestOutOfTurn(t *testing.T) {
 	c.a.write(c.a.reply(parcel("to whom?")))
 	c.a.expect(binder.BR_FAILED_REPLY)
 
-	// A thread that has not read the call back that is for it can't call, either.
+	// A thread with an unread call back can't call, either.
 	c.b.takeCall()
 	c.call(c.b, c.a, 0)
 	c.call(c.a, c.b, 0)
@@ -187,8 +185,8 @@ func TestOutOfTurn(t *testing.T) {
 	c.requireSound()
 }
 
-// TestFailureStops writes commands after one that fails: they are not consumed
-// until the failure was read.
+// TestFailureStops writes commands after a failing one: they are not consumed until the
+// failure is read.
 func TestFailureStops(t *testing.T) {
 	w := newWorld(t)
 	w.newManager()
@@ -203,8 +201,8 @@ func TestFailureStops(t *testing.T) {
 	client.write(cmd(binder.BC_ENTER_LOOPER))
 }
 
-// TestCallToOneself is refused, but to the manager by another open device of the
-// same process as well.
+// TestCallToOneself: the manager can't call itself, not even through another open device of
+// the same process.
 func TestCallToOneself(t *testing.T) {
 	w := newWorld(t)
 	manager := w.newManager()
@@ -217,8 +215,8 @@ func TestCallToOneself(t *testing.T) {
 	w.requireSound()
 }
 
-// TestOneWayOrder sends one-way calls to two nodes: those to one come one at a
-// time, in order, and don't wait for the other.
+// TestOneWayOrder sends one-way calls to two nodes: those to one node arrive one at a time,
+// in order, and don't wait for the other's.
 func TestOneWayOrder(t *testing.T) {
 	w := newWorld(t)
 	server, client := w.newApp(), w.newApp()
@@ -249,7 +247,7 @@ func TestEndInTheMiddle(t *testing.T) {
 		name string
 		run  func(c *chain, end func(*thread))
 	}{
-		{"the last, who has read", func(c *chain, end func(*thread)) {
+		{"the last, which has read", func(c *chain, end func(*thread)) {
 			c.c.takeCall()
 			end(c.c)
 			c.b.expect(binder.BR_TRANSACTION_COMPLETE, binder.BR_DEAD_REPLY)
@@ -261,7 +259,7 @@ func TestEndInTheMiddle(t *testing.T) {
 			c.c.takeCall()
 			end(c.b)
 			c.a.expectNothing()
-			// The one who waited for the middle hears of it from the last.
+			// The caller of the middle is told when the last replies.
 			reply(c.c)
 			c.c.expect(binder.BR_TRANSACTION_COMPLETE)
 			c.a.expect(binder.BR_TRANSACTION_COMPLETE, binder.BR_DEAD_REPLY)
@@ -300,8 +298,8 @@ func TestEndInTheMiddle(t *testing.T) {
 	}
 }
 
-// TestExitUnread ends a thread before a call that any thread may take, and one
-// that is to come to that thread.
+// TestExitUnread ends a thread with two calls unread: one that any thread may take, and one
+// for that thread.
 func TestExitUnread(t *testing.T) {
 	c := newChain(t)
 	code := c.call(c.a, c.b, 0)
@@ -335,8 +333,8 @@ func TestEndUnread(t *testing.T) {
 	w.requireSound()
 }
 
-// TestEndDuringCopy ends the receiver of a transaction, or the thread that it is
-// for, while the contents are copied.
+// TestEndDuringCopy ends the receiver of a transaction, or the thread that it is for, during
+// the copy of the contents.
 func TestEndDuringCopy(t *testing.T) {
 	contents := parcel("text", nodeObject(0x100), handleObject(2), fileObject(3), "more text")
 	for _, tc := range []struct {
@@ -396,7 +394,7 @@ func TestEndDuringCopy(t *testing.T) {
 	}
 }
 
-// TestReplyFails sends a reply that can't be sent: the caller hears of it.
+// TestReplyFails sends a reply that can't be delivered: the caller is told.
 func TestReplyFails(t *testing.T) {
 	w := newWorld(t)
 	manager := w.newManager()
@@ -425,8 +423,7 @@ func TestReplyFails(t *testing.T) {
 	}
 }
 
-// TestSecurityContext gives the sender's label to a node that asks for it, behind
-// the contents.
+// TestSecurityContext gives a node that requests it the sender's label, after the contents.
 func TestSecurityContext(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newApp(), w.newApp()

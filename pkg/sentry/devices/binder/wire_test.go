@@ -36,8 +36,8 @@ type payload struct {
 	offsets []uint64
 }
 
-// parcel returns a payload of parts: strings, and objects, which go to the next
-// multiple of 4 bytes.
+// parcel returns a payload of parts: strings, and objects, which start at the next multiple
+// of 4 bytes.
 func parcel(parts ...any) payload {
 	var p payload
 	for _, part := range parts {
@@ -54,7 +54,7 @@ func parcel(parts ...any) payload {
 	return p
 }
 
-// testCookie is the cookie that goes with a node's ptr.
+// testCookie returns the cookie for a node's ptr.
 func testCookie(ptr uint64) uint64 { return ptr + 0xc00c1e }
 
 func nodeObject(ptr uint64) binder.FlatObject {
@@ -87,8 +87,8 @@ func (th *thread) reply(p payload) []byte {
 	return th.message(binder.BC_REPLY, 0, 0, 0, p)
 }
 
-// message returns a BC_TRANSACTION or BC_REPLY, whose contents it puts into the
-// memory of th.
+// message returns a BC_TRANSACTION or BC_REPLY, and puts its contents into the memory of
+// th.
 func (th *thread) message(code uint32, target uint64, what, flags uint32, p payload) []byte {
 	return cmd(code, binder.TransactionData{
 		Target:      target,
@@ -101,13 +101,13 @@ func (th *thread) message(code uint32, target uint64, what, flags uint32, p payl
 	})
 }
 
-// ret is something that the driver tells a thread.
+// ret is a return that a thread has read.
 type ret struct {
 	br     uint32
 	params []byte
 }
 
-// parseReturns takes a read buffer apart.
+// parseReturns parses a read buffer.
 func parseReturns(t testing.TB, b []byte) []ret {
 	t.Helper()
 	var rs []ret
@@ -123,13 +123,13 @@ func parseReturns(t testing.TB, b []byte) []ret {
 	return rs
 }
 
-// ptrCookie returns the parameters of BR_INCREFS and its like.
+// ptrCookie returns the parameters of BR_INCREFS and the like.
 func (r ret) ptrCookie() (pc binder.PtrCookie) {
 	pc.UnmarshalBytes(r.params)
 	return pc
 }
 
-// cookie returns the parameter of BR_DEAD_BINDER and its like.
+// cookie returns the parameter of BR_DEAD_BINDER and the like.
 func (r ret) cookie() uint64 { return binary.LittleEndian.Uint64(r.params) }
 
 // String returns the name of r.
@@ -158,7 +158,7 @@ func returnNames(rs []ret) []string {
 	return s
 }
 
-// brNames has the returns that the driver makes.
+// brNames names the driver's returns.
 var brNames = map[uint32]string{
 	binder.BR_TRANSACTION:                    "BR_TRANSACTION",
 	binder.BR_TRANSACTION_SEC_CTX:            "BR_TRANSACTION_SEC_CTX",
