@@ -266,7 +266,7 @@ func (a *area) pin(pin ashmem.Pin) (purged bool, err error) {
 		return false, err
 	}
 	purged, err = a.inner.unpinned.pin(p)
-	a.tenant.update(a, a.inner.unpinned.canPurge())
+	a.tenant.update(a, a.inner.unpinned.hasPurgeable())
 	return purged, err
 }
 
@@ -281,7 +281,7 @@ func (a *area) unpin(pin ashmem.Pin) error {
 		return err
 	}
 	err = a.inner.unpinned.unpin(p)
-	a.tenant.update(a, a.inner.unpinned.canPurge())
+	a.tenant.update(a, a.inner.unpinned.hasPurgeable())
 	return err
 }
 

@@ -73,7 +73,7 @@ func (fd *areaFD) Ioctl(ctx context.Context, uio usermem.IO, sysno uintptr, args
 		}
 		return ashmem.ASHMEM_IS_UNPINNED, err
 	case ashmem.ASHMEM_PURGE_ALL_CACHES:
-		if !canPurge(ctx) {
+		if !mayPurge(ctx) {
 			return 0, linuxerr.EPERM
 		}
 		return uintptr(a.device.purge(ctx)), nil
@@ -81,8 +81,8 @@ func (fd *areaFD) Ioctl(ctx context.Context, uio usermem.IO, sysno uintptr, args
 	return fd.FileDescriptionDefaultImpl.Ioctl(ctx, uio, sysno, args)
 }
 
-// canPurge returns whether the caller may purge unpinned pages.
-func canPurge(ctx context.Context) bool {
+// mayPurge returns whether the caller may purge unpinned pages.
+func mayPurge(ctx context.Context) bool {
 	return auth.CredentialsFromContext(ctx).HasRootCapability(linux.CAP_SYS_ADMIN)
 }
 

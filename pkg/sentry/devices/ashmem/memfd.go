@@ -54,7 +54,7 @@ func (MemfdIoctler) Ioctl(ctx context.Context, file *vfs.FileDescription, uio us
 	case ashmem.ASHMEM_GET_PIN_STATUS:
 		return ashmem.ASHMEM_IS_PINNED, nil
 	case ashmem.ASHMEM_PURGE_ALL_CACHES:
-		if !canPurge(ctx) {
+		if !mayPurge(ctx) {
 			return 0, linuxerr.EPERM
 		}
 		return 0, nil

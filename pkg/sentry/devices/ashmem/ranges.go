@@ -103,8 +103,8 @@ func (r *ranges) isPinned(p pages) bool {
 	return from == to
 }
 
-// canPurge returns whether there are pages to purge.
-func (r *ranges) canPurge() bool {
+// hasPurgeable returns whether there are pages to purge.
+func (r *ranges) hasPurgeable() bool {
 	return slices.ContainsFunc(r.list, func(u unpinnedRange) bool { return !u.purged })
 }
 

@@ -117,7 +117,7 @@ func checkRanges(t *testing.T, script []byte) {
 					want[u.pages] = true
 				}
 			}
-			require.Equal(t, len(want) > 0, r.canPurge())
+			require.Equal(t, len(want) > 0, r.hasPurgeable())
 			r.purge(func(p pages) {
 				require.True(t, want[p], "purged %v", p)
 				delete(want, p)

@@ -27,10 +27,10 @@ type tenant struct {
 }
 
 // update records whether a has purgeable pages. The caller holds a.mu.
-func (t *tenant) update(a *area, canPurge bool) {
+func (t *tenant) update(a *area, purgeable bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if canPurge {
+	if purgeable {
 		t.purgeable[a] = struct{}{}
 	} else {
 		delete(t.purgeable, a)
