@@ -164,6 +164,6 @@ const BINDER_BUFFER_FLAG_HAS_PARENT = 0x01
 // Bits of FrozenStatusInfo. The header gives them no names.
 const (
 	FROZEN_SYNC_RECEIVED  = 0x1 // in SyncRecv: a synchronous call was refused
-	FROZEN_TXNS_PENDING   = 0x2 // in SyncRecv: a transaction is under way
+	FROZEN_TXNS_PENDING   = 0x2 // in SyncRecv: a transaction is in progress
 	FROZEN_ASYNC_RECEIVED = 0x1 // in AsyncRecv: a one-way call arrived
 )

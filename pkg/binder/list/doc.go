@@ -28,7 +28,7 @@
 //   - An Arc owns one count. The release of the last count calls the value's
 //     Destroy method. The count saturates: at 2^31 references it stays where it
 //     is for ever, and the value is never destroyed.
-//   - A Borrow owns none. Somebody else keeps the value alive.
+//   - A Borrow owns none. Another reference keeps the value alive.
 //   - A Unique is the only reference to a value that is still being built. It
 //     lets a value be allocated before a lock is taken and be initialised and
 //     shared under it.

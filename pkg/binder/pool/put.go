@@ -5,8 +5,8 @@
 
 package pool
 
-// Put puts v, to which nobody else has a pointer, back. v becomes zero, so that it
-// keeps nothing else alive.
+// Put puts v back; the caller must hold the only pointer to it. v becomes zero, so that
+// it keeps nothing else alive.
 func (p *Pool[T]) Put(v *T) {
 	var zero T
 	*v = zero

@@ -16,7 +16,8 @@ import (
 // canonical, and far from the heap.
 const poisonByte = 0xdb
 
-// Put puts v, to which nobody else has a pointer, back. Get never returns it again.
+// Put puts v back; the caller must hold the only pointer to it. Get never returns it
+// again.
 func (p *Pool[T]) Put(v *T) { poison(v) }
 
 // poison overwrites *v.

@@ -183,7 +183,7 @@ type owner struct {
 
 // owners returns the owners of devices and of all other files in an instance
 // mounted in ns: its root user. If it has none, the root namespace's root user owns
-// devices, and nobody other files.
+// devices, and no user owns other files.
 func owners(ns *auth.UserNamespace) (devices, others owner) {
 	others = owner{ns.MapToKUID(auth.RootUID), ns.MapToKGID(auth.RootGID)}
 	devices = others
