@@ -2,16 +2,16 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# shellcheck disable=SC2034 # Whoever reads this counts.
+# shellcheck disable=SC2034 # The scripts that source this read them.
 passed=0 failed=0
 
-# verdict GOT WANT: counts whether GOT is WANT, an extended regular expression.
+# verdict GOT WANT: counts whether GOT matches WANT, an extended regular expression.
 verdict() {
 	if [[ $1 =~ ^($2)$ ]]; then
 		((++passed))
 	else
 		((++failed))
-		echo "FAILED: this should be"
+		echo "FAILED: want"
 		echo "$2"
 	fi
 }

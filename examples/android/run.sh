@@ -3,15 +3,15 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Runs AOSP's service managers, tools and a service on demand in two sandboxes of
-# bin/runsc, looks at them from outside, and checks what it sees. The root file
-# system is the one that test/aosp builds. Needs root:
+# bin/runsc, inspects them from outside, and checks the results. test/aosp builds the root
+# file system. Needs root:
 #
 #   run.sh [RUNSC-FLAG...]
 
 set -uo pipefail
 
-# Seconds that a command may take, or something may take to come about, before
-# it is called hung. Nothing waits for this long otherwise.
+# Seconds after which a command, or an awaited state, is considered hung. Nothing waits
+# this long otherwise.
 readonly HUNG=60
 
 readonly GREETER=example.IGreeter/default
@@ -25,12 +25,12 @@ mkdir -p "$bundle" &&
 	cp examples/android/config.json examples/android/init.rc "$bundle" &&
 	CGO_ENABLED=0 "${GO:-go}" build -trimpath -o "$bundle/init" ./examples/android/init || exit
 [[ -x bin/runsc ]] || {
-	echo "run.sh: there is no bin/runsc; make runsc builds it" >&2
+	echo "run.sh: bin/runsc is missing; make runsc builds it" >&2
 	exit 1
 }
 
 tmp=$(mktemp -d)
-# Names that no other sandbox has, as files in the root are named after it.
+# Names that no other sandbox has, as runsc names files in the root after the sandbox.
 # They are shown without the -$$.
 one=one-$$ two=two-$$
 flags=(--root="$tmp/state" --network=none --ignore-cgroups "$@")
@@ -40,7 +40,7 @@ runsc() {
 	timeout -k 10 "$HUNG" bin/runsc "${flags[@]}" "$@"
 }
 
-# Prints the host's processes of the sandboxes.
+# Prints the sandboxes' processes on the host.
 processes() {
 	grep -alF -- "--root=$tmp/state" /proc/[0-9]*/cmdline 2>/dev/null
 }
@@ -48,14 +48,14 @@ processes() {
 clean_up() {
 	runsc delete -force "$one" >/dev/null 2>&1
 	runsc delete -force "$two" >/dev/null 2>&1
-	# runsc leaves this mount there for the next sandbox.
+	# runsc leaves this mount in place for the next sandbox.
 	umount -l "$tmp/state/null-netns" 2>/dev/null
 	rm -rf --one-file-system "$tmp"
 }
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
-# say WHAT COMMAND...: shows a command as somebody would type it.
+# say WHAT COMMAND...: shows a command as one would type it.
 say() {
 	local what=$1
 	shift
@@ -66,15 +66,15 @@ say() {
 	echo "$ ${shown//-$$/}"
 }
 
-# check WHAT WANT COMMAND...: shows a command and its output and counts whether
-# that is WANT.
+# check WHAT WANT COMMAND...: runs a command, shows it with its output, and counts whether
+# the output matches WANT.
 check() {
 	say "$1" "${@:3}"
 	show "$("${@:3}" 2>&1 </dev/null)" "$2"
 }
 
-# eventually WHAT WANT COMMAND...: the same, for what comes about by itself and
-# tells nobody outside.
+# eventually WHAT WANT COMMAND...: the same, for a state that comes about without anything
+# that one could wait for.
 eventually() {
 	local got deadline=$((SECONDS + HUNG))
 	say "$1" "${@:3}"
@@ -88,13 +88,13 @@ eventually() {
 }
 
 show() {
-	# Columns stay columns.
+	# Pads to keep columns aligned.
 	[[ -z $1 ]] || echo "${1//-$$/"$(printf "%$((${#one} - 3))s")"}"
 	verdict "$@"
 }
 
-# start WHAT NAME COMMAND...: starts what keeps the command's standard streams,
-# which are files: of a pipe nobody would see the end.
+# start WHAT NAME COMMAND...: runs a command whose children keep its standard streams,
+# which are therefore files: a pipe would never reach its end.
 start() {
 	say "$1" "${@:3}"
 	"${@:3}" </dev/null >"$tmp/$2" 2>"$tmp/$2.errors"
@@ -102,22 +102,22 @@ start() {
 }
 
 start "A sandbox." output runsc run -detach -bundle "$bundle" "$one"
-eventually "AOSP's service manager is there, and knows nobody but itself." \
+eventually "AOSP's service manager runs, and knows only itself." \
 	"Found 1 services:
 0	manager: \[android.os.IServiceManager\]" runsc exec "$one" service list
-check "init has made the devices as Android's does." \
+check "init has set up the devices like Android's." \
 	"/dev/binderfs/binder
 /dev/binderfs/hwbinder
 /dev/binderfs/vndbinder" \
 	runsc exec "$one" readlink -f /dev/binder /dev/hwbinder /dev/vndbinder
-eventually "vndbinder is a world of its own, with a manager of its own." \
+eventually "vndbinder is a separate context, with its own manager." \
 	"Found 1 services:
 0	manager: \[android.os.IServiceManager\]" runsc exec "$one" vndservice list
 
 check "The greeter is not running, and looking for it does not start it." \
 	"Service $GREETER: not found" runsc exec "$one" service check "$GREETER"
-say "Waiting for it does: the service manager asks init for it." "echo world | runsc exec $one greet"
-# Its input stays open here, so that the client stays.
+say "Waiting for it does: the service manager asks init to start it." "echo world | runsc exec $one greet"
+# Its input stays open here, so that the client keeps running.
 coproc client { runsc exec "$one" greet 2>&1; }
 pid=$client_PID
 exec {to}>&"${client[1]}" {from}<&"${client[0]}"
@@ -130,36 +130,36 @@ verdict "$answer" 'Hello world, user 0! I am process [0-9]+\.'
 greeter=${answer##* }
 greeter=${greeter%.}
 
-check "There it is." \
+check "Now the service is registered." \
 	"Found 2 services:
 0	$GREETER: \[example.IGreeter\]
 1	manager: \[android.os.IServiceManager\]" runsc exec "$one" service list
-check "An ordinary user calls it, too; service needs no interface for that." \
+check "An ordinary user can call it, too; the service command needs no interface for that." \
 	"Result: Parcel\(.*'.*H\.e\.l\.l\.'.*'o\. \.y\.o\.u\.,\..*" \
 	runsc exec -user 1000:1000 "$one" service call "$GREETER" 1 s16 you
-check "What it says of itself." "greeted: 2" runsc exec "$one" dumpsys "$GREETER"
-check "logd has what it logged." \
+check "It reports its state to dumpsys." "greeted: 2" runsc exec "$one" dumpsys "$GREETER"
+check "logd has received its log messages." \
 	".* I greeter *: hello to world
 .* I greeter *: hello to you" runsc exec "$one" logcat -d -s greeter
 check "dumpsys lists services," "Currently running services:
   $GREETER
   manager" runsc exec "$one" dumpsys -l
 check "their threads," "Threads in use: [0-9]+/[0-9]+" runsc exec "$one" dumpsys --thread "$GREETER"
-check "and, from the logs of Binder, who has a reference to one." \
+check "and, from Binder's logs, who holds a reference to one." \
 	".*Client PIDs: [0-9]+, [0-9]+" runsc exec "$one" dumpsys --clients "$GREETER"
 
-start "Another sandbox beside it." output2 runsc run -detach -bundle "$bundle" "$two"
-eventually "It has a service manager of its own, and nothing of the first one's." \
+start "A second sandbox." output2 runsc run -detach -bundle "$bundle" "$two"
+eventually "It has its own service manager, and nothing of the first one's." \
 	"Found 1 services:
 0	manager: \[android.os.IServiceManager\]" runsc exec "$two" service list
-check "In the first one, all is as it was." \
+check "In the first one, nothing has changed." \
 	"Service $GREETER: found" runsc exec "$one" service check "$GREETER"
 
 exec {to}>&-
 wait "$pid"
-eventually "When the service has no more clients, it goes." \
+eventually "When the service has no more clients, it exits." \
 	"Service $GREETER: not found" runsc exec "$one" service check "$GREETER"
-say "Whoever wants it again starts it again." "echo again | runsc exec $one greet"
+say "The next client starts it again." "echo again | runsc exec $one greet"
 answer=$(echo again | runsc exec "$one" greet 2>&1)
 echo "$answer"
 verdict "$answer" 'Hello again, user 0! I am process [0-9]+\.'
@@ -167,11 +167,11 @@ verdict "$answer" 'Hello again, user 0! I am process [0-9]+\.'
 verdict "another process: $?" "another process: 0"
 
 check "When init ends, the sandbox does." "" runsc kill "$one" TERM
-eventually "The other one has not ended." \
+eventually "The other one keeps running." \
 	".*$one *[0-9-]+ *stopped.*$two *[0-9-]+ *running.*" runsc list
-check "Its service manager is there." \
+check "Its service manager is still there." \
 	"Service manager: found" runsc exec "$two" service check manager
-check "Away with the one," "" runsc delete -force "$one"
+check "Deleting one," "" runsc delete -force "$one"
 check "and the other." "" runsc delete -force "$two"
 eventually "No process is left." "" processes
 

@@ -16,8 +16,8 @@ import (
 	"sentrybinder/examples/demo/ipc"
 )
 
-// client is one of the service's clients. It does what the director writes to
-// its standard input, one word a line, and tells "done" after each.
+// client is one of the service's clients. It does what the director writes to its
+// standard input, one word per line, and tells "done" after each.
 type client struct {
 	conn *ipc.Conn
 	desk *ipc.Ref
@@ -29,7 +29,7 @@ func runClient() error {
 		return err
 	}
 	c := &client{conn: conn}
-	// For death notifications. Nested calls come to the thread that waits.
+	// For death notifications. Nested calls come to the waiting thread.
 	failed := make(chan error, 1)
 	go func() { failed <- conn.Serve(0, nil) }()
 
@@ -69,13 +69,13 @@ func (c *client) find() error {
 	return nil
 }
 
-// miss looks for the service where there is none.
+// miss looks the service up when it is gone.
 func (c *client) miss() error {
 	_, err := find(c.conn, deskName)
 	if !errors.Is(err, statusNotFound) {
 		return fmt.Errorf("looking for the dead service: %w", err)
 	}
-	tell("missed", nil, "I ask for %q and am told that there is none", deskName)
+	tell("missed", nil, "I ask for %q and learn that there is none", deskName)
 	return nil
 }
 
@@ -113,7 +113,7 @@ func (c *client) note() error {
 			return err
 		}
 	}
-	tell("sent", nil, "I made three one-way calls, and waited for none of them")
+	tell("sent", nil, "I made three one-way calls without waiting for any of them")
 	return nil
 }
 
@@ -131,7 +131,7 @@ func (c *client) readNotes() error {
 	return nil
 }
 
-// ask gives the service an object that it calls before it answers.
+// ask passes the service an object, which it calls before it answers.
 func (c *client) ask() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -182,21 +182,21 @@ func (c *client) open() error {
 
 func (c *client) watch() error {
 	err := c.desk.OnDeath(func() {
-		tell("died", nil, "the driver tells me that handle %d has died", c.desk.Handle())
+		tell("died", nil, "the driver notifies me that handle %d has died", c.desk.Handle())
 	})
 	if err != nil {
 		return err
 	}
-	tell("watching", nil, "I ask the driver to tell me when handle %d dies", c.desk.Handle())
+	tell("watching", nil, "I ask the driver to notify me when handle %d dies", c.desk.Handle())
 	return nil
 }
 
-// callDead calls the service that has died.
+// callDead calls the dead service.
 func (c *client) callDead() error {
 	_, err := c.desk.Call(deskAdd, new(ipc.Parcel).WriteInt32(40).WriteInt32(2))
 	if !errors.Is(err, ipc.ErrDead) {
 		return fmt.Errorf("calling the dead service: %w", err)
 	}
-	tell("refused", nil, "I call it all the same, and get: %v", err)
+	tell("refused", nil, "I call it anyway, and get: %v", err)
 	return nil
 }

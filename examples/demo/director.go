@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// hung is when the director gives up. The play takes a fraction of a second.
+// hung is how long the director waits before it gives up. The play takes a fraction of a
+// second.
 const hung = 40 * time.Second
 
 // stage is where the play happens.
@@ -27,14 +28,13 @@ type stage struct {
 	cast  []*actor
 	steps int
 
-	// err is the first thing that did not happen as it should. Nothing happens
-	// any more once it is set.
+	// err is the first failed expectation. Once it is set, nothing more happens.
 	err error
 
 	out io.Writer
 }
 
-// actor is a process in one of the roles.
+// actor is a process that plays a role.
 type actor struct {
 	stage  *stage
 	name   string
@@ -42,19 +42,17 @@ type actor struct {
 	stdin  io.WriteCloser
 	events chan event
 
-	// seen are events that came before the one that the director was waiting
-	// for.
+	// seen holds events that came before the one that the director was waiting for.
 	seen []event
 }
 
-// direct runs the play and shows it on out. It returns the first thing that did
-// not happen as it should.
+// direct runs the play, shows it on out, and returns the first failed expectation.
 func direct(out io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), hung)
 	defer cancel()
 	s := &stage{ctx: ctx, out: out}
 	s.play()
-	// Whoever is still on the stage leaves it with the context.
+	// Actors that are still on stage leave it with the context.
 	cancel()
 	for _, a := range s.cast {
 		_ = a.cmd.Wait()
@@ -91,7 +89,7 @@ func (s *stage) play() {
 	ann.await("sum", "42")
 	ann.await("done")
 
-	s.step("Two at a time, each held until the other is there too")
+	s.step("Two calls at a time, each held until the other has arrived")
 	ann.do("meet")
 	bob.do("meet")
 	service.await("spawned")
@@ -113,7 +111,7 @@ func (s *stage) play() {
 	ann.await("notes", "one, two, three")
 	ann.await("done")
 
-	s.step("A callback into a client that waits")
+	s.step("A callback into a waiting client")
 	bob.do("ask")
 	service.await("asking", bob.pid())
 	bob.await("asked", service.pid(), "true")
@@ -127,7 +125,7 @@ func (s *stage) play() {
 	ann.await("file", secret...)
 	ann.await("done")
 
-	s.step("The service is killed, and those who asked are told")
+	s.step("The service is killed, and whoever asked is notified")
 	ann.do("watch")
 	ann.await("watching")
 	ann.await("done")
@@ -154,7 +152,7 @@ func (s *stage) fail(err error) {
 	}
 }
 
-// step announces the next part of the play.
+// step announces the next step of the play.
 func (s *stage) step(title string) {
 	if s.err == nil {
 		s.steps++
@@ -162,7 +160,7 @@ func (s *stage) step(title string) {
 	}
 }
 
-// show prints what somebody says.
+// show prints what an actor says.
 func (s *stage) show(who, text string) { s.printf("   %-9s %s\n", who, text) }
 
 func (s *stage) printf(format string, args ...any) {
@@ -198,8 +196,7 @@ func (s *stage) enter(name, role string) *actor {
 	return a
 }
 
-// listen passes what the actor says on to the director, until the actor says no
-// more.
+// listen passes the actor's events on to the director until the actor's output ends.
 func (a *actor) listen(stdout io.Reader) {
 	defer close(a.events)
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
@@ -231,22 +228,22 @@ func (a *actor) do(action string) {
 	}
 }
 
-// await waits for an event, which may have come already, and returns its
-// values. If there is a want, they have to equal it.
+// await waits for an event, which may have come already, and returns its values. If want
+// is given, they must equal it.
 func (a *actor) await(name string, want ...string) []string {
 	if a.stage.err != nil {
 		return nil
 	}
 	e, ok := a.take(name)
 	if !ok {
-		a.stage.fail(fmt.Errorf("%s ended or did nothing for %v, and did not say %q", a.name, hung, name))
+		a.stage.fail(fmt.Errorf("%s exited, or did nothing for %v, without saying %q", a.name, hung, name))
 	} else if len(want) != 0 && !slices.Equal(e.Values, want) {
-		a.stage.fail(fmt.Errorf("%s said %q of %q, which should be %q", a.name, e.Values, name, want))
+		a.stage.fail(fmt.Errorf("%s said %q for %q: want %q", a.name, e.Values, name, want))
 	}
 	return e.Values
 }
 
-// take waits for an event. It returns false if the actor has ended without.
+// take waits for an event. It returns false if the actor exits without it.
 func (a *actor) take(name string) (event, bool) {
 	is := func(e event) bool { return e.Name == name }
 	if i := slices.IndexFunc(a.seen, is); i >= 0 {
@@ -255,8 +252,7 @@ func (a *actor) take(name string) (event, bool) {
 		return e, true
 	}
 	for e := range a.events {
-		// Shown when the director comes to it, so that causes stand before
-		// their effects.
+		// Shown when the director gets to it, so that causes precede effects.
 		if e.Text != "" {
 			a.stage.show(a.name, e.Text)
 		}
@@ -268,7 +264,7 @@ func (a *actor) take(name string) (event, bool) {
 	return event{}, false
 }
 
-// kill kills the actor with SIGKILL and waits until it is dead.
+// kill kills the actor with SIGKILL and waits for it to die.
 func (a *actor) kill() {
 	if a.stage.err != nil {
 		return
@@ -279,25 +275,25 @@ func (a *actor) kill() {
 		return
 	}
 	for range a.events {
-		// What it said before.
+		// Drop what it said before.
 	}
 	var exit *exec.ExitError
 	if err := a.cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-		a.stage.fail(fmt.Errorf("%s was killed and ended with %v", a.name, err))
+		a.stage.fail(fmt.Errorf("%s was killed, but exited with %v", a.name, err))
 	}
 }
 
-// leave lets a client end and expects it to do so without a word.
+// leave lets a client exit and expects it to do so without a word.
 func (a *actor) leave() {
 	if a.stage.err != nil {
 		return
 	}
 	a.stage.fail(a.stdin.Close())
 	for e := range a.events {
-		a.stage.fail(fmt.Errorf("%s said %q when it should leave", a.name, e.Name))
+		a.stage.fail(fmt.Errorf("%s said %q instead of leaving", a.name, e.Name))
 	}
 	if err := a.cmd.Wait(); err != nil {
-		a.stage.fail(fmt.Errorf("%s ended with %w", a.name, err))
+		a.stage.fail(fmt.Errorf("%s exited with %w", a.name, err))
 		return
 	}
 	a.stage.show(a.name, "bye")

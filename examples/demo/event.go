@@ -9,14 +9,14 @@ import (
 	"os"
 )
 
-// event is something that one of the roles has done or seen. Roles write them
-// to their standard output, one JSON value per line.
+// event is something that a role has done or seen. Roles write events to their standard
+// output, one JSON value per line.
 type event struct {
 	// Name and Values are for the director to check.
 	Name   string   `json:"name"`
 	Values []string `json:"values,omitempty"`
 
-	// Text is for people. Without one the event is not shown.
+	// Text is for people. An event without it is not shown.
 	Text string `json:"text,omitempty"`
 }
 
@@ -30,10 +30,10 @@ func tell(name string, values []any, format string, args ...any) {
 	if err != nil {
 		panic(err)
 	}
-	// One write, so that lines of several goroutines do not mix. If nobody
-	// reads it, nobody misses it.
+	// One write, so that lines of several goroutines don't mix. If nobody reads it,
+	// nothing is lost.
 	_, _ = os.Stdout.Write(append(line, '\n'))
 }
 
-// values is what tell takes.
+// values formats values for tell.
 func values(v ...any) []any { return v }

@@ -1,14 +1,13 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command demo shows what Binder does, on the device of the system that it runs
-// on: a service manager, a service and two clients, each a process, and what
-// they say as they talk to each other. It exits with 0 only if everything that
-// it shows happened.
+// Command demo shows what Binder does, on the device of the system that it runs on: a
+// service manager, a service and two clients, each a process, talk to each other, and tell
+// what they do. It exits with 0 only if everything that it shows happened.
 //
-// Without an argument it is the director (director.go), which runs itself in
-// the other roles and tells them what to do. Each role writes what it has seen
-// as events (event.go), and the director compares them.
+// Without an argument it is the director (director.go), which runs itself in the other
+// roles and directs them. Each role reports what it does and sees as events (event.go),
+// which the director checks.
 package main
 
 import (
@@ -37,7 +36,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: demo")
 		os.Exit(2)
 	}
-	// What lists processes, or traces them, shows who is who. Nothing hangs on it.
+	// Lists and traces of processes show the role. Nothing depends on it.
 	_ = os.WriteFile("/proc/self/comm", []byte(os.Args[1]), 0)
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

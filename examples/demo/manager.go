@@ -10,8 +10,8 @@ import (
 	"sentrybinder/examples/demo/ipc"
 )
 
-// manager is a service manager: it knows the objects that have a name. It
-// serves with a single thread, which needs no lock.
+// manager is a service manager: it knows the named objects. It serves with a single
+// thread, which needs no lock.
 type manager struct {
 	names map[string]*ipc.Ref
 }
@@ -40,7 +40,7 @@ func (m *manager) handle(call *ipc.Call) (*ipc.Parcel, error) {
 	case managerFind:
 		ref, ok := m.names[name]
 		if !ok {
-			tell("not found", values(name, call.SenderPID), "process %d asks for %q: nobody has that name", call.SenderPID, name)
+			tell("not found", values(name, call.SenderPID), "process %d asks for %q: no object has that name", call.SenderPID, name)
 			return nil, statusNotFound
 		}
 		tell("found", values(name, call.SenderPID), "process %d asks for %q: here is a reference", call.SenderPID, name)
@@ -60,7 +60,7 @@ func (m *manager) add(call *ipc.Call, name string) error {
 		"process %d, user %d, registers %q; I call it handle %d", call.SenderPID, call.SenderEUID, name, ref.Handle())
 	return ref.OnDeath(func() {
 		delete(m.names, name)
-		tell("forgotten", values(name), "the driver says that %q has died; I forget the name", name)
+		tell("forgotten", values(name), "the driver notifies me that %q has died; I forget the name", name)
 		if err := ref.Release(); err != nil {
 			tell("error", nil, "releasing %q: %v", name, err)
 		}

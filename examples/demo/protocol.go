@@ -5,32 +5,31 @@ package main
 
 import "sentrybinder/examples/demo/ipc"
 
-// What the service manager does. All calls are synchronous.
+// Methods of the service manager. All calls are synchronous.
 const (
-	// managerAdd (name, object) gives the object a name.
+	// managerAdd (name, object) registers the object under a name.
 	managerAdd = iota + 1
 
 	// managerFind (name) returns the object of that name, or statusNotFound.
 	managerFind
 )
 
-// statusNotFound is the manager's answer for a name that nobody has.
+// statusNotFound is the manager's answer for an unknown name.
 const statusNotFound = ipc.StatusError(-2)
 
 // deskName is the name under which the service is registered.
 const deskName = "demo.desk"
 
-// What the service does. All but deskNote are synchronous.
+// Methods of the service. All but deskNote are synchronous.
 const (
 	// deskAdd (a, b) returns their sum.
 	deskAdd = iota + 1
 
-	// deskMeet () returns, to two callers at the same time, the thread that
-	// served each.
+	// deskMeet () returns the thread that served it, to two callers at the same time.
 	deskMeet
 
-	// deskNote (text) is one-way and takes a note down, the first one only
-	// when somebody has asked for the notes.
+	// deskNote (text) is one-way and takes down a note: the first one only once somebody
+	// has asked for the notes.
 	deskNote
 
 	// deskNotes (n) waits until there are n notes and returns them.
@@ -43,7 +42,7 @@ const (
 	deskFile
 )
 
-// listenerQuestion (text) is what the service asks a client's object. It
+// listenerQuestion (text) is the method of a client's object that the service calls. It
 // returns a text.
 const listenerQuestion = 1
 

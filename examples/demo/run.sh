@@ -17,7 +17,7 @@
 
 set -euo pipefail
 
-# More than the demo takes before it says itself what hangs.
+# More seconds than the demo takes to report by itself what hangs.
 readonly LIMIT=60
 
 cd "$(dirname "$0")/../.."
@@ -26,20 +26,20 @@ CGO_ENABLED=0 "${GO:-go}" build -o build/demo ./examples/demo
 
 if [[ ${1:-} == --oracle ]]; then
 	[[ -n ${BINDER_ORACLE:-} ]] || {
-		echo "run.sh: BINDER_ORACLE names no program that runs a command on Linux's driver" >&2
+		echo "run.sh: BINDER_ORACLE does not name a program that runs a command on Linux's driver" >&2
 		exit 1
 	}
 	exec "$BINDER_ORACLE" -k "${2:-c}" -t "$LIMIT" -- "$PWD/build/demo"
 fi
 
 [[ -x bin/runsc ]] || {
-	echo "run.sh: there is no bin/runsc; make runsc builds it" >&2
+	echo "run.sh: bin/runsc is missing; make runsc builds it" >&2
 	exit 1
 }
 flags=(--network=none --ignore-cgroups)
 if [[ $(id -u) != 0 ]]; then
 	flags+=(--rootless)
 fi
-# The sandbox keeps its own offset in a regular file, so that it writes over
-# what others write: give it a pipe.
+# The sandbox keeps its own offset in a regular file, and would overwrite what others
+# write there: give it a pipe.
 timeout -k 10 "$LIMIT" bin/runsc "${flags[@]}" "$@" do -- build/demo 2>&1 | cat

@@ -15,13 +15,13 @@ import (
 	"sentrybinder/examples/demo/ipc"
 )
 
-// poolSize is how many threads the driver may ask the service for, beyond the
-// one that it has.
+// poolSize is how many threads the driver may ask the service for, in addition to its
+// first.
 const poolSize = 3
 
-// desk is the service's object. The threads of the pool share it.
+// desk is the service's object, which the threads of the pool share.
 type desk struct {
-	// met is closed when two callers are at deskMeet.
+	// met is closed when two callers have arrived at deskMeet.
 	met chan struct{}
 
 	// asked is closed when somebody asks for the notes.
@@ -32,7 +32,7 @@ type desk struct {
 	callers int
 	notes   []string
 
-	// file has to be open until the reply that it is in has been sent.
+	// file must stay open until the reply that holds it has been sent.
 	file *os.File
 }
 
@@ -109,7 +109,7 @@ func (d *desk) note(call *ipc.Call) error {
 	select {
 	case <-d.asked:
 	default:
-		tell("holding", values(text, call.OneWay), "a one-way call: %q. I do not even look at it before somebody asks for it", text)
+		tell("holding", values(text, call.OneWay), "a one-way call: %q. I don't even look at it until somebody asks for it", text)
 		<-d.asked
 	}
 	d.mu.Lock()
@@ -142,7 +142,7 @@ func (d *desk) ask(call *ipc.Call) (*ipc.Parcel, error) {
 	}
 	defer listener.Release()
 	const question = "who are you?"
-	tell("asking", values(call.SenderPID), "process %d waits for me and gave me an object: I call it and ask %q", call.SenderPID, question)
+	tell("asking", values(call.SenderPID), "process %d waits for me and passed me an object: I call it and ask %q", call.SenderPID, question)
 	reply, err := listener.Call(listenerQuestion, new(ipc.Parcel).WriteString(question))
 	if err != nil {
 		return nil, err
@@ -156,7 +156,7 @@ func (d *desk) ask(call *ipc.Call) (*ipc.Parcel, error) {
 	return new(ipc.Parcel).WriteString(answer), nil
 }
 
-// secret returns a file that has no name and holds what nobody could guess.
+// secret returns an unnamed file with contents that nobody could guess.
 func (d *desk) secret() (*ipc.Parcel, error) {
 	fd, err := unix.MemfdCreate("secret", unix.MFD_CLOEXEC)
 	if err != nil {

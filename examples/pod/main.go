@@ -1,16 +1,16 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Talk is what the containers of an example pod run: a service manager, a service
-// and clients, each in a container of its own, on a binderfs that they share.
+// Talk is the program of an example pod's containers: a service manager, a service and
+// clients, each in its own container, on a binderfs that they share.
 //
 //	talk [-dir DIR] manager           the service manager
 //	talk [-dir DIR] serve NAME        a service, which greets
 //	talk [-dir DIR] call NAME WHO     a client: one call
 //	talk [-dir DIR] chat NAME WHO     a client: a call every second
 //
-// DIR is where binderfs is mounted. What comes too early waits, as in Android, for
-// the service manager and the service.
+// DIR is where binderfs is mounted. As in Android, whoever comes too early waits for the
+// service manager and the service.
 package main
 
 import (
@@ -24,7 +24,7 @@ import (
 	"sentrybinder/examples/demo/ipc"
 )
 
-// pause is the time between two attempts, and between two calls of a chat.
+// pause is the time between attempts, and between the calls of a chat.
 const pause = time.Second
 
 func main() {
@@ -51,9 +51,9 @@ func main() {
 	}
 }
 
-// What the objects do: codes of the manager's, and of the service's.
+// Codes of the manager's and the service's methods.
 const (
-	// managerAdd (name, object) gives the object a name.
+	// managerAdd (name, object) registers the object under a name.
 	managerAdd = iota + 1
 	// managerFind (name) returns the object of that name, or notFound.
 	managerFind
@@ -63,8 +63,8 @@ const (
 
 const notFound = ipc.StatusError(-2)
 
-// connect opens the device, which in a pod is there once the service manager has
-// given it to everybody.
+// connect opens the device. In a pod it waits until the service manager has given
+// everybody access.
 func connect(device string) (*ipc.Conn, error) {
 	for {
 		conn, err := ipc.Open(device)
@@ -75,7 +75,7 @@ func connect(device string) (*ipc.Conn, error) {
 	}
 }
 
-// manage is the service manager. In a new binderfs, the devices are root's alone.
+// manage runs the service manager. In a new binderfs, only root may open the devices.
 func manage(device string) error {
 	if err := os.Chmod(device, 0666); err != nil {
 		return err
@@ -120,7 +120,7 @@ func manage(device string) error {
 	return conn.Serve(0, nil)
 }
 
-// serve is a service.
+// serve runs a service.
 func serve(device, name string) error {
 	conn, err := connect(device)
 	if err != nil {
@@ -147,7 +147,7 @@ func serve(device, name string) error {
 	return conn.Serve(0, nil)
 }
 
-// call makes calls of a service: one, or one every second.
+// call calls a service: once, or every second.
 func call(device, name, who string, forever bool) error {
 	conn, err := connect(device)
 	if err != nil {
@@ -180,7 +180,7 @@ func call(device, name, who string, forever bool) error {
 	}
 }
 
-// find asks the service manager for a service, until it is there.
+// find asks the service manager for a service until it is registered.
 func find(conn *ipc.Conn, name string) (service *ipc.Ref, err error) {
 	err = await(func() error {
 		reply, err := conn.ContextManager().Call(managerFind, new(ipc.Parcel).WriteString(name))
@@ -204,8 +204,8 @@ func ask(service *ipc.Ref, who string) (string, error) {
 	return reply.ReadString()
 }
 
-// await makes a call of the service manager again while there is none, or the
-// service that it is asked for is not there.
+// await repeats a call of the service manager until there is one, and it has the
+// requested service.
 func await(call func() error) error {
 	for {
 		err := call()

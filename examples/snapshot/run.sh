@@ -2,26 +2,25 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Checkpoints the sandbox of examples/android, whose bundle make example makes, once
-# it has booted, restores three clones of it at once, and checks what they say.
-# Needs root:
+# Checkpoints the sandbox of examples/android once it has booted, restores three clones of
+# it at once, and checks their output. make example builds the bundle. Needs root:
 #
 #   run.sh [RUNSC-FLAG...]
 
 set -uo pipefail
 
-# Seconds that a command may take before it is called hung.
+# Seconds after which a command is considered hung.
 readonly HUNG=60
 
 cd "$(dirname "$0")/../.." || exit
 bundle=$PWD/build/android
 [[ -x bin/runsc && -x $bundle/init ]] || {
-	echo "run.sh: there is no bin/runsc, or no $bundle; make example makes both" >&2
+	echo "run.sh: bin/runsc or $bundle is missing; make example builds both" >&2
 	exit 1
 }
 
 tmp=$(mktemp -d)
-# Names that no other sandbox has. They are shown without the -$$.
+# Names that no other sandbox has, shown without the -$$.
 booted=booted-$$ clones=(clone-1-$$ clone-2-$$ clone-3-$$)
 flags=(--root="$tmp/state" --network=none --ignore-cgroups "$@")
 . examples/verdict.sh
@@ -34,22 +33,22 @@ clean_up() {
 	for id in "$booted" "${clones[@]}"; do
 		runsc delete -force "$id" >/dev/null 2>&1
 	done
-	# runsc leaves this mount there for the next sandbox.
+	# runsc leaves this mount in place for the next sandbox.
 	umount -l "$tmp/state/null-netns" 2>/dev/null
 	rm -rf --one-file-system "$tmp"
 }
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
-# say COMMAND: shows a command as somebody would type it.
+# say COMMAND: shows a command as one would type it.
 say() {
 	local shown=${1//"$PWD/"/'$PWD/'}
 	shown=${shown//"$tmp/"/}
 	echo "$ ${shown//-$$/}"
 }
 
-# check WANT COMMAND: shows a command and its output and counts whether that is
-# WANT.
+# check WANT COMMAND: runs a command, shows it with its output, and counts whether the
+# output matches WANT.
 check() {
 	say "$2"
 	local got
@@ -58,16 +57,16 @@ check() {
 	verdict "$got" "$1"
 }
 
-# start COMMAND...: starts what keeps the command's standard streams, which are
-# files: of a pipe nobody would see the end.
+# start COMMAND...: runs a command whose children keep its standard streams, which are
+# therefore files: a pipe would never reach its end.
 start() {
 	"$@" </dev/null >"$tmp/output.$BASHPID" 2>&1 || cat "$tmp/output.$BASHPID"
 }
 
 say "runsc run -detach -bundle $bundle $booted"
 verdict "$(start runsc run -detach -bundle "$bundle" "$booted")" ""
-# Nobody outside is told when it has booted. Until then libbinder finds no device, or no
-# service manager, and says so.
+# Nothing outside tells when it has booted. Until then libbinder finds no device, or no
+# service manager, and fails with an error.
 for ((deadline = SECONDS + HUNG; SECONDS < deadline; )); do
 	[[ $(runsc exec "$booted" service list 2>/dev/null </dev/null) != "Found "* ]] || break
 	sleep 0.1

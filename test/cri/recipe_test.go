@@ -188,7 +188,7 @@ func TestSetup(t *testing.T) {
 	require.NoError(t, os.WriteFile(config, []byte(theirs), 0600))
 	out, err := setup("--config", config, "containerd")
 	require.Error(t, err)
-	require.Contains(t, out, "somebody else has written")
+	require.Contains(t, out, "this command did not write")
 	require.Equal(t, theirs, read())
 }
 

@@ -1,8 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Waits for the greeter, which starts it, and has it greet whom standard input
-// names, one a line. The greeter has a client until there are no more.
+// Waits for the greeter, which starts it, and has it greet each name on standard input,
+// one per line. The greeter has a client until the input ends.
 
 #include <stdio.h>
 
@@ -22,7 +22,7 @@ int main() {
     android::ProcessState::self()->startThreadPool();
     auto greeter = android::waitForService<example::IGreeter>(String16("example.IGreeter/default"));
     if (greeter == nullptr) {
-        fprintf(stderr, "greet: there is no greeter\n");
+        fprintf(stderr, "greet: no greeter\n");
         return 1;
     }
     for (std::string name; std::getline(std::cin, name);) {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// makeDevices mounts binderfs and links its devices to where programs look for
-// them, as AOSP's init.rc does on early-init.
+// makeDevices mounts binderfs and links its devices to where programs expect them, like
+// AOSP's init.rc on early-init.
 func makeDevices() error {
 	const dir = "/dev/binderfs"
 	if err := os.Mkdir(dir, 0o755); err != nil {

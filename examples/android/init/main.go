@@ -1,13 +1,13 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command init is the first process of the container, a small stand-in for
-// Android's: it makes Binder's devices as Android's init does, starts the services
-// of an rc file, and starts others when the service manager asks for them.
+// Command init is the container's first process, a small stand-in for Android's init: it
+// sets up Binder's devices like Android's, starts the services of an rc file, and starts
+// others when the service manager asks for them.
 //
 //	init FILE
 //
-// It ends, and with it the container, when it receives SIGTERM.
+// It exits, and ends the container, when it receives SIGTERM.
 package main
 
 import (

@@ -12,23 +12,22 @@ import (
 	"os"
 )
 
-// propertySocket is where programs set properties on Android.
+// propertySocket is the socket on which programs set Android's properties.
 const propertySocket = "/dev/socket/property_service"
 
-// What bionic and init say to each other: bionic sends setProperty2 and two
-// strings, name and value, each after its length; init answers with a result. All
-// numbers have 32 bits.
+// bionic's protocol: the client sends setProperty2 and two strings, name and value, each
+// preceded by its length; init answers with a result. All numbers have 32 bits.
 const (
 	setProperty2       = 0x00020001
 	resultSuccess      = 0
 	resultInvalidValue = 0x0014
 )
 
-// maxLength is the most bytes that a name or value may have.
+// maxLength is the maximum length of a name or value in bytes.
 const maxLength = 4096
 
-// serveProperties makes the socket, and calls set for each property that a program
-// sets. An error of set is the program's.
+// serveProperties creates the socket, and calls set for each property that a program
+// sets. An error of set is reported to the program.
 func serveProperties(set func(name, value string) error) error {
 	if err := os.MkdirAll("/dev/socket", 0o755); err != nil {
 		return err
@@ -46,7 +45,7 @@ func serveProperties(set func(name, value string) error) error {
 			if err != nil {
 				log.Fatalf("%s: %v", propertySocket, err)
 			}
-			// A program that says nothing keeps nobody else waiting.
+			// A silent program must not block the others.
 			go func() {
 				defer conn.Close()
 				if err := serveProperty(conn, set); err != nil {
@@ -58,7 +57,7 @@ func serveProperties(set func(name, value string) error) error {
 	return nil
 }
 
-// serveProperty handles what one program sets, and answers.
+// serveProperty handles one program's request, and answers it.
 func serveProperty(conn io.ReadWriter, set func(name, value string) error) error {
 	var command uint32
 	if err := binary.Read(conn, binary.NativeEndian, &command); err != nil {
@@ -86,14 +85,14 @@ func serveProperty(conn io.ReadWriter, set func(name, value string) error) error
 	return setErr
 }
 
-// readString reads a string after its length.
+// readString reads a string preceded by its length.
 func readString(r io.Reader) (string, error) {
 	var length uint32
 	if err := binary.Read(r, binary.NativeEndian, &length); err != nil {
 		return "", err
 	}
 	if length > maxLength {
-		return "", fmt.Errorf("%d bytes are too many on %s", length, propertySocket)
+		return "", fmt.Errorf("%d bytes are too many for a string on %s", length, propertySocket)
 	}
 	b := make([]byte, length)
 	_, err := io.ReadFull(r, b)

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// message is what a program sends to set a property.
+// message returns a program's request to set a property.
 func message(command uint32, name, value string) *bytes.Buffer {
 	b := binary.NativeEndian.AppendUint32(nil, command)
 	for _, s := range []string{name, value} {

@@ -16,13 +16,13 @@ type service struct {
 	args []string
 
 	uid        uint32
-	env        []string // beside init's own
-	disabled   bool     // starts only when somebody asks for it
-	oneshot    bool     // is not started again when it ends
-	interfaces []string // what it provides, as the service manager names it
+	env        []string // added to init's own
+	disabled   bool     // starts only on demand
+	oneshot    bool     // is not restarted when it exits
+	interfaces []string // that it provides, by the service manager's names
 }
 
-// parse reads services in a small part of Android's init language: sections
+// parse reads services in a small subset of Android's init language: sections
 //
 //	service NAME PATH [ARGUMENT]...
 //	    user UID
@@ -49,7 +49,7 @@ func parse(text string) ([]*service, error) {
 		switch {
 		case words[0] == "service" && len(words) >= 3:
 			if slices.ContainsFunc(services, func(s *service) bool { return s.name == words[1] }) {
-				return nil, fmt.Errorf("line %d: there is a service %s already", i+1, words[1])
+				return nil, fmt.Errorf("line %d: duplicate service %s", i+1, words[1])
 			}
 			services = append(services, &service{name: words[1], args: words[2:]})
 		case is("user", 1):
@@ -67,7 +67,7 @@ func parse(text string) ([]*service, error) {
 		case is("interface", 2):
 			s.interfaces = append(s.interfaces, words[1]+"/"+words[2])
 		default:
-			return nil, fmt.Errorf("line %d: cannot understand %q", i+1, line)
+			return nil, fmt.Errorf("line %d: syntax error: %q", i+1, line)
 		}
 	}
 	return services, nil

@@ -15,11 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// restartPeriod is the least time from one start of a service to the next, as it is
-// on Android.
+// restartPeriod is the minimum time between two starts of a service, as on Android.
 const restartPeriod = 5 * time.Second
 
-// A supervisor starts services, and starts those again that end.
+// A supervisor starts services, and restarts those that exit.
 type supervisor struct {
 	services []*service
 
@@ -27,7 +26,7 @@ type supervisor struct {
 	running map[*service]process // guarded by mu
 }
 
-// A process is that of a service.
+// A process is a running service.
 type process struct {
 	pid     int
 	started time.Time
@@ -37,7 +36,7 @@ func newSupervisor(services []*service) *supervisor {
 	return &supervisor{services: services, running: map[*service]process{}}
 }
 
-// startEnabled starts all services that do not wait to be asked for.
+// startEnabled starts all services except those that start on demand.
 func (s *supervisor) startEnabled() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,8 +50,8 @@ func (s *supervisor) startEnabled() error {
 	return nil
 }
 
-// startLocked starts a service unless it is running. s.mu is held: reap must not
-// see the end of a process before the process is in s.running.
+// startLocked starts a service unless it is running. s.mu is held: reap must not see a
+// process exit before it is in s.running.
 func (s *supervisor) startLocked(svc *service) error {
 	if _, ok := s.running[svc]; ok {
 		return nil
@@ -70,8 +69,8 @@ func (s *supervisor) startLocked(svc *service) error {
 }
 
 // set handles a property that a program sets. The service manager sets
-// ctl.interface_start to the name of an interface that somebody waits for; nothing
-// here depends on any other property.
+// ctl.interface_start to the name of an interface that somebody waits for; no other
+// property matters here.
 func (s *supervisor) set(name, value string) error {
 	if name != "ctl.interface_start" {
 		return nil
@@ -86,8 +85,8 @@ func (s *supervisor) set(name, value string) error {
 	return fmt.Errorf("no service provides %s", value)
 }
 
-// reap waits for processes that end, orphans of all kinds included. It returns
-// only if there is nothing left to wait for.
+// reap waits for processes to exit, including orphans of any kind. It returns only if
+// nothing is left to wait for.
 func (s *supervisor) reap() error {
 	for {
 		var status unix.WaitStatus
@@ -102,8 +101,7 @@ func (s *supervisor) reap() error {
 	}
 }
 
-// ended is told of the end of a process. It starts a service again, except a
-// oneshot one.
+// ended handles the exit of a process: it restarts the service unless it is oneshot.
 func (s *supervisor) ended(pid int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +113,7 @@ func (s *supervisor) ended(pid int) {
 		if svc.oneshot {
 			return
 		}
-		log.Printf("%s has ended; starting it again", svc.name)
+		log.Printf("%s has exited; restarting it", svc.name)
 		time.AfterFunc(restartPeriod-time.Since(p.started), func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -1,23 +1,22 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package ipc talks to a Binder device: enough of a client library to write a
-// service manager, a service and its clients, and short enough to be read as
-// a first example of the driver's protocol.
+// Package ipc talks to a Binder device: it is enough of a client library to write a service
+// manager, a service and its clients, and short enough to read as a first example of the
+// driver's protocol.
 //
-// A process opens the device and maps it once (Conn). It offers objects of its
-// own (Object) and calls those of others (Ref), with values, objects and file
-// descriptors in a Parcel. What the driver calls a thread is a thread of the
-// operating system: replies and nested calls come to the thread that waits for
-// them. A call and a looper therefore hold on to theirs with
+// A process opens the device and maps it once (Conn). It offers its own objects (Object)
+// and calls others' (Ref), with values, objects and file descriptors in a Parcel. The
+// driver's threads are operating system threads: replies and nested calls come to the
+// thread that waits for them. So a call and a looper stay on theirs with
 // runtime.LockOSThread.
 //
-// Everything goes through one ioctl, BINDER_WRITE_READ, which takes a buffer of
-// commands (BC_...) for the driver and fills one with returns (BR_...) from it.
-// The file thread.go is the heart of the package.
+// Everything goes through one ioctl, BINDER_WRITE_READ, which takes a buffer of commands
+// (BC_...) for the driver and fills another with returns (BR_...) from it. The heart of the
+// package is thread.go.
 //
-// The parcels' layout is this package's own. The driver does not look at it;
-// Android's user space has another.
+// The layout of parcels is this package's own. The driver doesn't interpret it; Android's
+// user space uses another.
 package ipc
 
 import (
@@ -31,8 +30,8 @@ import (
 	abi "sentrybinder/pkg/abi/binder"
 )
 
-// mappingSize is the room for everything that has been received and not been
-// freed yet, in bytes. Android's libbinder takes the same.
+// mappingSize is the room, in bytes, for everything that has been received and not yet
+// freed. Android's libbinder uses the same.
 const mappingSize = 1<<20 - 2*4096
 
 // Conn is a process's connection to a Binder device, which lasts as long as the
@@ -40,32 +39,31 @@ const mappingSize = 1<<20 - 2*4096
 type Conn struct {
 	fd int
 
-	// mapping is what the driver writes payloads to, and base its address.
-	// The process can only read it.
+	// mapping is the memory that the driver writes payloads to, and base its address. The
+	// process can only read it.
 	mapping []byte
 	base    uint64
 
 	// mu guards the fields below. It is not held during system calls.
 	mu sync.Mutex
 
-	// objects are this process's objects by the number under which the driver
-	// knows them. Number 0 is the context manager's.
+	// objects holds this process's objects by the number under which the driver knows
+	// them. Number 0 is the context manager's.
 	objects map[uint64]*Object
 
-	// deaths are what to do when objects of others die, by cookie.
+	// deaths holds, by cookie, the functions to call when others' objects die.
 	deaths map[uint64]func()
 
 	// last is the last number given to an object or a death notification.
 	last uint64
 
-	// spawned, if not nil, is called by each new thread of the pool.
+	// spawned, unless it is nil, is called by each new thread of the pool.
 	spawned func()
 }
 
 // Open opens the Binder device at path and maps it.
 func Open(path string) (*Conn, error) {
-	// Not by os.OpenFile, which would make a device that can be polled
-	// non-blocking.
+	// Not with os.OpenFile, which would make a pollable device non-blocking.
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
@@ -90,8 +88,8 @@ func Open(path string) (*Conn, error) {
 	return c, nil
 }
 
-// BecomeContextManager makes o the object that handle 0 means to everybody on
-// the device. A device has at most one.
+// BecomeContextManager makes o the object that handle 0 refers to for everybody on the
+// device. A device has at most one.
 func (c *Conn) BecomeContextManager(o *Object) error {
 	manager := abi.FlatObject{Type: abi.BINDER_TYPE_BINDER, Flags: abi.FLAT_BINDER_FLAG_ACCEPTS_FDS}
 	if err := c.ioctl(abi.BINDER_SET_CONTEXT_MGR_EXT, unsafe.Pointer(&manager)); err != nil {
@@ -106,10 +104,9 @@ func (c *Conn) BecomeContextManager(o *Object) error {
 // ContextManager returns a reference to the device's context manager.
 func (c *Conn) ContextManager() *Ref { return &Ref{conn: c} }
 
-// Serve answers calls to this process's objects, in this goroutine and in up
-// to extra more threads that the driver may ask for when all are busy. spawned,
-// unless it is nil, is called in each of those first. Serve returns when the
-// driver fails.
+// Serve answers calls to this process's objects, in this goroutine and in up to extra
+// more threads that the driver may ask for when all are busy. Each of those calls spawned
+// first, unless it is nil. Serve returns when the driver fails.
 func (c *Conn) Serve(extra uint32, spawned func()) error {
 	c.mu.Lock()
 	c.spawned = spawned
@@ -120,8 +117,8 @@ func (c *Conn) Serve(extra uint32, spawned func()) error {
 	return c.loop(abi.BC_ENTER_LOOPER)
 }
 
-// loop makes this thread one of the pool. enter says whether it came by itself
-// (BC_ENTER_LOOPER) or because the driver asked (BC_REGISTER_LOOPER).
+// loop makes this thread one of the pool. enter is the command that says whether it came
+// by itself (BC_ENTER_LOOPER) or because the driver asked (BC_REGISTER_LOOPER).
 func (c *Conn) loop(enter uint32) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -140,7 +137,7 @@ func (c *Conn) loop(enter uint32) error {
 	}
 }
 
-// ioctl makes a request of the device, again if a signal interrupts it.
+// ioctl makes a request of the device, and repeats it when a signal interrupts it.
 func (c *Conn) ioctl(request uint32, arg unsafe.Pointer) error {
 	for {
 		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(c.fd), uintptr(request), uintptr(arg))

@@ -9,26 +9,26 @@ import (
 	abi "sentrybinder/pkg/abi/binder"
 )
 
-// Call is a call to an object of this process. Its Reader reads the request,
-// until the Handler returns.
+// Call is a call to an object of this process. Its Reader reads the request, until the
+// Handler returns.
 type Call struct {
 	*Reader
 
-	// Code says what is to be done. Its meaning is the object's.
+	// Code is the method. Its meaning is up to the object.
 	Code uint32
 
 	// OneWay says that nobody waits for a reply.
 	OneWay bool
 
-	// SenderPID and SenderEUID are who calls, as the driver vouches for it.
-	// The pid of a one-way call is 0.
+	// SenderPID and SenderEUID identify the caller; the driver vouches for them. The PID
+	// of a one-way call is 0.
 	SenderPID  int
 	SenderEUID int
 }
 
-// Handler answers a call, with nothing if it returns nil. Its error reaches the
-// caller as a StatusError. It runs on one of the threads of the pool, or on one
-// that waits in a call which led to this one.
+// Handler answers a call, with an empty reply if it returns nil. Its error reaches the
+// caller as a StatusError. It runs on a thread of the pool, or on one that waits in a
+// call which led to this one.
 type Handler func(*Call) (*Parcel, error)
 
 // Object is an object of this process that others can call.
@@ -39,8 +39,8 @@ type Object struct {
 	id uint64
 }
 
-// NewObject returns an object that handler answers for. Others can call it once
-// they have got it in a Parcel.
+// NewObject returns an object whose calls handler answers. Others can call it once they
+// have received it in a Parcel.
 func (c *Conn) NewObject(handler Handler) *Object {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,18 +50,17 @@ func (c *Conn) NewObject(handler Handler) *Object {
 	return o
 }
 
-// Ref is a reference to another process's object. While this process has it,
-// the object's Handle means the same object.
+// Ref is a reference to another process's object. As long as this process holds it, the
+// object's Handle refers to the same object.
 type Ref struct {
 	conn   *Conn
 	handle uint32
 }
 
-// Handle returns the number by which this process, and no other, calls the
-// object.
+// Handle returns the number by which this process, and no other, refers to the object.
 func (r *Ref) Handle() uint32 { return r.handle }
 
-// Call calls the object and waits for its reply, which the caller has to close.
+// Call calls the object and waits for its reply, which the caller must close.
 func (r *Ref) Call(code uint32, request *Parcel) (*Reader, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -69,8 +68,8 @@ func (r *Ref) Call(code uint32, request *Parcel) (*Reader, error) {
 	return t.call(r.handle, code, abi.TF_ACCEPT_FDS, request)
 }
 
-// Send calls the object without waiting for it. The object is given one such
-// call at a time, in the order in which they were made.
+// Send calls the object without waiting for it. The object gets one such call at a time,
+// in the order in which they were made.
 func (r *Ref) Send(code uint32, request *Parcel) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -79,8 +78,8 @@ func (r *Ref) Send(code uint32, request *Parcel) error {
 	return err
 }
 
-// OnDeath asks for died to be called when the object's process has died, or has
-// already. A thread of the pool does it, so this process has to Serve.
+// OnDeath asks for died to be called when the object's process dies, or if it has died
+// already. A thread of the pool calls it, so this process must Serve.
 func (r *Ref) OnDeath(died func()) error {
 	c := r.conn
 	c.mu.Lock()
@@ -93,7 +92,7 @@ func (r *Ref) OnDeath(died func()) error {
 	return t.flush()
 }
 
-// Release gives the reference back.
+// Release releases the reference.
 func (r *Ref) Release() error {
 	t := thread{conn: r.conn}
 	t.put32(abi.BC_RELEASE, r.handle)

@@ -11,15 +11,15 @@ import (
 	abi "sentrybinder/pkg/abi/binder"
 )
 
-// ErrParcel says that a parcel does not hold what was read from it.
+// ErrParcel means that a parcel does not hold what was read from it.
 var ErrParcel = errors.New("the parcel holds something else")
 
 // Parcel is the payload of a call or a reply. The zero value is empty.
 type Parcel struct {
 	data []byte
 
-	// offsets are where in data the objects are that the driver translates.
-	// Their order is that of the data.
+	// offsets are the positions in data of the objects that the driver translates, in
+	// ascending order.
 	offsets []uint64
 }
 
@@ -33,7 +33,7 @@ func (p *Parcel) WriteInt32(v int32) *Parcel {
 func (p *Parcel) WriteString(s string) *Parcel {
 	p.WriteInt32(int32(len(s)))
 	p.data = append(p.data, s...)
-	// Objects have to be at multiples of four bytes.
+	// Objects must be at multiples of four bytes.
 	p.data = append(p.data, make([]byte, -len(s)&3)...)
 	return p
 }
@@ -56,8 +56,8 @@ func (p *Parcel) WriteRef(r *Ref) *Parcel {
 	})
 }
 
-// WriteFile appends a file descriptor. The receiver gets a duplicate of it. The
-// sender has to keep it open until the parcel has been sent.
+// WriteFile appends a file descriptor. The receiver gets a duplicate of it. The sender
+// must keep it open until the parcel has been sent.
 func (p *Parcel) WriteFile(f *os.File) *Parcel {
 	return p.append(abi.SizeOfFDObject, &abi.FDObject{
 		Type: abi.BINDER_TYPE_FD,
@@ -73,14 +73,14 @@ func (p *Parcel) append(size int, object marshaller) *Parcel {
 	return p
 }
 
-// Reader reads a parcel that was received, value by value.
+// Reader reads a received parcel, value by value.
 type Reader struct {
 	conn *Conn
 
-	// address is the buffer's, by which the driver knows it.
+	// address is the buffer's address, by which the driver knows it.
 	address uint64
 
-	// data is the rest of it, in the mapping of the device.
+	// data is the unread rest of the buffer, in the mapping of the device.
 	data []byte
 }
 
@@ -89,7 +89,7 @@ func (c *Conn) newReader(td *abi.TransactionData) *Reader {
 	return &Reader{conn: c, address: td.Buffer, data: data[:td.DataSize:td.DataSize]}
 }
 
-// Close lets the driver use the reply's room again.
+// Close lets the driver reuse the reply's buffer.
 func (r *Reader) Close() error {
 	t := thread{conn: r.conn}
 	t.put64(abi.BC_FREE_BUFFER, r.address)
@@ -132,15 +132,15 @@ func (r *Reader) ReadRef() (*Ref, error) {
 		return nil, ErrParcel
 	}
 	ref := &Ref{conn: r.conn, handle: uint32(object.Binder)}
-	// The parcel's own reference goes when its buffer is freed.
+	// The parcel's own reference is released when its buffer is freed.
 	t := thread{conn: r.conn}
 	t.put32(abi.BC_INCREFS, ref.handle)
 	t.put32(abi.BC_ACQUIRE, ref.handle)
 	return ref, t.flush()
 }
 
-// ReadFile reads a file descriptor, which the caller has to close. It is this
-// process's from when the parcel was received, and close-on-exec.
+// ReadFile reads a file descriptor, which the caller must close. It belongs to this
+// process from when the parcel is received, and is close-on-exec.
 func (r *Reader) ReadFile() (*os.File, error) {
 	b, err := r.take(abi.SizeOfFDObject)
 	if err != nil {

@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// received returns a reader of what a receiver of p would get, but for the
-// objects in it.
+// received returns a reader of what a receiver of p would get, except for its objects.
 func received(p *Parcel) *Reader { return &Reader{data: p.data} }
 
 func TestValues(t *testing.T) {

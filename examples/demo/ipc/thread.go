@@ -15,14 +15,14 @@ import (
 
 // Errors of a call.
 var (
-	// ErrDead says that the object's process is gone, or was before it replied.
+	// ErrDead means that the object's process has died, possibly before it replied.
 	ErrDead = errors.New("the object is dead")
 
-	// ErrFailed says that the driver refused the call.
+	// ErrFailed means that the driver refused the call.
 	ErrFailed = errors.New("the driver refused the call")
 )
 
-// StatusError is what a Handler's error becomes at the caller.
+// StatusError is a Handler's error as the caller sees it.
 type StatusError int32
 
 // Error implements error.Error.
@@ -30,23 +30,23 @@ func (e StatusError) Error() string {
 	return fmt.Sprintf("the object answered with status %d", int32(e))
 }
 
-// statusUnknownError is the status of a Handler's error that has none.
+// statusUnknownError is the status for a Handler's error that is no StatusError.
 const statusUnknownError = StatusError(-1 << 31)
 
-// thread is one thread's conversation with the driver. All its methods run on
-// the same thread of the operating system.
+// thread is one thread's conversation with the driver. All its methods run on the same
+// operating system thread.
 type thread struct {
 	conn *Conn
 
-	// out are commands that the driver has not been given yet. What they point
-	// to is pinned.
+	// out holds commands that the driver hasn't been given yet. What they point to is
+	// pinned.
 	out []byte
 	pin runtime.Pinner
 
 	in [256]byte
 }
 
-// aReturn is one return of the driver and its parameters.
+// aReturn is a return from the driver and its parameters.
 type aReturn struct {
 	cmd uint32
 	arg []byte
@@ -55,7 +55,7 @@ type aReturn struct {
 // marshaller is a structure of the driver's protocol.
 type marshaller interface{ MarshalBytes([]byte) []byte }
 
-// put adds a command to those for the driver.
+// put queues a command for the driver.
 func (t *thread) put(cmd uint32, arg marshaller) {
 	t.out = binary.NativeEndian.AppendUint32(t.out, cmd)
 	if arg != nil {
@@ -65,7 +65,7 @@ func (t *thread) put(cmd uint32, arg marshaller) {
 	}
 }
 
-// put32 and put64 are put for commands with a number for a parameter.
+// put32 and put64 queue commands whose parameter is a number.
 func (t *thread) put32(cmd, arg uint32) {
 	t.out = binary.NativeEndian.AppendUint32(t.out, cmd)
 	t.out = binary.NativeEndian.AppendUint32(t.out, arg)
@@ -76,8 +76,8 @@ func (t *thread) put64(cmd uint32, arg uint64) {
 	t.out = binary.NativeEndian.AppendUint64(t.out, arg)
 }
 
-// putParcel adds a transaction or a reply. The driver reads the parcel where it
-// is, when it is given the command.
+// putParcel queues a transaction or a reply. The driver reads the parcel in place when it
+// gets the command.
 func (t *thread) putParcel(cmd, handle, code, flags uint32, p *Parcel) {
 	td := abi.TransactionData{Target: uint64(handle), Code: code, Flags: flags}
 	if len(p.data) != 0 {
@@ -93,7 +93,7 @@ func (t *thread) putParcel(cmd, handle, code, flags uint32, p *Parcel) {
 	t.put(cmd, &td)
 }
 
-// flush gives the driver the commands without waiting for returns.
+// flush passes the commands to the driver without waiting for returns.
 func (t *thread) flush() error {
 	if len(t.out) == 0 {
 		return nil
@@ -101,8 +101,8 @@ func (t *thread) flush() error {
 	return t.writeRead(new(abi.WriteRead))
 }
 
-// talk gives the driver the commands, waits until there is something for this
-// thread and returns it. The returns are valid until the next talk.
+// talk passes the commands to the driver, waits for returns for this thread, and returns
+// them. They are valid until the next talk.
 func (t *thread) talk() ([]aReturn, error) {
 	wr := abi.WriteRead{
 		ReadSize:   uint64(len(t.in)),
@@ -122,8 +122,8 @@ func (t *thread) talk() ([]aReturn, error) {
 	return returns, nil
 }
 
-// writeRead gives the driver all commands and what else wr says. Where a signal
-// interrupts it, wr says how far the driver has come.
+// writeRead passes all commands, and the read buffer in wr, to the driver. If a signal
+// interrupts it, wr records how far the driver has come.
 func (t *thread) writeRead(wr *abi.WriteRead) error {
 	defer t.pin.Unpin()
 	if len(t.out) != 0 {
@@ -138,9 +138,9 @@ func (t *thread) writeRead(wr *abi.WriteRead) error {
 	return nil
 }
 
-// call makes a call and waits for the reply; if it is one-way, only until the
-// driver has taken it. Meanwhile this thread does what else comes to it: the
-// object that it calls may call one of this process's in turn.
+// call makes a call and waits for the reply; if it is one-way, only until the driver has
+// accepted it. Meanwhile this thread handles whatever else it receives: the object that
+// it calls may call one of this process's in turn.
 func (t *thread) call(handle, code, flags uint32, request *Parcel) (*Reader, error) {
 	t.putParcel(abi.BC_TRANSACTION, handle, code, flags, request)
 	var (
@@ -155,8 +155,8 @@ func (t *thread) call(handle, code, flags uint32, request *Parcel) (*Reader, err
 		for _, r := range returns {
 			switch r.cmd {
 			case abi.BR_TRANSACTION_COMPLETE:
-				// It comes for this process's replies too, but a thread that
-				// waits for this of a one-way call is not given calls.
+				// It also comes for this process's replies, but a thread that waits for
+				// the completion of a one-way call gets no calls.
 				done = flags&abi.TF_ONE_WAY != 0
 			case abi.BR_REPLY:
 				reply, result = t.reply(r.arg)
@@ -190,7 +190,7 @@ func (t *thread) reply(arg []byte) (*Reader, error) {
 	return nil, errors.Join(err, StatusError(status))
 }
 
-// handle does what any return asks for that is not the end of a call.
+// handle handles any return that doesn't end a call.
 func (t *thread) handle(r aReturn) error {
 	switch r.cmd {
 	case abi.BR_NOOP, abi.BR_TRANSACTION_COMPLETE:
@@ -199,8 +199,8 @@ func (t *thread) handle(r aReturn) error {
 		td.UnmarshalBytes(r.arg)
 		return t.dispatch(&td)
 	case abi.BR_INCREFS, abi.BR_ACQUIRE:
-		// Somebody has got a reference to one of this process's objects. The
-		// driver waits for these answers before it takes the reference back.
+		// Somebody holds a reference to one of this process's objects now. The driver
+		// waits for these answers before it takes the reference back.
 		var node abi.PtrCookie
 		node.UnmarshalBytes(r.arg)
 		if r.cmd == abi.BR_INCREFS {
@@ -209,7 +209,7 @@ func (t *thread) handle(r aReturn) error {
 			t.put(abi.BC_ACQUIRE_DONE, &node)
 		}
 	case abi.BR_RELEASE, abi.BR_DECREFS:
-		// Nobody has one any more. An Object lives as long as its process.
+		// Nobody holds one any more. An Object lives as long as its process.
 	case abi.BR_SPAWN_LOOPER:
 		go t.conn.spawn()
 	case abi.BR_DEAD_BINDER:
@@ -223,14 +223,14 @@ func (t *thread) handle(r aReturn) error {
 		}
 		t.put64(abi.BC_DEAD_BINDER_DONE, cookie)
 	case abi.BR_ERROR:
-		return fmt.Errorf("the driver answered with BR_ERROR %d", int32(binary.NativeEndian.Uint32(r.arg)))
+		return fmt.Errorf("the driver returned BR_ERROR %d", int32(binary.NativeEndian.Uint32(r.arg)))
 	default:
-		return fmt.Errorf("the driver answered with %#x, which was not asked for", r.cmd)
+		return fmt.Errorf("the driver returned %#x, which was not asked for", r.cmd)
 	}
 	return nil
 }
 
-// spawn is a thread that the driver has asked for.
+// spawn runs a thread that the driver has asked for.
 func (c *Conn) spawn() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -240,7 +240,7 @@ func (c *Conn) spawn() {
 	if spawned != nil {
 		spawned()
 	}
-	// An error is the device's end. Serve's caller is told the same.
+	// On an error the device is unusable; Serve's caller gets the same error.
 	_ = c.loop(abi.BC_REGISTER_LOOPER)
 }
 
@@ -260,7 +260,7 @@ func (t *thread) dispatch(td *abi.TransactionData) error {
 		Reader:     t.conn.newReader(td),
 	}
 	reply, err := object.handler(call)
-	// Only now may the driver use the room for something else.
+	// Only now may the driver reuse the buffer.
 	t.put64(abi.BC_FREE_BUFFER, td.Buffer)
 	if call.OneWay {
 		return nil
@@ -276,7 +276,7 @@ func (t *thread) dispatch(td *abi.TransactionData) error {
 	if reply == nil {
 		reply = new(Parcel)
 	}
-	// That the driver has taken it may come with the next call.
+	// Its completion may come with the next call.
 	t.putParcel(abi.BC_REPLY, 0, 0, flags|abi.TF_DEFER_COMPLETE, reply)
 	return nil
 }
