@@ -72,6 +72,17 @@ func TestDeferUnread(t *testing.T) {
 	}
 }
 
+// TestDeferPending: the sender is told at once that the receiver is frozen.
+func TestDeferPending(t *testing.T) {
+	w := newWorld(t)
+	manager, client := w.newManager(), w.newApp()
+	require.NoError(t, client.freeze(binder.FreezeInfo{PID: uint32(manager.pid), Enable: 1}))
+	client.write(client.call(0, oneWayDefer, parcel("")))
+	require.Equal(t, waiter.EventMask(waiter.ReadableEvents), client.readinessFor(client.id))
+	client.expect(binder.BR_TRANSACTION_PENDING_FROZEN)
+	client.expectNothing()
+}
+
 // TestDeferMany lets a thread never read its deferred completions: it is charged for all of
 // them, until it exits.
 func TestDeferMany(t *testing.T) {
