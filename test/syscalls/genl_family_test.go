@@ -113,6 +113,26 @@ func TestGenlControllerErrors(t *testing.T) {
 	}
 }
 
+// The driver's family has no policy that the controller could tell.
+func TestGenlPolicy(t *testing.T) {
+	const getPolicy, attrOp = 10, 10 // CTRL_CMD_GETPOLICY and CTRL_ATTR_OP
+	s := newGenlSocket(t)
+	name := func(name string) []byte { return attribute(nil, unix.CTRL_ATTR_FAMILY_NAME, append([]byte(name), 0)) }
+	for _, tc := range []struct {
+		flags uint16
+		attrs []byte
+		want  unix.Errno
+	}{
+		{unix.NLM_F_DUMP, name(binder.BINDER_FAMILY_NAME), unix.ENODATA},
+		{unix.NLM_F_DUMP, name("binde"), unix.ENOENT},
+		{unix.NLM_F_DUMP, attribute(name(binder.BINDER_FAMILY_NAME), attrOp, binary.NativeEndian.AppendUint32(nil, 1)), unix.ENOENT},
+		{unix.NLM_F_DUMP, nil, unix.EINVAL},
+		{0, name(binder.BINDER_FAMILY_NAME), unix.EOPNOTSUPP},
+	} {
+		require.Equal(t, tc.want, s.requestError(unix.GENL_ID_CTRL, tc.flags, getPolicy, tc.attrs), "%+v", tc)
+	}
+}
+
 // Every user may listen, and may join groups that there aren't. Nothing comes to a socket
 // that isn't bound.
 func TestReportAsAnyUser(t *testing.T) {
