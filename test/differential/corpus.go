@@ -24,7 +24,7 @@ const corpusFile = "test/differential/corpus.txt"
 
 // corpusArgs are the arguments for playMain to play the corpus, and seedArgs those
 // to play the programs of seeds.
-func corpusArgs() []string { return []string{"-file", absolute(corpusFile)} }
+func corpusArgs() []string { return []string{"-adapt", "-file", absolute(corpusFile)} }
 
 func seedArgs(first, last uint64) []string {
 	return []string{"-corpus", absolute(corpusFile), "-seeds", fmt.Sprintf("%d-%d", first, last)}

@@ -291,7 +291,7 @@ func TestRustRules(t *testing.T) {
 
 // There are few rules, each with a name of its own and a reason.
 func TestFewRules(t *testing.T) {
-	for peer, most := range map[string]int{"c": 5, "rust": 10} {
+	for peer, most := range map[string]int{"c": 7, "rust": 9} {
 		names := make(map[string]bool)
 		for _, r := range rules {
 			if r.peer != "" && r.peer != peer {

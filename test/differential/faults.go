@@ -85,4 +85,6 @@ var faults = []fault{
 	{"the context manager is refused for its user first", "manager.go",
 		"	if c.manager.Load() != nil {\n		return linuxerr.EBUSY\n	}\n	if c.user.set && c.user.uid != caller {\n		return linuxerr.EPERM\n	}\n",
 		"	if c.user.set && c.user.uid != caller {\n		return linuxerr.EPERM\n	}\n	if c.manager.Load() != nil {\n		return linuxerr.EBUSY\n	}\n"},
+	{"reports name the sender's main thread", "report.go",
+		"FromTID:     ids.tid(e.fromTID, e.from),", "FromTID:     ids.pid(e.from),"},
 }

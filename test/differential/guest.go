@@ -29,7 +29,9 @@ func playMain(args []string) (err error) {
 	corpus := flags.String("corpus", "", "file with programs that half of the seeds' begin like")
 	coverage := flags.String("coverage", "", "when to print the coverage of the driver: at the end, or after each program")
 	var options play.Options
-	flags.BoolVar(&options.Common, "common", false, "keep to what Linux's drivers do alike")
+	adapt := flags.Bool("adapt", false, "have the programs of a file keep to the same as those that are made up")
+	flags.BoolVar(&options.LikeC, "like-c", false, "keep to what Linux's driver in C does as the sandbox does")
+	flags.BoolVar(&options.LikeRust, "like-rust", false, "keep to what Linux's driver in Rust does as the sandbox does")
 	flags.BoolVar(&options.NoState, "no-state", false, "leave out the driver's state")
 	flags.Parse(args)
 
@@ -56,7 +58,11 @@ func playMain(args []string) (err error) {
 			return err
 		}
 		for _, p := range programs {
-			if err := one(p.Name, &play.Replay{Steps: p.Steps}); err != nil {
+			var src play.Source = &play.Replay{Steps: p.Steps}
+			if *adapt {
+				src = play.NewAdapter(p.Steps, options)
+			}
+			if err := one(p.Name, src); err != nil {
 				return err
 			}
 		}

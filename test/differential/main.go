@@ -40,7 +40,7 @@ var (
 	runsc     = flag.String("runsc", "build/sandbox", "runsc, with the gate")
 	oracle    = flag.String("oracle", os.Getenv("BINDER_ORACLE"), "program that runs a command under a kernel with Linux's driver")
 	peer      = flag.String("peer", "c", "which of Linux's drivers to compare with: c or rust")
-	common    = flag.Bool("common", false, "make programs of what Linux's two drivers do alike, as is always done for -peer=rust")
+	common    = flag.Bool("common", false, "make programs of what Linux's two drivers do alike, and not only of what the one does as the sandbox does")
 	budget    = flag.Duration("for", 0, "how long to go on with further seeds; 0 for just those that are given")
 	limit     = flag.Duration("limit", 0, "when to stop, even if there are seeds left; 0 for never")
 	fresh     = flag.Bool("fresh", false, "begin with a seed that was never used, in place of those that are given, and don't fail for what that finds")

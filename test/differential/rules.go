@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"sentrybinder/pkg/abi/binder"
 	pkgprogram "sentrybinder/test/differential/program"
 )
 
@@ -79,6 +80,30 @@ var rules = []rule{
 		hide: without(regexp.MustCompile(`offsets=0x[0-9a-f]+\+0 |^      FD \d+ \S+ 0x[0-9a-f]+|^      FDA 0x[0-9a-f]+`)),
 	},
 	{
+		name: "a handle that is not known, or not strong",
+		peer: "c",
+		why: "BINDER_GET_NODE_INFO_FOR_REF says EINVAL of a handle that is unknown in C, and ENOENT in Rust, to which " +
+			"a weak one will do.",
+		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
+			if rest, ok := strings.CutPrefix(linux, "  EINVAL"); ok && s.Op == pkgprogram.NodeInfo && (here == "  ENOENT"+rest || strings.HasPrefix(here, "  ok ")) {
+				linux = here
+			}
+			return linux, here
+		},
+	},
+	{
+		name: "whom a report is for",
+		peer: "c",
+		why: "Reports of transactions to the dead, and by who waits for the answer to another one, say whom they are for " +
+			"in Rust, and not in C.",
+		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
+			if strings.HasPrefix(linux, "  report ") && strings.HasPrefix(here, "  report ") {
+				return withoutReceiver(s, linux, here)
+			}
+			return linux, here
+		},
+	},
+	{
 		name: "an argument at a bad address",
 		peer: "c",
 		why:  "Some requests of Linux's driver in C answer EINVAL, and none of the one in Rust.",
@@ -90,6 +115,9 @@ var rules = []rule{
 		},
 	},
 }
+
+// withoutReceiver leaves out whom reports are for, if they differ in that.
+var withoutReceiver = without(regexp.MustCompile(fmt.Sprintf(` (%d|%d)=\S+`, binder.BINDER_A_REPORT_TO_PID, binder.BINDER_A_REPORT_TO_TID)))
 
 // polled matches what a log says of a thread that has BINDER_LOOPER_STATE_POLL, up
 // to the digit with that flag, and notPolled returns it without.

@@ -48,27 +48,27 @@ var rustRules = []rule{
 		},
 	},
 	{
-		name: "the errno of what is refused",
+		name: "how what is refused is told",
 		peer: "rust",
 		why: "The two drivers give requests, and transactions, that make no sense different errnos. In Rust, freezing a " +
 			"process without a device is no error, nor is for BINDER_GET_EXTENDED_ERROR that a target is dead or frozen. " +
-			"And calls by a thread that waits for an answer are refused last, after whatever else is wrong.",
+			"Calls by a thread that waits for an answer are refused last, after whatever else is wrong. A malformed " +
+			"transaction to a dead node is BR_FAILED_REPLY, and BR_DEAD_REPLY in C. Reports of calls that were not queued " +
+			"don't say for which thread they are, nor those of answers for whom; answers to who has left are not reported.",
 		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
 			for _, e := range errnos {
 				if rest, ok := strings.CutPrefix(linux, e.linux); ok && e.op == s.Op && here == e.here+rest {
 					return here, here
 				}
 			}
-			return linux, here
-		},
-	},
-	{
-		name: "what is malformed for the dead",
-		peer: "rust",
-		why:  "A malformed transaction to a dead node is BR_FAILED_REPLY in Rust, and BR_DEAD_REPLY in C.",
-		hide: func(_ *pkgprogram.Step, linux, here string) (string, string) {
 			if linux == "    FAILED_REPLY " && here == "    DEAD_REPLY " {
 				linux = here
+			}
+			if strings.HasPrefix(linux, "  report ") && strings.HasPrefix(here, "  report ") {
+				if strings.Contains(here, reportOfDead) {
+					linux = strings.Replace(linux, reportOfFailed, reportOfDead, 1)
+				}
+				return withoutReceiver(s, linux, here)
 			}
 			return linux, here
 		},
@@ -180,6 +180,12 @@ var rustRules = []rule{
 		},
 	},
 }
+
+// What reports of transactions that have failed say of how.
+var (
+	reportOfFailed = fmt.Sprintf(" %d=%#x ", binder.BINDER_A_REPORT_ERROR, uint32(binder.BR_FAILED_REPLY))
+	reportOfDead   = fmt.Sprintf(" %d=%#x ", binder.BINDER_A_REPORT_ERROR, uint32(binder.BR_DEAD_REPLY))
+)
 
 // has returns whether the program has a step of kind op.
 func (d *divergence) has(op pkgprogram.Op) bool {
@@ -390,7 +396,6 @@ var errnos = []struct {
 	op          pkgprogram.Op
 	linux, here string
 }{
-	{pkgprogram.NodeInfo, "  ENOENT", "  EINVAL"},
 	{pkgprogram.Freeze, "  ok", "  EINVAL"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -1", "  ok FAILED_REPLY -22"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -2", "  ok FAILED_REPLY -22"},

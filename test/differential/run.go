@@ -56,8 +56,11 @@ func (p place) play(args ...string) ([]trace, error) {
 	if *peer == "rust" {
 		args = append([]string{"-no-state"}, args...)
 	}
-	if keepCommon() {
-		args = append([]string{"-common"}, args...)
+	if *common || *peer == "c" {
+		args = append([]string{"-like-c"}, args...)
+	}
+	if *common || *peer == "rust" {
+		args = append([]string{"-like-rust"}, args...)
 	}
 	args = append(append(slices.Clone(p.command[1:]), exe, "play"), args...)
 	cmd := exec.Command(p.command[0], args...)
@@ -83,10 +86,6 @@ func (p place) play(args ...string) ([]trace, error) {
 	}
 	return traces, nil
 }
-
-// keepCommon returns whether programs are to keep to what Linux's drivers do alike.
-// Those of the corpus don't as they are.
-func keepCommon() bool { return *common || *peer == "rust" }
 
 // playBoth plays the same programs in both places. The result has the traces of
 // those that were played in both, in order.
@@ -163,10 +162,8 @@ func toolMain() error {
 			last = first
 		}
 		fmt.Printf("the corpus, and programs from %d on\n", first)
-		if !keepCommon() {
-			if _, err := t.play(linux, here, corpusArgs()...); err != nil {
-				return err
-			}
+		if _, err := t.play(linux, here, corpusArgs()...); err != nil {
+			return err
 		}
 		for (first <= last || time.Since(start) < *budget) && (*limit == 0 || time.Since(start) < *limit) {
 			end := first + uint64(*batch) - 1

@@ -23,9 +23,9 @@ type Generator struct {
 	mapping uint64
 	// recent are the last steps that have written commands.
 	recent []program.Step
-	// common are steps that take the place of one. See keepCommon.
-	common []program.Step
-	// cookies is the number of cookies that keepCommon has made.
+	// kept are steps that take the place of one. See keep.
+	kept []program.Step
+	// cookies is the number of cookies that keep has made.
 	cookies uint64
 }
 
@@ -36,10 +36,19 @@ func NewGenerator(seed uint64, options Options) *Generator {
 	g.steps = 30 + g.rng.IntN(60)
 	g.procs = 2 + g.rng.IntN(program.Processes-1)
 	g.mapping = pick[uint64](g.rng, 1<<12, 1<<13, 1<<14, 1<<16, 1<<17, 1<<17, 1<<17)
-	if options.Common {
+	if options.LikeRust {
 		g.mapping = max(g.mapping, minMapping)
 	}
 	g.begin()
+	return g
+}
+
+// NewAdapter returns a generator of a program that is like steps, as far as options let
+// it be.
+func NewAdapter(steps []program.Step, options Options) *Generator {
+	g := NewGenerator(0, options)
+	g.steps = 0
+	g.Begin(steps)
 	return g
 }
 
@@ -82,15 +91,15 @@ func (g *Generator) begin() {
 
 // Next implements Source.Next.
 func (g *Generator) Next(w *World) (program.Step, bool) {
-	if len(g.common) == 0 {
+	if len(g.kept) == 0 {
 		s, ok := g.next(w)
-		if !ok || !w.options.Common {
-			return s, ok
+		if !ok {
+			return s, false
 		}
-		g.common = g.keepCommon(w, s)
+		g.kept = g.keep(w, s)
 	}
-	s := g.common[0]
-	g.common = g.common[1:]
+	s := g.kept[0]
+	g.kept = g.kept[1:]
 	return s, true
 }
 

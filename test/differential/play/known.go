@@ -34,6 +34,10 @@ type known struct {
 
 	// loopers are the threads that have said that they are.
 	loopers [program.Threads]bool
+
+	// unread are the threads that may have what a driver in C forgets if they leave: news
+	// of nodes.
+	unread [program.Threads]bool
 }
 
 // message is a transaction that was received.
@@ -74,6 +78,9 @@ func (w *World) wrote(th *thread, dev *device, c *program.Command) {
 		return
 	}
 	w.sentDevice = w.sentDevice || th.proc.sendsDevice(c.Transaction)
+	if th.index < len(dev.unread) && sendsNode(c.Transaction) {
+		dev.unread[th.index] = true
+	}
 	switch c.Code {
 	case binder.BC_ENTER_LOOPER, binder.BC_REGISTER_LOOPER:
 		if th.index < len(dev.loopers) {
@@ -158,4 +165,11 @@ func (p *process) sendsDevice(t *program.Transaction) bool {
 		}
 	}
 	return false
+}
+
+// sendsNode returns whether there are nodes among what t, if it's not nil, sends.
+func sendsNode(t *program.Transaction) bool {
+	return t != nil && slices.ContainsFunc(t.Parts, func(o program.Part) bool {
+		return o.Type == binder.BINDER_TYPE_BINDER || o.Type == binder.BINDER_TYPE_WEAK_BINDER
+	})
 }

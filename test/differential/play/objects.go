@@ -68,21 +68,28 @@ func (o *objects) describe(b []byte) (string, int) {
 }
 
 // content describes what a PTR points to: 32-bit numbers, among which there may be
-// addresses of other such contents.
+// addresses of other such contents, wherever they stand.
 func (o *objects) content(addr, size uint64) string {
 	b, err := o.dev.read(addr, min(size, 256))
 	var out strings.Builder
-	for ; len(b) >= 4; b = b[4:] {
-		if len(b) >= 8 {
-			if at := o.place(binary.NativeEndian.Uint64(b)); at[0] != '0' {
-				out.WriteString(" " + at)
-				b = b[4:]
-				continue
-			}
+	numbers := func(b []byte) {
+		for ; len(b) >= 4; b = b[4:] {
+			fmt.Fprintf(&out, " %#x", binary.NativeEndian.Uint32(b))
 		}
-		fmt.Fprintf(&out, " %#x", binary.NativeEndian.Uint32(b))
+		if len(b) > 0 {
+			fmt.Fprintf(&out, " %x", b)
+		}
 	}
-	fmt.Fprintf(&out, " %x", b)
+	from := 0
+	for at := 0; at+8 <= len(b); at++ {
+		if place := o.place(binary.NativeEndian.Uint64(b[at:])); place[0] != '0' {
+			numbers(b[from:at])
+			out.WriteString(" " + place)
+			from = at + 8
+			at = from - 1
+		}
+	}
+	numbers(b[from:])
 	if err != nil {
 		fmt.Fprintf(&out, " %v", err)
 	}

@@ -6,6 +6,7 @@ package play
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -77,8 +78,8 @@ func (w *World) play(s *program.Step) {
 	one := func(call actor.Call, result func(c *actor.Call) string) {
 		w.begin(th, &pending{step: s, dev: dev, calls: 1, result: func(calls []actor.Call) string { return result(&calls[0]) }}, call)
 	}
-	if w.options.Common && dev != nil && (s.Op == program.WriteRead || s.Op == program.Poll || s.Op == program.Epoll) {
-		w.prime(th, fd)
+	if dev != nil {
+		w.prime(th, dev, s)
 	}
 	plain := func(c *actor.Call) string { return errnoName(c.Errno()) }
 
@@ -91,6 +92,7 @@ func (w *World) play(s *program.Step) {
 				// What it had before may still be mapped.
 				p.soiled = p.soiled || dev != nil && dev.size != 0
 				p.devices[s.Device%program.Devices] = &device{name: name, fd: int(c.Ret), owner: p}
+				maps.DeleteFunc(p.called, func(by caller, _ bool) bool { return by.fd == int(c.Ret) })
 			}
 			return fmt.Sprint("fd ", c.Ret)
 		})
@@ -165,6 +167,7 @@ func (w *World) play(s *program.Step) {
 				if dev != nil && th.index < len(dev.loopers) {
 					dev.loopers[th.index] = false
 				}
+				delete(p.called, caller{int(fd), th.index})
 			}
 			if c.Errno() == 0 && dev != nil && s.WouldManage() {
 				p.manages[dev.name] = true
@@ -385,7 +388,10 @@ func (w *World) fork(p *process) {
 	for i := program.Processes; i < program.MaxProcesses; i++ {
 		if w.procs[i] == nil {
 			child := newProcess(i, p.actors.Fork())
-			child.devices = p.devices
+			p.forked = true
+			if !w.options.LikeC {
+				child.devices = p.devices
+			}
 			for _, th := range child.threads {
 				th.user = p.threads[0].user
 			}

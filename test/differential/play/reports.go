@@ -13,13 +13,9 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// openReports begins to listen to reports of failing transactions. What the drivers
-// report may differ where what they do differs, so that it's left out of what is common.
+// openReports begins to listen to reports of failing transactions.
 func (w *World) openReports() error {
 	w.reports = -1
-	if w.options.Common {
-		return nil
-	}
 	c, err := genetlink.Dial(nil)
 	if err != nil {
 		return fmt.Errorf("generic netlink: %w", err)

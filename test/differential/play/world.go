@@ -53,8 +53,9 @@ type World struct {
 
 // Options say how programs are made and played.
 type Options struct {
-	// Common keeps to what Linux's drivers in C and in Rust do alike. See common.
-	Common bool
+	// LikeC keeps to what Linux's driver in C does as the sandbox does, and LikeRust to
+	// what the one in Rust does. See keep.go.
+	LikeC, LikeRust bool
 
 	// NoState leaves out what the driver says of its state, which Linux's driver
 	// in Rust doesn't.
@@ -72,6 +73,11 @@ type process struct {
 	// manages are the contexts, by their devices' names, whose manager the process
 	// has ever been.
 	manages [len(program.DeviceNames)]bool
+	// called has who has made an ioctl by which descriptor of a device: a device that was
+	// closed may still be known when another one has its descriptor.
+	called map[caller]bool
+	// forked is set if the process has had a child.
+	forked bool
 	// soiled is set if the process can't be used in another program.
 	soiled bool
 }
@@ -100,6 +106,9 @@ type thread struct {
 	// answered.
 	stack []bool
 }
+
+// caller is a thread, by its index, that uses a descriptor.
+type caller struct{ fd, thread int }
 
 // device is an open device, or was one.
 type device struct {
@@ -189,7 +198,7 @@ func (w *World) start() {
 }
 
 func newProcess(i int, actors *actor.Process) *process {
-	p := &process{index: i, actors: actors}
+	p := &process{index: i, actors: actors, called: make(map[caller]bool)}
 	for j, a := range actors.Threads {
 		p.threads = append(p.threads, &thread{Thread: a, proc: p, index: j})
 	}

@@ -13,65 +13,134 @@ import (
 	"sentrybinder/test/differential/program"
 )
 
-// What follows keeps programs to what Linux's two drivers do alike. Most programs
-// would otherwise begin with one of a few differences, which would hide all that
-// comes after it. What is left out:
+// What follows keeps programs to what one of Linux's drivers, or both, do as the sandbox
+// does. Most programs would otherwise begin with one of a few differences, which would
+// hide all that comes after it.
 //
-//   - A thread's first ioctl, and its first after a flush, which in C does not wait
-//     for anything: each is preceded by a BINDER_VERSION, which counts as that.
-//   - Threads that wait while their device is flushed: in C that wakes them.
-//   - Threads that ask for a process's work without being loopers: in Rust they
-//     don't get any.
-//   - Reads with too little room for any return: in Rust they don't wait.
-//   - Commands that go on behind the end of the write buffer: in Rust they fault.
-//   - Calls to handle 0 by the manager's process, through another open device: in
-//     C they fail.
+// What is left out for the driver in C (LikeC):
+//
+//   - A thread's first ioctl, which does not wait for anything: it is preceded by a
+//     BINDER_VERSION, which counts as that.
+//   - Transactions that can't be told for want of memory: their buffers stay.
+//   - Threads that leave, and may have news or a reply to read: they take it along.
+//   - Devices that a child has inherited: it may use them.
+//   - Commands that go on behind the end of the write buffer: they are carried out.
+//   - Parents' offsets that are no multiple of 4, and PTR objects at the start of the
+//     data, which nothing can be in.
+//   - Two freeze notifications with the same cookie.
+//
+// What is left out for the driver in Rust (LikeRust):
+//
+//   - Reads after a flush, which do not wait here: each is preceded by a BINDER_VERSION,
+//     which counts as that.
+//   - Threads that wait while their device is flushed: here that wakes them.
+//   - Threads that ask for a process's work without being loopers: they don't get any.
+//   - Reads with too little room for any return: they don't wait.
+//   - Calls to handle 0 by the manager's process, through another open device: here
+//     they fail.
 //   - Processes that never map anything: to have no memory for the answer to a call
-//     is BR_FAILED_REPLY in Rust, too.
+//     is BR_FAILED_REPLY, too.
 //   - Processes with little room in their mappings: the holes are elsewhere.
-//   - Answers with TF_ONE_WAY: in Rust they use the space for one-way calls.
+//   - Answers with TF_ONE_WAY: they use the space for one-way calls.
 //   - Reads whose buffer has an end behind the BR_NOOP: what could not be returned
-//     is lost in C. Reads behind what was read before: BR_SPAWN_LOOPER goes in front
-//     of it in C.
-//   - Calls by threads that have not read the answer to another: in C they fail.
-//   - Threads that exit in the middle of a call: in Rust their work goes to others,
-//     and who is called by them can't call back.
+//     is forgotten. Reads behind what was read before: here BR_SPAWN_LOOPER goes in
+//     front of it.
+//   - Calls by threads that have not read the answer to another: here they fail.
+//   - Threads that exit in the middle of a call: who is called by them can't call back.
 //   - Commands after a one-way call, and such a call without a read: that the target
-//     is frozen is an error in Rust, which commands wait for to be read.
+//     is frozen is an error, which commands wait for to be read.
 //   - Buffers that are freed, and references acknowledged while others wait, by an
-//     ioctl that also reads: in Rust, what that makes work is for those who wait.
+//     ioctl that also reads: what that makes work is for those who wait.
 //   - Buffers that are freed twice, or by an address that may be another's: another
 //     one may be there in one driver, and not in the other.
-//   - References that are acknowledged and were not told of: in Rust acknowledgements
-//     of either kind are counted.
+//   - References that are acknowledged and were not told of: acknowledgements of either
+//     kind are counted.
 //   - Freeze notifications asked for by a thread that does not read the answer at
-//     once, or while others wait: in Rust they may be told in its place.
+//     once, or while others wait: they may be told in its place.
 //   - Descriptors of devices in messages: such a device is closed at some time.
-//   - BC_REGISTER_LOOPER after BC_ENTER_LOOPER, which in Rust counts as a thread that
-//     was asked for.
-//   - Nodes with other cookies or flags than before: in Rust a node is known for longer.
-//   - Parents' offsets that are no multiple of 4: in C they are refused.
-//   - PTR objects at the start of the data, which in C nothing can be in, and arrays
-//     of no descriptors, which in Rust are malformed.
-//   - Forks: in Rust only the process that has opened a device may use it.
+//   - BC_REGISTER_LOOPER after BC_ENTER_LOOPER, which counts as a thread that was asked
+//     for.
+//   - Nodes with other cookies or flags than before: a node is known for longer.
+//   - Arrays of no descriptors, which are malformed.
 //   - Processes without the mapping that they had, or all of it, and mappings that
-//     move: in Rust that's BR_FAILED_REPLY, in C BR_DEAD_REPLY.
-//   - Limits of descriptors: in Rust an answer with too many is lost.
-//   - Two freeze notifications with the same cookie: in Rust the second is refused.
-//   - Logs, which have another form in Rust.
-//   - Priorities, of which the driver in Rust knows nothing.
+//     move: that's BR_FAILED_REPLY, here BR_DEAD_REPLY. So it is with those who end
+//     while a child has their devices.
+//   - Limits of descriptors: an answer with too many is lost.
+//   - Logs, which have another form.
+//   - Priorities, of which it knows nothing.
 
-// prime makes th's next ioctl one that is not the first.
-func (w *World) prime(th *thread, fd uintptr) {
-	th.Quick(actor.NewCall(unix.SYS_IOCTL, fd, binder.BINDER_VERSION, th.Scratch()+miscOffset))
+// prime makes th make an ioctl before s, which is about to be one by dev, if s is not
+// to be the first one or, for the driver in Rust, one that is not the first.
+func (w *World) prime(th *thread, dev *device, s *program.Step) {
+	at := caller{dev.fd, th.index}
+	called := th.proc.called[at]
+	switch s.Op {
+	case program.WriteRead, program.Poll, program.Epoll:
+		if called && w.options.LikeRust || !called && w.options.LikeC {
+			th.Quick(actor.NewCall(unix.SYS_IOCTL, uintptr(dev.fd), binder.BINDER_VERSION, th.Scratch()+miscOffset))
+		}
+		th.proc.called[at] = true
+	case program.Ioctl, program.Freeze, program.Frozen, program.NodeInfo, program.NodeDebug, program.LastError:
+		th.proc.called[at] = true
+	}
+}
+
+// keep returns steps that take the place of s, which was made up, and is yet to keep to
+// what w's options say.
+func (g *Generator) keep(w *World, s program.Step) []program.Step {
+	if w.options.LikeC {
+		g.keepC(w, &s)
+	}
+	if w.options.LikeRust {
+		return g.keepRust(w, s)
+	}
+	return []program.Step{s}
+}
+
+// keepC makes s keep to what the driver in C does as the sandbox does.
+func (g *Generator) keepC(w *World, s *program.Step) {
+	if p := w.procs[s.P]; p != nil && s.T < len(p.threads) && s.Op == program.Ioctl && uint32(s.Arg) == binder.BINDER_THREAD_EXIT {
+		th, dev := p.threads[s.T], p.devices[s.Device]
+		if th.waits() || dev != nil && th.index < len(dev.unread) && dev.unread[th.index] {
+			s.Arg = binder.BINDER_VERSION
+		}
+	}
+	if s.Op != program.WriteRead {
+		return
+	}
+	s.Excess = max(s.Excess, 0)
+	if s.Fault == program.ReadEdge || s.Fault == program.ReadFault && s.ReadConsumed != 0 {
+		s.Fault = program.NoFault
+	}
+	s.Write = slices.Clone(s.Write)
+	for i := range s.Write {
+		c := &s.Write[i]
+		if c.Code == binder.BC_REQUEST_FREEZE_NOTIFICATION {
+			g.cookies++
+			c.Cookie = 0x1000 + g.cookies
+		}
+		if c.Transaction == nil {
+			continue
+		}
+		t := *c.Transaction
+		t.Parts = slices.Clone(t.Parts)
+		c.Transaction = &t
+		for i := range t.Parts {
+			o := &t.Parts[i]
+			if i == 0 && o.Type == binder.BINDER_TYPE_PTR && len(o.Words) == 0 {
+				o.Words = []uint32{7, 7}
+			}
+			o.ParentOffset &^= 3
+		}
+	}
 }
 
 // minRead is the size that a read buffer needs for a BR_NOOP and any return.
 const minRead = 4 + 4 + binder.SizeOfTransactionDataSecctx
 
-// keepCommon returns steps that take the place of s, which was made up, and is yet
-// to keep to what is common.
-func (g *Generator) keepCommon(w *World, s program.Step) []program.Step {
+// keepRust returns steps that take the place of s, and keep to what the driver in Rust
+// does as the sandbox does.
+func (g *Generator) keepRust(w *World, s program.Step) []program.Step {
 	if s.Op == program.Log {
 		s = program.Step{Op: program.Poll}
 	}
@@ -88,10 +157,14 @@ func (g *Generator) keepCommon(w *World, s program.Step) []program.Step {
 		return s
 	}
 	switch s.Op {
-	case program.Fork, program.Nice, program.Move, program.FileLimit:
+	case program.Nice, program.Move, program.FileLimit:
 		s = instead(program.Poll)
 	}
 	switch s.Op {
+	case program.Kill, program.Exit:
+		if p.forked {
+			s = instead(program.LastError)
+		}
 	case program.CloseFile:
 		s.Arg = min(s.Arg, program.FirstFree-1)
 	case program.Ioctl:
@@ -129,7 +202,7 @@ func (g *Generator) keepCommon(w *World, s program.Step) []program.Step {
 			steps = append(steps, enter)
 		}
 		if s.Op == program.WriteRead {
-			g.keepWriteReadCommon(th, dev, &s)
+			g.keepWriteRead(th, dev, &s)
 		}
 		return append(steps, s)
 	}
@@ -141,9 +214,9 @@ func (p *process) sleeps() bool {
 	return slices.ContainsFunc(p.threads, func(th *thread) bool { return th.pending != nil })
 }
 
-// keepWriteReadCommon keeps a BINDER_WRITE_READ by th, of dev, common.
-func (g *Generator) keepWriteReadCommon(th *thread, dev *device, s *program.Step) {
-	s.Excess, s.ReadConsumed = 0, 0
+// keepWriteRead is keepRust for a BINDER_WRITE_READ by th, of dev.
+func (g *Generator) keepWriteRead(th *thread, dev *device, s *program.Step) {
+	s.ReadConsumed = 0
 	if s.Fault == program.ReadEdge {
 		s.Fault = program.NoFault
 	}
@@ -183,7 +256,7 @@ func (g *Generator) keepWriteReadCommon(th *thread, dev *device, s *program.Step
 			}
 			last = true
 		case binder.BC_REGISTER_LOOPER:
-			// It has been one or the other before, see keepCommon.
+			// It has been one or the other before, see keepRust.
 			continue
 		case binder.BC_FREE_BUFFER:
 			i := slices.Index(unfreed, c.Message)
@@ -201,8 +274,6 @@ func (g *Generator) keepWriteReadCommon(th *thread, dev *device, s *program.Step
 				continue
 			}
 			s.ReadSize, last = max(s.ReadSize, 256), true
-			g.cookies++
-			c.Cookie = 0x1000 + g.cookies
 		case binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE:
 			i := indexOfOwed(owed, &c)
 			if i < 0 {
@@ -213,7 +284,7 @@ func (g *Generator) keepWriteReadCommon(th *thread, dev *device, s *program.Step
 				s.ReadSize = 0
 			}
 		}
-		c.Transaction = g.keepTransactionCommon(c.Code, c.Transaction)
+		c.Transaction = g.keepTransaction(c.Code, c.Transaction)
 		kept = append(kept, c)
 	}
 	s.Write = kept
@@ -233,9 +304,8 @@ var nodeFlags = [...]uint32{
 	binder.FLAT_BINDER_FLAG_ACCEPTS_FDS,
 }
 
-// keepTransactionCommon returns a transaction that keeps to what is common in place
-// of was, which is sent by the command code.
-func (g *Generator) keepTransactionCommon(code uint32, was *program.Transaction) *program.Transaction {
+// keepTransaction is keepRust for a transaction, which is sent by the command code.
+func (g *Generator) keepTransaction(code uint32, was *program.Transaction) *program.Transaction {
 	if was == nil {
 		return nil
 	}
@@ -249,8 +319,6 @@ func (g *Generator) keepTransactionCommon(code uint32, was *program.Transaction)
 		switch {
 		case o.Bytes > 1024 && o.Bytes <= int(g.mapping):
 			o.Bytes %= 1024
-		case i == 0 && o.Type == binder.BINDER_TYPE_PTR && len(o.Words) == 0:
-			o.Words = []uint32{7, 7}
 		case o.Type == binder.BINDER_TYPE_FD && o.Binder >= program.FirstFree && o.Binder < noFD:
 			o.Binder = program.FirstFile
 		case o.Type == binder.BINDER_TYPE_BINDER || o.Type == binder.BINDER_TYPE_WEAK_BINDER:
@@ -259,7 +327,6 @@ func (g *Generator) keepTransactionCommon(code uint32, was *program.Transaction)
 		case o.Type == binder.BINDER_TYPE_FDA:
 			o.Binder = max(o.Binder, 1)
 		}
-		o.ParentOffset &^= 3
 	}
 	return &t
 }
