@@ -21,6 +21,7 @@ const (
 	onOpener           difference = "opener"
 	onCallerGone       difference = "caller-gone"
 	onExit             difference = "exit"
+	onAnswerOrder      difference = "answer-order"
 	onManagerItself    difference = "manager-itself"
 	onReleaseOrder     difference = "release-order"
 	onNice             difference = "nice"
@@ -41,7 +42,10 @@ const (
 	onErrorNumber      difference = "error-number"
 	onNoError          difference = "no-error"
 	onReports          difference = "reports"
+	onReportReceiver   difference = "report-receiver"
+	onCommandsEnd      difference = "commands-end"
 	onNodeCounts       difference = "node-counts"
+	onNodeUnknown      difference = "node-unknown"
 	onFreezeNobody     difference = "freeze-nobody"
 	onFreezeBusy       difference = "freeze-busy"
 	onFreezeOrder      difference = "freeze-order"
@@ -50,6 +54,7 @@ const (
 	onFrozenReferences difference = "frozen-references"
 	onFrozenDead       difference = "frozen-dead"
 	onToldOnce         difference = "told-once"
+	onCookieTwice      difference = "cookie-twice"
 	onSpamOnce         difference = "spam-once"
 	onSpamCounts       difference = "spam-counts"
 	onSpamWhen         difference = "spam-when"
@@ -59,9 +64,19 @@ const (
 
 // asRust has those in which the driver in Rust is followed, and not that in C.
 var asRust = map[difference]bool{
+	onFirstRead:      true,
+	onFaultyRead:     true,
+	onOpener:         true,
+	onExit:           true,
 	onPadding:        true,
 	onOffsetsAddress: true,
+	onParents:        true,
+	onAlignment:      true,
 	onBadAddress:     true,
+	onReportReceiver: true,
+	onCommandsEnd:    true,
+	onNodeUnknown:    true,
+	onCookieTwice:    true,
 }
 
 // differs reports whether the test runs on the one of Linux's drivers that is not

@@ -7,6 +7,7 @@
 package syscalls
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,10 +22,10 @@ func (th *thread) leave() {
 }
 
 // expectNothingFirst checks that there is nothing for the thread to read, which
-// has not called the driver before, or not since it left.
+// has not called the driver before, or not since it left. In C its first read returns.
 func (th *thread) expectNothingFirst() {
 	th.t.Helper()
-	if !differs(th.t, onFirstRead) {
+	if differs(th.t, onFirstRead) {
 		th.expect(brNoop)
 	}
 	th.expectNothing()
@@ -58,8 +59,7 @@ func TestExitInNestedCall(t *testing.T) {
 	client.expectNothingFirst()
 }
 
-// A reply is lost. Its buffer, with all that is in it, stays until the process
-// ends.
+// A reply is lost, with all that is in it. In C its buffer stays until the process ends.
 func TestExitBeforeReply(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{})
@@ -68,16 +68,16 @@ func TestExitBeforeReply(t *testing.T) {
 	server.expect(brNoop, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20), brTransactionComplete)
 	server.write(bcIncrefsDone(0x10, 0x20), bcAcquireDone(0x10, 0x20))
 	client.leave()
-	if !differs(t, onExit) {
+	if differs(t, onExit) {
 		server.expectNothing()
 		client.kill()
 	}
 	server.expectInReads(brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
 }
 
-// News of references go too: nobody is told of them, and the owner's
-// acknowledgements have nothing to acknowledge. If the node is sent again the
-// sender is told only if there were no references left.
+// News of references go to another thread. In C nobody is told of them, and the owner's
+// acknowledgements have nothing to acknowledge; if the node is sent again the sender is
+// told only if there were no references left.
 func TestExitBeforeNews(t *testing.T) {
 	for _, kept := range []bool{true, false} {
 		name := map[bool]string{true: "kept", false: "dropped"}[kept]
@@ -87,7 +87,7 @@ func TestExitBeforeNews(t *testing.T) {
 			send := bcTransaction{flags: oneWay, payload: payload{node(0x10, 0x20), weakNode(0x30, 0x40)}}
 			client.write(send)
 			client.leave()
-			if differs(t, onExit) {
+			if !differs(t, onExit) {
 				other.expect(brNoop, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20), brIncrefs(0x30, 0x40))
 				return
 			}
@@ -108,7 +108,7 @@ func TestExitBeforeNews(t *testing.T) {
 	}
 }
 
-// So does the end of a death request. It has ended: the death can be asked for
+// The end of a death request is told to nobody. It has ended: the death can be asked for
 // again.
 //
 //covers:death,threads
@@ -121,6 +121,35 @@ func TestExitBeforeClearDeathDone(t *testing.T) {
 	client.write(bcRequestDeath(h, 2))
 	owner.kill()
 	client.expect(brNoop, brDeadBinder(2))
+}
+
+// The reply of a thread whose caller is gone goes to nobody, and the call ends that led
+// to it: the thread's own. In Rust a reply is looked at even then, and if it is
+// malformed the end of that call is told first.
+//
+//covers:ends,nested
+func TestReplyToExitedCaller(t *testing.T) {
+	for _, malformed := range []bool{false, true} {
+		t.Run(fmt.Sprint(malformed), func(t *testing.T) {
+			manager, client, h := newPeers(t)
+			manager.startWriteRead(bcTransaction{handle: h})
+			client.read()
+			client.write(bcTransaction{})
+			manager.finish().ok(t)
+			client.leave()
+			reply := bcReply{}
+			if malformed {
+				reply.edit = badData
+			}
+			manager.write(reply)
+			want := []br{brNoop, brTransactionComplete, brDeadReply}
+			if malformed && differs(t, onAnswerOrder) {
+				want = []br{brNoop, brDeadReply, brTransactionComplete}
+			}
+			manager.expect(want...)
+			manager.expectNothing()
+		})
+	}
 }
 
 // A death that a thread has read, and not acknowledged, any other can.

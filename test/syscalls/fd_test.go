@@ -272,8 +272,8 @@ func TestFileInFailedTransaction(t *testing.T) {
 	require.Equal(t, "", client.readFile(r))
 }
 
-// A binder descriptor that is passed can be used by its receiver as far as
-// any other copy.
+// A binder descriptor that is passed can be used by its receiver as little as any other
+// copy.
 //
 //covers:files,inherit
 func TestPassedBinder(t *testing.T) {
@@ -285,8 +285,9 @@ func TestPassedBinder(t *testing.T) {
 	require.Equal(t, unix.EINVAL, err)
 	// It keeps the open file alive.
 	client.kill()
+	_, err = server.ioctlBytes(binder.BINDER_VERSION, make([]byte, 4))
+	require.NoError(t, err)
 	if !differs(t, onOpener) {
-		_, err = server.ioctlBytes(binder.BINDER_VERSION, make([]byte, 4))
-		require.NoError(t, err)
+		require.Equal(t, unix.EINVAL, server.writeRead(0, bcEnterLooper).err)
 	}
 }

@@ -52,8 +52,8 @@ func TestMapNothing(t *testing.T) {
 	require.Equal(t, unix.EINVAL, err)
 }
 
-// The buffer of a call that could not be told of stays: the application doesn't
-// know of it, and can't free it. So do the references in it.
+// The buffer of a call that could not be told of goes, with the references in it: the
+// application doesn't know of it, and can't free it. In C it stays.
 //
 //covers:buffers
 func TestBufferOfFaultyRead(t *testing.T) {
@@ -62,13 +62,31 @@ func TestBufferOfFaultyRead(t *testing.T) {
 	client.AwaitBlocked(t)
 	server.startRaw(binder.WriteRead{ReadSize: readSize, ReadBuffer: uint64(server.pageEdge() - 4)})
 	require.Equal(t, unix.EFAULT, server.finish().err)
+	place := server.mapStart
 	if differs(t, onFaultyRead) {
-		client.finish().ok(t)
+		client.finishExpect(brNoop, brIncrefs(0x10, 0x11), brAcquire(0x10, 0x11), brTransactionComplete, brFailedReply)
+		place += 32
+	} else {
+		client.finishExpect(brNoop, brTransactionComplete, brFailedReply)
+	}
+	client.start(readSize, bcTransaction{})
+	require.EqualValues(t, place, server.read().message(t).buffer)
+}
+
+// What waits behind a one-way call that could not be told of comes next.
+//
+//covers:buffers,one-way
+func TestOneWayAfterFaultyRead(t *testing.T) {
+	server, client := newManager(t), newProcess(t)
+	client.write(bcTransaction{flags: oneWay})
+	client.write(bcTransaction{flags: oneWay, code: 7})
+	server.startRaw(binder.WriteRead{ReadSize: readSize, ReadBuffer: uint64(server.pageEdge() - 4)})
+	require.Equal(t, unix.EFAULT, server.finish().err)
+	if differs(t, onFaultyRead) {
+		server.expectNothing()
 		return
 	}
-	client.finishExpect(brNoop, brIncrefs(0x10, 0x11), brAcquire(0x10, 0x11), brTransactionComplete, brFailedReply)
-	client.start(readSize, bcTransaction{})
-	require.EqualValues(t, server.mapStart+32, server.read().message(t).buffer)
+	server.expect(brNoop, &message{flags: oneWay, code: 7})
 }
 
 // A dead node can have weak references even if its owner has never been told of

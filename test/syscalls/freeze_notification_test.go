@@ -108,6 +108,53 @@ func TestRequestFreezeTwice(t *testing.T) {
 	client.expectNothing()
 }
 
+// A cookie stands for one node, as long as a notification with it can come: until its
+// withdrawal was told, or until the reference has gone. In C it can stand for several.
+func TestFreezeCookieTwice(t *testing.T) {
+	server, client, _, h := newFreezable(t)
+	other := server.give(client, 0x11, 0x21)
+	client.write(bcRequestFreeze(h, 1))
+	if differs(t, onCookieTwice) {
+		client.write(bcRequestFreeze(other, 1))
+		client.expect(brNoop, brFrozenBinder(1, false))
+		client.expect(brNoop, brFrozenBinder(1, false))
+		return
+	}
+	client.writeRefused(bcRequestFreeze(other, 1))
+	client.expect(brNoop, brFrozenBinder(1, false))
+	client.writeRefused(bcRequestFreeze(other, 1))
+	client.write(bcClearFreeze(h, 1))
+	client.writeRefused(bcRequestFreeze(other, 1))
+	client.write(bcFreezeDone(1))
+	client.writeRefused(bcRequestFreeze(other, 1))
+	client.expect(brNoop, brClearFreezeDone(1))
+	client.watch(other, 1)
+	client.writeRefused(bcRequestFreeze(h, 1))
+
+	client.write(bcRelease(other), bcDecrefs(other))
+	client.watch(h, 1)
+	client.expectNothing()
+}
+
+// A request that was withdrawn and made again with the same cookie keeps it, though the
+// end of the first one is told.
+func TestFreezeCookieAgain(t *testing.T) {
+	server, client, _, h := newFreezable(t)
+	other := server.give(client, 0x11, 0x21)
+	client.write(bcRequestFreeze(h, 1))
+	client.expect(brNoop, brFrozenBinder(1, false))
+	client.write(bcClearFreeze(h, 1), bcRequestFreeze(h, 1))
+	client.expect(brNoop, brFrozenBinder(1, false))
+	client.write(bcFreezeDone(1))
+	client.expect(brNoop, brClearFreezeDone(1))
+	if !differs(t, onCookieTwice) {
+		client.writeRefused(bcRequestFreeze(other, 1))
+	}
+	client.write(bcFreezeDone(1), bcClearFreeze(h, 1))
+	client.expect(brNoop, brClearFreezeDone(1))
+	client.watch(other, 1)
+}
+
 // So is one for a handle that does not exist.
 func TestRequestFreezeOfNothing(t *testing.T) {
 	newManager(t)

@@ -99,7 +99,7 @@ func TestSetMaxThreads(t *testing.T) {
 func TestThreadExit(t *testing.T) {
 	p := newProcess(t)
 	require.NoError(t, p.ioctl(binder.BINDER_THREAD_EXIT, 0))
-	if !differs(t, onFirstRead) {
+	if differs(t, onFirstRead) {
 		p.expect(brNoop)
 	}
 	p.startRead()

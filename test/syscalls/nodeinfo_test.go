@@ -140,17 +140,17 @@ func TestNodeInfoForRefPending(t *testing.T) {
 	manager.expectNodeInfo(h, 1, 0)
 }
 
-// All but the handle has to be zero, and then one has to be the manager. The
-// reference has to be a strong one.
+// All but the handle has to be zero, and then one has to be the manager, and know the
+// handle. In C the reference has to be a strong one.
 func TestNodeInfoForRefRefused(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	h := client.offer(manager, 0x10)
 	weak := client.offer(manager, 0x20)
 	manager.write(bcRelease(weak))
 	other := manager.give(client, 0x30, 0)
-	none, differ := unix.EINVAL, differs(t, onNodeCounts)
+	none, differ := unix.ENOENT, differs(t, onNodeUnknown)
 	if differ {
-		none = unix.ENOENT
+		none = unix.EINVAL
 	}
 	for _, tc := range []struct {
 		name string
@@ -175,9 +175,11 @@ func TestNodeInfoForRefRefused(t *testing.T) {
 			require.Equal(t, tc.in, got)
 		})
 	}
-	if !differ {
-		_, err := manager.nodeInfo(binder.NodeInfoForRef{Handle: weak})
+	_, err := manager.nodeInfo(binder.NodeInfoForRef{Handle: weak})
+	if differ {
 		require.Equal(t, unix.EINVAL, err)
+	} else {
+		require.NoError(t, err)
 	}
 }
 

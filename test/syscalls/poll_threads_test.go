@@ -16,8 +16,8 @@ import (
 //
 //covers:inherit
 func TestPollAfterExec(t *testing.T) {
-	if differs(t, onOpener) {
-		t.SkipNow()
+	if isRust {
+		t.Skip("Linux's driver in Rust takes the thread for another process")
 	}
 	for name, events := range map[string]uint32{"poll": 0, "level": unix.EPOLLIN, "edge": unix.EPOLLIN | unix.EPOLLET} {
 		t.Run(name, func(t *testing.T) {

@@ -106,9 +106,9 @@ func TestReport(t *testing.T) {
 		{"unknown handle", nil, bcTransaction{handle: 9, code: 7, payload: payload{space(12)}}, "BR_FAILED_REPLY binder from client:client to -:- flags 0x0 code 7 size 12"},
 		{"unknown handle, one-way", nil, bcTransaction{handle: 9, flags: oneWay}, "BR_FAILED_REPLY binder from client:client to -:- flags 0x1 code 0 size 0"},
 		{"no manager", bury, bcTransaction{}, "BR_DEAD_REPLY binder from client:client to -:- flags 0x0 code 0 size 0"},
-		{"dead node", bury, bcTransaction{handle: 1}, "BR_DEAD_REPLY binder from client:client to -:- flags 0x0 code 0 size 0"},
+		{"dead node", bury, bcTransaction{handle: 1}, "BR_DEAD_REPLY binder from client:client to server:- flags 0x0 code 0 size 0"},
 		{"no mapping", func(server, _ *process) { server.munmap() }, bcTransaction{}, "BR_DEAD_REPLY binder from client:client to server:- flags 0x0 code 0 size 0"},
-		{"waits already", func(_, client *process) { client.write(bcTransaction{}) }, bcTransaction{}, "BR_FAILED_REPLY binder from client:client to -:- flags 0x0 code 0 size 0"},
+		{"waits already", func(_, client *process) { client.write(bcTransaction{}) }, bcTransaction{}, "BR_FAILED_REPLY binder from client:client to server:- flags 0x0 code 0 size 0"},
 		{"too large", nil, bcTransaction{edit: sizes(mapSize+1, 0)}, "BR_FAILED_REPLY binder from client:client to server:- flags 0x0 code 0 size 131073"},
 		{"huge", nil, bcTransaction{edit: sizes(1<<32+5, 0)}, "BR_FAILED_REPLY binder from client:client to server:- flags 0x0 code 0 size 5"},
 		{"data unreadable", nil, bcTransaction{edit: badData}, "BR_FAILED_REPLY binder from client:client to server:- flags 0x0 code 0 size 8"},
@@ -127,8 +127,8 @@ func TestReport(t *testing.T) {
 			client.write(tc.tr)
 			switch tc.name {
 			case "dead node", "waits already":
-				if differs(t, onReports) {
-					tc.want = strings.Replace(tc.want, "to -:-", "to server:-", 1)
+				if differs(t, onReportReceiver) {
+					tc.want = strings.Replace(tc.want, "to server:-", "to -:-", 1)
 				}
 			case "no mapping":
 				if differs(t, onNoMapping) {

@@ -49,13 +49,13 @@ func TestWriteReadBadArgument(t *testing.T) {
 	}
 }
 
-// A thread does not block in its first ioctl: a first read that finds no work
-// returns at once.
+// A first read that finds no work waits for it. In C a thread does not block in its first
+// ioctl: such a read returns at once.
 //
 //covers:waiting,write-read
-func TestFirstReadDoesNotBlock(t *testing.T) {
+func TestFirstRead(t *testing.T) {
 	th := newProcess(t).newBareThread()
-	if !differs(t, onFirstRead) {
+	if differs(t, onFirstRead) {
 		expect(t, th.writeRead(readSize, bcEnterLooper).ok(t), brNoop)
 	}
 	th.startRead()
@@ -69,6 +69,40 @@ func TestReadBlocks(t *testing.T) {
 	server.startRead()
 	client.write(bcTransaction{flags: binder.TF_ONE_WAY})
 	server.finishExpect(brNoop, &message{flags: binder.TF_ONE_WAY})
+}
+
+// A command has to end where the write buffer does, or before. What's left of less than
+// the code of a command is no command. In C a command may go on behind the end.
+//
+//covers:write-read,bad-commands
+func TestCommandsEnd(t *testing.T) {
+	const first, all = 4, 20
+	owner, client, h := newMortal(t)
+	for _, size := range []int{1, 3, 4, 5, 7, 8, 12, 19, all} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			m := &memory{next: client.Scratch() + writeOffset, end: client.Scratch() + remote.ScratchSize}
+			at := m.put(encodeCommands([]command{bcEnterLooper, bcRequestDeath(h, 1)}, m))
+			client.startRaw(binder.WriteRead{WriteSize: uint64(size), WriteBuffer: uint64(at)})
+			got := client.finish()
+			want := result{writeSize: size, writeConsumed: size}
+			switch c := differs(t, onCommandsEnd); {
+			case c && size <= first:
+				want.writeConsumed = first
+			case c:
+				want.writeConsumed = all
+			case size < first:
+				want.writeConsumed = 0
+			case size < all:
+				want.writeConsumed = first
+				if size >= 2*first {
+					want.err = unix.EFAULT
+				}
+			}
+			require.Equal(t, [2]any{want.err, want.writeConsumed}, [2]any{got.err, got.writeConsumed})
+		})
+	}
+	owner.kill()
+	client.expect(brNoop, brDeadBinder(1))
 }
 
 // On error in the middle of the write part, what came before it has been done

@@ -121,9 +121,9 @@ func TestWrittenInPart(t *testing.T) {
 	if differs(t, onNodeCounts) {
 		weak = 1
 	}
-	none := unix.EINVAL
-	if differs(t, onNodeCounts) {
-		none = unix.ENOENT
+	none := unix.ENOENT
+	if differs(t, onNodeUnknown) {
+		none = unix.EINVAL
 	}
 	manager.written(binder.BINDER_GET_NODE_INFO_FOR_REF, words(h, 0, 0, 0, 0, 0), words(h, 1, weak, 0, 0, 0), nil)
 	unknown, set := words(99, 0, 0, 0, 0, 0), words(h, 0, 0, 0, 0, 1)

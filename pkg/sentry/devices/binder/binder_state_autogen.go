@@ -712,6 +712,37 @@ func (f *freezeNotificationInner) StateLoad(ctx context.Context, stateSourceObje
 	stateSourceObject.Load(2, &f.again)
 }
 
+func (c *cookieUse) StateTypeName() string {
+	return "sentrybinder/pkg/sentry/devices/binder.cookieUse"
+}
+
+func (c *cookieUse) StateFields() []string {
+	return []string{
+		"nodeID",
+		"notifications",
+		"active",
+	}
+}
+
+func (c *cookieUse) beforeSave() {}
+
+// +checklocksignore
+func (c *cookieUse) StateSave(stateSinkObject state.Sink) {
+	c.beforeSave()
+	stateSinkObject.Save(0, &c.nodeID)
+	stateSinkObject.Save(1, &c.notifications)
+	stateSinkObject.Save(2, &c.active)
+}
+
+func (c *cookieUse) afterLoad(context.Context) {}
+
+// +checklocksignore
+func (c *cookieUse) StateLoad(ctx context.Context, stateSourceObject state.Source) {
+	stateSourceObject.Load(0, &c.nodeID)
+	stateSourceObject.Load(1, &c.notifications)
+	stateSourceObject.Load(2, &c.active)
+}
+
 func (h *handleChunk) StateTypeName() string {
 	return "sentrybinder/pkg/sentry/devices/binder.handleChunk"
 }
@@ -1194,6 +1225,7 @@ func (p *processInner) StateFields() []string {
 		"todo",
 		"deliveredDeath",
 		"deliveredFreezes",
+		"freezeCookies",
 		"freezer",
 		"stacked",
 		"waiting",
@@ -1215,13 +1247,14 @@ func (p *processInner) StateSave(stateSinkObject state.Sink) {
 	stateSinkObject.Save(3, &p.todo)
 	stateSinkObject.Save(4, &p.deliveredDeath)
 	stateSinkObject.Save(5, &p.deliveredFreezes)
-	stateSinkObject.Save(6, &p.freezer)
-	stateSinkObject.Save(7, &p.stacked)
-	stateSinkObject.Save(8, &p.waiting)
-	stateSinkObject.Save(9, &p.maxThreads)
-	stateSinkObject.Save(10, &p.requestedThreads)
-	stateSinkObject.Save(11, &p.startedThreads)
-	stateSinkObject.Save(12, &p.oneWaySpamDetection)
+	stateSinkObject.Save(6, &p.freezeCookies)
+	stateSinkObject.Save(7, &p.freezer)
+	stateSinkObject.Save(8, &p.stacked)
+	stateSinkObject.Save(9, &p.waiting)
+	stateSinkObject.Save(10, &p.maxThreads)
+	stateSinkObject.Save(11, &p.requestedThreads)
+	stateSinkObject.Save(12, &p.startedThreads)
+	stateSinkObject.Save(13, &p.oneWaySpamDetection)
 }
 
 func (p *processInner) afterLoad(context.Context) {}
@@ -1234,13 +1267,14 @@ func (p *processInner) StateLoad(ctx context.Context, stateSourceObject state.So
 	stateSourceObject.Load(3, &p.todo)
 	stateSourceObject.Load(4, &p.deliveredDeath)
 	stateSourceObject.Load(5, &p.deliveredFreezes)
-	stateSourceObject.Load(6, &p.freezer)
-	stateSourceObject.Load(7, &p.stacked)
-	stateSourceObject.Load(8, &p.waiting)
-	stateSourceObject.Load(9, &p.maxThreads)
-	stateSourceObject.Load(10, &p.requestedThreads)
-	stateSourceObject.Load(11, &p.startedThreads)
-	stateSourceObject.Load(12, &p.oneWaySpamDetection)
+	stateSourceObject.Load(6, &p.freezeCookies)
+	stateSourceObject.Load(7, &p.freezer)
+	stateSourceObject.Load(8, &p.stacked)
+	stateSourceObject.Load(9, &p.waiting)
+	stateSourceObject.Load(10, &p.maxThreads)
+	stateSourceObject.Load(11, &p.requestedThreads)
+	stateSourceObject.Load(12, &p.startedThreads)
+	stateSourceObject.Load(13, &p.oneWaySpamDetection)
 }
 
 func (f *freezer) StateTypeName() string {
@@ -2399,6 +2433,7 @@ func init() {
 	state.Register((*flightsInner)(nil))
 	state.Register((*freezeNotification)(nil))
 	state.Register((*freezeNotificationInner)(nil))
+	state.Register((*cookieUse)(nil))
 	state.Register((*handleChunk)(nil))
 	state.Register((*handleTable)(nil))
 	state.Register((*hasher)(nil))

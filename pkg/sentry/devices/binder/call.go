@@ -30,7 +30,7 @@ func (th *Thread) call(task Task, uio usermem.IO, m *message) {
 
 func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	p := th.proc
-	target, f := p.target(uint32(m.Target))
+	target, f := p.target(uint32(m.Target), m)
 	if f != nil {
 		return f
 	}
@@ -105,8 +105,8 @@ func (th *Thread) send(task Task, m *message, t *Transaction, inChain *Thread, d
 }
 
 // target returns the node that p knows by handle, with a strong local reference
-// for the buffer of a call to it.
-func (p *Process) target(handle uint32) (list.Arc[*Node], *failure) {
+// for the buffer of a call to it. It notes in m who owns it, dead or not.
+func (p *Process) target(handle uint32, m *message) (list.Arc[*Node], *failure) {
 	if handle != 0 {
 		p.refsMu.Lock()
 		defer p.refsMu.Unlock()
@@ -114,6 +114,7 @@ func (p *Process) target(handle uint32) (list.Arc[*Node], *failure) {
 		if r == nil {
 			return list.Arc[*Node]{}, failedUnknownHandle
 		}
+		m.receiver = r.node().owner
 		return r.node().keepAsTarget()
 	}
 	manager := p.ctx.manager.Load()
@@ -123,6 +124,7 @@ func (p *Process) target(handle uint32) (list.Arc[*Node], *failure) {
 	if manager.owner.pid == p.pid {
 		return list.Arc[*Node]{}, failedOwnManager
 	}
+	m.receiver = manager.owner
 	return manager.keepAsTarget()
 }
 

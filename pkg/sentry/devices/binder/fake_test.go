@@ -56,8 +56,8 @@ type world struct {
 	// logged is the messages in the kernel log.
 	logged []string
 
-	// deaf holds the processes that have missed a return: a thread left without
-	// reading it, or its read buffer was not mapped.
+	// deaf holds the processes that have missed something that the driver told them:
+	// the read buffer of a thread was not mapped.
 	deaf map[*Process]bool
 }
 

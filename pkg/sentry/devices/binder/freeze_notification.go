@@ -45,6 +45,51 @@ type freezeNotificationInner struct {
 	again bool
 }
 
+// cookieUse says which node a process uses a cookie of freeze notifications for. A
+// cookie stands for a single node, so that notifications are unambiguous.
+//
+// +stateify savable
+type cookieUse struct {
+	// nodeID is the node's debug ID.
+	nodeID int32
+
+	// notifications is the number of notifications with the cookie. All but the last
+	// one are cleared; so is the last unless active is true.
+	notifications int32
+	active        bool
+}
+
+// useFreezeCookieLocked records that p requests a notification for node n with cookie.
+// It returns false if the cookie is in use for another one.
+//
+// +checklocks:p.mu
+func (p *Process) useFreezeCookieLocked(cookie uint64, n *Node) bool {
+	c, ok := p.inner.freezeCookies[cookie]
+	if ok && (c.active || c.nodeID != n.debugID) {
+		return false
+	}
+	if p.inner.freezeCookies == nil {
+		p.inner.freezeCookies = make(map[uint64]cookieUse)
+	}
+	p.inner.freezeCookies[cookie] = cookieUse{nodeID: n.debugID, notifications: c.notifications + 1, active: true}
+	return true
+}
+
+// forgetFreezeCookieLocked undoes useFreezeCookieLocked for one notification, which is
+// active or was cleared.
+//
+// +checklocks:p.mu
+func (p *Process) forgetFreezeCookieLocked(cookie uint64, active bool) {
+	c := p.inner.freezeCookies[cookie]
+	c.notifications--
+	c.active = c.active && !active
+	if c.notifications > 0 {
+		p.inner.freezeCookies[cookie] = c
+	} else {
+		delete(p.inner.freezeCookies, cookie)
+	}
+}
+
 // lockedBy returns the state that the mu of p, f's process, guards.
 //
 // +checklocks:p.mu
@@ -67,6 +112,7 @@ func (f *freezeNotification) cancel(context.Context) {}
 // +checklocks:f.proc.mu
 func (f *freezeNotification) take(context.Context, *Thread) delivery {
 	if f.inner.cleared {
+		f.proc.forgetFreezeCookieLocked(f.cookie, false)
 		out := delivery{cookie: f.cookie}
 		out.add(binder.BR_CLEAR_FREEZE_NOTIFICATION_DONE)
 		return out
@@ -113,8 +159,8 @@ func (f *freezeNotification) deliveredLocked(p *Process) bool {
 // requestFreeze handles BC_REQUEST_FREEZE_NOTIFICATION. The process is told the
 // present state at once, unless the node is dead.
 //
-// Errors: EINVAL if there's no such handle, or if it has a request. ENOMEM if p's
-// account has no room for it.
+// Errors: EINVAL if there's no such handle, if it has a request, or if the cookie is
+// another request's. ENOMEM if p's account has no room for it.
 func (p *Process) requestFreeze(ctx context.Context, handle uint32, cookie uint64) (*refusal, error) {
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
@@ -128,9 +174,16 @@ func (p *Process) requestFreeze(ctx context.Context, handle uint32, cookie uint6
 	if err := p.account.Charge(noticePrice); err != nil {
 		return refusalFor(reasonNoRoom), err
 	}
+	p.mu.Lock()
+	fresh := p.useFreezeCookieLocked(cookie, r.node())
+	p.mu.Unlock()
+	if !fresh {
+		p.account.Credit(noticePrice)
+		return refusalFor(reasonCookieUsed, 0, cookie), linuxerr.EINVAL
+	}
 	p.stats().created(objectFreeze)
-	fresh := list.NewUnique(&freezeNotification{proc: p, cookie: cookie})
-	r.lockedBy(p).needExtra().freeze = fresh.Share()
+	f := list.NewUnique(&freezeNotification{proc: p, cookie: cookie})
+	r.lockedBy(p).needExtra().freeze = f.Share()
 	r.announceFrozenLocked(ctx, p)
 	return nil, nil
 }
@@ -227,6 +280,9 @@ func (p *Process) clearFreeze(ctx context.Context, handle uint32, cookie uint64)
 func (f *freezeNotification) clearLocked(ctx context.Context, p *Process) {
 	in := f.lockedBy(p)
 	in.cleared = true
+	c := p.inner.freezeCookies[f.cookie]
+	c.active = false
+	p.inner.freezeCookies[f.cookie] = c
 	switch {
 	case f.on == nil:
 		f.queueLocked(ctx, p)

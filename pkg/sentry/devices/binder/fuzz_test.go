@@ -205,7 +205,6 @@ func (m *machine) step() {
 		}
 	case op < 8:
 		m.noError(th.ioctl(binder.BINDER_THREAD_EXIT, 0))
-		m.deaf[s.Process] = true
 	case op < 10:
 		s.RemoveMapping(th, nil, hostarch.AddrRange{Start: testMapAddr, End: testMapAddr + hostarch.PageSize}, 0, false)
 	case op < 12:

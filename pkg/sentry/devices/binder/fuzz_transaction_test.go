@@ -101,7 +101,6 @@ type letter struct {
 // modelBlock is a PTR object and its block.
 type modelBlock struct {
 	binder.BufferObject
-	at uint64 // offset of the object
 
 	// start is the block's offset in the extra space.
 	start uint64
@@ -608,7 +607,7 @@ func (x *exchange) model(l *letter) error {
 	last, lastEnd := -1, uint64(0) // index of the block with the last fix-up
 	allowed := func(index, offset uint64) (int, bool) {
 		parent := int(index)
-		if _, ok := l.blocks[parent]; !ok || index > math.MaxInt32 || last < 0 || l.blocks[last].at == 0 {
+		if _, ok := l.blocks[parent]; !ok || index > math.MaxInt32 || last < 0 {
 			return 0, false
 		}
 		end := lastEnd
@@ -675,7 +674,7 @@ func (x *exchange) model(l *letter) error {
 				return err
 			}
 		case binder.BINDER_TYPE_PTR:
-			b := modelBlock{at: offset, start: used, children: make(map[uint64]int)}
+			b := modelBlock{start: used, children: make(map[uint64]int)}
 			b.UnmarshalUnsafe(raw)
 			if b.Length > l.extra-used {
 				return linuxerr.EINVAL
@@ -724,19 +723,18 @@ func (x *exchange) model(l *letter) error {
 	for i, b := range l.blocks {
 		fixed := make(map[uint64]bool)
 		for offset := range b.children {
-			if offset%4 != 0 {
-				return linuxerr.EINVAL
+			for at := range uint64(8) {
+				fixed[offset+at] = true
 			}
-			fixed[offset], fixed[offset+4] = true, true
 		}
 		for _, f := range l.files {
-			if f.block == i {
-				fixed[f.offset] = true
+			for at := range uint64(4) {
+				fixed[f.offset+at] = fixed[f.offset+at] || f.block == i
 			}
 		}
 		b.contents = make([]byte, b.Length)
 		for at := range b.Length {
-			if fixed[at&^3] {
+			if fixed[at] {
 				continue
 			}
 			raw, ok := l.from.memory(b.Buffer+at, 1)

@@ -281,7 +281,7 @@ func (s *hostileThread) contents() binder.TransactionData {
 // nativeHandle composes a block with descriptors in it.
 func (s *hostileThread) nativeHandle() binder.TransactionData {
 	const (
-		first  = 8 // Nothing may be a parent at the start.
+		first  = 8
 		second = first + binder.SizeOfBufferObject
 		size   = second + binder.SizeOfFDArrayObject
 		block  = size + 2*alloc.OffsetSize

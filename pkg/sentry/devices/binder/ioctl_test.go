@@ -134,9 +134,9 @@ func TestReadErrors(t *testing.T) {
 	other.write(other.call(0, 0, parcel("", nodeObject(0x10))))
 	out := second.writeRead(binder.WriteRead{ReadBuffer: appMemory - 8, ReadSize: readSize})
 	require.Equal(t, linuxerr.EFAULT, out.err)
-	other.expect(binder.BR_INCREFS, binder.BR_ACQUIRE, binder.BR_TRANSACTION_COMPLETE, binder.BR_FAILED_REPLY)
-	// Its buffer stays, and so does the buffer's cargo.
-	require.Equal(t, 2, manager.alloc.Usage().Buffers)
-	require.NotNil(t, client.nodeAt(0x10))
+	other.expect(binder.BR_TRANSACTION_COMPLETE, binder.BR_FAILED_REPLY)
+	// Its buffer is freed, with what it held.
+	require.Equal(t, 1, manager.alloc.Usage().Buffers)
+	require.Nil(t, client.nodeAt(0x10))
 	w.requireSound()
 }

@@ -26,8 +26,9 @@ type message struct {
 	// refused says why it failed, if it did and its failure doesn't say so.
 	refused *refusal
 
-	// receiver is the container of the receiving process, if known.
-	receiver *Tenant
+	// receiver is the receiving process, if known. The log names it only if it could
+	// have received the transaction.
+	receiver *Process
 
 	// composed is true once there is a Transaction, which statistics count by itself.
 	composed bool
@@ -79,7 +80,7 @@ func (th *Thread) end(task Task, m *message, f *failure) {
 
 // to records the receiver of m: th, or any thread of p if th is nil.
 func (m *message) to(p *Process, th *Thread) {
-	m.receiver = p.tenant
+	m.receiver = p
 	m.log.to(p, th)
 }
 

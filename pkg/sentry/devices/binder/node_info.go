@@ -37,8 +37,8 @@ func (p *Process) debugInfo(ptr uint64) binder.NodeDebugInfo {
 // the references that there are to the node that p knows by info.Handle. The weak
 // ones are only those held for the owner itself, as in Linux.
 //
-// Errors: EINVAL if any other field of info is set, or if p has no strong
-// reference by that handle. EPERM if p is not the context manager.
+// Errors: EINVAL if any other field of info is set, EPERM if p is not the context
+// manager, ENOENT if it has no such handle.
 func (p *Process) nodeInfoForRef(ctx context.Context, info *binder.NodeInfoForRef) error {
 	if *info != (binder.NodeInfoForRef{Handle: info.Handle}) {
 		return linuxerr.EINVAL
@@ -52,9 +52,9 @@ func (p *Process) nodeInfoForRef(ctx context.Context, info *binder.NodeInfoForRe
 
 	p.refsMu.Lock()
 	defer p.refsMu.Unlock()
-	r := p.refLocked(info.Handle, true)
+	r := p.refLocked(info.Handle, false)
 	if r == nil {
-		return linuxerr.EINVAL
+		return linuxerr.ENOENT
 	}
 	n := r.node()
 	n.owner.mu.Lock()

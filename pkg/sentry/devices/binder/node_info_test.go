@@ -57,7 +57,7 @@ func TestNodeInfoForRef(t *testing.T) {
 	_, err = ask(manager, binder.NodeInfoForRef{Handle: h, Reserved3: 1})
 	require.Equal(t, linuxerr.EINVAL, err)
 	_, err = ask(manager, binder.NodeInfoForRef{Handle: h + 1})
-	require.Equal(t, linuxerr.EINVAL, err)
+	require.Equal(t, linuxerr.ENOENT, err)
 	_, err = ask(owner, binder.NodeInfoForRef{})
 	require.Equal(t, linuxerr.EPERM, err)
 	manager.app.close()

@@ -10,16 +10,26 @@ import (
 )
 
 // Readiness implements waiter.Waitable.Readiness, for an unknown caller: a thread
-// that has never called the driver can read without blocking.
+// without work of its own can read without blocking if there is work for any thread.
 func (fd *deviceFD) Readiness(mask waiter.EventMask) waiter.EventMask {
+	p := fd.proc
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.inner.todo.empty() {
+		return 0
+	}
 	return waiter.ReadableEvents & mask
 }
 
-// ReadinessFor implements vfs.ContextWaitable.ReadinessFor.
+// ReadinessFor implements vfs.ContextWaitable.ReadinessFor. It is an error to ask from
+// a process that did not open the device.
 func (fd *deviceFD) ReadinessFor(ctx context.Context, mask waiter.EventMask) waiter.EventMask {
 	t := kernel.TaskFromContext(ctx)
 	if t == nil {
 		return fd.Readiness(mask)
+	}
+	if !fd.openedBy(t) {
+		return waiter.EventErr & mask
 	}
 	return fd.proc.readinessFor(kernelTask{t}.ThreadID()) & mask
 }
@@ -39,9 +49,9 @@ func (fd *deviceFD) EventUnregister(e *waiter.Entry) {
 func (fd *deviceFD) Epollable() bool { return true }
 
 // readinessFor returns what poll(2) reports to the thread with the given ID:
-// whether its read would return at once. It would if there is work for this thread,
-// if the thread is idle and there is work for any thread, or if it has never called
-// the driver. If p's account has no room for the Thread, it reports an error.
+// whether its read would return at once. It would if there is work for this thread, or
+// if the thread is idle and there is work for any thread. If p's account has no room
+// for the Thread, it reports an error.
 func (p *Process) readinessFor(threadID int32) waiter.EventMask {
 	th, err := p.thread(threadID)
 	if err != nil {

@@ -109,6 +109,10 @@ type processInner struct {
 	// acknowledged.
 	deliveredFreezes deliveredWork
 
+	// freezeCookies holds the cookies of freeze notifications in use: of those that
+	// exist, and of those that were cleared until p has read so.
+	freezeCookies map[uint64]cookieUse
+
 	// freezer is p's freeze state.
 	freezer freezer
 

@@ -45,14 +45,26 @@ func (w *returnWriter) fits() bool {
 // put writes br and the first size bytes of its parameters, which scratch holds. It
 // does not check for the end of the buffer.
 func (w *returnWriter) put(br uint32, size int) error {
+	if err := w.write(br, size); err != nil {
+		return err
+	}
+	w.wrote(br, size)
+	return nil
+}
+
+// write writes as put does, but leaves counting to wrote.
+func (w *returnWriter) write(br uint32, size int) error {
 	hostarch.ByteOrder.PutUint32(w.scratch[:], br)
-	n := returnSize + size
-	if _, err := w.uio.CopyOut(w.task, w.addr+hostarch.Addr(w.pos), w.scratch[:n], ioOpts); err != nil {
+	if _, err := w.uio.CopyOut(w.task, w.addr+hostarch.Addr(w.pos), w.scratch[:returnSize+size], ioOpts); err != nil {
 		return linuxerr.EFAULT
 	}
-	w.pos += uint64(n)
-	w.th.proc.counts.put(br)
 	return nil
+}
+
+// wrote counts what write has written.
+func (w *returnWriter) wrote(br uint32, size int) {
+	w.pos += uint64(returnSize + size)
+	w.th.proc.counts.put(br)
 }
 
 // putSpawnLooper puts BR_SPAWN_LOOPER at the start, in place of the BR_NOOP.
@@ -216,18 +228,6 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 		t.inherit(w.task)
 		t.countWait()
 	}
-	if err := t.installFiles(w.task); err != nil {
-		defer held.Release(w.task)
-		th.noteRefusal(w.task, refusalFor(reasonFDFixups, uint64(t.debugID), uint64(errnoFor(err))))
-		b := t.buffer.Recall()
-		t.cancelWith(w.task, binder.BR_FAILED_REPLY)
-		p.freeBuffer(w.task, &b)
-		if t.reply {
-			p.tracer().returned(th, binder.BR_FAILED_REPLY)
-			return true, w.put(binder.BR_FAILED_REPLY, 0)
-		}
-		return false, nil
-	}
 	addr := uint64(t.buffer.Addr())
 	out := binder.TransactionDataSecctx{
 		TransactionData: binder.TransactionData{
@@ -255,11 +255,23 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 		out.Secctx = addr + t.secctxStart()
 	}
 	out.MarshalUnsafe(w.params())
-	if err := w.put(br, binder.CommandSize(br)); err != nil {
-		t.cancelWith(w.task, binder.BR_FAILED_REPLY)
-		held.Release(w.task)
+	size := binder.CommandSize(br)
+	if err := w.write(br, size); err != nil {
+		defer held.Release(w.task)
+		th.refuseDelivery(w.task, t, binder.BR_FAILED_REPLY)
 		return false, err
 	}
+	if err := t.installFiles(w.task); err != nil {
+		defer held.Release(w.task)
+		th.noteRefusal(w.task, refusalFor(reasonFDFixups, uint64(t.debugID), uint64(errnoFor(err))))
+		th.refuseDelivery(w.task, t, binder.BR_FAILED_REPLY)
+		if t.reply {
+			p.tracer().returned(th, binder.BR_FAILED_REPLY)
+			return true, w.put(binder.BR_FAILED_REPLY, 0)
+		}
+		return false, nil
+	}
+	w.wrote(br, size)
 	p.tracer().received(th, t, br)
 	t.buffer.Deliver(w.task)
 	if t.reply || t.oneWay() {
@@ -268,4 +280,14 @@ func (th *Thread) deliver(w *returnWriter, held list.Arc[*Transaction]) (bool, e
 		w.call = held
 	}
 	return true, nil
+}
+
+// refuseDelivery ends t, which th owns and which is not delivered: whoever waits for a
+// reply gets br, and the buffer is freed with all that it holds.
+//
+// Preconditions: No lock is held.
+func (th *Thread) refuseDelivery(ctx context.Context, t *Transaction, br uint32) {
+	b := t.buffer.Recall()
+	t.cancelWith(ctx, br)
+	th.proc.freeBuffer(ctx, &b)
 }

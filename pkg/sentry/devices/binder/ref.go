@@ -172,6 +172,7 @@ func (r *Ref) removeLocked(ctx context.Context, p *Process) {
 	if f := in.freeze(); f != nil {
 		p.mu.Lock()
 		p.inner.deliveredFreezes.dequeue(ctx, f.cookie, f)
+		p.forgetFreezeCookieLocked(f.cookie, true)
 		p.mu.Unlock()
 		in.extra.freeze.Release(ctx)
 	}

@@ -83,7 +83,6 @@ const (
 	reasonTooManyFDs    // their number
 	reasonFDsUnaligned
 	reasonFDArray
-	reasonFixupUnaligned
 
 	// Of other commands and requests. All begin with the command.
 	reasonUnknownCommand
@@ -101,6 +100,7 @@ const (
 	reasonNotificationSet // the command
 	reasonNoNotification  // the command
 	reasonWrongCookie     // the command, the cookie and that of the request
+	reasonCookieUsed      // the command, the cookie
 	reasonNotTold         // the command, the cookie
 	reasonFDFixups        // of what was to be read: the transaction's number, the errno
 	reasonIoctl           // the request, its argument, the errno
@@ -199,8 +199,6 @@ func (r *refusal) words(e *logEntry) string {
 		return "parent offset not aligned correctly"
 	case reasonFDArray:
 		return "got transaction with invalid fd array ptr"
-	case reasonFixupUnaligned:
-		return "got transaction with unaligned buffer fixup"
 	}
 	if r.reason == reasonOther {
 		return "transaction failed in the sentry"
@@ -255,6 +253,8 @@ func (r *refusal) commandWords() string {
 		return fmt.Sprintf("%s %s notification not active", cmd, notificationOf(a[0]))
 	case reasonWrongCookie:
 		return fmt.Sprintf("%s %s notification cookie mismatch %016x != %016x", cmd, notificationOf(a[0]), a[1], a[2])
+	case reasonCookieUsed:
+		return fmt.Sprintf("%s duplicate cookie %016x", cmd, a[1])
 	case reasonNotTold:
 		return fmt.Sprintf("%s %016x not found", cmd, a[1])
 	default:

@@ -226,9 +226,6 @@ var refusals = []struct {
 		bad := binder.BufferObject{Type: binder.BINDER_TYPE_PTR, Buffer: badAddr, Length: 8}
 		s.sendSG(64, "text", bad, fileArrayObject(1, 0, 0))
 	}, "got transaction with invalid fd array ptr (object 1 at offset 44)"},
-	{reasonFixupUnaligned, func(s *refusalScene) {
-		s.sendSG(64, "text", s.client.blockObject(make([]byte, 16)), s.client.childObject(make([]byte, 8), 0, 1))
-	}, "got transaction with unaligned buffer fixup (object 0 at offset 4)"},
 }
 
 // freezeServer freezes the server.
@@ -341,6 +338,10 @@ var commandRefusals = []struct {
 		s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x77)...)
 		s.command(binder.BC_CLEAR_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x78)...)
 	}, "BC_CLEAR_FREEZE_NOTIFICATION freeze notification cookie mismatch 0000000000000078 != 0000000000000077"},
+	{reasonCookieUsed, func(s *refusalScene) {
+		s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x77)...)
+		s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, noticeParams(s.give(s.server, s.client, 0x20), 0x77)...)
+	}, "BC_REQUEST_FREEZE_NOTIFICATION duplicate cookie 0000000000000077"},
 	{reasonNoRoom, func(s *refusalScene) {
 		s.tenant.account.SetLimit(s.tenant.account.Used())
 		s.command(binder.BC_REQUEST_FREEZE_NOTIFICATION, noticeParams(s.handle, 0x77)...)

@@ -141,11 +141,14 @@ func (l *reportListeners) remove(s *ReportSubscription) {
 //
 // Preconditions: No lock is held.
 func (th *Thread) report(ctx context.Context, m *message, br uint32) {
-	from, to := th.proc.tenant, m.receiver
+	from := th.proc.tenant
 	if from.reports.subs.Load() != nil {
 		m.reportTo(ctx, from, br)
 	}
-	if to != nil && to != from && to.reports.subs.Load() != nil {
+	if m.receiver == nil {
+		return
+	}
+	if to := m.receiver.tenant; to != from && to.reports.subs.Load() != nil {
 		m.reportTo(ctx, to, br)
 	}
 }
@@ -168,7 +171,7 @@ func (m *message) reportTo(ctx context.Context, t *Tenant, br uint32) {
 			DataSize:    m.DataSize,
 		}
 		if r.HasTo {
-			r.ToPID = ids.pid(e.toProc)
+			r.ToPID = ids.pid(m.receiver.id)
 		}
 		if r.HasToThread {
 			r.ToTID = ids.tid(e.toTID, e.toProc)

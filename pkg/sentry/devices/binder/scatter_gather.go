@@ -24,9 +24,9 @@ import (
 // those of a child before any further ones of its parent. So at any time only the
 // blocks from the last one up to its outermost parent may get more.
 
-// translatePointer adds the block that o, the object at offset, describes, and points
-// o and the parent, if there is one, to its place in the receiver.
-func (c *composer) translatePointer(o *binder.BufferObject, offset uint64) error {
+// translatePointer adds the block that o describes, and points o and the parent, if
+// there is one, to its place in the receiver.
+func (c *composer) translatePointer(o *binder.BufferObject) error {
 	g := &c.gather
 	if room := g.room(); o.Length > room {
 		return c.refuse(linuxerr.EINVAL, reasonLargeBuffer, o.Length, room)
@@ -54,10 +54,7 @@ func (c *composer) translatePointer(o *binder.BufferObject, offset uint64) error
 			hasPointer: true,
 		})
 	}
-	// When it looks for a parent, Linux takes an object at offset 0 for none at all.
-	if offset != 0 {
-		g.open = append(g.open, openBlock{block: bl})
-	}
+	g.open = append(g.open, openBlock{block: bl})
 	return nil
 }
 
@@ -111,8 +108,7 @@ func (c *composer) translateFileArray(o *binder.FDArrayObject) error {
 
 // copyBlocks fills the blocks of the receiver.
 //
-// Errors: EINVAL if the sender's memory can't be read, or if a fix-up is not
-// aligned to 4 bytes.
+// Errors: EINVAL if the sender's memory can't be read.
 func (c *composer) copyBlocks() error {
 	g := &c.gather
 	slices.SortFunc(g.fixups, func(a, b fixup) int { return cmp.Compare(a.start, b.start) })
@@ -129,9 +125,6 @@ func (c *composer) copyBlocks() error {
 		for len(fixups) > 0 && fixups[0].start < bl.start+bl.length {
 			f := fixups[0]
 			fixups = fixups[1:]
-			if f.start%4 != 0 {
-				return c.refuseBlock(reasonFixupUnaligned, bl)
-			}
 			if err := copyTo(f.start - bl.start); err != nil {
 				return err
 			}

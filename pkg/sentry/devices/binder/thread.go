@@ -66,8 +66,7 @@ type Thread struct {
 	freezeLeft time.Duration
 
 	// needReturn is true if the thread's current or next read must return empty rather
-	// than wait, as a thread's first one does. It is set with proc.mu held, and cleared
-	// by the thread's own calls only.
+	// than wait. It is set with proc.mu held, and cleared by the thread's own calls only.
 	needReturn atomicbitops.Bool
 
 	// scratch is in use while the thread is in an ioctl.
@@ -115,7 +114,6 @@ func newThread(p *Process, id int32) (*Thread, error) {
 		inner:       threadInner{lastError: noError(0)},
 		returnError: newThreadError(),
 		replyError:  newThreadError(),
-		needReturn:  atomicbitops.FromBool(true),
 	}, nil
 }
 
@@ -358,19 +356,62 @@ func (th *Thread) exit(ctx context.Context) {
 	p.mu.Lock()
 	held := p.inner.threads[th.id]
 	delete(p.inner.threads, th.id)
-	// The task's next read creates a new Thread and doesn't wait: epoll waiters must
-	// check again.
-	p.pollers.Notify(waiter.ReadableEvents)
 	p.mu.Unlock()
-	th.release(ctx)
+	th.die(ctx)
+	th.handOver(ctx)
 	held.Release(ctx)
 }
 
-// release ends th, which is no longer reachable. Whoever waits for a reply from it is
-// told that it's dead; whoever replies to it later will be.
+// handOver disposes of th's work after th has exited. Nodes' changes go to the process,
+// for another thread to read; an unread transaction's buffer is freed, since nobody
+// knows its address.
+//
+// Preconditions: No lock is held.
+func (th *Thread) handOver(ctx context.Context) {
+	p := th.proc
+	var buf [batchSize]list.Arc[work]
+	walk := startWalk()
+	for more := true; more; walk.yield() {
+		ended := buf[:0]
+		p.mu.Lock()
+		for n := 0; n < batchSize; n++ {
+			var w list.Arc[work]
+			if w, more = th.inner.todo.popFront(); !more {
+				break
+			}
+			if change, ok := w.Get().(*nodeWork); ok && !p.inner.dead {
+				p.inner.todo.pushBack(change)
+				p.wakeupLocked(ctx)
+				w.Release(ctx)
+				continue
+			}
+			ended = append(ended, w)
+		}
+		p.mu.Unlock()
+		for _, w := range ended {
+			if t, ok := w.Get().(*Transaction); ok {
+				th.refuseDelivery(ctx, t, binder.BR_DEAD_REPLY)
+			} else {
+				w.Get().cancel(ctx)
+			}
+			w.Release(ctx)
+		}
+	}
+}
+
+// release ends th, whose process ends, and its work.
 //
 // Preconditions: No lock is held.
 func (th *Thread) release(ctx context.Context) {
+	th.die(ctx)
+	cancelAll(ctx, th.popTodo)
+}
+
+// die ends th, which is no longer reachable. Whoever waits for a reply from it is told
+// that it's dead; whoever replies to it later will be. Its work is left on todo.
+//
+// Preconditions: No lock is held.
+func (th *Thread) die(ctx context.Context) {
 	th.proc.mu.Lock()
 	th.inner.dead = true
 	stack := th.swapStackLocked(list.Arc[*Transaction]{})
@@ -386,7 +427,6 @@ func (th *Thread) release(ctx context.Context) {
 		unanswered.Get().fail(ctx, binder.BR_DEAD_REPLY)
 		unanswered.Release(ctx)
 	}
-	cancelAll(ctx, th.popTodo)
 }
 
 // popTodo removes the first item of work for th alone.

@@ -162,13 +162,12 @@ func TestWakeIsPassedOn(t *testing.T) {
 	outer.woken(m.thread, 1, binder.BR_DEAD_BINDER)
 }
 
-// TestFirstReadReturns: a thread's first call doesn't sleep, nor does one after a
+// TestReadAfterClose: a thread's first read sleeps as any other, but not one after a
 // close.
-func TestFirstReadReturns(t *testing.T) {
+func TestReadAfterClose(t *testing.T) {
 	w := newWorld(t)
 	a := w.open(testMapping)
 	th := a.newBareThread()
-	require.Equal(t, 1, len(th.tryRead().returns))
 	th.expectNothing()
 	a.flush()
 	require.Equal(t, 1, len(th.tryRead().returns))
@@ -255,8 +254,31 @@ func TestThreadExit(t *testing.T) {
 	require.NoError(t, th.ioctl(binder.BINDER_THREAD_EXIT, 0))
 	require.Nil(t, th.state())
 	require.Zero(t, w.active()["thread"])
-	require.Equal(t, 1, len(th.tryRead().returns), "the first read returns")
+	th.expectNothing()
 	require.NotSame(t, before, th.state())
+}
+
+// TestThreadExitHandsOver has a thread leave without reading: what another one can be
+// told it is, and nothing is left of the rest.
+func TestThreadExitHandsOver(t *testing.T) {
+	w := newWorld(t)
+	manager, client := w.newManager(), w.newApp()
+	other, leaves := client.app.newLooper(), client.app.newThread()
+	leaves.write(leaves.call(0, binder.TF_ONE_WAY, parcel("", nodeObject(0x10))))
+	leaves.write(leaves.call(0, 0, parcel("")))
+	manager.expectTransaction(binder.BR_TRANSACTION)
+	manager.takeCall()
+	manager.write(manager.reply(parcel("what nobody reads", nodeObject(0x20))))
+	manager.expect(binder.BR_INCREFS, binder.BR_ACQUIRE, binder.BR_TRANSACTION_COMPLETE)
+	pc := binder.PtrCookie{Ptr: 0x20, Cookie: testCookie(0x20)}
+	manager.write(cmd(binder.BC_INCREFS_DONE, pc), cmd(binder.BC_ACQUIRE_DONE, pc))
+	out := other.sleepRead(func() {
+		require.NoError(t, leaves.ioctl(binder.BINDER_THREAD_EXIT, 0))
+	})
+	out.woken(other, 1, binder.BR_INCREFS, binder.BR_ACQUIRE)
+	other.expectNothing()
+	manager.expect(binder.BR_RELEASE, binder.BR_DECREFS)
+	w.requireSound()
 }
 
 // TestReadiness polls with one thread of each process.
@@ -265,7 +287,7 @@ func TestReadiness(t *testing.T) {
 	manager, client := w.newManager(), w.newApp()
 	ready := func(th *thread) bool { return th.app.readinessFor(th.id)&waiter.ReadableEvents != 0 }
 
-	require.True(t, ready(w.open(testMapping).newBareThread()), "the read of an unknown thread")
+	require.False(t, ready(w.open(testMapping).newBareThread()), "a new thread has nothing to read")
 	require.False(t, ready(manager))
 	client.write(client.call(0, 0, parcel("")))
 	require.True(t, ready(manager), "work of the process")

@@ -77,7 +77,7 @@ func (c *composer) translate(raw []byte, offset uint64) error {
 	case binder.BINDER_TYPE_PTR:
 		var o binder.BufferObject
 		o.UnmarshalUnsafe(raw)
-		if err := c.translatePointer(&o, offset); err != nil {
+		if err := c.translatePointer(&o); err != nil {
 			return err
 		}
 		o.MarshalUnsafe(raw)

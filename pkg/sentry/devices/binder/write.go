@@ -25,14 +25,20 @@ type commandReader struct {
 	scratch [freeBufferSize + commandSize + maxParamsSize]byte
 }
 
-// next returns the next n bytes, which stay in scratch until it is called again. As in
-// Linux, it doesn't check for the end of the buffer within a command: at the end, no
-// further command starts.
+// more returns whether another command starts in the buffer.
+func (r *commandReader) more() bool { return r.pos < r.end && r.end-r.pos >= commandSize }
+
+// next returns the next n bytes, which stay in scratch until it is called again.
 //
-// Preconditions: n is at most maxParamsSize; if n is commandSize, pos is less than end.
+// Errors: EFAULT if the buffer ends before that, or can't be read.
+//
+// Preconditions: n is at most maxParamsSize.
 func (r *commandReader) next(task Task, uio usermem.IO, n int) ([]byte, error) {
+	if r.end-r.pos < uint64(n) {
+		return nil, linuxerr.EFAULT
+	}
 	if len(r.ahead) < n {
-		size := max(n, int(min(r.end-min(r.pos, r.end), uint64(len(r.scratch)))))
+		size := int(min(r.end-r.pos, uint64(len(r.scratch))))
 		got, _ := uio.CopyIn(task, r.addr+hostarch.Addr(r.pos), r.scratch[:size], ioOpts)
 		r.ahead = r.scratch[:got]
 		if got < n {
@@ -68,7 +74,7 @@ func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
 	r := &th.scratch.commands
 	r.addr, r.pos, r.end = hostarch.Addr(wr.WriteBuffer), wr.WriteConsumed, wr.WriteSize
 	r.ahead = nil
-	for n := 1; r.pos < r.end && !th.failed(); n++ {
+	for n := 1; r.more() && !th.failed(); n++ {
 		if n%maxCommandsAtOnce == 0 && task.Interrupted() {
 			return linuxerr.ERESTARTSYS
 		}
