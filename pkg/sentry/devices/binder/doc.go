@@ -47,7 +47,8 @@
 //
 //	driver, domain, tenant, view the sandbox, a /dev or an instance of binderfs, a
 //	                             container, and what a caller can see of them
-//	registry, flights, release   open devices, those in flight, and how they are released
+//	registry, flights, release   open devices, those in flight, and how processes and
+//	                             threads are released
 //	prices                       what each object is charged
 //	log, log_*, stats,           the contents of binder_logs
 //	transaction_log

@@ -9,6 +9,7 @@ import (
 
 	"gvisor.dev/gvisor/pkg/context"
 
+	"sentrybinder/pkg/abi/binder"
 	"sentrybinder/pkg/binder/list"
 )
 
@@ -150,4 +151,90 @@ func (p *Process) releaseRefs(ctx context.Context) {
 	if p.handles.ids.Len() == 0 {
 		p.handles = handleTable{}
 	}
+}
+
+// exit handles BINDER_THREAD_EXIT.
+func (th *Thread) exit(ctx context.Context) {
+	p := th.proc
+	p.mu.Lock()
+	held := p.inner.threads[th.id]
+	delete(p.inner.threads, th.id)
+	p.mu.Unlock()
+	th.die(ctx)
+	th.handOver(ctx)
+	held.Release(ctx)
+}
+
+// handOver disposes of th's work after th has exited. Nodes' changes go to the process,
+// for another thread to read; an unread transaction's buffer is freed, since nobody
+// knows its address.
+//
+// Preconditions: No lock is held.
+func (th *Thread) handOver(ctx context.Context) {
+	p := th.proc
+	var buf [batchSize]list.Arc[work]
+	walk := startWalk()
+	for more := true; more; walk.yield() {
+		ended := buf[:0]
+		p.mu.Lock()
+		for n := 0; n < batchSize; n++ {
+			var w list.Arc[work]
+			if w, more = th.inner.todo.popFront(); !more {
+				break
+			}
+			if change, ok := w.Get().(*nodeWork); ok && !p.inner.dead {
+				p.inner.todo.pushBack(change)
+				p.wakeupLocked(ctx)
+				w.Release(ctx)
+				continue
+			}
+			ended = append(ended, w)
+		}
+		p.mu.Unlock()
+		for _, w := range ended {
+			if t, ok := w.Get().(*Transaction); ok {
+				th.refuseDelivery(ctx, t, binder.BR_DEAD_REPLY)
+			} else {
+				w.Get().cancel(ctx)
+			}
+			w.Release(ctx)
+		}
+	}
+}
+
+// release ends th, whose process ends, and its work.
+//
+// Preconditions: No lock is held.
+func (th *Thread) release(ctx context.Context) {
+	th.die(ctx)
+	cancelAll(ctx, th.popTodo)
+}
+
+// die ends th, which is no longer reachable. Whoever waits for a reply from it is told
+// that it's dead; whoever replies to it later will be. Its work is left on todo.
+//
+// Preconditions: No lock is held.
+func (th *Thread) die(ctx context.Context) {
+	th.proc.mu.Lock()
+	th.inner.dead = true
+	stack := th.swapStackLocked(list.Arc[*Transaction]{})
+	th.proc.mu.Unlock()
+
+	// If th was handling a call, and not waiting inside it, that call goes unanswered.
+	var unanswered list.Arc[*Transaction]
+	if stack.Ok() && stack.Get().handler() == th {
+		unanswered = stack.Clone()
+	}
+	th.unwind(ctx, stack)
+	if unanswered.Ok() {
+		unanswered.Get().fail(ctx, binder.BR_DEAD_REPLY)
+		unanswered.Release(ctx)
+	}
+}
+
+// popTodo removes the first item of work for th alone.
+func (th *Thread) popTodo() (list.Arc[work], bool) {
+	th.proc.mu.Lock()
+	defer th.proc.mu.Unlock()
+	return th.inner.todo.popFront()
 }
