@@ -206,6 +206,13 @@ func (c *composer) copyIn(offset, addr, n uint64) error {
 	if err != nil {
 		return err
 	}
+	if b := dst.Head(); dst.NumBlocks() == 1 && !b.NeedSafecopy() {
+		// As most memory is. CopyInTo would allocate.
+		if _, err := c.uio.CopyIn(c.task, hostarch.Addr(addr), b.ToSlice(), ioOpts); err != nil {
+			return linuxerr.EFAULT
+		}
+		return nil
+	}
 	c.writer.Blocks = dst
 	if done, err := c.uio.CopyInTo(c.task, hostarch.AddrRangeSeqOf(ar), &c.writer, ioOpts); err != nil || uint64(done) != n {
 		return linuxerr.EFAULT

@@ -150,21 +150,26 @@ type app struct {
 type appIO struct {
 	usermem.BytesIO
 
-	// onCopy is called, once, when the contents of a transaction are copied.
+	// onCopy is called, once, when the contents of a transaction are copied, whose
+	// command is the first in the next ioctl. copies counts what was copied before.
 	onCopy func()
+	copies int
 }
 
 func newAppIO(size int) appIO {
 	return appIO{BytesIO: usermem.BytesIO{Bytes: make([]byte, size)}}
 }
 
-// CopyInTo implements usermem.IO.CopyInTo.
-func (m *appIO) CopyInTo(ctx context.Context, ars hostarch.AddrRangeSeq, dst safemem.Writer, opts usermem.IOOpts) (int64, error) {
+// CopyIn implements usermem.IO.CopyIn.
+func (m *appIO) CopyIn(ctx context.Context, addr hostarch.Addr, dst []byte, opts usermem.IOOpts) (int, error) {
 	if f := m.onCopy; f != nil {
-		m.onCopy = nil
-		f()
+		// The ioctl's argument and the commands come first.
+		if m.copies++; m.copies == 3 {
+			m.onCopy, m.copies = nil, 0
+			f()
+		}
 	}
-	return m.BytesIO.CopyInTo(ctx, ars, dst, opts)
+	return m.BytesIO.CopyIn(ctx, addr, dst, opts)
 }
 
 // open starts an application with a mapping of size bytes, or without one.

@@ -18,8 +18,17 @@ type kernelTask struct {
 	*kernel.Task
 }
 
+// rootThread is implemented by tasks that know their ID in the root PID namespace without
+// a lock: of a patch to gVisor.
+type rootThread interface {
+	RootThreadID() kernel.ThreadID
+}
+
 // ThreadID implements Task.ThreadID.
 func (t kernelTask) ThreadID() int32 {
+	if t, ok := any(t.Task).(rootThread); ok {
+		return int32(t.RootThreadID())
+	}
 	return int32(t.PIDNamespace().Root().IDOfTask(t.Task))
 }
 

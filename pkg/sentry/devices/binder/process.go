@@ -78,12 +78,20 @@ type Process struct {
 	// counts holds what the process has written and read.
 	counts commandCounts
 
+	// recent has some of the threads, each in the slot that its ID has, so that most
+	// calls find theirs without the lock. A Thread leaves it before it's released.
+	recent [numRecent]atomic.Pointer[Thread] `state:"nosave"`
+
 	// pollers wait in poll(2) and the like, for any thread's work.
 	pollers waiter.Queue
 
 	// idle holds the waiters for freezer.outstanding to become zero.
 	idle waiter.Queue
 }
+
+// numRecent is the number of slots of Process.recent: most applications have no more
+// threads than that, by numbers that follow each other.
+const numRecent = 16
 
 // processInner is what a Process's mu guards.
 //
@@ -231,18 +239,31 @@ func (p *Process) wakeThreadLocked(th *Thread) {
 //
 // Errors: ENOMEM if p's account has no room for it.
 func (p *Process) thread(id int32) (*Thread, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if th := p.inner.threads[id].Get(); th != nil {
+	recent := &p.recent[uint32(id)%numRecent]
+	if th := recent.Load(); th != nil && th.id == id {
 		return th, nil
 	}
-	th, err := newThread(p, id)
-	if err != nil {
-		return nil, err
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	th := p.inner.threads[id].Get()
+	if th == nil {
+		var err error
+		if th, err = newThread(p, id); err != nil {
+			return nil, err
+		}
+		fresh := list.NewUnique(th)
+		p.inner.threads[id] = fresh.Share()
 	}
-	fresh := list.NewUnique(th)
-	p.inner.threads[id] = fresh.Share()
+	recent.Store(th)
 	return th, nil
+}
+
+// forgetLocked makes thread not find th any more, which only th itself may call for.
+//
+// +checklocks:p.mu
+func (p *Process) forgetLocked(th *Thread) {
+	delete(p.inner.threads, th.id)
+	p.recent[uint32(th.id)%numRecent].CompareAndSwap(th, nil)
 }
 
 // flush makes all threads return from their reads. It is called when a descriptor of

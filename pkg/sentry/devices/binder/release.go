@@ -56,6 +56,9 @@ func (p *Process) releaseOne(ctx context.Context) {
 	p.setFrozenLocked(false)
 	threads := p.inner.threads
 	p.inner.threads = nil
+	for i := range p.recent {
+		p.recent[i].Store(nil)
+	}
 	p.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(threads)) {
 		held := threads[id]
@@ -158,7 +161,7 @@ func (th *Thread) exit(ctx context.Context) {
 	p := th.proc
 	p.mu.Lock()
 	held := p.inner.threads[th.id]
-	delete(p.inner.threads, th.id)
+	p.forgetLocked(th)
 	p.mu.Unlock()
 	th.die(ctx)
 	th.handOver(ctx)
