@@ -207,7 +207,7 @@ func (c *composer) copyIn(offset, addr, n uint64) error {
 		return err
 	}
 	if b := dst.Head(); dst.NumBlocks() == 1 && !b.NeedSafecopy() {
-		// As most memory is. CopyInTo would allocate.
+		// The common case: CopyInTo would allocate.
 		if _, err := c.uio.CopyIn(c.task, hostarch.Addr(addr), b.ToSlice(), ioOpts); err != nil {
 			return linuxerr.EFAULT
 		}

@@ -18,8 +18,8 @@ type kernelTask struct {
 	*kernel.Task
 }
 
-// rootThread is implemented by tasks that know their ID in the root PID namespace without
-// a lock: of a patch to gVisor.
+// rootThread is implemented by tasks that know their ID in the root PID namespace
+// without a lock, as one of runsc/patches makes them.
 type rootThread interface {
 	RootThreadID() kernel.ThreadID
 }

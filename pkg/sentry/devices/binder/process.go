@@ -78,8 +78,8 @@ type Process struct {
 	// counts holds what the process has written and read.
 	counts commandCounts
 
-	// recent has some of the threads, each in the slot that its ID has, so that most
-	// calls find theirs without the lock. A Thread leaves it before it's released.
+	// recent caches threads by their ID modulo numRecent, so that most calls find theirs
+	// without the lock. A Thread is removed before it is released.
 	recent [numRecent]atomic.Pointer[Thread] `state:"nosave"`
 
 	// pollers wait in poll(2) and the like, for any thread's work.
@@ -89,8 +89,8 @@ type Process struct {
 	idle waiter.Queue
 }
 
-// numRecent is the number of slots of Process.recent: most applications have no more
-// threads than that, by numbers that follow each other.
+// numRecent is the number of slots of Process.recent. Most applications have no more
+// threads, with consecutive IDs.
 const numRecent = 16
 
 // processInner is what a Process's mu guards.
@@ -258,7 +258,8 @@ func (p *Process) thread(id int32) (*Thread, error) {
 	return th, nil
 }
 
-// forgetLocked makes thread not find th any more, which only th itself may call for.
+// forgetLocked removes th, so that p.thread no longer finds it. Only th's own calls may
+// do so.
 //
 // +checklocks:p.mu
 func (p *Process) forgetLocked(th *Thread) {
