@@ -57,6 +57,7 @@ var benchmarks = map[string]func(){
 	"payload":       payload,
 	"table":         table,
 	"throughput":    throughput,
+	"processes":     processes,
 	"oneway":        oneway,
 	"fds":           fds,
 	"handles":       handles,
@@ -92,6 +93,8 @@ var roles = map[string]func(){
 	"hostile/holder":    holder,
 	"hostile/crowd":     offeringCrowd,
 	"hostile/neighbour": neighbour,
+
+	"processes/citizen": runCitizen,
 }
 
 func main() {

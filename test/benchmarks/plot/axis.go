@@ -29,6 +29,9 @@ var (
 	microseconds         = axis{logarithmic: true, write: duration}
 	microsecondsFromZero = axis{write: duration}
 	megabytes            = axis{logarithmic: true, write: rate}
+	perSecondFromZero    = axis{write: func(v float64) string { return count(v) + "/s" }}
+	milliseconds         = axis{write: func(v float64) string { return duration(1000 * v) }}
+	mebibytes            = axis{write: func(v float64) string { return bytes(v * (1 << 20)) }}
 	perSecond            = axis{logarithmic: true, write: func(v float64) string { return count(v) + "/s" }}
 )
 

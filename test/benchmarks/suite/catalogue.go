@@ -64,6 +64,16 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
+		Name: processesRate, Title: "Calls of 128 bytes per second, four at once, between random pairs of that many processes with 15 threads each",
+		Unit: "calls/s", X: "processes", Subject: "binder",
+		once: manyProcesses.of(processesRate, processesTime),
+	},
+	{
+		Name: processesTime, Title: "A call of 128 bytes, of four at once, between random pairs of that many processes with 15 threads each",
+		Unit: "µs", X: "processes", Subject: "median",
+		once: manyProcesses.of(processesTime, processesRate),
+	},
+	{
 		Name: "oneway", Title: "One-way messages of 128 bytes that one thread receives", Unit: "messages/s", Subject: "binder",
 		once: programs("oneway",
 			job{systrap, []string{"-ways=binder,unix seqpacket"}},
@@ -126,6 +136,16 @@ var benchmarks = []*benchmark{
 		Name: "restore", Title: "A sandbox with that many services, from runsc's start to the answer to a client's first call", Unit: "ms", X: "services",
 		Subject: restored,
 		once:    restore,
+	},
+	{
+		Name: sandboxesStartup, Title: "A sandbox with a service, from runsc's start to the answer to a client's first call, as the last of that many sandboxes",
+		Unit: "ms", X: "sandboxes", Subject: coldStart,
+		once: manySandboxes.of(sandboxesStartup, sandboxesMemory),
+	},
+	{
+		Name: sandboxesMemory, Title: "Memory that a sandbox with a service takes of the host, of that many sandboxes",
+		Unit: "MiB", X: "sandboxes", Subject: "memory",
+		once: manySandboxes.of(sandboxesMemory, sandboxesStartup),
 	},
 	{
 		Name: "size", Title: "Size of runsc", Unit: "bytes", Subject: "bin/runsc",

@@ -48,6 +48,26 @@ func TestRunAll(t *testing.T) {
 	require.Zero(t, b.ratio(host, "socket", 0))
 }
 
+// Each benchmark that a run is for gets it once, whichever comes first.
+func TestSeveral(t *testing.T) {
+	made := 0.0
+	s := several{run: func(add func(string, place, []result)) error {
+		made++
+		add("time", systrap, []result{{Value: made}})
+		add("memory", host, []result{{Value: 10 * made}})
+		add("time", host, []result{{Value: 100 * made}})
+		return errors.New("one")
+	}}
+	var got []float64
+	add := func(_ place, results []result) { got = append(got, results[0].Value) }
+	time, memory := s.of("time", "memory"), s.of("memory", "time")
+	for _, once := range []func(func(place, []result)) error{time, time, memory, memory, memory, time} {
+		require.Error(t, once(add))
+	}
+	require.Equal(t, []float64{1, 100, 2, 200, 10, 20, 30, 3, 300}, got)
+	require.Equal(t, 3.0, made)
+}
+
 func TestRunAllCountsFailures(t *testing.T) {
 	b := &benchmark{once: func(func(place, []result)) error { return errors.New("failed") }}
 	require.Equal(t, *runs, b.runAll())

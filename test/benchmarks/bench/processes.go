@@ -1,0 +1,181 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/test/benchmarks/peer"
+)
+
+// What a citizen does is told by the code of a call.
+const (
+	citizenEcho   = iota // answers with as many bytes as in the call
+	citizenMeet          // finds the processes that it is to call, among as many as the call says
+	citizenCall          // one-way: calls one of them, and passes the message on to another, until the time in it
+	citizenReport        // answers with the times of its calls, in nanoseconds, which it forgets
+)
+
+// The shape of Android: a process has fifteen threads for calls, and knows some others.
+const (
+	citizenThreads = 15
+	acquaintances  = 16
+
+	// callsAtOnce is how many calls are under way at any time, whatever the number of
+	// processes.
+	callsAtOnce = 4
+)
+
+// processes measures calls between random pairs of processes, as their number grows:
+// -numbers. The processes pass messages around, each of which lets whoever has it make one
+// call, so that as many calls are made at once however many processes there are.
+func processes() {
+	all := []*process{start("hub", nil)}
+	defer func() { stopAll(all) }()
+	steps := numbersOf(*numbers)
+	files := uint64(slices.Max(steps) + 100)
+	peer.Check(unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: files, Max: files}))
+	e := open()
+	var citizens []uint32
+	for _, n := range steps {
+		for len(citizens) < n {
+			all = append(all, start("processes/citizen", nil, fmt.Sprint("-n=", len(citizens))))
+			citizens = append(citizens, e.find(len(citizens)))
+		}
+		ask := func(code uint32, number uint64) (answers [][]byte) {
+			for _, handle := range citizens {
+				answer := e.call(handle, code, binary.NativeEndian.AppendUint64(nil, number), nil)
+				answers = append(answers, append([]byte(nil), e.Data(answer)...))
+			}
+			e.flush()
+			return answers
+		}
+		ask(citizenMeet, uint64(n))
+		e.letCall(citizens, *duration/4)
+		ask(citizenReport, 0)
+		took := e.letCall(citizens, *duration)
+		var samples []uint64
+		for _, times := range ask(citizenReport, 0) {
+			for ; len(times) != 0; times = times[4:] {
+				samples = append(samples, uint64(binary.NativeEndian.Uint32(times)))
+			}
+		}
+		t := timingOf(samples, 1)
+		emit(result{Series: "binder", X: float64(n), Value: float64(len(samples)) / took.Seconds(), P50: t.P50, P99: t.P99, Max: t.Max})
+	}
+}
+
+// letCall has citizens call each other for a time, and returns how long they did.
+func (e *endpoint) letCall(citizens []uint32, d time.Duration) time.Duration {
+	begin := time.Now()
+	until := binary.NativeEndian.AppendUint64(nil, uint64(monotonic()+d.Nanoseconds()))
+	for range callsAtOnce {
+		e.pass(citizens[rand.IntN(len(citizens))], until)
+		if commands := e.out; !e.Send(commands) {
+			peer.Fail("a process has no room for a message")
+		}
+		e.out = e.Commands()
+	}
+	pause(d)
+	// The last calls may have been under way.
+	took := time.Since(begin)
+	pause(d / 4)
+	return took
+}
+
+// pass puts off the message that lets a citizen call until a time.
+func (e *endpoint) pass(handle uint32, until []byte) {
+	e.out = peer.TransactionTo(e.out, binder.BC_TRANSACTION, handle, citizenCall, binder.TF_ONE_WAY, until, nil)
+}
+
+// monotonic returns the time that all processes share, in nanoseconds.
+func monotonic() int64 {
+	var t unix.Timespec
+	peer.Check(unix.ClockGettime(unix.CLOCK_MONOTONIC, &t))
+	return t.Nano()
+}
+
+// citizen is a process that calls others, and is called.
+type citizen struct {
+	mu    sync.Mutex
+	known []uint32
+	times []byte
+}
+
+// runCitizen is the role of the n-th citizen, which the hub knows.
+func runCitizen() {
+	e := open()
+	e.publish(node(0))
+	c := &citizen{}
+	for range citizenThreads - 1 {
+		go func() {
+			runtime.LockOSThread()
+			c.serve(e.thread())
+		}()
+	}
+	ready()
+	c.serve(e)
+}
+
+func (c *citizen) serve(e *endpoint) {
+	e.out = peer.Command(e.out, binder.BC_ENTER_LOOPER)
+	payload := make([]byte, callBytes)
+	for {
+		call := e.await(binder.BR_TRANSACTION)
+		data := append([]byte(nil), e.Data(call)...)
+		e.free(call)
+		var answer []byte
+		switch call.Code {
+		case citizenEcho:
+			answer = data
+		case citizenMeet:
+			c.meet(e, int(binary.NativeEndian.Uint64(data)))
+		case citizenCall:
+			c.call(e, payload, data)
+			continue
+		case citizenReport:
+			c.mu.Lock()
+			answer, c.times = c.times, nil
+			c.mu.Unlock()
+		}
+		e.out = peer.Transaction(e.out, binder.BC_REPLY, answer, nil)
+	}
+}
+
+// meet finds some of all citizens, of which there are so many.
+func (c *citizen) meet(e *endpoint, all int) {
+	var known []uint32
+	for range acquaintances {
+		known = append(known, e.find((*n+1+rand.IntN(all-1))%all))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known = known
+}
+
+// call makes a call, and lets another citizen do so, until a time.
+func (c *citizen) call(e *endpoint, payload, until []byte) {
+	if monotonic() > int64(binary.NativeEndian.Uint64(until)) {
+		return
+	}
+	c.mu.Lock()
+	callee, next := c.known[rand.IntN(len(c.known))], c.known[rand.IntN(len(c.known))]
+	c.mu.Unlock()
+	begin := monotonic()
+	e.call(callee, citizenEcho, payload, nil)
+	took := uint32(monotonic() - begin)
+	c.mu.Lock()
+	c.times = binary.NativeEndian.AppendUint32(c.times, took)
+	c.mu.Unlock()
+	e.pass(next, until)
+}
