@@ -13,11 +13,15 @@ ifeq ($(BINDER_ORACLE),)
 export BINDER_ORACLE := $(realpath build/oracle/run)
 endif
 
+# ARCH=arm64 has programs built for that architecture, in bin/arm64.
+BIN := bin$(if $(ARCH),/$(ARCH))
+BUILD := CGO_ENABLED=0 GOARCH=$(ARCH) $(GO) build
+
 .DEFAULT_GOAL := runsc
 
 .PHONY: help
 help: ## Show the targets.
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 .PHONY: prerequisites
 prerequisites:
@@ -28,19 +32,24 @@ prerequisites:
 .PHONY: runsc
 runsc: prerequisites ## Build bin/runsc, gVisor's runsc with the Binder driver in it.
 	@tools/build/gvisor
-	CGO_ENABLED=0 $(GO) build -modfile=build/go.mod -buildvcs=false -trimpath \
+	$(BUILD) -modfile=build/go.mod -buildvcs=false -trimpath \
 		-ldflags="-s -w -X 'gvisor.dev/gvisor/runsc/version.version=sentrybinder $(VERSION) (gvisor.dev/gvisor $$(cut -d' ' -f1 build/gvisor.id))'" \
-		-o bin/runsc runsc/main.go
+		-o $(BIN)/runsc runsc/main.go
 
 .PHONY: shim
 shim: runsc ## Build bin/containerd-shim-runsc-v1, gVisor's shim for containerd.
-	CGO_ENABLED=0 $(GO) build -modfile=build/go.mod -buildvcs=false -trimpath -ldflags="-s -w" \
-		-o bin/containerd-shim-runsc-v1 gvisor.dev/gvisor/shim
+	$(BUILD) -modfile=build/go.mod -buildvcs=false -trimpath -ldflags="-s -w" \
+		-o $(BIN)/containerd-shim-runsc-v1 gvisor.dev/gvisor/shim
 
 .PHONY: metric-server
 metric-server: prerequisites ## Build gVisor's metric server, for runsc to find.
 	@tools/build/gvisor
-	@tools/build/metric-server
+	@GOARCH=$(ARCH) BIN=$(BIN) tools/build/metric-server
+
+# Where there is no machine to run it on, "make programs ARCH=arm64" tells that it builds.
+.PHONY: programs
+programs: shim metric-server ## Build all programs, examples, benchmarks and tests.
+	@GOARCH=$(ARCH) BIN=$(BIN) tools/build/programs
 
 .PHONY: tools
 tools: prerequisites ## Install gVisor's code generators and checklocks in build/tools.

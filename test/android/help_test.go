@@ -207,7 +207,7 @@ func (p process) mount(source, dir, fsType string, flags uintptr) error {
 
 // exists returns whether the process sees a file.
 func (p process) exists(path string) (bool, error) {
-	err := p.do(unix.SYS_ACCESS, p.text(path), unix.F_OK)
+	err := p.do(unix.SYS_FACCESSAT, ^uintptr(99), p.text(path), unix.F_OK)
 	if err == unix.ENOENT {
 		return false, nil
 	}

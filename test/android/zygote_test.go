@@ -38,7 +38,7 @@ var zygote = stage{"zygote, ART, bionic", []step{
 	{
 		what: "MAP_32BIT", who: "ART", without: "ART looks for room itself",
 		run: func(*boot) error {
-			addr, err := call(unix.SYS_MMAP, 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_32BIT, ^uintptr(0), 0)
+			addr, err := call(unix.SYS_MMAP, lowHint, 4096, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|lowFlag, ^uintptr(0), 0)
 			if err != nil {
 				return err
 			}

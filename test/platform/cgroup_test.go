@@ -126,7 +126,7 @@ func TestCgroupThreaded(t *testing.T) {
 	}
 
 	// The threads freeze one by one.
-	thread.Start(t, unix.SYS_PAUSE)
+	thread.Start(t, unix.SYS_PPOLL)
 	a.write("cgroup.freeze", 1)
 	a.await("frozen 1")
 	a.write("cgroup.freeze", 0)

@@ -376,7 +376,7 @@ func TestFreezerSignal(t *testing.T) {
 	c, p := newCgroup(t), remote.NewProcess(t)
 	p.Handle(t, unix.SIGTERM, 0)
 	c.write("cgroup.procs", p.PID())
-	p.Start(t, unix.SYS_PAUSE)
+	p.Start(t, unix.SYS_PPOLL)
 	p.AwaitBlocked(t)
 	c.freeze()
 	require.NoError(t, unix.Kill(p.PID(), unix.SIGTERM))

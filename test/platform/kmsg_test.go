@@ -450,7 +450,7 @@ func TestKmsgRights(t *testing.T) {
 func openIn(t *testing.T, th *remote.Thread, path string, flags int) (uintptr, error) {
 	t.Helper()
 	copy(remote.Bytes(th.Scratch(), len(path)+1), path+"\x00")
-	return th.Call(t, unix.SYS_OPEN, th.Scratch(), uintptr(flags|unix.O_CLOEXEC), 0)
+	return th.Call(t, unix.SYS_OPENAT, ^uintptr(99), th.Scratch(), uintptr(flags|unix.O_CLOEXEC), 0)
 }
 
 // dropCapability takes a capability from another process.

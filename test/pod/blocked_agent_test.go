@@ -64,7 +64,7 @@ func serveBlocked(device string) {
 	r, let := pipe()
 	block("read", syscall(unix.SYS_READ, r, uintptr(buf), 1, 0, 0, 0), let)
 	r, let = pipe()
-	block("poll", syscall(unix.SYS_POLL, uintptr(unsafe.Pointer(&unix.PollFd{Fd: int32(r), Events: unix.POLLIN})), 1, ^uintptr(0), 0, 0, 0), let)
+	block("poll", syscall(sysPoll, uintptr(unsafe.Pointer(&unix.PollFd{Fd: int32(r), Events: unix.POLLIN})), 1, pollForever, 0, 0, 0), let)
 	r, let = pipe()
 	// With a time limit that is never reached, the rest of which the system call
 	// is to go on with.
@@ -74,7 +74,7 @@ func serveBlocked(device string) {
 	ep, err := unix.EpollCreate1(0)
 	check("epoll_create", err)
 	check("epoll_ctl", unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, int(r), &unix.EpollEvent{Events: unix.EPOLLIN}))
-	block("epoll_wait", syscall(unix.SYS_EPOLL_WAIT, uintptr(ep), uintptr(unsafe.Pointer(new(unix.EpollEvent))), 1, ^uintptr(0), 0, 0), let)
+	block("epoll_wait", syscall(sysEpollWait, uintptr(ep), uintptr(unsafe.Pointer(new(unix.EpollEvent))), 1, ^uintptr(0), 0, 0), let)
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET, 0)
 	check("socketpair", err)
 	block("recvfrom", syscall(unix.SYS_RECVFROM, uintptr(pair[0]), uintptr(buf), 1, 0, 0, 0), func() {

@@ -1021,15 +1021,15 @@ func TestBinderfsOrdinaryUser(t *testing.T) {
 		require.Equal(t, unix.EACCES, err, name)
 	}
 	unlink := func(name string) error {
-		_, err := p.Call(t, unix.SYS_UNLINK, p.str(dir+"/"+name))
+		_, err := p.Call(t, unix.SYS_UNLINKAT, atCWD, p.str(dir+"/"+name), 0)
 		return err
 	}
 	require.Equal(t, unix.EACCES, unlink("binder"))
 	require.Equal(t, unix.EPERM, p.mount("binder", tempDir(t), 0, ""))
 	require.Equal(t, unix.EPERM, p.mount("binder", dir, unix.MS_REMOUNT, "max=9"))
-	_, err := p.Call(t, unix.SYS_CHMOD, p.str(dir+"/binder"), 0o666)
+	_, err := p.Call(t, unix.SYS_FCHMODAT, atCWD, p.str(dir+"/binder"), 0o666)
 	require.Equal(t, unix.EPERM, err)
-	_, err = p.Call(t, unix.SYS_MKDIR, p.str(dir+"/d"), 0o755)
+	_, err = p.Call(t, unix.SYS_MKDIRAT, atCWD, p.str(dir+"/d"), 0o755)
 	require.Equal(t, unix.EACCES, err)
 
 	require.NoError(t, unix.Chmod(dir+"/binder-control", 0o666))
@@ -1040,7 +1040,7 @@ func TestBinderfsOrdinaryUser(t *testing.T) {
 
 	require.NoError(t, unix.Chmod(dir, 0o777))
 	require.NoError(t, unlink("a"))
-	_, err = p.Call(t, unix.SYS_MKDIR, p.str(dir+"/d"), 0o755)
+	_, err = p.Call(t, unix.SYS_MKDIRAT, atCWD, p.str(dir+"/d"), 0o755)
 	require.Equal(t, unix.EPERM, err)
 }
 
@@ -1073,7 +1073,7 @@ func (p *process) controlAdd(dir, name string) error {
 func (p *process) stat(path string) unix.Stat_t {
 	p.t.Helper()
 	at := p.Scratch() + 4096
-	p.Must(p.t, unix.SYS_LSTAT, p.str(path), at)
+	p.Must(p.t, unix.SYS_NEWFSTATAT, atCWD, p.str(path), at, unix.AT_SYMLINK_NOFOLLOW)
 	return *remote.Struct[unix.Stat_t](at)
 }
 
@@ -1119,7 +1119,7 @@ func TestBinderfsInUserNamespace(t *testing.T) {
 			require.NoError(t, p.mount("binder", dir, unix.MS_REMOUNT, "max=3"))
 			require.Equal(t, unix.ENOSPC, p.controlAdd(dir, "b"))
 			require.Equal(t, unix.EPERM, p.mount("binder", dir, unix.MS_REMOUNT, "stats=global"))
-			p.Must(t, unix.SYS_UNLINK, p.str(dir+"/a"))
+			p.Must(t, unix.SYS_UNLINKAT, atCWD, p.str(dir+"/a"), 0)
 			require.Empty(t, names(t, dir), "the mount is the process's own")
 		})
 	}

@@ -204,6 +204,9 @@ func (th *thread) str(s string) uintptr {
 	return at
 }
 
+// atCWD is AT_FDCWD. Not every architecture has the system calls that take a path alone.
+const atCWD = ^uintptr(99)
+
 // open opens a file, which must succeed.
 func (th *thread) open(path string, flags int) int {
 	th.t.Helper()
@@ -214,7 +217,7 @@ func (th *thread) open(path string, flags int) int {
 
 func (th *thread) tryOpen(path string, flags int) (int, error) {
 	th.t.Helper()
-	fd, err := th.Call(th.t, unix.SYS_OPENAT, ^uintptr(99), th.str(path), uintptr(flags), 0) // AT_FDCWD
+	fd, err := th.Call(th.t, unix.SYS_OPENAT, atCWD, th.str(path), uintptr(flags), 0)
 	return int(fd), err
 }
 

@@ -712,7 +712,7 @@ func TestSGFreeClosesNumbers(t *testing.T) {
 	server.close(array[1])
 	r, _ := server.pipe()
 	require.Equal(t, array[0], r)
-	server.Must(t, unix.SYS_DUP2, uintptr(array[1]), 100)
+	server.Must(t, unix.SYS_DUP3, uintptr(array[1]), 100, 0)
 	server.close(array[1])
 	server.write(got.free())
 	require.False(t, server.isOpen(r))

@@ -39,6 +39,8 @@ type step struct {
 var steps = []step{
 	{"gofmt", check("sh", "-c", "! find . -path ./build -prune -o -name '*.go' -print0 | xargs -0 gofmt -l 2>&1 | grep .")},
 	{"go vet", check("go", "vet", "./...")},
+	{"go vet, arm64", check("env", "GOARCH=arm64", "go", "vet", "./...")},
+	{"tests build for arm64", check("env", "GOARCH=arm64", "go", "test", "-c", "-o", os.DevNull, "./...")},
 	{"generated code", check("make", "--no-print-directory", "check-generated")},
 	{"checklocks", check("make", "--no-print-directory", "checklocks")},
 	{"BUILD files", check("sh", "-c", buildFiles)},

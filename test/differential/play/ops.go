@@ -318,7 +318,7 @@ func (w *World) epoll(th *thread, s *program.Step, dev *device, fd uintptr) {
 	}
 	events := actor.Bytes(at+16, 12)
 	clear(events)
-	calls = append(calls, actor.NewCall(unix.SYS_EPOLL_WAIT, epfd, at+16, 1, 0))
+	calls = append(calls, actor.NewCall(unix.SYS_EPOLL_PWAIT, epfd, at+16, 1, 0))
 	w.begin(th, &pending{step: s, dev: dev, calls: len(calls), result: func(calls []actor.Call) string {
 		return fmt.Sprintf("%s %d %x", errnoName(calls[0].Errno()), calls[len(calls)-1].Ret, events[:4])
 	}}, calls...)

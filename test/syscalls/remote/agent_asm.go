@@ -3,8 +3,6 @@
 
 package remote
 
-const supported = true
-
 // serve executes system calls from the slot at address slot until the control
 // socket ctl is closed; then the thread exits.
 func serve(ctl, slot uintptr)

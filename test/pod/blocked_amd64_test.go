@@ -1,0 +1,14 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package pod
+
+import "golang.org/x/sys/unix"
+
+// The system calls that poll(2) and epoll_wait(2) are, and the former's time limit if
+// there is none.
+const (
+	sysPoll      = unix.SYS_POLL
+	pollForever  = ^uintptr(0)
+	sysEpollWait = unix.SYS_EPOLL_WAIT
+)
