@@ -66,6 +66,7 @@ var benchmarks = map[string]func(){
 	"logs":          logs,
 	"hostile":       hostile,
 	"world":         world,
+	"wake":          wake,
 }
 
 // roles are what the processes do that a benchmark starts.

@@ -26,6 +26,9 @@ type benchmark struct {
 	Subject string
 	Home    place
 
+	// Turns is how many times as many runs as others it makes, 1 if it is 0.
+	Turns int
+
 	Rows []*row
 
 	// Attacks are what calls are measured beside, instead of rows.
@@ -73,7 +76,7 @@ func (b *benchmark) runAll() (failed int) {
 		}
 		return failed
 	}
-	for range *runs {
+	for range *runs * max(b.Turns, 1) {
 		err := b.once(func(p place, results []result) {
 			for _, r := range results {
 				b.add(p, r)

@@ -32,6 +32,16 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
+		Name: "starts", Title: "A call and its answer of 128 bytes, on two CPUs, in each of many sandboxes", Unit: "µs", Subject: "binder", Home: systrapTwoCPUs,
+		// A sandbox that has started to spin goes on, and so does one that has not.
+		Turns: 4,
+		once:  programs("roundtrip", job{systrapTwoCPUs, []string{"-sizes=128", "-ways=binder,binder with TF_DEFER_COMPLETE,unix seqpacket,unix stream,pipes,futexes"}}),
+	},
+	{
+		Name: "wake", Title: "From before the system call that wakes a thread to after the one in which it slept", Unit: "µs", X: "µs asleep", Subject: wakeOther, Home: host,
+		once: programs("wake", job{host, nil}),
+	},
+	{
 		Name: "payload", Title: "Bytes to another process", Unit: "MB/s", X: "bytes in a call", Subject: "binder",
 		once: programs("payload",
 			job{systrap, []string{"-sizes=4096,65536,262144,1048576"}},

@@ -29,19 +29,26 @@ const (
 	oracleCOneCPU place = oracleC + oneCPU
 	oracleROneCPU place = oracleR + oneCPU
 	hostOneCPU    place = host + oneCPU
+
+	systrapTwoCPUs place = systrap + twoCPUs
 )
 
-// oneCPU is at the end of the names of places that have one CPU only.
-const oneCPU = ", one CPU"
+// What is at the end of the names of places that don't have all CPUs.
+const (
+	oneCPU  = ", one CPU"
+	twoCPUs = ", two CPUs"
+)
 
 // command returns a command that runs in the place, or nil if there's no such
 // place.
 func (p place) command(args ...string) *exec.Cmd {
 	oracle := os.Getenv("BINDER_ORACLE")
 	var before []string
-	name, pinned := strings.CutSuffix(string(p), oneCPU)
-	if pinned {
-		before = []string{"taskset", "--cpu-list", "0"}
+	name := string(p)
+	for _, some := range []struct{ suffix, cpus string }{{oneCPU, "0"}, {twoCPUs, "0,1"}} {
+		if all, pinned := strings.CutSuffix(name, some.suffix); pinned {
+			name, before = all, []string{"taskset", "--cpu-list", some.cpus}
+		}
 	}
 	switch p := place(name); p {
 	case systrap, ptrace:

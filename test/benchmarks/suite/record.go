@@ -80,7 +80,7 @@ func (r *report) summary(plots []string) string {
 			}
 		}
 	}
-	s.WriteString(marksTable(r.Marks))
+	s.WriteString(marksTables(r.Marks))
 	s.WriteString("\n")
 	return s.String()
 }

