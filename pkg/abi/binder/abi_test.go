@@ -4,6 +4,8 @@
 package binder
 
 import (
+	"os"
+	"regexp"
 	"testing"
 
 	"gvisor.dev/gvisor/pkg/marshal"
@@ -82,5 +84,26 @@ func TestNumbers(t *testing.T) {
 	}
 	if got := CommandNumber(BR_FROZEN_BINDER); got != 21 {
 		t.Errorf("CommandNumber(BR_FROZEN_BINDER) = %d, want 21", got)
+	}
+}
+
+// TestRequestNames: whoever adds a request gives it a name, for logs and strace.
+func TestRequestNames(t *testing.T) {
+	source, err := os.ReadFile("binder.go")
+	if err != nil {
+		t.Skip(err) // The test is not run in its package's directory.
+	}
+	names := make(map[string]bool)
+	for _, name := range Requests {
+		names[name] = true
+	}
+	declared := regexp.MustCompile(`(?m)^(?:\t|const )(BINDER_\w+) += .*\btypeRequest\b`).FindAllStringSubmatch(string(source), -1)
+	if len(declared) != len(names) {
+		t.Errorf("there are %d requests, and %d names", len(declared), len(names))
+	}
+	for _, m := range declared {
+		if !names[m[1]] {
+			t.Errorf("%s has no name in Requests", m[1])
+		}
 	}
 }
