@@ -225,6 +225,18 @@ image: prerequisites ## Write the images of the pods in deploy/kubernetes to bin
 	@tools/image/talk bin/talk.tar
 	@if [ -x build/aosp/root/system/bin/servicemanager ]; then tools/image/aosp bin/aosp.tar; fi
 
+# "VERSION=" names one; by default it is the latest.
+.PHONY: pin
+pin: prerequisites ## Say which patches fit a version of gVisor; if all do, move there.
+	@$(NEED) git
+	@tools/build/pin $(if $(filter command line,$(origin VERSION)),$(VERSION))
+
+# "UPSTREAM=-quick" checks what takes seconds, "UPSTREAM=-test" also runs the tests there.
+.PHONY: upstream
+upstream: prerequisites ## Make a series of patches against gVisor of it all, and check it.
+	@$(NEED) git
+	@$(GO) run ./tools/upstream $(UPSTREAM)
+
 .PHONY: clean
 clean: ## Remove everything that was built.
 	rm -rf --one-file-system bin build
