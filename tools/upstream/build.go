@@ -249,7 +249,7 @@ func (t *tree) testRule(dir, name string, hasLibrary bool, tests map[string][]by
 		}
 	}
 	var r strings.Builder
-	fmt.Fprintf(&r, "go_test(\n    name = %q,\n    size = \"small\",\n", name)
+	fmt.Fprintf(&r, "go_test(\n    name = %q,\n    size = %q,\n", name, t.testSize(dir))
 	writeList(&r, "srcs", slices.Sorted(maps.Keys(tests)))
 	if _, err := os.Stat(filepath.Join(t.dir, dir, "testdata")); err == nil {
 		r.WriteString("    data = glob([\"testdata/**\"]),\n")
@@ -260,6 +260,22 @@ func (t *tree) testRule(dir, name string, hasLibrary bool, tests map[string][]by
 	writeList(&r, "deps", deps)
 	r.WriteString(")\n")
 	return r.String(), nil
+}
+
+// testSize returns how long tests of a package may take: what this repository says.
+func (t *tree) testSize(dir string) string {
+	for _, p := range t.series.patches {
+		for _, part := range p.parts {
+			if part.as != dir {
+				continue
+			}
+			build, _ := os.ReadFile(filepath.Join(t.series.repo, part.dir, "BUILD.bazel"))
+			if m := regexp.MustCompile(`(?s)\bgo_test\(.*?size = "(\w+)"`).FindSubmatch(build); m != nil {
+				return string(m[1])
+			}
+		}
+	}
+	return "small"
 }
 
 // writeList writes an attribute as buildifier does.

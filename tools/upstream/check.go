@@ -179,8 +179,10 @@ func (t *tree) checkText(files []string) error {
 }
 
 func checkFile(name string, text []byte) error {
-	if strings.Contains(string(text), module) {
-		return fmt.Errorf("%s speaks of %s", name, module)
+	for _, word := range []string{module, "runsc/patches"} {
+		if strings.Contains(string(text), word) {
+			return fmt.Errorf("%s speaks of %s", name, word)
+		}
 	}
 	if !strings.HasPrefix(string(text), "// Copyright 20") && !isGenerated(path.Base(name)) && !strings.HasSuffix(name, "_mutex.go") {
 		return fmt.Errorf("%s has no licence header", name)

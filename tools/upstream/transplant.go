@@ -44,6 +44,9 @@ const gvisorHeader = `// Copyright 2026 The gVisor Authors.
 // limitations under the License.
 `
 
+// seePatches matches what comments say of runsc/patches, which gVisor has by then.
+var seePatches = regexp.MustCompile(`(?:\n\s*// | )\(see runsc/patches[^)]*\)`)
+
 // transplant returns the text of a source file as gVisor would have it. moves are pairs of
 // import paths, before and after.
 func transplant(name string, text []byte, moves []string) ([]byte, error) {
@@ -57,6 +60,7 @@ func transplant(name string, text []byte, moves []string) ([]byte, error) {
 		// As the name of what is measured.
 		strconv.Quote(module), strconv.Quote(pkg),
 	})...).Replace(rest)
+	rest = seePatches.ReplaceAllString(rest, "")
 	if path.Ext(name) != ".go" {
 		return []byte(gvisorHeader + rest), nil
 	}

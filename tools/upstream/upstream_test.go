@@ -97,6 +97,9 @@ import (
 	"sentrybinder/test/wire"
 )
 
+// X is Y
+// (see runsc/patches: without them, it
+// is Z).
 var _ = fmt.Sprint(sync.Mutex{}, abi.X, wire.Y, "sentrybinder")
 `), []string{"sentrybinder/test/wire", "gvisor.dev/gvisor/test/binder/wire"})
 	require.NoError(t, err)
@@ -111,6 +114,7 @@ import (
 	"gvisor.dev/gvisor/test/binder/wire"
 )
 
+// X is Y.
 var _ = fmt.Sprint(sync.Mutex{}, abi.X, wire.Y, "x")
 `, string(got))
 
@@ -216,6 +220,7 @@ func TestCheckFile(t *testing.T) {
 		"pkg/a/b.go": gvisorHeader + "\npackage a\n\nimport \"github.com/a/b\"\n",
 		"pkg/a/c.go": "package a\n",
 		"pkg/a/d.go": gvisorHeader + "\npackage a // from sentrybinder\n",
+		"pkg/a/e.go": gvisorHeader + "\npackage a // see runsc/patches\n",
 	} {
 		require.Error(t, checkFile(name, []byte(text)), name)
 	}

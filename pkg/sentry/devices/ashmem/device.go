@@ -63,8 +63,8 @@ func newDevice(vfsObj *vfs.VirtualFilesystem, bootID string, accounts Accounts) 
 	}, nil
 }
 
-// Symlinks implements vfs.DeviceSymlinks.Symlinks, which one of runsc/patches adds to
-// gVisor: Android's libcutils first looks for the name with the boot ID appended.
+// Symlinks implements vfs.DeviceSymlinks.Symlinks (see runsc/patches): Android's
+// libcutils first looks for the name with the boot ID appended.
 func (d *Device) Symlinks() []string { return []string{Name + d.bootID} }
 
 // Open implements vfs.Device.Open.

@@ -26,7 +26,7 @@ const sealFutureWrite = 0x10
 // sizes.
 type MemfdIoctler struct{}
 
-// Ioctl implements tmpfs.MemfdIoctler.Ioctl, which one of runsc/patches adds to gVisor.
+// Ioctl implements tmpfs.MemfdIoctler.Ioctl (see runsc/patches).
 //
 // Errors: ENOTTY for an unknown request, EFAULT for a bad pointer, EINVAL for a request
 // that memfds don't support, and those of fcntl(F_ADD_SEALS).

@@ -20,9 +20,8 @@ func (p *Process) AddMapping(ctx context.Context, ms memmap.MappingSpace, ar hos
 	return p.alloc.Map(ms, ar)
 }
 
-// DontFork implements memmap.DontForkMappable.DontFork: a child inherits no
-// mapping. A gVisor without that interface, which one of runsc/patches adds, never
-// asks: there, fork fails while the mapping exists.
+// DontFork implements memmap.DontForkMappable.DontFork: a child inherits no mapping
+// (see runsc/patches: without that interface, fork fails while the mapping exists).
 func (p *Process) DontFork() bool { return true }
 
 // RemoveMapping implements memmap.Mappable.RemoveMapping.
