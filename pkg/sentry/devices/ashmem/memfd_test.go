@@ -5,6 +5,7 @@ package ashmem
 
 import (
 	"bytes"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -45,13 +46,25 @@ func newMemfd(t *testing.T, name string, allowSeals bool) *memfd {
 	mnt := w.vfs.NewDisconnectedMount(fs, root, &vfs.MountOptions{})
 	fs.DecRef(ctx)
 	root.DecRef(ctx)
-	fd, err := tmpfs.NewMemfd(ctx, creds, mnt, allowSeals, "memfd:"+name)
+	fd, err := tmpfs.NewMemfd(ctx, creds, mnt, memfdOpts(tmpfs.NewMemfd, allowSeals), "memfd:"+name)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		fd.DecRef(ctx)
 		mnt.DecRef(ctx)
 	})
 	return &memfd{t, ctx, fd, usermem.BytesIO{Bytes: make([]byte, 512)}}
+}
+
+// memfdOpts returns the options of tmpfs.NewMemfd
+// (see runsc/patches: without them, they are a bool).
+func memfdOpts[O any](_ func(context.Context, *auth.Credentials, *vfs.Mount, O, string) (*vfs.FileDescription, error), allowSeals bool) O {
+	var opts O
+	v := reflect.ValueOf(&opts).Elem()
+	if v.Kind() == reflect.Struct {
+		v = v.FieldByName("AllowSeals")
+	}
+	v.SetBool(allowSeals)
+	return opts
 }
 
 func (m *memfd) ioctl(request uint32, arg uint64) (uintptr, error) {
