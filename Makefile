@@ -7,8 +7,8 @@ GO ?= go
 NEED := tools/build/need
 VERSION := $(shell GIT_OPTIONAL_LOCKS=0 git describe --always --dirty 2>/dev/null || echo unknown)
 
-# Linux's own drivers, on which the tests run too: those that make oracle built, or
-# what the environment names.
+# Linux's own drivers, on which the tests run, too: those that make oracle built, or those
+# that the environment names.
 ifeq ($(BINDER_ORACLE),)
 export BINDER_ORACLE := $(realpath build/oracle/run)
 endif
@@ -20,7 +20,7 @@ BUILD := CGO_ENABLED=0 GOARCH=$(ARCH) $(GO) build
 .DEFAULT_GOAL := runsc
 
 .PHONY: help
-help: ## Show the targets.
+help: ## List the targets.
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 .PHONY: prerequisites
@@ -30,7 +30,7 @@ prerequisites:
 
 # Built like gVisor's own releases: one static program.
 .PHONY: runsc
-runsc: prerequisites ## Build bin/runsc, gVisor's runsc with the Binder driver in it.
+runsc: prerequisites ## Build bin/runsc, gVisor's runsc with the Binder driver built in.
 	@tools/build/gvisor
 	$(BUILD) -modfile=build/go.mod -buildvcs=false -trimpath \
 		-ldflags="-s -w -X 'gvisor.dev/gvisor/runsc/version.version=sentrybinder $(VERSION) (gvisor.dev/gvisor $$(cut -d' ' -f1 build/gvisor.id))'" \
@@ -42,7 +42,7 @@ shim: runsc ## Build bin/containerd-shim-runsc-v1, gVisor's shim for containerd.
 		-o $(BIN)/containerd-shim-runsc-v1 gvisor.dev/gvisor/shim
 
 .PHONY: metric-server
-metric-server: prerequisites ## Build gVisor's metric server, for runsc to find.
+metric-server: prerequisites ## Build gVisor's metric server, where runsc finds it.
 	@tools/build/gvisor
 	@GOARCH=$(ARCH) BIN=$(BIN) tools/build/metric-server
 
@@ -56,44 +56,44 @@ tools: prerequisites ## Install gVisor's code generators and checklocks in build
 	@tools/build/tools
 
 .PHONY: generate
-generate: tools ## Write the generated code anew.
+generate: tools ## Regenerate the generated code.
 	@$(GO) run ./tools/generate ./...
 
 .PHONY: check-generated
 check-generated: tools ## Fail if generated code is out of date.
 	@$(GO) run ./tools/generate -check ./...
 
-# Without guesses about which fields should be annotated, like gVisor itself.
+# Without inferring which fields should be annotated, like gVisor itself.
 .PHONY: checklocks
 checklocks: tools ## Check the lock annotations.
 	$(GO) vet -vettool=$(CURDIR)/build/tools/checklocks -inferred=false ./pkg/...
 
-# The race detector needs a C compiler; Bazel installs itself when it is asked for.
+# The race detector needs a C compiler; Bazel is installed on demand.
 .PHONY: test
 test: tools ## Run every check and test, and count what ran where.
 	@$(NEED) gcc="gcc libc6-dev"
 	@$(GO) run ./tools/test
 
 .PHONY: matrix
-matrix: prerequisites ## Write the table of what works, in docs/conformance.md, anew.
+matrix: prerequisites ## Update the table of what works in docs/conformance.md.
 	@$(GO) run ./tools/test -table
 
 .PHONY: android
-android: runsc ## Rehearse Android's boot: ask of the kernel what its user space does, on Linux too.
+android: runsc ## Rehearse Android's boot: ask of the kernel what its user space asks, on Linux, too.
 	@$(GO) run ./tools/test -android
 
 .PHONY: android-table
-android-table: runsc ## Write the table of that, in docs/android.md, anew.
+android-table: runsc ## Update the table of its results in docs/android.md.
 	@$(GO) run ./tools/test -android-table
 
 .PHONY: oracle
-oracle: ## Build Linux's own Binder drivers as programs, for the tests to run on, too.
+oracle: ## Build Linux's own Binder drivers as programs on which the tests run, too.
 	@tools/oracle/build
 
 SEEDS ?= 1-4000
 FAULT_SEEDS ?= 2000
 
-# The sandbox that programs are played in tells what of the driver has run.
+# The sandbox that plays programs reports which of the driver's code has run.
 .PHONY: play
 play: prerequisites
 	@tools/build/gvisor
@@ -107,49 +107,49 @@ differential: play ## Look for a program that can tell the driver from Linux's.
 	@build/differential -cover -seeds $(SEEDS) $(DIFFERENTIAL)
 
 .PHONY: fidelity
-fidelity: play ## The same with fixed programs for three minutes, and with new ones for two.
+fidelity: play ## The same, with fixed programs for three minutes and new ones for two.
 	@build/differential -cover -limit 3m -seeds 1-1000000
 	@build/differential -cover -fresh -for 2m
 
 .PHONY: faults
-faults: play ## Plant mistakes in the driver, one at a time: do such programs find them?
+faults: play ## Plant bugs in the driver, one at a time: do such programs find them?
 	@build/differential -faults -seeds 1-$(FAULT_SEEDS)
 
 .PHONY: corpus
-corpus: play ## Find the programs anew that others begin with.
+corpus: play ## Search again for the programs that others begin with.
 	@build/differential -corpus -seeds $(SEEDS)
 
 .PHONY: coverage
-coverage: play ## Tell how much of the driver's code all its tests reach together.
+coverage: play ## Report how much of the driver's code all tests together cover.
 	@build/differential -tests -missed -seeds $(SEEDS)
 
-# Figures are comparable within a run only. "BENCH=name" runs one, or those named.
+# Only figures of the same run are comparable. "BENCH=NAME" runs only the named ones.
 .PHONY: bench
-bench: runsc ## Run all benchmarks, each beside its peers; tables and plots in build/bench.
+bench: runsc ## Run all benchmarks, each with its peers; tables and plots in build/bench.
 	@tools/build/bench
 	@build/bench/suite $(SUITE) $(BENCH)
 	@build/bench/plot build/bench/results.json build/bench
 
-# Takes 40 minutes. "HOSTILE=-short" shows whether it works.
+# Takes 40 minutes. "HOSTILE=-short" is a short trial.
 .PHONY: hostile
-hostile: runsc ## Measure calls beside processes that attack, in this container and from another.
+hostile: runsc ## Measure calls under attack, from the same container and from another.
 	@tools/build/bench
 	@build/bench/suite -turns 3 $(HOSTILE) hostile
 
 .PHONY: record
-record: ## Show the results of the last make bench in docs/benchmarks.md.
+record: ## Record the results of the last make bench in docs/benchmarks.md.
 	@build/bench/suite -record
 
 COMMANDS ?= 1000000000
 
-# "COMMANDS=" says how many.
+# "COMMANDS=N" sends N commands instead.
 .PHONY: storm
 storm: prerequisites ## Attack the driver with 10^9 hostile commands, in one process.
 	@$(GO) test -count=1 -v -timeout=0 -run='^TestHostile$$' ./pkg/sentry/devices/binder -commands=$(COMMANDS) $(STORM)
 
 # Takes half an hour. "MUTATE=-max=40" takes a sample.
 .PHONY: mutate
-mutate: ## Test the building blocks' tests: do they notice small mistakes?
+mutate: ## Test the building blocks' tests: do they notice small bugs?
 	@$(GO) run ./tools/mutate $(MUTATE) ./pkg/binder/...
 
 .PHONY: demo
@@ -164,15 +164,15 @@ clients: runsc ## Run Binder clients written by others in a sandbox.
 	@test/clients/run.sh --soak "60 8 32"
 	@test/clients/run.sh --manager aosp --soak "15 8 32"
 
-# With "MANAGER=aosp" under AOSP's service manager.
+# "MANAGER=aosp" uses AOSP's service manager.
 .PHONY: soak
-soak: runsc ## Run 20 services and 100 clients for ten minutes, killing them all the time.
+soak: runsc ## Run 20 services and 100 clients for ten minutes, constantly killing some.
 	@$(NEED) python3
 	@test/clients/run.sh --manager $(or $(MANAGER),rsb_hub) --soak 600
 
-# "AOSP=-places systrap,linux-c" runs them there alone.
+# "AOSP=-places systrap,linux-c" runs them only there.
 .PHONY: aosp
-aosp: runsc ## Build AOSP's libbinder, service managers, tools and tests, and run them, on Linux too.
+aosp: runsc ## Build and run AOSP's libbinder, service managers, tools and tests, on Linux, too.
 	@$(NEED) python3
 	@test/aosp/build.sh
 	@test/aosp/run.py $(AOSP)
@@ -182,45 +182,45 @@ example: runsc ## Run AOSP's service managers, tools and a service on demand in 
 	@GO=$(GO) examples/android/run.sh
 
 .PHONY: snapshot
-snapshot: example ## Restore clones of the same container from one checkpoint.
+snapshot: example ## Restore clones of that container from one checkpoint.
 	@examples/snapshot/run.sh
 
-# "CRI=-test.run=NAME" runs some of it, "KUBELET=0" all but what takes a kubelet.
+# "CRI=-test.run=NAME" runs some of the tests, "KUBELET=0" those that need no kubelet.
 .PHONY: cri
 cri: shim metric-server ## Run pods under containerd 1.7 and 2 and under a kubelet.
 	@test/cri/run.sh $(CRI)
 
 .PHONY: engines
-engines: runsc metric-server ## Run containers by podman and Docker, and scrape metrics.
+engines: runsc metric-server ## Run containers with podman and Docker, and scrape metrics.
 	@$(NEED) podman dockerd=docker.io
 	CGO_ENABLED=0 RUNSC=$(CURDIR)/bin/runsc $(GO) test -count=1 -v -run='^Test(Podman|Docker|Scrape)' ./test/pod
 
-# "TRACE=FILE.svg" draws it.
+# "TRACE=FILE.svg" also draws it.
 .PHONY: trace
-trace: runsc ## Trace the demo, and check the trace by Perfetto's definitions.
+trace: runsc ## Trace the demo, and check the trace against Perfetto's definitions.
 	@$(NEED) python3
 	@test/trace/run.sh $(TRACE)
 
-# Below $(DESTDIR)$(PREFIX) and $(DESTDIR)$(SYSCONFDIR): /usr/local and /etc.
+# Into $(DESTDIR)$(PREFIX) and $(DESTDIR)$(SYSCONFDIR), by default /usr/local and /etc.
 .PHONY: install
-install: shim metric-server ## Install both programs, what registers them, manifests and documents.
+install: shim metric-server ## Install the programs, sentrybinder-setup, manifests and documentation.
 	@PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" DESTDIR="$(DESTDIR)" tools/install/install
 
 .PHONY: uninstall
-uninstall: ## Remove what make install has installed.
+uninstall: ## Remove what make install installed.
 	@PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" DESTDIR="$(DESTDIR)" tools/install/install --remove
 
 .PHONY: deb
-deb: shim metric-server ## Make a Debian package of the same, in bin.
+deb: shim metric-server ## Build a Debian package of the same in bin.
 	@$(NEED) dpkg-deb=dpkg
 	@tools/install/deb
 
 .PHONY: check-install
-check-install: shim metric-server ## Install and remove both in new systems.
+check-install: shim metric-server ## Install and remove both in fresh systems.
 	@tools/install/test
 
 .PHONY: image
-image: prerequisites ## Write the images of the pods in deploy/kubernetes to bin.
+image: prerequisites ## Build the images of the pods in deploy/kubernetes in bin.
 	@mkdir -p bin
 	@tools/image/talk bin/talk.tar
 	@if [ -x build/aosp/root/system/bin/servicemanager ]; then tools/image/aosp bin/aosp.tar; fi

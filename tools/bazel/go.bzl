@@ -38,8 +38,8 @@ def _go_test_binary_impl(ctx):
             ctx.files.srcs + ctx.files._module,
             transitive = [d[GoInfo].srcs for d in ctx.attr.deps],
         ),
-        # Static, so that it runs wherever a kernel does; and free of paths, so
-        # that the go command's cache serves every sandbox directory.
+        # Static, so that it runs under any kernel, and free of paths, so that
+        # the go command's cache serves every sandbox directory.
         command = 'CGO_ENABLED=0 go test -c -trimpath -o "$1" "./$2"',
         arguments = [binary.path, ctx.label.package],
         use_default_shell_env = True,
@@ -49,7 +49,7 @@ def _go_test_binary_impl(ctx):
     return [DefaultInfo(
         files = depset([binary]),
         executable = binary,
-        # The sources come along: go test lets a test find them beside it.
+        # With the sources, which a test run by go test finds beside it.
         runfiles = ctx.runfiles(files = ctx.files.srcs + ctx.files.data),
     )]
 
@@ -101,7 +101,7 @@ _place_test = rule(
 )
 
 def _test_at(name, place, tags = [], **kwargs):
-    # The tag is how the summary of make test learns where a test ran.
+    # The tag tells the summary of make test where a test ran.
     _place_test(name = name, place = place, tags = tags + ["place:" + place], **kwargs)
 
 def go_test(name, srcs, deps = [], data = [], **kwargs):
@@ -148,8 +148,8 @@ def syscall_test(name, srcs, deps = [], data = [], runsc = "//runsc", annotation
             name = name + "_" + place,
             binary = name + "_binary",
             place = place,
-            # The driver is no input that Bazel knows: never take an earlier
-            # result for today's.
+            # Bazel doesn't know the driver as an input: never reuse an
+            # earlier result.
             tags = ["external"],
             **kwargs
         )

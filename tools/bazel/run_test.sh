@@ -2,11 +2,11 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs the test binary of a Go package in one of the places it can run:
+# Runs the test binary of a Go package in one of the places where it can run:
 #
 #   run_test.sh PLACE BINARY DIR [ARG...]
 #
-#   host               this machine, in the package's directory DIR as go test does
+#   host               this machine, in the package's directory DIR, like go test
 #   systrap, ptrace    a sandbox of $RUNSC on that platform, whose container has the
 #                      annotations in $ANNOTATIONS, KEY=VALUE each
 #   linux-c            Linux's C driver, and
@@ -22,15 +22,15 @@ dir=$3
 shift 3
 cd "$dir"
 
-# Bazel kills what exceeds the target's timeout without a word. The binary's own
-# limit comes first, and shows where each goroutine was.
+# Bazel silently kills what exceeds the target's timeout. The binary's own limit comes
+# first, and shows where each goroutine was.
 timeout=${TEST_TIMEOUT:-300}
 set -- "$binary" -test.v=test2json -test.paniconexit0 -test.timeout=$((timeout * 9 / 10))s "$@"
 
-# sandbox runs a command in a sandbox on platform $1, with what Android's user space
-# asks for beside Binder. The output goes through a pipe: a sandbox writes to a
-# regular file at an offset of its own, over what others write. What made the sentry
-# panic, if anything did, comes last.
+# sandbox runs a command in a sandbox on platform $1, with what Android's user space needs
+# beside Binder. The output goes through a pipe: a sandbox keeps its own offset in a
+# regular file, and would overwrite what others write there. What made the sentry panic,
+# if anything did, comes last.
 sandbox() {
 	local platform=$1 panic=$TEST_TMPDIR/panic rootless="" status=0
 	shift
@@ -51,7 +51,7 @@ linux() {
 	shift
 	if [[ -z ${BINDER_ORACLE:-} ]]; then
 		echo "=== RUN   $place"
-		echo "    BINDER_ORACLE names no program that runs a command on Linux's drivers"
+		echo "    BINDER_ORACLE does not name a program that runs a command on Linux's drivers"
 		echo "--- SKIP: $place (0.00s)"
 		echo PASS
 		return
@@ -59,7 +59,7 @@ linux() {
 	"$BINDER_ORACLE" -k "$language" -s -t "$timeout" -- "$@"
 }
 
-# A test that is sent to a device must find it.
+# A test that runs on a device must find it.
 [[ $place == host ]] || set -- "$@" -must-run
 
 case $place in
@@ -67,7 +67,7 @@ host) exec "$@" ;;
 systrap | ptrace) sandbox "$place" "$@" ;;
 linux-*) linux "${place#linux-}" "$@" ;;
 *)
-	echo "no such place: $place" >&2
+	echo "unknown place: $place" >&2
 	exit 2
 	;;
 esac

@@ -3,20 +3,20 @@
 
 // Binary generate runs gVisor's code generators over the packages of this module.
 //
-// For a package with types marked "+stateify savable" it writes the methods that
-// save and restore them to PACKAGE_state_autogen.go, and for one with types
-// marked "+marshal" those that copy them from and to applications to
-// PACKAGE_abi_autogen_unsafe.go, as in gVisor. The mutex types that a package uses and
-// does not declare, as in
+// As in gVisor, the methods that save and restore a package's types marked "+stateify
+// savable" go to PACKAGE_state_autogen.go, and those that copy types marked "+marshal" from
+// and to applications to PACKAGE_abi_autogen_unsafe.go. The mutex types that a package uses
+// without declaring them, as in
 //
 //	mu processMutex
 //
-// go to PACKAGE_mutex_autogen.go, and to PACKAGE_lockdep_autogen.go for builds with the
-// tag lockdep, which check the order of locks. With -check it writes nothing and fails if a file would change.
+// go to PACKAGE_mutex_autogen.go, and to PACKAGE_lockdep_autogen.go for builds with the tag
+// lockdep, which check the order of locks. With -check it writes nothing and fails if a file
+// would change.
 //
-// A type with a StateSave method has the others written by hand too, and is left
-// alone. A generic type that is marked must have one, since go_stateify knows nothing
-// of type parameters. All other code may use generics freely.
+// A type with a StateSave method is left alone: its other methods are hand-written, too. A
+// marked generic type must have one, since go_stateify doesn't support type parameters. All
+// other code may use generics freely.
 package main
 
 import (
@@ -38,7 +38,7 @@ var (
 	check = flag.Bool("check", false, "write nothing; fail if a generated file is out of date")
 )
 
-// pkg is what this program reads of go list's description of a package.
+// pkg holds what this program needs of go list's description of a package.
 type pkg struct {
 	Dir            string
 	ImportPath     string
@@ -97,8 +97,8 @@ func run(patterns []string) error {
 	return nil
 }
 
-// list returns the packages that match patterns, whether or not they build: what
-// is missing may be what is about to be generated.
+// list returns the packages that match patterns, whether or not they build: what is
+// missing may be about to be generated.
 func list(patterns []string) ([]pkg, error) {
 	cmd := exec.Command("go", append([]string{"list", "-e", "-json=Dir,ImportPath,Name,GoFiles,IgnoredGoFiles,TestGoFiles", "--"}, patterns...)...)
 	cmd.Stderr = os.Stderr
@@ -118,8 +118,8 @@ func list(patterns []string) ([]pkg, error) {
 	}
 }
 
-// update gives the file at path the contents code, or removes it if code is
-// empty, unless only checking. It returns true if that is a change.
+// update writes code to the file at path, or removes the file if code is empty, unless
+// only checking. It returns whether that is a change.
 func update(path string, code []byte) (bool, error) {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -138,8 +138,7 @@ func update(path string, code []byte) (bool, error) {
 	}
 }
 
-// runTool runs one of the tools and returns, formatted, what it wrote to the file
-// out.
+// runTool runs a tool and returns, formatted, what it wrote to the file out.
 func runTool(out, tool string, args ...string) ([]byte, error) {
 	cmd := exec.Command(filepath.Join(*tools, tool), args...)
 	if msg, err := cmd.CombinedOutput(); err != nil {

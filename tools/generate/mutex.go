@@ -16,13 +16,13 @@ import (
 var mutexName = regexp.MustCompile(`^[a-z]\w*Mutex$`)
 
 // mutexes generates the mutex types of package p: one for each name that ends in Mutex
-// and that a field of a struct has as its type, but that the package doesn't declare.
+// and is the type of a struct's field, but that the package doesn't declare.
 //
-// A type is a class of locks. With lockdep, which is a build tag too, package locking
-// panics when a goroutine takes two of one class, or two classes in both orders. A
-// package that has to take two of a class says so by NestedLock. In other builds a type
-// is a sync.Mutex, and its methods are inlined: with calls of package locking, which do
-// nothing then, Lock would just be too long for that.
+// A type is a class of locks. With lockdep, which is also a build tag, package locking
+// panics when a goroutine takes two locks of one class, or two classes in both orders. A
+// package that must take two locks of a class declares it with NestedLock. In other
+// builds a type is a sync.Mutex, whose methods are inlined: with the calls to package
+// locking, which do nothing then, Lock would be just too long for that.
 func mutexes(p pkg, lockdep bool) ([]byte, error) {
 	src, err := parse(p, p.GoFiles, "// +mutex")
 	if err != nil {
@@ -44,7 +44,7 @@ func mutexes(p pkg, lockdep bool) ([]byte, error) {
 	return format.Source(code.Bytes())
 }
 
-// undeclaredMutexes returns the types of src's fields that mutexes generates, in order.
+// undeclaredMutexes returns, in order, the types of src's fields that mutexes generates.
 func (src *source) undeclaredMutexes() []string {
 	var used []string
 	declared := make(map[string]bool)
@@ -96,7 +96,7 @@ import (
 	{{- end}}
 )
 {{range .Names}}
-// {{.}} is a sync.Mutex of a class of its own, whose order lockdep checks.
+// {{.}} is a sync.Mutex with its own lock class, whose order lockdep checks.
 type {{.}} struct {
 	mu sync.Mutex
 }
@@ -123,7 +123,7 @@ func (m *{{.}}) Unlock() {
 	m.mu.Unlock()
 }
 {{if $.Nests}}
-// NestedLock locks m; the caller has another lock of the class.
+// NestedLock locks m; the caller holds another lock of the class.
 // +checklocksignore
 func (m *{{.}}) NestedLock() {
 	{{- if $.Lockdep}}

@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 )
 
-// output is a kind of file that is generated for a package.
+// output is a kind of generated file.
 type output struct {
 	// suffix follows the package's name in the file's name.
 	suffix string
 
-	// generate returns the contents of the file for p, empty if it's to have
-	// none. It may leave files in tmp.
+	// generate returns the contents of the file for p, empty if it should not exist. It
+	// may leave files in tmp.
 	generate func(p pkg, tmp string) ([]byte, error)
 }
 
@@ -30,8 +30,8 @@ var outputs = []output{
 	{"_lockdep_autogen.go", func(p pkg, _ string) ([]byte, error) { return mutexes(p, true) }},
 }
 
-// stateify generates the methods that save and restore the marked types in names,
-// files of package p.
+// stateify generates the methods that save and restore the marked types in the files
+// names of package p.
 func stateify(p pkg, names []string, tmp string) ([]byte, error) {
 	src, err := parse(p, names, "// +stateify ")
 	if err != nil || !src.marked() {
@@ -46,9 +46,9 @@ func stateify(p pkg, names []string, tmp string) ([]byte, error) {
 		"-statepkg=gvisor.dev/gvisor/pkg/state", "-imports="+imports, "--", in)
 }
 
-// marshal generates the methods that marshal the marked types of package p. The
-// tests that go_marshal also generates are thrown away: what they call is not in
-// the gVisor module.
+// marshal generates the methods that marshal the marked types of package p. The tests
+// that go_marshal also generates are discarded: they call code that is not in the gVisor
+// module.
 func marshal(p pkg, tmp string) ([]byte, error) {
 	src, err := parse(p, p.GoFiles, "// +marshal")
 	if err != nil || !src.marked() {

@@ -20,7 +20,7 @@ import (
 	"strings"
 )
 
-// source is the hand-written code of a package that a generator reads.
+// source is a package's hand-written code that a generator reads.
 type source struct {
 	pkg   pkg
 	fset  *token.FileSet
@@ -33,9 +33,9 @@ type sourceFile struct {
 	ast  *ast.File
 }
 
-// parse reads those of the named files of p that are always built. mark is how a
-// comment that marks a type for the generator starts. Such a mark where the
-// generator would overlook it is an error.
+// parse reads those of p's named files that are always built. Comments that mark a type
+// for the generator begin with mark. A mark that the generator would overlook is an
+// error.
 func parse(p pkg, names []string, mark string) (*source, error) {
 	src := &source{pkg: p, fset: token.NewFileSet(), mark: mark}
 	for _, name := range slices.Concat(names, p.IgnoredGoFiles) {
@@ -61,7 +61,7 @@ func parse(p pkg, names []string, mark string) (*source, error) {
 	return src, nil
 }
 
-// alwaysBuilt returns true if a file is not subject to build constraints.
+// alwaysBuilt returns whether a file has no build constraints.
 func alwaysBuilt(dir, name string, f *ast.File) (bool, error) {
 	for _, group := range f.Comments {
 		for _, c := range group.List {
@@ -70,13 +70,13 @@ func alwaysBuilt(dir, name string, f *ast.File) (bool, error) {
 			}
 		}
 	}
-	// A file for some system or architecture is not built for one that doesn't exist.
+	// A file for a certain system or architecture isn't built for a nonexistent one.
 	nowhere := build.Context{GOOS: "nowhere", GOARCH: "nowhere", Compiler: "gc"}
 	return nowhere.MatchFile(dir, name)
 }
 
-// checkMarks returns an error if f has a mark that is not in the comment of a type
-// declaration, or if f is not always built and has a mark.
+// checkMarks returns an error if f has a mark outside the comment of a type declaration,
+// or has a mark and build constraints.
 func (src *source) checkMarks(f *ast.File, always bool) error {
 	attached := make(map[*ast.Comment]bool)
 	for _, d := range f.Decls {
@@ -102,14 +102,14 @@ func (src *source) checkMarks(f *ast.File, always bool) error {
 	return nil
 }
 
-// isMarked returns true if d declares types that are marked.
+// isMarked returns whether d declares marked types.
 func (src *source) isMarked(d *ast.GenDecl) bool {
 	return d.Tok == token.TYPE && d.Doc != nil && slices.ContainsFunc(d.Doc.List, func(c *ast.Comment) bool {
 		return strings.HasPrefix(c.Text, src.mark)
 	})
 }
 
-// marked returns true if any type in src is marked.
+// marked returns whether any type in src is marked.
 func (src *source) marked() bool {
 	for _, f := range src.files {
 		for _, d := range f.ast.Decls {
@@ -121,10 +121,10 @@ func (src *source) marked() bool {
 	return false
 }
 
-// reduce writes a file in tmp that has only what go_stateify looks at, the marked
-// types and the methods' signatures, and nothing of it generic. It returns the
-// file's path and, separated by commas, the packages that the generated code needs.
-// The path is empty if all marked types have hand-written methods.
+// reduce writes a file in tmp that has only what go_stateify looks at, the marked types
+// and the methods' signatures, without generics. It returns the file's path and,
+// separated by commas, the packages that the generated code needs. The path is empty if
+// all marked types have hand-written methods.
 func (src *source) reduce(tmp string) (file, imports string, err error) {
 	var types, methods []ast.Decl
 	byHand := make(map[string]bool)
@@ -187,11 +187,11 @@ func (src *source) reduce(tmp string) (file, imports string, err error) {
 	return file, strings.Join(paths, ","), nil
 }
 
-// savedAs matches the package qualifiers in the type that a state tag gives.
+// savedAs matches the package qualifiers in a state tag's type.
 var savedAs = regexp.MustCompile(`\b(\w+)\.`)
 
-// prepare makes the types that d declares digestible for go_stateify, and adds to
-// needed the packages that their state tags refer to.
+// prepare rewrites the types that d declares for go_stateify, and adds to needed the
+// packages that their state tags refer to.
 func (src *source) prepare(f *ast.File, d *ast.GenDecl, needed map[string]bool) error {
 	for _, s := range d.Specs {
 		if t := s.(*ast.TypeSpec); t.TypeParams != nil {
@@ -204,7 +204,8 @@ func (src *source) prepare(f *ast.File, d *ast.GenDecl, needed map[string]bool) 
 		if !ok || err != nil {
 			return err == nil
 		}
-		// An embedded field has its type's name. Say so where the type is generic.
+		// An embedded field is named after its type. Name it explicitly if the type is
+		// generic.
 		if name, isGeneric := typeName(field.Type); isGeneric && field.Names == nil {
 			field.Names = []*ast.Ident{ast.NewIdent(name)}
 		}
@@ -230,8 +231,8 @@ func (src *source) prepare(f *ast.File, d *ast.GenDecl, needed map[string]bool) 
 	return err
 }
 
-// importPath returns the path of the package that f imports as name, empty if
-// there is none whose path ends in that name.
+// importPath returns the path of the package that f imports as name, or "" if f imports
+// no path that ends in that name.
 func importPath(f *ast.File, name string) string {
 	for _, i := range f.Imports {
 		if p, _ := strconv.Unquote(i.Path.Value); path.Base(p) == name && (i.Name == nil || i.Name.Name == name) {
@@ -241,8 +242,8 @@ func importPath(f *ast.File, name string) string {
 	return ""
 }
 
-// typeName returns the name of the type that expr names, pointed to or not, and
-// true if it has type arguments.
+// typeName returns the name of the type that expr names, directly or through a pointer,
+// and whether it has type arguments.
 func typeName(expr ast.Expr) (name string, generic bool) {
 	switch x := expr.(type) {
 	case *ast.StarExpr:

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// write makes a package of one file out of code.
+// write creates a package with one file that holds code.
 func write(t *testing.T, name, code string) pkg {
 	t.Helper()
 	p := pkg{Dir: t.TempDir(), ImportPath: "example/p", Name: "p", GoFiles: []string{name}}

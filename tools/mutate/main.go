@@ -1,15 +1,15 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Binary mutate tests the tests of packages. It makes small mistakes in their
-// code, one at a time, and sees whether the tests notice.
+// Binary mutate tests the tests of packages. It introduces small bugs in their code, one
+// at a time, and checks whether the tests notice.
 //
-// Mutants that survive are to be listed with a reason in the file given by
-// -explained, one a line:
+// Mutants that survive must be listed with a reason in the file given by -explained, one
+// per line:
 //
 //	MUTANT # why no test can notice
 //
-// The exit status is 0 if enough mutants are killed, and all others explained.
+// The exit status is 0 if enough mutants are killed, and all others are explained.
 package main
 
 import (
@@ -29,11 +29,11 @@ import (
 )
 
 var (
-	most      = flag.Int("max", 0, "the number of mutants of a package, spread evenly over its code; 0 for all")
-	match     = flag.String("match", "", "a regular expression: only the mutants whose names it matches")
-	parallel  = flag.Int("parallel", 2, "the number of mutants that are tested at once")
-	least     = flag.Float64("min", 95, "the percentage of mutants that must be killed")
-	explained = flag.String("explained", "tools/mutate/explained.txt", "file with the mutants that are known to survive")
+	most      = flag.Int("max", 0, "the maximum number of mutants of a package, spread evenly over its code; 0 for all")
+	match     = flag.String("match", "", "test only the mutants whose names match this regular expression")
+	parallel  = flag.Int("parallel", 2, "the number of mutants to test at once")
+	least     = flag.Float64("min", 95, "the minimum percentage of mutants that must be killed")
+	explained = flag.String("explained", "tools/mutate/explained.txt", "the file that lists the mutants that are known to survive")
 	verbose   = flag.Bool("v", false, "print every mutant")
 )
 
@@ -45,7 +45,7 @@ func main() {
 	}
 }
 
-// pkg is what this program reads of go list's description of a package.
+// pkg holds what this program needs of go list's description of a package.
 type pkg struct {
 	Dir        string
 	ImportPath string
@@ -77,7 +77,7 @@ func run(patterns []string) error {
 	}
 	defer os.RemoveAll(tmp)
 
-	// Whether each test catches a mutant can only be seen with all of them.
+	// Only all mutants together show whether each test catches one.
 	whole := *most == 0 && *match == ""
 	var complaints []string
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
@@ -126,7 +126,7 @@ func run(patterns []string) error {
 		}
 		for id := range reasons {
 			if strings.HasPrefix(id, p.name()+"/") && !slices.ContainsFunc(all, func(m *mutant) bool { return m.id == id }) {
-				complaints = append(complaints, "explained, but there is no such mutant: "+id)
+				complaints = append(complaints, "explained, but nonexistent: "+id)
 			}
 		}
 		percent := 100 * float64(killed) / float64(max(1, len(valid)))
@@ -147,7 +147,7 @@ func run(patterns []string) error {
 	return nil
 }
 
-// list returns the packages that patterns name.
+// list returns the packages that match patterns.
 func list(patterns []string) ([]*pkg, error) {
 	cmd := exec.Command("go", append([]string{"list", "-json=Dir,ImportPath,Module,GoFiles", "--"}, patterns...)...)
 	cmd.Stderr = os.Stderr
@@ -166,7 +166,7 @@ func list(patterns []string) ([]*pkg, error) {
 	return pkgs, nil
 }
 
-// readExplained returns the reasons in a file by mutant.
+// readExplained returns the reasons in a file, by mutant.
 func readExplained(name string) (map[string]string, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -189,7 +189,7 @@ func readExplained(name string) (map[string]string, error) {
 	return reasons, in.Err()
 }
 
-// spread returns n of the mutants, or all if n is 0.
+// spread returns n of the mutants, evenly spread, or all if n is 0.
 func spread(all []*mutant, n int) []*mutant {
 	if n <= 0 || n >= len(all) {
 		return all

@@ -14,23 +14,23 @@ import (
 	"strings"
 )
 
-// mutant is a package with one mistake.
+// mutant is a package with one bug introduced.
 type mutant struct {
-	// id names the mutant: the file, the function, the code and what it becomes.
-	// It stays the same when other code is changed.
+	// id identifies the mutant: file, function, the code and its replacement. It stays
+	// the same when other code changes.
 	id string
 
 	// file is replaced by source.
 	file   string
 	source []byte
 
-	// invalid is set if it does not compile, and killed if a test has failed;
-	// by has those that have.
+	// invalid is set if it does not compile, killed if a test has failed, and by holds
+	// the tests that have.
 	invalid, killed bool
 	by              []string
 }
 
-// replacements has the mistakes that are made in operators.
+// replacements holds the replacements of operators.
 var replacements = map[token.Token]token.Token{
 	token.LSS: token.LEQ, token.LEQ: token.LSS,
 	token.GTR: token.GEQ, token.GEQ: token.GTR,
@@ -47,8 +47,8 @@ var replacements = map[token.Token]token.Token{
 	token.SHL_ASSIGN: token.SHR_ASSIGN, token.SHR_ASSIGN: token.SHL_ASSIGN,
 }
 
-// mutants returns all mutants of p in the order of the code. Generated files have
-// none.
+// mutants returns all mutants of p in the order of the code, except those of generated
+// files.
 func mutants(p *pkg) ([]*mutant, error) {
 	var all []*mutant
 	for _, name := range p.GoFiles {
@@ -102,7 +102,7 @@ func mutate(name string, source []byte) ([]*mutant, error) {
 	return x.all, nil
 }
 
-// visit makes the mutants of n, and returns whether there may be some below.
+// visit makes the mutants of n, and returns whether to visit its children.
 func (x *mutator) visit(where string, n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.ArrayType, *ast.FuncType, *ast.ImportSpec, *ast.StructType:
@@ -169,12 +169,12 @@ func (x *mutator) text(from, to token.Pos) string {
 	return string(x.source[x.file.Offset(from):x.file.Offset(to)])
 }
 
-// replace adds the mutant that has text in place of the code between from and to.
+// replace adds the mutant with text in place of the code between from and to.
 func (x *mutator) replace(where string, from, to token.Pos, text string) {
 	source := string(x.source)
 	before, code, after := source[:x.file.Offset(from)], x.text(from, to), source[x.file.Offset(to):]
 
-	// The name has whole lines, which say more than an operator.
+	// The name contains whole lines, which say more than an operator.
 	head := before[strings.LastIndex(before, "\n")+1:]
 	tail, _, _ := strings.Cut(after, "\n")
 	line := func(code string) string {

@@ -87,7 +87,7 @@ func TestReadExplained(t *testing.T) {
 	require.ErrorContains(t, err, "no reason")
 }
 
-// A mutant is killed, survives or does not compile.
+// Mutants are killed, survive or do not compile.
 func TestTester(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

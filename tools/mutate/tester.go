@@ -21,14 +21,14 @@ type tester struct {
 	p   *pkg
 	tmp string
 
-	// tests has the names of all tests, fuzz targets and examples.
+	// tests holds the names of all tests, fuzz targets and examples.
 	tests []string
 
-	// timeout is the time after which the tests count as failed.
+	// timeout is how long the tests may run before they count as failed.
 	timeout time.Duration
 }
 
-// newTester returns a tester for p. It fails if p's tests fail by themselves.
+// newTester returns a tester for p. It fails if p's tests fail without any mutation.
 func newTester(p *pkg, tmp string) (*tester, error) {
 	t := &tester{p: p, tmp: tmp, timeout: 10 * time.Minute}
 	bin := filepath.Join(tmp, "original.test")
@@ -56,8 +56,8 @@ func (t *tester) build(bin string, flags ...string) ([]byte, error) {
 	return exec.Command("go", args...).CombinedOutput()
 }
 
-// run runs the tests, or those that flags choose. A mutant may want all the memory
-// there is; it gets 8 GiB of addresses.
+// run runs the tests, or those that flags select. A mutant may allocate without bound; it
+// gets 8 GiB of address space.
 func (t *tester) run(bin string, flags ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), t.timeout)
 	defer cancel()
@@ -69,9 +69,9 @@ func (t *tester) run(bin string, flags ...string) ([]byte, error) {
 
 var failed = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
 
-// catches returns whether a test that was never seen to fail does so by itself
-// on one of the mutants that were killed: when a test hangs or crashes, those
-// after it don't get to run.
+// catches returns whether a test that was never seen to fail fails when run alone on one
+// of the mutants that were killed: when a test hangs or crashes, those after it don't
+// run.
 func (t *tester) catches(name string, all []*mutant) bool {
 	killed := slices.DeleteFunc(slices.Clone(all), func(m *mutant) bool { return !m.killed })
 	slices.SortStableFunc(killed, func(a, b *mutant) int { return len(a.by) - len(b.by) })
@@ -110,8 +110,8 @@ func (t *tester) tryTest(m *mutant, dir string) error {
 	return nil
 }
 
-// buildMutant builds the mutant m in dir and returns the name of the program, or
-// "" if it does not compile.
+// buildMutant builds the mutant m in dir and returns the path of the binary, or "" if it
+// does not compile.
 func (t *tester) buildMutant(m *mutant, dir string) (string, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", err

@@ -16,7 +16,7 @@ import (
 	"strings"
 )
 
-// The rehearsal of Android's boot, and where it runs, as bazel test runs it.
+// The rehearsal of Android's boot, and the places in which it runs, as under bazel test.
 const (
 	bootPackage = "test/android"
 	bootBinary  = "build/android.test"
@@ -24,7 +24,7 @@ const (
 
 var bootPlaces = []string{"systrap", "ptrace", "linux-c"}
 
-// rehearse runs the rehearsal in each place and prints what each step has come to.
+// rehearse runs the rehearsal in each place and prints each step's result.
 func rehearse() error {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
@@ -68,14 +68,14 @@ func rehearse() error {
 	return nil
 }
 
-// buildBoot builds the test binary as Bazel's rule does.
+// buildBoot builds the test binary like Bazel's rule.
 func buildBoot() error {
 	cmd := command("go", "test", "-c", "-trimpath", "-o", bootBinary, "./"+bootPackage)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	return cmd.Run()
 }
 
-// runBoot runs it in a place and returns the output.
+// runBoot runs the test binary in a place and returns its output.
 func runBoot(place string, args ...string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
@@ -95,10 +95,10 @@ func runBoot(place string, args ...string) ([]byte, error) {
 	return cmd.CombinedOutput()
 }
 
-// annotation finds annotations in the rule of the rehearsal's package.
+// annotation matches annotations in the rule of the rehearsal's package.
 var annotation = regexp.MustCompile(`"(dev\.sentrybinder\.[^"]*=[^"]*)"`)
 
-// bootAnnotations returns those of the sandbox, as run_test.sh takes them.
+// bootAnnotations returns the sandbox's annotations in the form that run_test.sh takes.
 func bootAnnotations() (string, error) {
 	rule, err := os.ReadFile(filepath.Join(bootPackage, "BUILD.bazel"))
 	if err != nil {
@@ -125,11 +125,11 @@ func (p *packageResult) failures() string {
 	return b.String()
 }
 
-// skipReason finds why a test was skipped in its output.
+// skipReason matches the reason why a test was skipped in its output.
 var skipReason = regexp.MustCompile(`(?m)^\s+\w+\.go:\d+: (.*)$`)
 
-// printBoot prints the steps of each stage, and, of those that are not done in all
-// places, what they have come to in each.
+// printBoot prints the steps of each stage, with the results in each place for those that
+// don't pass everywhere.
 func printBoot(w io.Writer, results map[string]*packageResult) {
 	stage := ""
 	for _, name := range results[bootPlaces[0]].order {
@@ -176,15 +176,15 @@ func reasonOf(t *testResult) string {
 	return "skipped"
 }
 
-// The table is in this file, between these lines, also where the tests print it.
+// The table is in this file, between these lines, which the tests print, too.
 const (
 	bootTableFile  = "docs/android.md"
 	bootTableBegin = "<!-- beyond binder: written by make android-table -->\n"
 	bootTableEnd   = "<!-- end of beyond binder -->\n"
 )
 
-// writeBootTable writes the table of what Android's boot needs anew, by what is found
-// in a sandbox.
+// writeBootTable updates the table of what Android's boot needs with the results in a
+// sandbox.
 func writeBootTable() error {
 	if err := buildBoot(); err != nil {
 		return err
@@ -200,12 +200,12 @@ func writeBootTable() error {
 	}
 	old, ok := between(page)
 	if !ok {
-		return errors.New(bootTableFile + " has no place for the table")
+		return errors.New(bootTableFile + " lacks the lines around the table")
 	}
 	return os.WriteFile(bootTableFile, bytes.Replace(page, old, table, 1), 0o666)
 }
 
-// between returns a table with the lines that it is between.
+// between returns a table and the lines around it.
 func between(text []byte) ([]byte, bool) {
 	begin := bytes.Index(text, []byte(bootTableBegin))
 	if begin < 0 {

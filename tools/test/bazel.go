@@ -16,12 +16,12 @@ import (
 	"strings"
 )
 
-// bazelTests runs bazel test //..., counts what the tests' logs tell, and prints
-// the matrix of the conformance tests.
+// bazelTests runs bazel test //..., counts the tests in the targets' logs, and prints the
+// matrix of the conformance tests.
 func bazelTests() ([]row, error) {
 	matrix, err := readSurface(surfaceSuite)
 	if err != nil {
-		matrix = nil // checkSurface says it
+		matrix = nil // checkSurface reports the error
 	}
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
@@ -50,10 +50,10 @@ func bazelTests() ([]row, error) {
 		}
 		c := results.counts(!t.ok)
 		if c.failed > 0 {
-			testErr = nil // and a row shows it
+			testErr = nil // a row shows it
 		}
 		rows = append(rows, row{t.suite(), t.place, c})
-		// Where the tests did not run there is one skipped test in their place.
+		// A place where the tests could not run has one skipped test instead.
 		if t.suite() == surfaceSuite && t.log != "" && results.tests[t.place] == nil {
 			conformance[t.place] = results
 		}
@@ -62,7 +62,7 @@ func bazelTests() ([]row, error) {
 	return rows, errors.Join(testErr, matrix.printMatrix(os.Stdout, conformance))
 }
 
-// testTarget is a test target of Bazel's.
+// testTarget is a Bazel test target.
 type testTarget struct {
 	label string
 	place string
@@ -76,7 +76,7 @@ func (t *testTarget) suite() string {
 	return strings.TrimPrefix(pkg, "//")
 }
 
-// results returns what the target's log tells of its tests.
+// results returns the results of the tests in the target's log.
 func (t *testTarget) results() (*packageResult, error) {
 	if t.log == "" {
 		return &packageResult{name: t.suite()}, nil
@@ -101,13 +101,13 @@ func (t *testTarget) results() (*packageResult, error) {
 		return nil, err
 	}
 	if len(packages) != 1 {
-		return nil, fmt.Errorf("%s is no log of a Go test", t.log)
+		return nil, fmt.Errorf("%s is not the log of a Go test", t.log)
 	}
 	return packages[0], nil
 }
 
-// readBuildEvents reads the events of a run of bazel test, and returns the test
-// targets in the order of their labels.
+// readBuildEvents reads the build events of a bazel test, and returns the test targets,
+// sorted by label.
 func readBuildEvents(r io.Reader) ([]*testTarget, error) {
 	var targets []*testTarget
 	byLabel := map[string]*testTarget{}

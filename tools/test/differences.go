@@ -17,18 +17,18 @@ import (
 	"strings"
 )
 
-// differencesFile has a table of what Linux's two drivers do differently.
+// differencesFile has a table of the differences between Linux's two drivers.
 const differencesFile = "docs/linux.md"
 
-// A difference is the name of a row of differencesFile. Tests name it by a constant:
+// A difference is the name of a row of differencesFile. Tests refer to it by a constant:
 // see differencesOf.
 type difference string
 
-// A decision is what a row of differencesFile says.
+// A decision is the content of a row of differencesFile.
 type decision struct {
 	group  string // the heading above it
-	asRust bool   // whether the driver in Rust is followed, and not that in C
-	told   bool   // whether it's from the differential tester: no test names it
+	asRust bool   // whether the Rust driver is followed, not the C driver
+	told   bool   // whether only the differential tester found it: no test names it
 }
 
 // differences are the rows of differencesFile.
@@ -51,7 +51,7 @@ func parseDifferences(page string) (differences, error) {
 		d := difference(strings.Trim(name, "`"))
 		_, twice := known[d]
 		if len(cells) != 5 || twice || cells[3] != "as in C" && cells[3] != "as in Rust" {
-			errs = append(errs, fmt.Errorf("what does the row of %s say?", d))
+			errs = append(errs, fmt.Errorf("invalid row of %s", d))
 			continue
 		}
 		known[d] = decision{group: group, asRust: cells[3] == "as in Rust", told: star}
@@ -59,8 +59,8 @@ func parseDifferences(page string) (differences, error) {
 	return known, errors.Join(errs...)
 }
 
-// readDifferences returns the rows of page, a file, or an error if the constants of the
-// tests in dir are not the same.
+// readDifferences returns the rows of the file page, or an error if they don't match the
+// constants of the tests in dir.
 func readDifferences(dir, page string) (differences, error) {
 	text, err := os.ReadFile(page)
 	if err != nil {
@@ -82,16 +82,16 @@ func readDifferences(dir, page string) (differences, error) {
 	for _, d := range slices.Sorted(maps.Keys(known)) {
 		tested := slices.Contains(slices.Collect(maps.Values(named)), d)
 		if tested == known[d].told {
-			errs = append(errs, fmt.Errorf("%s: row %s has a * if no test names it, and else none", page, d))
+			errs = append(errs, fmt.Errorf("%s: row %s must have a * if and only if no test names it", page, d))
 		}
 		if known[d].asRust != slices.ContainsFunc(asRust, func(name string) bool { return named[name] == d }) {
-			errs = append(errs, fmt.Errorf("%s: row %s and the tests' asRust do not say the same", page, d))
+			errs = append(errs, fmt.Errorf("%s: row %s and the tests' asRust disagree", page, d))
 		}
 	}
 	return known, errors.Join(errs...)
 }
 
-// differencesOf returns the constants of type difference that f declares, by their names.
+// differencesOf returns f's constants of type difference, by name.
 func differencesOf(f *ast.File) map[string]difference {
 	named := make(map[string]difference)
 	ast.Inspect(f, func(n ast.Node) bool {
@@ -111,7 +111,7 @@ func differencesOf(f *ast.File) map[string]difference {
 	return named
 }
 
-// keysOf returns the keys of the map that the variable name is declared as.
+// keysOf returns the keys of the map that initializes the variable name.
 func keysOf(f *ast.File, name string) []string {
 	var keys []string
 	ast.Inspect(f, func(n ast.Node) bool {
@@ -132,14 +132,14 @@ func keysOf(f *ast.File, name string) []string {
 	return keys
 }
 
-// differing returns the differences that functions and methods meet, by themselves,
-// through variables, or through others that they call.
+// differing returns the differences that functions and methods meet, directly, through
+// variables, or through functions that they call.
 func differing(files []*ast.File) map[string][]difference {
 	named := make(map[string]difference)
 	for _, f := range files {
 		maps.Copy(named, differencesOf(f))
 	}
-	uses := make(map[string]map[string]bool) // what a function or a variable uses
+	uses := make(map[string]map[string]bool) // by function or variable
 	vars := make(map[string]bool)
 	note := func(user string, n ast.Node) {
 		if uses[user] == nil {

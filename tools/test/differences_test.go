@@ -28,13 +28,13 @@ func TestDifferences(t *testing.T) {
 		third = "| `third` * | a | b | as in C | why |\n"
 	)
 	for name, tc := range map[string]struct{ page, want string }{
-		"as it is to be":                 {head + one + other + third, ""},
+		"valid":                          {head + one + other + third, ""},
 		"a row is missing":               {head + one + third, "has no row other, which tests name"},
-		"no test names a row":            {head + one + other + "| `fourth` | a | b | as in C | why |\n", "row fourth has a *"},
-		"a row that is named has a mark": {head + "| `one` * | a | b | as in C | why |\n" + other, "row one has a *"},
+		"no test names a row":            {head + one + other + "| `fourth` | a | b | as in C | why |\n", "row fourth must have a *"},
+		"a row that is named has a mark": {head + "| `one` * | a | b | as in C | why |\n" + other, "row one must have a *"},
 		"another decision":               {head + one + "| `other` | a | b | as in C | why |\n", "row other and the tests' asRust"},
-		"no decision":                    {head + one + "| `other` | a | b | | why |\n", "what does the row of other say?"},
-		"a row twice":                    {head + one + one + other, "what does the row of one say?"},
+		"no decision":                    {head + one + "| `other` | a | b | | why |\n", "invalid row of other"},
+		"a row twice":                    {head + one + one + other, "invalid row of one"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := writeFiles(t, map[string]string{"differences_test.go": someDifferences, "page.md": tc.page})

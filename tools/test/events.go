@@ -18,7 +18,7 @@ type counts struct {
 	passed, failed, skipped int
 }
 
-// outcome is how a test ended: a bit, so that outcomes make a set.
+// outcome is how a test ended. It is a bit, so that outcomes can form a set.
 type outcome int
 
 const (
@@ -27,17 +27,17 @@ const (
 	skipped
 )
 
-// outcomes are the actions of events that end a test or a package.
+// outcomes maps the actions of events that end a test or a package.
 var outcomes = map[string]outcome{"pass": passed, "fail": failed, "skip": skipped}
 
-// testResult is what is known of one test.
+// testResult is what is known about a test.
 type testResult struct {
 	outcome outcome // 0 until it has ended
 	output  strings.Builder
 }
 
-// packageResult is what is known of the tests of one package, by name. The name ""
-// is the package itself, and its outcome the test binary's own verdict.
+// packageResult holds the results of a package's tests, by name. The name "" is the
+// package itself, and its outcome the test binary's own verdict.
 type packageResult struct {
 	name  string
 	tests map[string]*testResult
@@ -55,9 +55,9 @@ func (p *packageResult) test(name string) *testResult {
 	return t
 }
 
-// readEvents reads what go test -json or go tool test2json prints, to its end,
-// and returns the packages in the order in which they ended. Along the way it
-// writes to w the output of what failed, and a line for each package.
+// readEvents reads the output of go test -json or go tool test2json to its end, and
+// returns the packages in the order in which they ended. Meanwhile it writes to w the
+// output of what failed, and a line for each package.
 func readEvents(r io.Reader, w io.Writer) []*packageResult {
 	var ended []*packageResult
 	running := map[string]*packageResult{}
@@ -117,11 +117,11 @@ func (p *packageResult) counts(packageFailed bool) counts {
 	return c
 }
 
-// counted returns the names of the tests that count. Of a test with subtests,
-// the subtests do; the test itself only if it failed or was skipped and none of
-// them did. A test that has not ended took its process with it, and failed.
+// counted returns the names of the tests that count. If a test has subtests, those count;
+// it counts itself only if it failed or was skipped and none of them did. A test that has
+// not ended took its process with it, and counts as failed.
 func (p *packageResult) counted() []string {
-	below := map[string]outcome{} // of a test with subtests, all of theirs
+	below := map[string]outcome{} // the set of a test's subtests' outcomes
 	for name, t := range p.tests {
 		if t.outcome == 0 {
 			t.outcome = failed
@@ -142,7 +142,7 @@ func (p *packageResult) counted() []string {
 	return names
 }
 
-// count returns how many of the named tests ended how.
+// count returns how many of the named tests ended in each way.
 func (p *packageResult) count(names []string) counts {
 	var c counts
 	for _, name := range names {

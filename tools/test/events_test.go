@@ -33,12 +33,12 @@ func TestCounts(t *testing.T) {
 		{"each outcome", []string{"pass A", "skip B", "fail C", "pass D", "fail"}, counts{2, 1, 1}},
 		{"subtests count, not their parent", []string{"pass A/1", "pass A/2", "pass A", "pass"}, counts{2, 0, 0}},
 		{"a parent that shares its subtest's failure", []string{"fail A/1", "pass A/2", "fail A", "fail"}, counts{1, 1, 0}},
-		{"a parent that fails by itself", []string{"pass A/1", "fail A", "fail"}, counts{1, 1, 0}},
-		{"a parent that is skipped by itself", []string{"pass A/1", "skip A", "pass"}, counts{1, 0, 1}},
+		{"a parent that fails itself", []string{"pass A/1", "fail A", "fail"}, counts{1, 1, 0}},
+		{"a parent that is skipped itself", []string{"pass A/1", "skip A", "pass"}, counts{1, 0, 1}},
 		{"slashes in a subtest's name", []string{"pass A/x/y", "pass A", "pass"}, counts{1, 0, 0}},
-		{"a test named like another's beginning", []string{"pass A", "pass AB/1", "pass AB", "pass"}, counts{2, 0, 0}},
+		{"a test whose name is a prefix of another's", []string{"pass A", "pass AB/1", "pass AB", "pass"}, counts{2, 0, 0}},
 		{"a test that never ended", []string{"pass A", "run B", "fail"}, counts{1, 1, 0}},
-		{"a package that failed with no test to blame", []string{"pass A", "fail"}, counts{1, 1, 0}},
+		{"a package that failed without a failed test", []string{"pass A", "fail"}, counts{1, 1, 0}},
 		{"a package without tests", []string{"skip"}, counts{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -97,9 +97,9 @@ func TestTargetCounts(t *testing.T) {
 		want   counts
 	}{
 		{testTarget{label: "//x:a", ok: true, log: log}, counts{passed: 1, skipped: 1}},
-		// Bazel's word that it failed stands, whatever the log says.
+		// Bazel's verdict that it failed counts, whatever the log says.
 		{testTarget{label: "//x:a", log: log}, counts{passed: 1, failed: 1, skipped: 1}},
-		// A target that could not be built has no log.
+		// A target that didn't build has no log.
 		{testTarget{label: "//x:a"}, counts{failed: 1}},
 	} {
 		results, err := tc.target.results()

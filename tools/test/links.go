@@ -14,11 +14,11 @@ import (
 	"unicode"
 )
 
-// link matches what a Markdown link or image leads to.
+// link matches the target of a Markdown link or image.
 var link = regexp.MustCompile(`\]\(([^()\s]+)\)`)
 
-// checkLinks checks that each link in the documentation that does not leave the
-// repository leads to a file, and to a heading of it if it names one.
+// checkLinks checks that each link in the documentation that stays in the repository
+// leads to an existing file, and to a heading in it if it names one.
 func checkLinks() ([]row, error) {
 	if err := brokenLinks("."); err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func resolve(path, target string) error {
 	return errors.New("no such heading")
 }
 
-// prose returns text without its blocks of code.
+// prose returns text without its code blocks.
 func prose(text string) string {
 	var b strings.Builder
 	code := false

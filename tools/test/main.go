@@ -6,10 +6,9 @@
 //
 //	N passed, N failed, N skipped
 //
-// It exits with status 1 if anything failed. make test runs it in the
-// repository's root. With -table it only writes docs/conformance.md's table of
-// what works; with -android it only rehearses Android's boot, and with
-// -android-table it writes the table of that.
+// It exits with status 1 if anything failed. make test runs it in the repository's root.
+// With -table it only updates the table of what works in docs/conformance.md; with -android
+// it only rehearses Android's boot, and with -android-table it updates the table of results.
 package main
 
 import (
@@ -29,8 +28,8 @@ type row struct {
 	counts
 }
 
-// A step runs something and returns what it counted, by suite and place. An error
-// is a failure that no row shows.
+// A step runs something and returns its counts by suite and place. An error is a failure
+// that no row shows.
 type step struct {
 	name string
 	run  func() ([]row, error)
@@ -50,16 +49,16 @@ var steps = []step{
 	{"bazel test //...", bazelTests},
 }
 
-// buildFiles names the packages, and those with tests, that Bazel does not know.
+// buildFiles prints the packages, and those with tests, that BUILD files lack.
 const buildFiles = `! go list -f '{{.Dir}} {{if or .TestGoFiles .XTestGoFiles}}_test{{else}}_library{{end}}(' ./... |
 	while read -r dir rule; do
 		grep -qs "$rule" "$dir/BUILD.bazel" || echo "$dir: no rule go$rule...) in BUILD.bazel"
 	done | grep .`
 
 func main() {
-	table := flag.Bool("table", false, "write the table in "+tableFile+", and do nothing else")
-	boot := flag.Bool("android", false, "rehearse Android's boot, and do nothing else")
-	bootTable := flag.Bool("android-table", false, "write the table of it in "+bootTableFile+", and do nothing else")
+	table := flag.Bool("table", false, "only update the table in "+tableFile)
+	boot := flag.Bool("android", false, "only rehearse Android's boot")
+	bootTable := flag.Bool("android-table", false, "only update the rehearsal's table in "+bootTableFile)
 	flag.Parse()
 	for _, mode := range []struct {
 		chosen bool
@@ -115,8 +114,8 @@ func check(name string, args ...string) func() ([]row, error) {
 	return func() ([]row, error) {
 		result := row{place: "source", counts: counts{passed: 1}}
 		cmd := command(name, args...)
-		// Compile packages as make runsc and the rules of Bazel do, for the go
-		// command's cache: gVisor's are many.
+		// Compile packages like make runsc and Bazel's rules, for the sake of the go
+		// command's cache: gVisor has many.
 		flags, err := exec.Command("go", "env", "GOFLAGS").Output()
 		if err != nil {
 			return nil, err
@@ -130,7 +129,7 @@ func check(name string, args ...string) func() ([]row, error) {
 	}
 }
 
-// command returns a command whose output is this program's.
+// command returns a command that writes to this program's standard streams.
 func command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
@@ -143,7 +142,7 @@ func unitTests() ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	// lockdep has each lock say in what order it was taken; see package locking.
+	// lockdep records the order in which locks are taken; see package locking.
 	args := []string{"test", "-race", "-tags=lockdep", "-json"}
 	for _, pkg := range strings.Fields(string(list)) {
 		if !strings.HasPrefix(pkg, "sentrybinder/test/") {

@@ -18,30 +18,30 @@ import (
 	"text/tabwriter"
 )
 
-// surfaceSuite is the directory of the conformance tests and of the list of what
-// they cover.
+// surfaceSuite is the directory of the conformance tests and of the list of what they
+// cover.
 const surfaceSuite = "test/syscalls"
 
-// places are where the conformance tests run.
+// places are the places where the conformance tests run.
 var places = []string{"systrap", "ptrace", "linux-c", "linux-rust"}
 
-// differsMark is what a conformance test says when it expects something else of
-// the one of Linux's drivers that it runs on.
+// differsMark begins the message of a conformance test that expects something else of the
+// Linux driver on which it runs.
 const differsMark = "this driver of Linux's differs: "
 
-// A surfaceRow is something that the driver offers to its users.
+// A surfaceRow is a feature that the driver offers to its users.
 type surfaceRow struct {
 	group string
 	name  string
 	what  string
-	lacks []string // what of it is missing here
+	lacks []string // parts of it that are missing here
 	none  string   // why it is missing here
 
 	tests   []string     // names of the test functions that cover it
-	differs []difference // between Linux's drivers that they meet
+	differs []difference // that they meet between Linux's drivers
 }
 
-// surface is what the driver offers, and the tests that cover it.
+// surface lists what the driver offers, and the tests that cover it.
 type surface []*surfaceRow
 
 func (s surface) row(name string) *surfaceRow {
@@ -51,8 +51,8 @@ func (s surface) row(name string) *surfaceRow {
 	return nil
 }
 
-// readSurface reads the list of rows and the tests in dir. What is wrong with
-// them is the error, and the surface is what could be read.
+// readSurface reads the list of rows and the tests in dir. With an error about what is
+// wrong in them, it still returns what could be read.
 func readSurface(dir string) (surface, error) {
 	list, err := os.ReadFile(filepath.Join(dir, "surface.txt"))
 	if err != nil {
@@ -82,13 +82,13 @@ func readSurface(dir string) (surface, error) {
 			errs = append(errs, fmt.Errorf("no test covers %s", r.name))
 		}
 		if r.none != "" && len(r.tests) > 0 {
-			errs = append(errs, fmt.Errorf("%s is said to be missing, but %s covers it", r.name, r.tests[0]))
+			errs = append(errs, fmt.Errorf("%s is declared missing, but %s covers it", r.name, r.tests[0]))
 		}
 	}
 	return s, errors.Join(errs...)
 }
 
-// parseSurface parses a list of rows; it says itself what its lines mean.
+// parseSurface parses a list of rows, which documents its own format.
 func parseSurface(list string) (surface, error) {
 	var s surface
 	var group string
@@ -107,13 +107,13 @@ func parseSurface(list string) (surface, error) {
 		case ok && len(s) > 0 && key == "none":
 			s[len(s)-1].none = value
 		default:
-			errs = append(errs, fmt.Errorf("surface.txt: what is %q?", text))
+			errs = append(errs, fmt.Errorf("surface.txt: invalid line %q", text))
 		}
 	}
 	return s, errors.Join(errs...)
 }
 
-// addTests adds the tests in a file to the rows that they cover. differ has the
+// addTests adds the tests in a file to the rows that they cover. differ holds the
 // differences that tests meet.
 func (s surface) addTests(file string, f *ast.File, differ map[string][]difference) error {
 	var errs []error
@@ -143,7 +143,7 @@ func (s surface) addTests(file string, f *ast.File, differ map[string][]differen
 	return errors.Join(errs...)
 }
 
-// covers returns the rows that a comment says are covered.
+// covers returns the rows that comments declare as covered.
 func covers(comment *ast.CommentGroup) []string {
 	var rows []string
 	if comment != nil {
@@ -156,8 +156,8 @@ func covers(comment *ast.CommentGroup) []string {
 	return rows
 }
 
-// matrixCounts are numbers of tests of which those count apart that expect something
-// else of one of Linux's drivers, or have nothing to expect of it.
+// matrixCounts are numbers of tests. Those that expect something else of one of Linux's
+// drivers, or have nothing to expect of it, count separately.
 type matrixCounts struct {
 	counts
 	differs int
@@ -170,7 +170,7 @@ func (c matrixCounts) String() string {
 	return fmt.Sprintf("%d/%d/%d/%d", c.passed, c.failed, c.skipped, c.differs)
 }
 
-// of returns the numbers for the tests of one row.
+// of returns the counts for the tests of a row.
 func (r *surfaceRow) of(p *packageResult) matrixCounts {
 	var tests []string
 	for _, t := range p.counted() {
@@ -196,8 +196,8 @@ func (r *surfaceRow) of(p *packageResult) matrixCounts {
 	return c
 }
 
-// differs reports whether a test, or one that it is a part of, said that the driver
-// that it runs on differs.
+// differs returns whether a test, or one that it is part of, reported that the driver on
+// which it runs differs.
 func (p *packageResult) differs(test string) bool {
 	for {
 		if t := p.tests[test]; t != nil && strings.Contains(t.output.String(), differsMark) {
@@ -211,10 +211,10 @@ func (p *packageResult) differs(test string) bool {
 	}
 }
 
-// printMatrix prints how the tests of each row ended in each place. It returns
-// an error that names the rows of which all tests were skipped in a place.
+// printMatrix prints how the tests of each row ended in each place. It returns an error
+// that names the rows whose tests were all skipped in a place.
 func (s surface) printMatrix(w io.Writer, results map[string]*packageResult) error {
-	fmt.Fprintf(w, "What %s covers: tests passed/failed/skipped, and those that name a difference between Linux's drivers\n\n", surfaceSuite)
+	fmt.Fprintf(w, "What %s covers: tests passed/failed/skipped, and those with a difference between Linux's drivers\n\n", surfaceSuite)
 	tab := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(tab, "\t%s\n", strings.Join(places, "\t"))
 	var errs []error
@@ -249,8 +249,8 @@ const (
 	tableEnd   = "<!-- end of what works -->\n"
 )
 
-// table returns the surface as a table in Markdown. Differences link to where they are
-// known.
+// table returns the surface as a Markdown table. Differences link to where they are
+// described.
 func (s surface) table(known differences) string {
 	var b strings.Builder
 	group := ""
@@ -297,7 +297,7 @@ func checkSurface() ([]row, error) {
 	return []row{{place: "source", counts: counts{passed: 1}}}, nil
 }
 
-// writeTable writes the table anew.
+// writeTable updates the table.
 func writeTable() error {
 	_, want, err := currentTable()
 	if err != nil {
@@ -306,7 +306,7 @@ func writeTable() error {
 	return os.WriteFile(tableFile, want, 0o666)
 }
 
-// currentTable returns the text of tableFile as it is, and as it is to be.
+// currentTable returns the text of tableFile as it is, and as it should be.
 func currentTable() (page, want []byte, err error) {
 	s, err := readSurface(surfaceSuite)
 	known, err2 := readDifferences(surfaceSuite, differencesFile)

@@ -90,9 +90,9 @@ func TestWrongSurface(t *testing.T) {
 		"a test without a row":       {someRows, someTests, "x_test.go: TestB covers no row"},
 		"a test of an unknown row":   {someRows, "//covers:z\n" + someTests, `TestB covers "z"`},
 		"a row without a test":       {someRows + "d: that\n", "//covers:b\n" + someTests, "no test covers d"},
-		"a test of a row that isn't": {someRows, "//covers:c\n" + someTests, "c is said to be missing, but TestB covers it"},
-		"a row twice":                {someRows + "a: again\n", "//covers:b\n" + someTests, `what is "a: again"`},
-		"a line that says nothing":   {someRows + "\tabc\n", "//covers:b\n" + someTests, `what is "abc"`},
+		"a test of a row that isn't": {someRows, "//covers:c\n" + someTests, "c is declared missing, but TestB covers it"},
+		"a row twice":                {someRows + "a: again\n", "//covers:b\n" + someTests, `invalid line "a: again"`},
+		"a meaningless line":         {someRows + "\tabc\n", "//covers:b\n" + someTests, `invalid line "abc"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := readSurface(writeFiles(t, map[string]string{"surface.txt": tc.rows, "x_test.go": tc.tests}))

@@ -11,7 +11,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sync/locking"
 )
 
-// areaMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// areaMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type areaMutex struct {
 	mu sync.Mutex
 }
@@ -32,7 +32,7 @@ func (m *areaMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// posMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// posMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type posMutex struct {
 	mu sync.Mutex
 }
@@ -53,7 +53,7 @@ func (m *posMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// regionDataMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// regionDataMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type regionDataMutex struct {
 	mu sync.Mutex
 }
@@ -74,7 +74,7 @@ func (m *regionDataMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// regionMapsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// regionMapsMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type regionMapsMutex struct {
 	mu sync.Mutex
 }
@@ -95,7 +95,7 @@ func (m *regionMapsMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// tenantMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// tenantMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type tenantMutex struct {
 	mu sync.Mutex
 }
@@ -116,7 +116,7 @@ func (m *tenantMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// tenantsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// tenantsMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type tenantsMutex struct {
 	mu sync.Mutex
 }

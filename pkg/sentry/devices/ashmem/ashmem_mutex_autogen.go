@@ -8,7 +8,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// areaMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// areaMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type areaMutex struct {
 	mu sync.Mutex
 }
@@ -25,7 +25,7 @@ func (m *areaMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// posMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// posMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type posMutex struct {
 	mu sync.Mutex
 }
@@ -42,7 +42,7 @@ func (m *posMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// regionDataMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// regionDataMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type regionDataMutex struct {
 	mu sync.Mutex
 }
@@ -59,7 +59,7 @@ func (m *regionDataMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// regionMapsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// regionMapsMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type regionMapsMutex struct {
 	mu sync.Mutex
 }
@@ -76,7 +76,7 @@ func (m *regionMapsMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// tenantMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// tenantMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type tenantMutex struct {
 	mu sync.Mutex
 }
@@ -93,7 +93,7 @@ func (m *tenantMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// tenantsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// tenantsMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type tenantsMutex struct {
 	mu sync.Mutex
 }

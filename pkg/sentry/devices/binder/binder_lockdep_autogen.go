@@ -11,7 +11,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sync/locking"
 )
 
-// closedCountsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// closedCountsMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type closedCountsMutex struct {
 	mu sync.Mutex
 }
@@ -32,7 +32,7 @@ func (m *closedCountsMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// closedSumMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// closedSumMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type closedSumMutex struct {
 	mu sync.Mutex
 }
@@ -53,7 +53,7 @@ func (m *closedSumMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// contextMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// contextMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type contextMutex struct {
 	mu sync.Mutex
 }
@@ -74,7 +74,7 @@ func (m *contextMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// deadNodesMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// deadNodesMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type deadNodesMutex struct {
 	mu sync.Mutex
 }
@@ -95,7 +95,7 @@ func (m *deadNodesMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// failureSlotMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// failureSlotMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type failureSlotMutex struct {
 	mu sync.Mutex
 }
@@ -116,7 +116,7 @@ func (m *failureSlotMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// flightsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// flightsMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type flightsMutex struct {
 	mu sync.Mutex
 }
@@ -137,7 +137,7 @@ func (m *flightsMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// logSlotMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// logSlotMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type logSlotMutex struct {
 	mu sync.Mutex
 }
@@ -158,7 +158,7 @@ func (m *logSlotMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// processMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// processMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type processMutex struct {
 	mu sync.Mutex
 }
@@ -179,7 +179,7 @@ func (m *processMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// processRefsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// processRefsMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type processRefsMutex struct {
 	mu sync.Mutex
 }
@@ -200,7 +200,7 @@ func (m *processRefsMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// registryMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// registryMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type registryMutex struct {
 	mu sync.Mutex
 }
@@ -221,7 +221,7 @@ func (m *registryMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// reportListenersMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// reportListenersMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type reportListenersMutex struct {
 	mu sync.Mutex
 }
@@ -242,7 +242,7 @@ func (m *reportListenersMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// tenantsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// tenantsMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type tenantsMutex struct {
 	mu sync.Mutex
 }
@@ -263,7 +263,7 @@ func (m *tenantsMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// transactionMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// transactionMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type transactionMutex struct {
 	mu sync.Mutex
 }

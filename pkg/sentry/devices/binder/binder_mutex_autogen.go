@@ -8,7 +8,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// closedCountsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// closedCountsMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type closedCountsMutex struct {
 	mu sync.Mutex
 }
@@ -25,7 +25,7 @@ func (m *closedCountsMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// closedSumMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// closedSumMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type closedSumMutex struct {
 	mu sync.Mutex
 }
@@ -42,7 +42,7 @@ func (m *closedSumMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// contextMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// contextMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type contextMutex struct {
 	mu sync.Mutex
 }
@@ -59,7 +59,7 @@ func (m *contextMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// deadNodesMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// deadNodesMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type deadNodesMutex struct {
 	mu sync.Mutex
 }
@@ -76,7 +76,7 @@ func (m *deadNodesMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// failureSlotMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// failureSlotMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type failureSlotMutex struct {
 	mu sync.Mutex
 }
@@ -93,7 +93,7 @@ func (m *failureSlotMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// flightsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// flightsMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type flightsMutex struct {
 	mu sync.Mutex
 }
@@ -110,7 +110,7 @@ func (m *flightsMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// logSlotMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// logSlotMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type logSlotMutex struct {
 	mu sync.Mutex
 }
@@ -127,7 +127,7 @@ func (m *logSlotMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// processMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// processMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type processMutex struct {
 	mu sync.Mutex
 }
@@ -144,7 +144,7 @@ func (m *processMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// processRefsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// processRefsMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type processRefsMutex struct {
 	mu sync.Mutex
 }
@@ -161,7 +161,7 @@ func (m *processRefsMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// registryMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// registryMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type registryMutex struct {
 	mu sync.Mutex
 }
@@ -178,7 +178,7 @@ func (m *registryMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// reportListenersMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// reportListenersMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type reportListenersMutex struct {
 	mu sync.Mutex
 }
@@ -195,7 +195,7 @@ func (m *reportListenersMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// tenantsMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// tenantsMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type tenantsMutex struct {
 	mu sync.Mutex
 }
@@ -212,7 +212,7 @@ func (m *tenantsMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// transactionMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// transactionMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type transactionMutex struct {
 	mu sync.Mutex
 }

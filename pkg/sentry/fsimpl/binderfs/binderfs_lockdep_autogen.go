@@ -11,7 +11,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sync/locking"
 )
 
-// blocksMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// blocksMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type blocksMutex struct {
 	mu sync.Mutex
 }
@@ -32,7 +32,7 @@ func (m *blocksMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// NestedLock locks m; the caller has another lock of the class.
+// NestedLock locks m; the caller holds another lock of the class.
 // +checklocksignore
 func (m *blocksMutex) NestedLock() {
 	locking.AddGLock(blocksMutexClass, 0)
@@ -46,7 +46,7 @@ func (m *blocksMutex) NestedUnlock() {
 	m.mu.Unlock()
 }
 
-// dirMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// dirMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type dirMutex struct {
 	mu sync.Mutex
 }
@@ -67,7 +67,7 @@ func (m *dirMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// NestedLock locks m; the caller has another lock of the class.
+// NestedLock locks m; the caller holds another lock of the class.
 // +checklocksignore
 func (m *dirMutex) NestedLock() {
 	locking.AddGLock(dirMutexClass, 0)
@@ -81,7 +81,7 @@ func (m *dirMutex) NestedUnlock() {
 	m.mu.Unlock()
 }
 
-// filesystemMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// filesystemMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type filesystemMutex struct {
 	mu sync.Mutex
 }
@@ -102,7 +102,7 @@ func (m *filesystemMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// NestedLock locks m; the caller has another lock of the class.
+// NestedLock locks m; the caller holds another lock of the class.
 // +checklocksignore
 func (m *filesystemMutex) NestedLock() {
 	locking.AddGLock(filesystemMutexClass, 0)
@@ -116,7 +116,7 @@ func (m *filesystemMutex) NestedUnlock() {
 	m.mu.Unlock()
 }
 
-// logMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// logMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type logMutex struct {
 	mu sync.Mutex
 }
@@ -137,7 +137,7 @@ func (m *logMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// NestedLock locks m; the caller has another lock of the class.
+// NestedLock locks m; the caller holds another lock of the class.
 // +checklocksignore
 func (m *logMutex) NestedLock() {
 	locking.AddGLock(logMutexClass, 0)

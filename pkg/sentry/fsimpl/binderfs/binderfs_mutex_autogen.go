@@ -8,7 +8,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// blocksMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// blocksMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type blocksMutex struct {
 	mu sync.Mutex
 }
@@ -25,7 +25,7 @@ func (m *blocksMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// NestedLock locks m; the caller has another lock of the class.
+// NestedLock locks m; the caller holds another lock of the class.
 // +checklocksignore
 func (m *blocksMutex) NestedLock() {
 	m.mu.Lock()
@@ -37,7 +37,7 @@ func (m *blocksMutex) NestedUnlock() {
 	m.mu.Unlock()
 }
 
-// dirMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// dirMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type dirMutex struct {
 	mu sync.Mutex
 }
@@ -54,7 +54,7 @@ func (m *dirMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// NestedLock locks m; the caller has another lock of the class.
+// NestedLock locks m; the caller holds another lock of the class.
 // +checklocksignore
 func (m *dirMutex) NestedLock() {
 	m.mu.Lock()
@@ -66,7 +66,7 @@ func (m *dirMutex) NestedUnlock() {
 	m.mu.Unlock()
 }
 
-// filesystemMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// filesystemMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type filesystemMutex struct {
 	mu sync.Mutex
 }
@@ -83,7 +83,7 @@ func (m *filesystemMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// NestedLock locks m; the caller has another lock of the class.
+// NestedLock locks m; the caller holds another lock of the class.
 // +checklocksignore
 func (m *filesystemMutex) NestedLock() {
 	m.mu.Lock()
@@ -95,7 +95,7 @@ func (m *filesystemMutex) NestedUnlock() {
 	m.mu.Unlock()
 }
 
-// logMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// logMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type logMutex struct {
 	mu sync.Mutex
 }
@@ -112,7 +112,7 @@ func (m *logMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// NestedLock locks m; the caller has another lock of the class.
+// NestedLock locks m; the caller holds another lock of the class.
 // +checklocksignore
 func (m *logMutex) NestedLock() {
 	m.mu.Lock()

@@ -11,7 +11,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sync/locking"
 )
 
-// transactionMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// transactionMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type transactionMutex struct {
 	mu sync.Mutex
 }

@@ -11,7 +11,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sync/locking"
 )
 
-// addressMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// addressMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type addressMutex struct {
 	mu sync.Mutex
 }
@@ -32,7 +32,7 @@ func (m *addressMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// reclaimerMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// reclaimerMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type reclaimerMutex struct {
 	mu sync.Mutex
 }
@@ -53,7 +53,7 @@ func (m *reclaimerMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// spaceMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// spaceMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type spaceMutex struct {
 	mu sync.Mutex
 }

@@ -8,7 +8,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// addressMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// addressMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type addressMutex struct {
 	mu sync.Mutex
 }
@@ -25,7 +25,7 @@ func (m *addressMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// reclaimerMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// reclaimerMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type reclaimerMutex struct {
 	mu sync.Mutex
 }
@@ -42,7 +42,7 @@ func (m *reclaimerMutex) Unlock() {
 	m.mu.Unlock()
 }
 
-// spaceMutex is a sync.Mutex of a class of its own, whose order lockdep checks.
+// spaceMutex is a sync.Mutex with its own lock class, whose order lockdep checks.
 type spaceMutex struct {
 	mu sync.Mutex
 }
