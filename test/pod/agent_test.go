@@ -18,10 +18,10 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// agent is what this binary does in a container, instead of tests: the command in
-// args. It prints a line for each thing that happens. A failure ends it.
+// agent runs the command in args, in a container in place of tests. It prints a line for
+// each thing that happens. A failure ends it.
 func agent(args []string) {
-	// Who has made a call is a thread, which Go would change in the middle of it.
+	// The caller is a thread, which Go would otherwise change in the middle of a call.
 	runtime.LockOSThread()
 	switch args[0] {
 	case "sleep":
@@ -53,7 +53,8 @@ func agent(args []string) {
 	case "set":
 		set(args[1], args[2])
 	case "as":
-		// The label is the next program's: this one, which has the other arguments.
+		// The label applies to the next program: this one, which gets the remaining
+		// arguments.
 		check("setting the label", os.WriteFile("/proc/thread-self/attr/exec", []byte(args[1]), 0))
 		check("exec", unix.Exec("/proc/self/exe", append([]string{"agent"}, args[2:]...), os.Environ()))
 	case "stat":
@@ -152,7 +153,7 @@ func add(dir, name string) error {
 	return (&client{fd: fd}).tryIoctl(binder.BINDER_CTL_ADD, unsafe.Pointer(&arg[0]))
 }
 
-// fill adds devices to the binderfs at dir until there's no room for more.
+// fill adds devices to the binderfs at dir until there is no room for more.
 func fill(dir string) {
 	for i := 0; ; i++ {
 		if err := add(dir, fmt.Sprint("more-", i)); err != nil {
@@ -162,7 +163,7 @@ func fill(dir string) {
 	}
 }
 
-// numbers returns the range of args: the first and the last number.
+// numbers returns the range in args: the first and the last number.
 func numbers(args []string) (list []uint32) {
 	first, err := strconv.Atoi(args[0])
 	check("first", err)
@@ -174,8 +175,7 @@ func numbers(args []string) (list []uint32) {
 	return list
 }
 
-// freeze tries to freeze processes by a device, or to thaw them, and says which
-// there are.
+// freeze tries to freeze or thaw processes through a device, and prints which exist.
 func freeze(c *client, enable string, pids []uint32) {
 	for _, pid := range pids {
 		arg := binder.FreezeInfo{PID: pid}
@@ -188,7 +188,7 @@ func freeze(c *client, enable string, pids []uint32) {
 	}
 }
 
-// info asks whether processes are frozen, and says which there are.
+// info asks whether processes are frozen, and prints which exist.
 func info(device string, pids []uint32) {
 	c := open(device)
 	for _, pid := range pids {
@@ -231,8 +231,7 @@ func (c *client) tryIoctl(request uintptr, arg unsafe.Pointer) error {
 	return nil
 }
 
-// kept is what the driver is told the addresses of: Go would move it if it were on
-// a stack.
+// kept holds what the driver gets the addresses of: Go could move it on a stack.
 var kept struct {
 	data, offsets, commands []byte
 	read                    [256]byte
@@ -249,7 +248,7 @@ func (c *client) write(cmds ...[]byte) {
 	c.ioctl("BINDER_WRITE_READ", binder.BINDER_WRITE_READ, unsafe.Pointer(&wr))
 }
 
-// await reads until it gets a message, or a failure.
+// await reads until it gets a message or a failure.
 func (c *client) await() (uint32, binder.TransactionData) {
 	br, tr := c.awaitLabelled()
 	return br, tr.TransactionData
@@ -299,7 +298,7 @@ func transaction(bc uint32, data []byte) []byte {
 
 // manage makes the process the context manager of a device, and its thread a looper.
 func manage(device string) *client {
-	// In binderfs, the devices are root's.
+	// In binderfs, only root may open the devices.
 	_ = os.Chmod(device, 0666)
 	c := open(device)
 	c.ioctl("BINDER_SET_CONTEXT_MGR", binder.BINDER_SET_CONTEXT_MGR, nil)
@@ -310,8 +309,8 @@ func manage(device string) *client {
 	return c
 }
 
-// serve makes the process the context manager of a device, and answers each call
-// with name.
+// serve makes the process the context manager of a device, and answers each call with
+// name.
 func serve(device, name string) {
 	c := manage(device)
 	answer := []byte(name)
@@ -322,7 +321,7 @@ func serve(device, name string) {
 	}
 }
 
-// give is serve for one that answers with a file.
+// give is serve, answering with a file.
 func give(device, path string) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	check("open "+path, err)
@@ -342,12 +341,12 @@ func give(device, path string) {
 	}
 }
 
-// circle sends an open device to itself, and leaves it there.
+// circle sends an open device to itself, and leaves it in flight.
 func circle(device string) {
 	c := open(device)
 	object := binder.FlatObject{Flags: binder.FLAT_BINDER_FLAG_ACCEPTS_FDS}
 	c.ioctl("BINDER_SET_CONTEXT_MGR_EXT", binder.BINDER_SET_CONTEXT_MGR_EXT, unsafe.Pointer(&object))
-	// It can't be a client of its own.
+	// It can't be its own client.
 	cmd := exec.Command("/proc/self/exe", "send", device)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{os.NewFile(uintptr(c.fd), device)}
@@ -370,7 +369,7 @@ func send(c *client, fd uint32) {
 	fmt.Println("sent")
 }
 
-// take calls one that gives, and returns what it gets.
+// take calls a server that gives, and returns the file it gets.
 func take(device string) *client {
 	c := open(device)
 	call := transaction(binder.BC_TRANSACTION, nil)
@@ -389,7 +388,7 @@ func take(device string) *client {
 	return &client{fd: int(object.FD)}
 }
 
-// serveCurious is serve for one that asks for callers' security contexts.
+// serveCurious is serve, asking for callers' security contexts.
 func serveCurious(device string) {
 	_ = os.Chmod(device, 0666)
 	c := open(device)
@@ -408,11 +407,11 @@ func serveCurious(device string) {
 	}
 }
 
-// nodesAtOnce is the number of nodes that flood sends with a call.
+// nodesAtOnce is the number of nodes that flood sends with each call.
 const nodesAtOnce = 1000
 
-// hold is serve for one that keeps a reference to each node that it's sent, and ends
-// when it is sent none.
+// hold is serve, keeping a reference to each node that it receives. It ends when a call
+// holds none.
 func hold(device string) {
 	c := manage(device)
 	for {
@@ -436,7 +435,8 @@ func hold(device string) {
 	}
 }
 
-// flood sends ever more nodes to one that holds them, until it can't, and says why.
+// flood sends more and more nodes to a server that holds them until it fails, and prints
+// why.
 func flood(device string) {
 	c := open(device)
 	objects := make([]byte, nodesAtOnce*binder.SizeOfFlatObject)
@@ -466,12 +466,12 @@ func flood(device string) {
 	}
 }
 
-// at returns what there is in the mapping from an address on.
+// at returns the contents of the mapping from an address on.
 func (c *client) at(addr uint64) []byte {
 	return c.mem[addr-uint64(uintptr(unsafe.Pointer(&c.mem[0]))):]
 }
 
-// call calls a device's context manager and says who answers.
+// call calls a device's context manager and prints who answers.
 func call(device string) {
 	c := open(device)
 	c.write(transaction(binder.BC_TRANSACTION, nil))

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// annotated returns an edit of a spec that adds annotations, keys without their
-// prefix followed by values.
+// annotated returns an edit of a spec that adds annotations: keys without their prefix,
+// each followed by its value.
 func annotated(annotations ...string) func(*specs.Spec) {
 	return func(spec *specs.Spec) {
 		for i := 0; i < len(annotations); i += 2 {
@@ -21,20 +21,20 @@ func annotated(annotations ...string) func(*specs.Spec) {
 	}
 }
 
-// refused requires that a container can't be created, for the reason why.
+// refused requires that creating a container fails with the reason why.
 func (p *pod) refused(name, why string, edit func(*specs.Spec)) {
 	p.t.Helper()
 	c, bundle := p.prepare(name, edit)
 	output, err := p.try("create", "--bundle="+bundle, c.id)
 	require.Error(p.t, err)
 	require.Contains(p.t, output, why)
-	// Nothing of it is left.
+	// It leaves nothing behind.
 	_, err = p.try("state", c.id)
 	require.Error(p.t, err)
 }
 
-// TestAnnotationsOfSandbox: an annotation of a first container that makes no sense
-// is refused before there is a sandbox.
+// TestAnnotationsOfSandbox: an invalid annotation of a first container is refused before
+// the sandbox is created.
 func TestAnnotationsOfSandbox(t *testing.T) {
 	for why, edit := range map[string]func(*specs.Spec){
 		"unknown annotation dev.sentrybinder.device ": annotated("device", "binder"),
@@ -48,8 +48,8 @@ func TestAnnotationsOfSandbox(t *testing.T) {
 	}
 }
 
-// TestAnnotationsOfContainers: an annotation of any container is checked before it is
-// created, and those of the sandbox have to agree with the first container's.
+// TestAnnotationsOfContainers: any container's annotations are checked before it is
+// created, and those of the sandbox must agree with the first container's.
 func TestAnnotationsOfContainers(t *testing.T) {
 	p := newPod(t)
 	p.start("root", annotated("devices", "a,b"))
@@ -60,8 +60,8 @@ func TestAnnotationsOfContainers(t *testing.T) {
 	p.start("one", annotated("devices", "a,b", "memory", "1000000"))
 }
 
-// TestAnnotationsOfRestore: a checkpoint has the annotations that it was made with,
-// and is not restored with others.
+// TestAnnotationsOfRestore: a checkpoint keeps the annotations that it was made with, and
+// isn't restored with others.
 func TestAnnotationsOfRestore(t *testing.T) {
 	p := newPod(t)
 	saved := p.start("root", annotated("devices", "a", "memory", "1000000"))

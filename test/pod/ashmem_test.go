@@ -25,7 +25,7 @@ const (
 	regionPages = 8
 )
 
-// region is a region that an agent has.
+// region is an agent's region.
 type region struct {
 	fd  int
 	mem []byte
@@ -53,21 +53,21 @@ func (r region) ioctl(request, arg uintptr) int {
 	return int(n)
 }
 
-// pin makes an ioctl about n pages from first on.
+// pin makes an ioctl for n pages beginning with first.
 func (r region) pin(request uintptr, first, n uint32) int {
 	pin := ashmem.Pin{Offset: first * regionPage, Len: n * regionPage}
 	return r.ioctl(request, uintptr(unsafe.Pointer(&pin)))
 }
 
-// must ends the agent if got is not what it should be.
+// must ends the agent if got is not want.
 func must(what string, got, want any) {
 	if got != want {
 		panic(fmt.Sprintf("%s: got %v, want %v", what, got, want))
 	}
 }
 
-// keepAshmem has a region, and looks at it when it gets SIGUSR1: it must be what it was,
-// or else the process ends. It says so by other regions, which others find in its maps.
+// keepAshmem holds a region, and checks it when it gets SIGUSR1: if it has changed, the
+// process ends. It reports by mapping other regions, which others find in its maps.
 func keepAshmem() {
 	usr1 := make(chan os.Signal, 1)
 	signal.Notify(usr1, unix.SIGUSR1)
@@ -104,7 +104,7 @@ func keepAshmem() {
 	must("page 4", r.mem[4*regionPage], byte(0))
 	must("page 5", r.mem[5*regionPage], byte('f'))
 
-	// The old mapping still goes to the memory that a new one shows.
+	// The old mapping still shares the memory that a new one shows.
 	other, err := unix.Mmap(r.fd, 0, regionPages*regionPage, unix.PROT_READ, unix.MAP_SHARED)
 	check("mmap", err)
 	r.mem[0] = 'n'
@@ -113,10 +113,10 @@ func keepAshmem() {
 	_ = unix.Pause()
 }
 
-// purgeAshmem purges, and prints how many pages that were.
+// purgeAshmem purges, and prints how many pages were purged.
 func purgeAshmem() { fmt.Println(newRegion("purger").ioctl(ashmem.ASHMEM_PURGE_ALL_CACHES, 0)) }
 
-// unpinAshmem has a region with unpinned pages, until it is ended.
+// unpinAshmem holds a region with unpinned pages until it is killed.
 func unpinAshmem() {
 	newRegion("unpinned").pin(ashmem.ASHMEM_UNPIN, 1, 3)
 	fmt.Println("ready")
@@ -166,7 +166,7 @@ func TestAshmemRestore(t *testing.T) {
 	c.awaitMapping("fine")
 }
 
-// TestAshmemPurgeApart: what one container has unpinned, another does not purge.
+// TestAshmemPurgeApart: a container doesn't purge what another has unpinned.
 func TestAshmemPurgeApart(t *testing.T) {
 	p := newPod(t)
 	one := p.start("root", withAshmem())
@@ -176,7 +176,8 @@ func TestAshmemPurgeApart(t *testing.T) {
 	require.Equal(t, "3\n", one.exec("purge-ashmem"))
 }
 
-// TestNoAshmem: a sandbox that doesn't ask for it has none, nor do memfds know of it.
+// TestNoAshmem: a sandbox that doesn't ask for ashmem has no device, and no ioctls on
+// memfds.
 func TestNoAshmem(t *testing.T) {
 	p := newPod(t)
 	c := p.start("root", nil)
@@ -185,7 +186,7 @@ func TestNoAshmem(t *testing.T) {
 	p.refused("one", "takes effect only in the config of the sandbox's first container", annotated("ashmem", "true"))
 }
 
-// memfdAshmem prints what a memfd says to a request of ashmem's.
+// memfdAshmem prints a memfd's error for an ashmem ioctl.
 func memfdAshmem() {
 	fd, err := unix.MemfdCreate("memfd", 0)
 	check("memfd_create", err)

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// audit becomes the audit daemon, if it's told so, and says who that is.
+// audit becomes the audit daemon if told to, and prints whether there is one.
 func audit(command string) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_AUDIT)
 	check("socket", err)
@@ -36,7 +36,7 @@ func audit(command string) {
 	fmt.Println(binary.NativeEndian.Uint32(buf[unix.SizeofNlMsghdr+12:]) != 0)
 }
 
-// sendNetlink sends a netlink message, of which only errors are acknowledged.
+// sendNetlink sends a netlink message that is acknowledged only with errors.
 func sendNetlink(fd int, typ uint16, data ...uint32) {
 	message := binary.NativeEndian.AppendUint32(nil, uint32(unix.SizeofNlMsghdr+4*len(data)))
 	message = binary.NativeEndian.AppendUint16(message, typ)
@@ -48,7 +48,7 @@ func sendNetlink(fd int, typ uint16, data ...uint32) {
 	check("send", unix.Sendto(fd, message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}))
 }
 
-// TestAuditApart: each container has an audit daemon of its own.
+// TestAuditApart: each container has its own audit daemon.
 func TestAuditApart(t *testing.T) {
 	controls := func(spec *specs.Spec) {
 		caps := []string{"CAP_AUDIT_CONTROL"}

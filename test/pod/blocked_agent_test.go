@@ -16,8 +16,8 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// blockedOutcomes is what a blocked process says of its threads' system calls. Of
-// those, epoll_wait(2) alone is interrupted, as on Linux by a stop: see signal(7).
+// blockedOutcomes are the results of a blocked process's system calls, by thread. Only
+// epoll_wait(2) is interrupted, as on Linux by a stop: see signal(7).
 const blockedOutcomes = `epoll_wait: 18446744073709551615 interrupted system call
 futex: 0 <nil>
 nanosleep: 0 <nil>
@@ -27,8 +27,8 @@ read: 1 <nil>
 recvfrom: 1 <nil>
 `
 
-// serveBlocked has a thread in each of several system calls. It answers the first
-// call at once, and others with what came of them once they have all been let go.
+// serveBlocked has a thread in each of several system calls. It answers the first call at
+// once, and later ones with the results once it has let them all go.
 func serveBlocked(device string) {
 	release := make([]func(), 0)
 	var mu sync.Mutex
@@ -66,8 +66,8 @@ func serveBlocked(device string) {
 	r, let = pipe()
 	block("poll", syscall(sysPoll, uintptr(unsafe.Pointer(&unix.PollFd{Fd: int32(r), Events: unix.POLLIN})), 1, pollForever, 0, 0, 0), let)
 	r, let = pipe()
-	// With a time limit that is never reached, the rest of which the system call
-	// is to go on with.
+	// With a timeout that never expires: the restarted system call continues with the
+	// rest of it.
 	limit := &unix.Timespec{Sec: 3600}
 	block("ppoll", syscall(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&unix.PollFd{Fd: int32(r), Events: unix.POLLIN})), 1, uintptr(unsafe.Pointer(limit)), 0, 0, 0), let)
 	r, let = pipe()
@@ -90,7 +90,7 @@ func serveBlocked(device string) {
 		word.Store(1)
 		futex(wake, 1)()
 	})
-	// Restarted with what is left, by restart_syscall(2).
+	// Restarted with the remaining time, by restart_syscall(2).
 	short := &unix.Timespec{Sec: 1}
 	block("nanosleep", syscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(short)), 0, 0, 0, 0, 0), func() {})
 

@@ -18,19 +18,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroupDir is where the containers have their cgroup2.
+// cgroupDir is where containers mount their cgroup2.
 const cgroupDir = "/cgroup"
 
-// cgroup2 is an edit of a spec that asks for cgroup2, and for a part of it for the
-// container.
+// cgroup2 is an edit of a spec that asks for cgroup2, and for the container's part of it.
 func cgroup2(spec *specs.Spec) {
 	annotated("cgroup", "v2")(spec)
 	spec.Mounts = append(spec.Mounts, specs.Mount{Type: "cgroup", Destination: cgroupDir, Source: "cgroup"})
 	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
 }
 
-// freezeSpinner is an agent's command: to start a process that never sleeps, in a
-// cgroup of its own, to freeze it and to wait for ever.
+// freezeSpinner is an agent's command. It starts a process that never sleeps, in its own
+// cgroup, freezes it and waits forever.
 func freezeSpinner() {
 	dir := cgroupDir + "/app"
 	check("mkdir", os.Mkdir(dir, 0o755))
@@ -42,8 +41,7 @@ func freezeSpinner() {
 	check("wait", cmd.Wait())
 }
 
-// write is an agent's command: to write a value to a file, and to tell what came of
-// it.
+// write is an agent's command. It writes a value to a file, and prints the result.
 func write(path, value string) {
 	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	check("open "+path, err)
@@ -63,7 +61,7 @@ func (c *container) awaitFile(path, line string) {
 	}
 }
 
-// ticks returns how long the only process in the container's cgroup app has run.
+// ticks returns the CPU time of the only process in the container's cgroup app.
 func (c *container) ticks() int {
 	c.t.Helper()
 	pid := strings.TrimSpace(c.exec("cat", cgroupDir+"/app/cgroup.procs"))
@@ -74,7 +72,7 @@ func (c *container) ticks() int {
 	return utime
 }
 
-// Only who asks for cgroup2 has it.
+// Only a sandbox that asks for cgroup2 has it.
 func TestCgroupAnnotation(t *testing.T) {
 	for _, edit := range []func(*specs.Spec){nil, annotated("cgroup", "v1")} {
 		c := newPod(t).start("root", edit)
@@ -90,8 +88,8 @@ func TestCgroupAnnotation(t *testing.T) {
 	p.start("one", cgroup2)
 }
 
-// The containers of a pod see a part of the tree each, and can't freeze what is
-// above it, or another's.
+// Each container of a pod sees its own part of the tree, and can't freeze what is above
+// it, or another's.
 func TestCgroupsAreApart(t *testing.T) {
 	p := newPod(t)
 	p.start("root", cgroup2)
@@ -113,12 +111,12 @@ func TestCgroupsAreApart(t *testing.T) {
 	for start := one.ticks(); one.ticks() == start; {
 	}
 	require.Equal(t, before, two.ticks())
-	// A container ends with what is frozen in it.
+	// A container ends even if something is frozen in it.
 	two.delete()
 	p.start("two", cgroup2)
 }
 
-// What is frozen stays so through a checkpoint, and goes on when it is thawed.
+// What is frozen stays frozen through a checkpoint, and runs again when it is thawed.
 func TestRestoreFrozen(t *testing.T) {
 	spinning := func(spec *specs.Spec) {
 		cgroup2(spec)

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// docker is a daemon of its own, with the runsc to test as the runtimes runsc and, by
-// a flag with Android's layout, runsc-android. It has an image of the agent.
+// docker is a separate daemon, with the runsc under test as the runtimes runsc and, with
+// a flag for Android's layout, runsc-android. It has an image of the agent.
 type docker struct {
 	t    *testing.T
 	host string
@@ -31,7 +31,7 @@ func newDocker(t *testing.T) *docker {
 			t.Skip(program + " is not installed")
 		}
 	}
-	// The paths of sockets are short.
+	// Socket paths must be short.
 	dir, err := os.MkdirTemp("", "docker")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
@@ -62,7 +62,7 @@ func newDocker(t *testing.T) *docker {
 	t.Cleanup(func() {
 		_ = daemon.Process.Signal(unix.SIGTERM)
 		<-ended
-		// runsc leaves this mount there for the next sandbox.
+		// runsc leaves this mount in place for the next sandbox.
 		_ = unix.Unmount(dir+"/exec/runtime-runc/moby/null-netns", unix.MNT_DETACH)
 	})
 	deadline := time.After(time.Minute)
@@ -76,7 +76,7 @@ func newDocker(t *testing.T) *docker {
 			ended <- nil
 			require.FailNow(t, "dockerd has ended", "%s", &log)
 		case <-deadline:
-			require.FailNow(t, "dockerd doesn't answer")
+			require.FailNow(t, "dockerd does not answer")
 		default:
 		}
 	}
@@ -103,15 +103,14 @@ func (d *docker) try(args ...string) (string, error) {
 	return string(output), err
 }
 
-// run runs an agent in a container of its own with these options, and returns what it
-// prints.
+// run runs an agent in a new container with these options, and returns what it prints.
 func (d *docker) run(options []string, agent ...string) (string, error) {
 	args := append([]string{"run", "--rm", "--network=none", "--read-only", "--env=" + agentVariable + "=1"}, options...)
 	return d.try(append(append(args, "agent", "/agent"), agent...)...)
 }
 
 // TestDocker: a runtime in Docker's configuration stands for Android's layout, and where
-// Docker has annotations, they say what there is.
+// Docker supports annotations, they take effect.
 func TestDocker(t *testing.T) {
 	d := newDocker(t)
 	check := func(want string, options []string, agent ...string) {

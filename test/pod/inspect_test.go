@@ -26,7 +26,7 @@ func (c *container) inspect(subcommand string, args ...string) string {
 	return c.run(append([]string{"binder", subcommand}, args...)...)
 }
 
-// domain is what "runsc binder" says of a domain in JSON.
+// domain is a domain in the JSON of "runsc binder".
 type domain struct {
 	Container, Name string
 	Commands        map[string]uint64
@@ -53,7 +53,7 @@ func (c *container) inspectJSON(subcommand string, args ...string) (domains []do
 	return domains
 }
 
-// sections splits text into that of each domain, by titles.
+// sections splits text by domain, at the titles.
 func sections(text string) map[string]string {
 	found := make(map[string]string)
 	for _, section := range strings.Split("\n"+text, "\n# ")[1:] {
@@ -66,7 +66,7 @@ func sections(text string) map[string]string {
 	return found
 }
 
-// An operator sees what the driver holds of a container: its /dev, and what it shares
+// An operator sees what the driver holds for a container: its /dev, and what it shares
 // with others. Nothing runs in the container for that.
 func TestInspect(t *testing.T) {
 	p := newPod(t)
@@ -101,7 +101,7 @@ func TestInspect(t *testing.T) {
 	require.EqualValues(t, 1, domains[0].Objects["node"].Active)
 	require.Len(t, domains[0].Processes, 1)
 
-	// Processes have the IDs that "runsc ps" shows, or the container's own.
+	// Processes have the IDs shown by "runsc ps", or the container's own.
 	pid := domains[0].Processes[0].PID
 	require.Regexp(t, `"?`+strconv.Itoa(pid)+`\b`, p.run("ps", "--format=json", one.id))
 	own := one.inspectJSON("ps", "-container-pids", one.id)[0].Processes[0].PID
@@ -111,13 +111,14 @@ func TestInspect(t *testing.T) {
 	require.NotContains(t, p.run("binder", "proc", one.id, strconv.Itoa(own)), "proc "+strconv.Itoa(own)+"\n")
 	require.Regexp(t, `(?m)^`+strconv.Itoa(pid)+` +binder +1 `, p.run("binder", "ps", one.id))
 
-	// A sandbox that is paused can be looked at.
+	// A paused sandbox can be inspected.
 	p.run("pause", one.id)
 	require.Contains(t, p.run("binder", "state", one.id), "context binder")
 	p.run("resume", one.id)
 }
 
-// A restored container can be looked at, with what was refused before.
+// A restored container can be inspected, including what was refused before the
+// checkpoint.
 func TestInspectRestored(t *testing.T) {
 	serving := func(spec *specs.Spec) { spec.Process.Args = []string{"/agent", "serve", "/dev/binder", "one"} }
 	p := newPod(t)
@@ -161,7 +162,7 @@ func TestInspectWhatIsNot(t *testing.T) {
 	}
 }
 
-// Why a transaction failed is told in the words of Linux, with who it was.
+// The log says why a transaction failed in Linux's words, and whose it was.
 func TestInspectFailed(t *testing.T) {
 	p := newPod(t)
 	one, two := p.start("one", nil), p.start("two", nil)
@@ -187,8 +188,8 @@ func TestInspectFailed(t *testing.T) {
 	require.Regexp(t, `(?m)^\d+: call  from \d+:\d+ to 0:0 context binder node 0 handle 99 size 0:0 ret 29201/-22 l=\d+$`, text)
 	require.Equal(t, "# /dev of container "+two.id+"\n", p.run("binder", "failed", two.id))
 
-	// Other commands are told of, too, and all of it stands in the kernel log of the
-	// container, with the IDs that it has for its processes.
+	// Other refused commands are logged, too, and everything appears in the container's
+	// kernel log, with the container's IDs of its processes.
 	require.Len(t, failed[0].RefusedCommands, 1)
 	require.Equal(t, "BC_ACQUIRE refcount change on invalid ref 98", failed[0].RefusedCommands[0].Reason)
 	require.Contains(t, text, " context binder: BC_ACQUIRE refcount change on invalid ref 98\n")
@@ -199,7 +200,7 @@ func TestInspectFailed(t *testing.T) {
 	require.NotContains(t, two.exec("log", "read"), "binder: ")
 }
 
-// strace shows what Binder's ioctls say.
+// strace decodes Binder's ioctls.
 func TestStrace(t *testing.T) {
 	p := newPod(t)
 	p.flags = []string{"--debug", "--strace", "--strace-syscalls=ioctl"}
@@ -223,7 +224,7 @@ func TestStrace(t *testing.T) {
 	}
 }
 
-// refused makes calls that are refused, and says what it gets for the last one.
+// refused makes calls that are refused, and prints what the last one gets.
 func refused(device string) {
 	c := open(device)
 	acquire := binary.NativeEndian.AppendUint32(nil, binder.BC_ACQUIRE)

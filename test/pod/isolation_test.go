@@ -12,15 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is reachable across containers is a table in docs/isolation.md. Its rows name
+// docs/isolation.md has a table of what containers can reach of each other. Its rows name
 // these tests.
 
-// everyPID is a range that has all processes of these tests, whatever their PID
+// everyPID is a range that includes all processes of these tests, whatever their PID
 // namespace.
 var everyPID = []string{"1", "100"}
 
-// private is a binderfs of the container's own, and shared one of the pod's, if
-// hint says so. Both have logs.
+// private is the container's own binderfs, and shared the pod's, if hint says so. Both
+// have logs.
 func private() func(*specs.Spec) {
 	return mounts(specs.Mount{Type: "binder", Destination: binderfs, Source: "binder", Options: []string{"stats=global"}})
 }
@@ -40,15 +40,15 @@ func inRootPIDs(spec *specs.Spec) {
 	spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.MountNamespace}}
 }
 
-// freezeAll freezes all processes that a user of the container can name, by a
-// device, and returns what there was to freeze.
+// freezeAll freezes, through a device, all processes that a user of the container can
+// name, and returns which there were.
 func (c *container) freezeAll(user, device string) string {
 	c.t.Helper()
 	return c.execAs(user, append([]string{"freeze", device, "1"}, everyPID...)...)
 }
 
-// TestFreezeApart: no container freezes another's services, or learns which
-// processes there are, whatever its user and PID namespace.
+// TestFreezeApart: no container freezes another's services, or learns which processes
+// exist, whatever its user and PID namespace.
 func TestFreezeApart(t *testing.T) {
 	for name, edit := range map[string]func(*specs.Spec){"own PIDs": nil, "same PIDs": inRootPIDs} {
 		t.Run(name, func(t *testing.T) {
@@ -62,14 +62,14 @@ func TestFreezeApart(t *testing.T) {
 			one.serve(binderfs+"/binder", "one")
 			for _, device := range []string{"/dev/hwbinder", binderfs + "/hwbinder"} {
 				two.exec("chmod", device)
-				require.Regexp(t, `^\d+: resource temporarily unavailable\n$|^\d+: <nil>\n$`, two.freezeAll("1000", device), "there's nobody but itself")
+				require.Regexp(t, `^\d+: resource temporarily unavailable\n$|^\d+: <nil>\n$`, two.freezeAll("1000", device), "it finds only itself")
 				require.Regexp(t, `^\d+: <nil>\n$`, two.exec(append([]string{"info", device}, everyPID...)...))
 			}
 			for _, device := range []string{"/dev/binder", binderfs + "/binder"} {
 				who, _ := one.call(device)
 				require.Equal(t, "one", who)
 			}
-			// The container's own user does.
+			// The container's own users can freeze them.
 			require.NotEmpty(t, one.freezeAll("1000", "/dev/hwbinder"))
 			require.Equal(t, "the server is frozen\n", one.exec("call", "/dev/binder"))
 			require.Equal(t, "the server is frozen\n", one.exec("call", binderfs+"/binder"))
@@ -77,8 +77,8 @@ func TestFreezeApart(t *testing.T) {
 	}
 }
 
-// TestFreezeShared: containers that share a binderfs freeze each other's processes
-// in it, as far as they have IDs for them, and not what these have open elsewhere.
+// TestFreezeShared: containers that share a binderfs freeze each other's processes in it,
+// if they have IDs for them, but not what these have open elsewhere.
 func TestFreezeShared(t *testing.T) {
 	p := newPod(t)
 	source := t.TempDir()
@@ -98,8 +98,8 @@ func TestFreezeShared(t *testing.T) {
 	require.Equal(t, "one", who)
 }
 
-// TestFreezeByPassedDevice: who gets a device from another container acts by that
-// one's /dev, as the other has decided.
+// TestFreezeByPassedDevice: a device passed by another container acts on that container's
+// /dev, as its owner has decided.
 func TestFreezeByPassedDevice(t *testing.T) {
 	p := newPod(t)
 	source := t.TempDir()
@@ -114,7 +114,7 @@ func TestFreezeByPassedDevice(t *testing.T) {
 	require.Equal(t, "the server is frozen\n", one.exec("call", "/dev/binder"))
 }
 
-// TestLogsApart: the logs of a binderfs show the reader's container only.
+// TestLogsApart: the logs of a binderfs show only the reader's container.
 func TestLogsApart(t *testing.T) {
 	p := newPod(t)
 	one, two := p.start("one", private()), p.start("two", private())
@@ -129,14 +129,14 @@ func TestLogsApart(t *testing.T) {
 		require.NotContains(t, text, "BC_", log)
 	}
 	require.Empty(t, two.exec("ls", binderfs+"/binder_logs/proc"))
-	// Its own processes are there, with those of its /dev.
+	// They show its own processes, including those of its /dev.
 	text := one.exec("cat", binderfs+"/binder_logs/state")
 	require.Equal(t, 2, strings.Count(text, "context binder"), text)
 	require.Equal(t, 2, strings.Count(one.exec("cat", binderfs+"/binder_logs/transaction_log"), "reply"))
 }
 
-// TestLogsShared: the logs of a shared binderfs show all that happens in it, and of
-// the containers' /dev the reader's.
+// TestLogsShared: the logs of a shared binderfs show all that happens in it, and of the
+// containers' /dev only the reader's.
 func TestLogsShared(t *testing.T) {
 	p := newPod(t)
 	source := t.TempDir()
@@ -178,8 +178,8 @@ func TestLogsPIDs(t *testing.T) {
 	require.Contains(t, two.exec("cat", logs+"transaction_log"), "reply from 0:0 ")
 }
 
-// TestSecurityContexts: a server sees the security context of the caller's
-// container, and by default one that no service trusts.
+// TestSecurityContexts: a server sees the security context of the caller's container, by
+// default one that no service trusts.
 func TestSecurityContexts(t *testing.T) {
 	p := newPod(t)
 	source := t.TempDir()
@@ -199,11 +199,11 @@ func TestSecurityContexts(t *testing.T) {
 	}
 }
 
-// TestDeviceNames: the first container's config names the devices of all.
+// TestDeviceNames: the first container's config names all containers' devices.
 func TestDeviceNames(t *testing.T) {
 	p := newPod(t)
 	p.start("root", func(spec *specs.Spec) { spec.Annotations["dev.sentrybinder.devices"] = "a,b" })
-	// As containerd does with the annotations of a pod.
+	// As containerd passes a pod's annotations.
 	one := p.start("one", func(spec *specs.Spec) { spec.Annotations["dev.sentrybinder.devices"] = "a,b" })
 	two := p.start("two", nil)
 	for _, c := range []*container{one, two} {
@@ -214,8 +214,8 @@ func TestDeviceNames(t *testing.T) {
 	requireApart(t, one, two, "/dev/b")
 }
 
-// TestRestartAsAnotherUser: a restarted container meets its devices as new: its
-// context manager may be another user's.
+// TestRestartAsAnotherUser: a restarted container gets new devices: its context manager
+// may be another user's.
 func TestRestartAsAnotherUser(t *testing.T) {
 	p := newPod(t)
 	p.start("root", nil)
@@ -229,8 +229,8 @@ func TestRestartAsAnotherUser(t *testing.T) {
 	}
 }
 
-// TestMinorsApart: a container that adds devices until there's no room for more keeps
-// no other from having some, and devices of different mounts have different numbers.
+// TestMinorsApart: a container that adds devices until there is no room for more doesn't
+// keep others from adding some, and devices of different mounts have different numbers.
 func TestMinorsApart(t *testing.T) {
 	p := newPod(t)
 	p.start("root", nil)
@@ -245,8 +245,7 @@ func TestMinorsApart(t *testing.T) {
 	require.Equal(t, "added another\n", one.exec("add", binderfs, "another"))
 }
 
-// TestRestorePod: what is apart stays so after a checkpoint, and each container has
-// its devices.
+// TestRestorePod: containers stay isolated after a checkpoint, and each has its devices.
 func TestRestorePod(t *testing.T) {
 	serving := func(name string) func(*specs.Spec) {
 		return func(spec *specs.Spec) { spec.Process.Args = []string{"/agent", "serve", "/dev/binder", name} }
@@ -262,7 +261,7 @@ func TestRestorePod(t *testing.T) {
 	image := filepath.Join(p.dir, "image")
 	p.run("checkpoint", "--image-path="+image, saved[0].id)
 	saved[0].delete()
-	// With the sandbox gone, there's nobody to ask for the others' end.
+	// The sandbox is gone, so the other containers can't be stopped.
 	saved[1].deleted, saved[2].deleted = true, true
 
 	p.id = ""
@@ -283,7 +282,7 @@ func TestRestorePod(t *testing.T) {
 			c.await("/dev/binder", names[i])
 		}
 	}
-	// A container that is started now is none of the old.
+	// A container that is started now has nothing of the old ones.
 	restored[2].delete()
 	again := p.start("two", nil)
 	require.Equal(t, "nobody answers\n", again.exec("call", "/dev/binder"))

@@ -22,8 +22,8 @@ const (
 	keptLabel = "/dev/label"
 )
 
-// keep makes the process have what the kernel remembers for applications: sysctls, a
-// label, a sealed file and an alarm.
+// keep makes the kernel remember things for the process: sysctls, a label, a sealed file
+// and an alarm.
 func keep() {
 	check("kptr_restrict", os.WriteFile("/proc/sys/kernel/kptr_restrict", []byte("1"), 0))
 	check("memfd_noexec", os.WriteFile("/proc/sys/vm/memfd_noexec", []byte("1"), 0))
@@ -44,7 +44,7 @@ func keep() {
 	}
 }
 
-// showKept says what the first process keeps.
+// showKept prints what the first process keeps.
 func showKept() {
 	for _, name := range []string{"kernel/kptr_restrict", "vm/memfd_noexec"} {
 		value, err := os.ReadFile("/proc/sys/" + name)
@@ -107,11 +107,11 @@ anon_inode:[timerfd]
 	require.Equal(t, want, c.exec("kept"))
 }
 
-// Sysctls of the kernel are for privileged containers to write, and for all to read;
-// those of a namespace of processes are each container's own.
+// Only privileged containers can write the kernel's sysctls, and all can read them; those
+// of a PID namespace are each container's own.
 func TestSysctlsOfAPod(t *testing.T) {
 	p := newPod(t)
-	// The namespace of the first container's processes is the parent of the others'.
+	// The PID namespace of the first container is the parent of the others'.
 	p.start("pause", nil)
 	one := p.start("one", privileged("CAP_SYS_ADMIN"))
 	two := p.start("two", nil)
@@ -127,7 +127,7 @@ func TestSysctlsOfAPod(t *testing.T) {
 	require.Equal(t, "operation not permitted", set(two, own, "1"))
 }
 
-// set writes to a file and says what comes of it.
+// set writes to a file and prints the result.
 func set(path, value string) {
 	fd, err := unix.Open(path, unix.O_WRONLY, 0)
 	check("open", err)

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kernelLog is what an agent does with the kernel's log.
+// kernelLog is an agent's commands for the kernel log.
 func kernelLog(command string, args []string) {
 	switch command {
 	case "write":
@@ -37,7 +37,7 @@ func kernelLog(command string, args []string) {
 			fmt.Println(text)
 		}
 	case "all":
-		// In the other two ways.
+		// Through the other two interfaces.
 		buf := make([]byte, 1<<20)
 		n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, buf)
 		check("SYSLOG_ACTION_READ_ALL", err)
@@ -93,8 +93,8 @@ func readLog(fd int, flags int) (string, error) {
 	return strings.TrimSuffix(text, "\n"), nil
 }
 
-// holdLog has a log that is read in part, and a trigger on the pressure of memory, when
-// it's told to go on. It logs what it has then.
+// holdLog holds a partly read log, and a trigger on memory pressure, until it's told to
+// continue. Then it logs what it holds.
 func holdLog() {
 	fd := openLog()
 	logMessage(fd, "one")
@@ -124,8 +124,8 @@ func holdLog() {
 	}
 }
 
-// TestKmsgApart: what a container logs is for itself, and takes no room from others. A
-// container that is started again has a new log.
+// TestKmsgApart: only the container itself reads what it logs, and it takes no room from
+// others. A restarted container has a new log.
 func TestKmsgApart(t *testing.T) {
 	p := newPod(t)
 	p.start("root", nil)
@@ -168,7 +168,7 @@ func TestKmsgInDebugLog(t *testing.T) {
 	require.Contains(t, string(text), fmt.Sprintf("kmsg of container %q: <14>starting\\x09service\n", c.id))
 }
 
-// TestRestoreKmsg: logs, and positions in them, and triggers outlive a checkpoint.
+// TestRestoreKmsg: logs, positions in them, and triggers survive a checkpoint.
 func TestRestoreKmsg(t *testing.T) {
 	hold := func(spec *specs.Spec) { spec.Process.Args = []string{"/agent", "log", "hold"} }
 	p := newPod(t)

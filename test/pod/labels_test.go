@@ -21,7 +21,7 @@ func context(label string) func(*specs.Spec) {
 	return annotated("security-context", label)
 }
 
-// selinuxfs is where containers have that file system.
+// selinuxfs is where containers mount selinuxfs.
 const selinuxfs = "/selinux"
 
 // withSelinuxfs mounts selinuxfs in a container.
@@ -38,8 +38,8 @@ func (c *container) label(pid, attr string) string {
 	return c.exec("cat", "/proc/"+pid+"/attr/"+attr)
 }
 
-// Each container has its own first label, whatever those of others become. Binder
-// names a caller by its own.
+// Each container has its own initial label, whatever others' labels become. Binder
+// reports a caller's own.
 func TestLabelsOfContainers(t *testing.T) {
 	p := newPod(t)
 	source := t.TempDir()
@@ -51,7 +51,7 @@ func TestLabelsOfContainers(t *testing.T) {
 		root: "u:r:init:s0", one: "u:r:app:s0:c1,c2", two: "u:object_r:unlabeled:s0",
 	} {
 		require.Equal(t, want+"\x00", c.label("1", "current"))
-		require.Equal(t, want+"\x00", c.label("self", "current"), "of what is executed from outside")
+		require.Equal(t, want+"\x00", c.label("self", "current"), "of a process started from outside")
 		require.Equal(t, "u:r:other:s0\x00", c.exec("as", "u:r:other:s0", "cat", "/proc/self/attr/current"))
 		require.Equal(t, want+"\x00", c.label("self", "current"))
 	}
@@ -66,7 +66,7 @@ func TestLabelsOfContainers(t *testing.T) {
 	s.expect("call from u:r:init:s0")
 }
 
-// With labels, a container's security context has to be one.
+// With labels, a container's security context must be one.
 func TestInvalidLabel(t *testing.T) {
 	p := newPod(t)
 	p.start("root", permissive)
@@ -75,7 +75,7 @@ func TestInvalidLabel(t *testing.T) {
 	p.refused("root", "want one of permissive", annotated("selinux", "enforcing"))
 }
 
-// Nothing shows of labels that nobody has asked for.
+// Labels that nobody asked for don't show.
 func TestNoLabels(t *testing.T) {
 	p := newPod(t)
 	c := p.start("root", context("u:r:init:s0"))
@@ -84,8 +84,8 @@ func TestNoLabels(t *testing.T) {
 	p.refused("other", "takes effect only in the config of the sandbox's first container", permissive)
 }
 
-// A restored process has the labels that it was saved with, and so have the
-// containers, though they have other IDs.
+// A restored process has the labels that it was saved with, and so do the containers,
+// although their IDs differ.
 func TestLabelsAreRestored(t *testing.T) {
 	running := func(spec *specs.Spec) {
 		spec.Process.Args = []string{"/agent", "as", "u:r:adbd:s0:c2,c1", "sleep"}

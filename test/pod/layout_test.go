@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// showFile prints where path leads to, and the mode and owner of what is there.
+// showFile prints where path leads, and the mode and owner of that file.
 func showFile(path string) {
 	target, err := os.Readlink(path)
 	if err != nil {
@@ -43,7 +43,7 @@ func requireAndroid(t *testing.T, c *container, devices ...string) {
 }
 
 // TestAndroidLayout: each container of a pod has devices, features and logs where
-// libbinder looks for them, and they are its own. Its root is read-only.
+// libbinder looks for them, and has them to itself. Its root is read-only.
 func TestAndroidLayout(t *testing.T) {
 	p := newPod(t)
 	p.start("root", android)
@@ -67,7 +67,7 @@ func TestAndroidLayout(t *testing.T) {
 }
 
 // TestAndroidLayoutRestored: a restored pod has the layout that it was saved with, and so
-// has a container that is started in it.
+// does a container that is started in it.
 func TestAndroidLayoutRestored(t *testing.T) {
 	serving := both(android, func(spec *specs.Spec) { spec.Process.Args = []string{"/agent", "serve", "/dev/binder", "one"} })
 	p := newPod(t)
@@ -86,7 +86,7 @@ func TestAndroidLayoutRestored(t *testing.T) {
 	require.Empty(t, who)
 }
 
-// TestAndroidLayoutDevices: the devices are those of the annotation, in each binderfs.
+// TestAndroidLayoutDevices: each binderfs has the annotation's devices.
 func TestAndroidLayoutDevices(t *testing.T) {
 	p := newPod(t)
 	c := p.start("root", both(both(android, annotated("devices", "anbox-binder,b=c")),
@@ -102,8 +102,8 @@ func TestAndroidLayoutDevices(t *testing.T) {
 	require.Equal(t, "binder-control\nbinder_logs\nfeatures\n", c.exec("ls", "/dev/binderfs"))
 }
 
-// TestAndroidLayoutOfMounts: where a config has a binderfs of its own at Android's
-// place, the links lead to that, which may be shared.
+// TestAndroidLayoutOfMounts: if a config has its own binderfs in Android's place, the
+// links lead to that, which may be shared.
 func TestAndroidLayoutOfMounts(t *testing.T) {
 	p := newPod(t)
 	source := t.TempDir()
@@ -122,8 +122,8 @@ func TestAndroidLayoutOfMounts(t *testing.T) {
 	require.Empty(t, who)
 }
 
-// TestReadOnlyDev: a /dev that is read-only for processes has links all the same, and a
-// binderfs that is has the modes and owners of the config.
+// TestReadOnlyDev: a /dev that is read-only for processes still has links, and a
+// read-only binderfs has the config's modes and owners.
 func TestReadOnlyDev(t *testing.T) {
 	p := newPod(t)
 	dev := mounts(specs.Mount{Type: "tmpfs", Destination: "/dev", Source: "tmpfs", Options: []string{"ro"}})
@@ -140,7 +140,7 @@ func TestReadOnlyDev(t *testing.T) {
 	require.Contains(t, output, "read-only file system")
 }
 
-// TestModeOfMount: a mount's option is the mode of its devices, and of nothing else.
+// TestModeOfMount: a mount's option sets the mode of its devices, and of nothing else.
 func TestModeOfMount(t *testing.T) {
 	p := newPod(t)
 	c := p.start("root", mounts(specs.Mount{Type: "binder", Destination: binderfs, Source: "binder", Options: []string{"mode=0666"}}))
@@ -154,7 +154,7 @@ func TestModeOfMount(t *testing.T) {
 	require.Contains(t, c.exec("cat", "/proc/mounts"), " "+binderfs+" binder rw,relatime,max=4096 0 0\n")
 }
 
-// TestModeOfSharedMount: a shared one has the mode that the annotation says.
+// TestModeOfSharedMount: a shared mount has the annotation's mode.
 func TestModeOfSharedMount(t *testing.T) {
 	p := newPod(t)
 	source := t.TempDir()
@@ -166,8 +166,8 @@ func TestModeOfSharedMount(t *testing.T) {
 	require.Contains(t, c.exec("ls", binderfs), "binder_logs\n")
 }
 
-// node returns the edit of a spec that adds a device node, with numbers that are
-// another device's in the sandbox.
+// node returns the edit of a spec that adds a device node, whose numbers are another
+// device's in the sandbox.
 func node(path string, mode os.FileMode, uid, gid uint32) func(*specs.Spec) {
 	return func(spec *specs.Spec) {
 		spec.Linux.Devices = append(spec.Linux.Devices, specs.LinuxDevice{
@@ -176,7 +176,7 @@ func node(path string, mode os.FileMode, uid, gid uint32) func(*specs.Spec) {
 	}
 }
 
-// TestNodes: the mode and owner that a config gives to a device are the device's.
+// TestNodes: a device has the mode and owner that a config gives it.
 func TestNodes(t *testing.T) {
 	for name, layout := range map[string]func(*specs.Spec){"file": nil, "/dev/binderfs/binder": android} {
 		p := newPod(t)
@@ -196,7 +196,7 @@ func TestNodes(t *testing.T) {
 	}
 }
 
-// TestNodesOfHost: a device of the host that is mounted keeps its mode.
+// TestNodesOfHost: a mounted device of the host keeps its mode.
 func TestNodesOfHost(t *testing.T) {
 	p := newPod(t)
 	device := filepath.Join(t.TempDir(), "device")
@@ -207,9 +207,9 @@ func TestNodesOfHost(t *testing.T) {
 	require.Equal(t, os.FileMode(0640), info.Mode().Perm())
 }
 
-// TestNodesOfPrivileged: a privileged container's config has all device nodes of its
-// host. Devices that the sandbox has as well get their modes; of Binder's, there are
-// the sandbox's alone, which an init can put others in place of.
+// TestNodesOfPrivileged: a privileged container's config lists all device nodes of its
+// host. The sandbox's devices get their modes; its only Binder devices are the sandbox's,
+// which an init can replace.
 func TestNodesOfPrivileged(t *testing.T) {
 	privileged := func(spec *specs.Spec) {
 		for _, name := range []string{
@@ -248,8 +248,8 @@ func TestNodesOfPrivileged(t *testing.T) {
 	}
 }
 
-// TestLayoutRefused: what would have no effect is refused when a container is created,
-// with the reason.
+// TestLayoutRefused: what would have no effect is refused, with the reason, when a
+// container is created.
 func TestLayoutRefused(t *testing.T) {
 	at := func(typ string, options ...string) func(*specs.Spec) {
 		return mounts(specs.Mount{Type: typ, Destination: "/dev/binderfs", Source: "binder", Options: options})
@@ -274,8 +274,8 @@ func TestLayoutRefused(t *testing.T) {
 	}
 }
 
-// hintFields returns the edit of a spec that adds fields, keys followed by values, of the
-// annotation of a shared mount.
+// hintFields returns the edit of a spec that adds annotations for a shared mount: fields,
+// each followed by its value.
 func hintFields(fields ...string) func(*specs.Spec) {
 	return func(spec *specs.Spec) {
 		for i := 0; i < len(fields); i += 2 {
@@ -284,7 +284,7 @@ func hintFields(fields ...string) func(*specs.Spec) {
 	}
 }
 
-// TestLayoutOfContainers: the layout is the sandbox's.
+// TestLayoutOfContainers: the layout is an annotation of the sandbox.
 func TestLayoutOfContainers(t *testing.T) {
 	p := newPod(t)
 	p.start("root", annotated("layout", "plain"))
@@ -292,8 +292,8 @@ func TestLayoutOfContainers(t *testing.T) {
 	require.Equal(t, "file 20666 0 0\n", p.start("one", nil).exec("file", "/dev/binder"))
 }
 
-// TestDefaultAnnotations: a flag names annotations for all containers, whose configs can
-// say otherwise.
+// TestDefaultAnnotations: a flag gives all containers annotations, which their configs
+// can override.
 func TestDefaultAnnotations(t *testing.T) {
 	p := newPod(t)
 	p.flags = []string{"--default-annotations=dev.sentrybinder.layout=android;dev.sentrybinder.devices=a,b"}

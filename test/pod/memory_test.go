@@ -15,17 +15,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// limited returns what limits the memory that a container's processes can make the
-// driver keep, in bytes.
+// limited returns the edit of a spec that limits the memory, in bytes, that a container's
+// processes can make the driver keep.
 func limited(bytes int64) func(*specs.Spec) {
 	return func(spec *specs.Spec) {
 		spec.Annotations["dev.sentrybinder.memory"] = fmt.Sprint(bytes)
 	}
 }
 
-// TestMemoryApart: a container that makes objects until there's no memory for more
-// meets its own limit. Others, with whom it may share a device, don't notice, and
-// once its processes have ended it can do everything again.
+// TestMemoryApart: a container that creates objects until there is no memory for more
+// reaches its own limit. Others, with whom it may share a device, don't notice, and once
+// its processes have exited it can do everything again.
 func TestMemoryApart(t *testing.T) {
 	p := newPod(t)
 	source := t.TempDir()
@@ -34,7 +34,7 @@ func TestMemoryApart(t *testing.T) {
 	greedy := p.start("greedy", both(shared(source), limited(4<<20)))
 	one.serve("/dev/binder", "one")
 
-	// To itself, and to another container, which holds what it's sent.
+	// To itself, and to another container, which holds what it receives.
 	for _, place := range []struct {
 		server *container
 		device string
@@ -44,8 +44,8 @@ func TestMemoryApart(t *testing.T) {
 			first := greedy.flood(place.device)
 			require.Greater(t, first, 5000)
 			require.Less(t, first, 30000)
-			// What others still know of the processes that have ended is the
-			// container's own, too.
+			// What others still hold of the exited processes is charged to the container,
+			// too.
 			require.Less(t, greedy.flood(place.device), first/2)
 			who, _ := one.call("/dev/binder")
 			require.Equal(t, "one", who)
@@ -54,9 +54,9 @@ func TestMemoryApart(t *testing.T) {
 	}
 }
 
-// TestPodOf200MiB: the sandbox of a pod stays below 200 MiB while a container makes all
-// the nodes that it can get, up to two million, with the limit that it has by default
-// if the pod has so much memory. Those who hold its nodes, or share a device with it, live.
+// TestPodOf200MiB: the sandbox of a pod stays below 200 MiB while a container creates all
+// the nodes that it can, up to two million, with the default limit of a pod with that
+// much memory. Those who hold its nodes, or share a device with it, survive.
 func TestPodOf200MiB(t *testing.T) {
 	const pod, nodes = 200 << 20, 2_000_000
 	p := newPod(t)
@@ -81,8 +81,8 @@ func TestPodOf200MiB(t *testing.T) {
 	greedy.serve("/dev/binder", "greedy")
 }
 
-// peakMemory returns the most that the sandbox, of which c is the first container, has
-// had of the host's memory at once, in bytes.
+// peakMemory returns the peak, in bytes, of the host memory used by the sandbox whose
+// first container is c.
 func (c *container) peakMemory() int64 {
 	c.t.Helper()
 	var state specs.State
@@ -98,7 +98,7 @@ func (c *container) peakMemory() int64 {
 }
 
 // TestCircle: a device that was sent to itself, and that nobody has open any more, is
-// ended.
+// released.
 func TestCircle(t *testing.T) {
 	p := newPod(t)
 	c := p.start("one", mounts(specs.Mount{Type: "binder", Destination: binderfs, Source: "binder", Options: []string{"stats=global"}}))
@@ -107,7 +107,7 @@ func TestCircle(t *testing.T) {
 	require.Eventually(t, func() bool { return c.exec("cat", state) == "binder state:\n" }, time.Minute, 100*time.Millisecond)
 }
 
-// flood makes nodes in the container until there's no memory for more, and returns how
+// flood creates nodes in the container until there is no memory for more, and returns how
 // many.
 func (c *container) flood(device string) (nodes int) {
 	c.t.Helper()

@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// families are metrics as Prometheus reads them.
+// families are metrics as Prometheus parses them.
 type families map[string]*dto.MetricFamily
 
 func parseMetrics(t *testing.T, text string) families {
@@ -33,7 +33,7 @@ func parseMetrics(t *testing.T, text string) families {
 	return fs
 }
 
-// metric returns the metric of a family that has all of some labels, or nil.
+// metric returns the metric of a family that has all of the given labels, or nil.
 func (fs families) metric(name string, labels map[string]string) *dto.Metric {
 	for _, m := range fs[name].GetMetric() {
 		found := 0
@@ -70,8 +70,7 @@ func (p *pod) exportMetrics() families {
 	return parseMetrics(p.t, string(out))
 }
 
-// The metrics of a sandbox are those of all of its containers, also of those that are
-// gone.
+// A sandbox's metrics are those of all of its containers, including stopped ones.
 func TestExportMetrics(t *testing.T) {
 	p := newPod(t)
 	p.metricServer = filepath.Join(p.dir, "metrics.sock")
@@ -112,13 +111,13 @@ func TestExportMetrics(t *testing.T) {
 	requireExported(t, p.exportMetrics())
 }
 
-// What is counted begins anew in a restored sandbox, like gVisor's own metrics; what there
-// is, is there.
+// In a restored sandbox counters begin at zero, like gVisor's own, and gauges show what
+// was restored.
 func TestMetricsOfARestoredSandbox(t *testing.T) {
 	p := newPod(t)
 	p.metricServer = filepath.Join(p.dir, "metrics.sock")
 	saved := p.start("root", nil)
-	saved.serve("/dev/binder", "it") // It does not survive: it's a process of exec.
+	saved.serve("/dev/binder", "it") // It is started by exec, so it isn't restored.
 	_, _ = saved.call("/dev/binder")
 	require.EqualValues(t, 1, p.exportMetrics().counter(prefix+"transactions", sentCalls))
 	image := t.TempDir()
@@ -139,14 +138,14 @@ func TestMetricsOfARestoredSandbox(t *testing.T) {
 	require.EqualValues(t, 1, fs.metric(prefix+"call_nanoseconds", nil).GetHistogram().GetSampleCount())
 }
 
-// A Prometheus scrapes gVisor's metric server, which checks what the sandbox says against
-// what it has registered.
+// Prometheus scrapes gVisor's metric server, which checks the sandbox's values against
+// what was registered.
 func TestScrape(t *testing.T) {
 	p := newPod(t)
 	if _, err := os.Stat(filepath.Join(filepath.Dir(p.runsc), "sentrybinder-bin", "runsc-metric-server")); err != nil {
 		t.Skip("tools/build/metric-server has not built the metric server")
 	}
-	// The address of a socket is short.
+	// A socket address must be short.
 	dir, err := os.MkdirTemp("", "")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
@@ -184,7 +183,7 @@ func TestScrape(t *testing.T) {
 	require.EqualValues(t, 1, fs.gauge("runsc_meta_sandbox_running", map[string]string{"sandbox": one.id}))
 }
 
-// dashboard is what this test knows of a Grafana dashboard.
+// dashboard is the part of a Grafana dashboard that this test needs.
 type dashboard struct {
 	Panels []struct {
 		Title   string
@@ -192,14 +191,14 @@ type dashboard struct {
 	}
 }
 
-// deployed has the files with queries.
+// deployed lists the files with queries.
 const deployed = "../../deploy"
 
-// metricName finds the driver's metrics in a query.
+// metricName matches the driver's metrics in a query.
 var metricName = regexp.MustCompile(`\brunsc_binder_\w+`)
 
-// requireExported checks that the queries of dashboards and rules ask for metrics that
-// there are, of which fs has all but counters that are zero.
+// requireExported checks that the queries of dashboards and rules ask for existing
+// metrics. fs has all of them except counters that are zero.
 func requireExported(t *testing.T, fs families) {
 	t.Helper()
 	known := map[string]bool{prefix + "notifications": true}

@@ -1,8 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package pod tests containers that share a sandbox: which of them see the same
-// Binder devices, and as whom they see each other.
+// Package pod tests containers that share a sandbox: which of them see the same Binder
+// devices, and how they identify each other.
 package pod
 
 import (
@@ -42,10 +42,10 @@ type pod struct {
 	// started counts the containers.
 	started int
 
-	// cgroups is whether the limits in containers' specs are obeyed.
+	// cgroups is set if the limits in containers' specs are obeyed.
 	cgroups bool
 
-	// flags are more of runsc's flags.
+	// flags are additional runsc flags.
 	flags []string
 
 	// metricServer is the address of the metric server, or empty for none. Without one,
@@ -53,7 +53,7 @@ type pod struct {
 	metricServer string
 }
 
-// container is a running container, which does nothing by itself.
+// container is a running container, whose first process does nothing.
 type container struct {
 	*pod
 	id      string
@@ -63,13 +63,13 @@ type container struct {
 func newPod(t *testing.T) *pod {
 	runsc := os.Getenv("RUNSC")
 	if runsc == "" {
-		t.Skip("RUNSC names no runsc to test")
+		t.Skip("RUNSC does not name a runsc to test")
 	}
 	if os.Getuid() != 0 {
-		t.Skip("a sandbox of several containers takes root")
+		t.Skip("a sandbox of several containers needs root")
 	}
 	p := &pod{t: t, runsc: runsc, dir: t.TempDir()}
-	// runsc leaves this mount there for the next sandbox.
+	// runsc leaves this mount in place for the next sandbox.
 	t.Cleanup(func() { _ = unix.Unmount(filepath.Join(p.dir, "state", "null-netns"), unix.MNT_DETACH) })
 	return p
 }
@@ -84,9 +84,9 @@ func (p *pod) command(args ...string) *exec.Cmd {
 	return exec.Command(p.runsc, append(flags, args...)...)
 }
 
-// run runs a command of runsc and returns its output. Processes that outlive the
-// command keep its standard streams, so that these are a file: nobody has to wait
-// for its end.
+// run runs a runsc command and returns its output. Processes that outlive the command
+// keep its standard streams, which are therefore a file: nobody needs to wait for its
+// end.
 func (p *pod) run(args ...string) string {
 	p.t.Helper()
 	output, err := p.try(args...)
@@ -125,7 +125,7 @@ func (p *pod) create(name string, edit func(*specs.Spec)) *container {
 	return c
 }
 
-// prepare makes the bundle of a container, which is to be created.
+// prepare makes the bundle for a container that is about to be created.
 func (p *pod) prepare(name string, edit func(*specs.Spec)) (c *container, bundle string) {
 	p.t.Helper()
 	bundle = filepath.Join(p.dir, name)
@@ -167,7 +167,7 @@ func (p *pod) prepare(name string, edit func(*specs.Spec)) (c *container, bundle
 	return c, bundle
 }
 
-// delete ends the container, if it has not been.
+// delete deletes the container unless it was deleted already.
 func (c *container) delete() {
 	if !c.deleted {
 		c.deleted = true
@@ -191,8 +191,7 @@ type server struct {
 	lines *bufio.Scanner
 }
 
-// serve starts a context manager of device in the container, which answers with
-// its name.
+// serve starts a context manager of device in the container, which answers with its name.
 func (c *container) serve(device, name string) *server {
 	c.t.Helper()
 	return c.server("serve", device, name)
@@ -217,12 +216,12 @@ func (c *container) server(args ...string) *server {
 // expect reads the server's next line.
 func (s *server) expect(format string, args ...any) {
 	s.c.t.Helper()
-	require.True(s.c.t, s.lines.Scan(), "the server has ended")
+	require.True(s.c.t, s.lines.Scan(), "the server has exited")
 	require.Equal(s.c.t, fmt.Sprintf(format, args...), s.lines.Text())
 }
 
-// call makes a call in the container, and returns who answers, or "", and the
-// caller's own process id.
+// call makes a call in the container, and returns who answers, or "", and the caller's
+// own process ID.
 func (c *container) call(device string) (who string, pid int) {
 	c.t.Helper()
 	out := c.exec("call", device)
@@ -240,17 +239,17 @@ func (c *container) execAs(user string, args ...string) string {
 	return c.run(append([]string{"exec", "--user=" + user, "--env=" + agentVariable + "=1", c.id, "/agent"}, args...)...)
 }
 
-// mounts returns what adds a mount to a container's spec.
+// mounts returns the edit that adds a mount to a container's spec.
 func mounts(m specs.Mount) func(*specs.Spec) {
 	return func(spec *specs.Spec) { spec.Mounts = append(spec.Mounts, m) }
 }
 
-// both makes two edits of one.
+// both combines two edits.
 func both(a, b func(*specs.Spec)) func(*specs.Spec) {
 	return func(spec *specs.Spec) { a(spec); b(spec) }
 }
 
-// Each container has a /dev of its own, and meets nobody else behind it.
+// Each container has its own /dev, and reaches no other container through it.
 func TestDevicesAreTheContainers(t *testing.T) {
 	p := newPod(t)
 	one, two := p.start("one", nil), p.start("two", nil)
@@ -259,7 +258,7 @@ func TestDevicesAreTheContainers(t *testing.T) {
 	}
 }
 
-// requireApart checks that two containers see devices of their own.
+// requireApart checks that two containers see different devices.
 func requireApart(t *testing.T, one, two *container, device string) {
 	t.Helper()
 	one.serve(device, "one")
@@ -272,7 +271,7 @@ func requireApart(t *testing.T, one, two *container, device string) {
 	}
 }
 
-// A container that is started again has its devices again.
+// A restarted container gets its devices back.
 func TestDevicesOfARestartedContainer(t *testing.T) {
 	p := newPod(t)
 	p.start("root", nil)
@@ -287,10 +286,10 @@ func TestDevicesOfARestartedContainer(t *testing.T) {
 	require.Equal(t, "second", who)
 }
 
-// binderfs is where the containers have their mounts of type binder.
+// binderfs is where containers have their mounts of type binder.
 const binderfs = "/binderfs"
 
-// Each mount in a config is an instance of its own.
+// Each mount in a config is a separate instance.
 func TestMountsAreApart(t *testing.T) {
 	p := newPod(t)
 	mount := mounts(specs.Mount{Type: "binder", Destination: binderfs, Source: "binder"})
@@ -299,7 +298,7 @@ func TestMountsAreApart(t *testing.T) {
 	require.Contains(t, two.exec("ls", binderfs), "binder-control\n")
 }
 
-// hint returns what tells the sandbox that mounts of source are one binderfs.
+// hint returns the edit that makes all mounts of source one binderfs.
 func hint(source string) func(*specs.Spec) {
 	return func(spec *specs.Spec) {
 		spec.Annotations["dev.gvisor.spec.mount.binders.source"] = source
@@ -308,8 +307,8 @@ func hint(source string) func(*specs.Spec) {
 	}
 }
 
-// Containers share a binderfs if a mount hint says so, whether their mounts are
-// written as such or as bind mounts. Others don't see it.
+// Containers share a binderfs if a mount hint says so, whether their mounts are of type
+// binder or bind mounts. Others don't see it.
 func TestSharedMount(t *testing.T) {
 	for _, typ := range []string{"binder", "bind"} {
 		t.Run(typ, func(t *testing.T) {
@@ -332,7 +331,7 @@ func TestSharedMount(t *testing.T) {
 			require.Contains(t, two.exec("add", binderfs, "another"), "added")
 			one.delete()
 			require.Contains(t, two.exec("ls", binderfs), "another\n")
-			// Nothing of it is on the host.
+			// It leaves nothing on the host.
 			left, err := os.ReadDir(source)
 			require.NoError(t, err)
 			require.Empty(t, left)
@@ -340,8 +339,8 @@ func TestSharedMount(t *testing.T) {
 	}
 }
 
-// A caller in another container is process 0 to a server whose process id
-// namespace doesn't have it, as between containers. The root container's has all.
+// A caller in another container is process 0 to a server whose PID namespace doesn't have
+// it, as between containers. The root container's has all.
 func TestSenderInAnotherContainer(t *testing.T) {
 	p := newPod(t)
 	source := t.TempDir()
@@ -365,7 +364,7 @@ func TestSenderInAnotherContainer(t *testing.T) {
 	s.expect("call from pid %d uid 0", pid)
 }
 
-// Containers that share a process id namespace see each other's processes.
+// Containers that share a PID namespace see each other's processes.
 func TestSenderInASharedNamespace(t *testing.T) {
 	p := newPod(t)
 	source := t.TempDir()
@@ -382,7 +381,7 @@ func TestSenderInASharedNamespace(t *testing.T) {
 	s.expect("call from pid %d uid 0", pid)
 }
 
-// The user id is that of the process, whatever container it is in.
+// The user ID is that of the process, whatever container it is in.
 func TestSenderIsAnotherUser(t *testing.T) {
 	p := newPod(t)
 	source := t.TempDir()
@@ -394,8 +393,7 @@ func TestSenderIsAnotherUser(t *testing.T) {
 	s.expect("call from pid 0 uid 1000")
 }
 
-// A restored container has the devices that it was saved with, though it has
-// another id.
+// A restored container has the devices that it was saved with, although its ID differs.
 func TestRestore(t *testing.T) {
 	serving := func(spec *specs.Spec) { spec.Process.Args = []string{"/agent", "serve", "/dev/binder", "one"} }
 	p := newPod(t)
@@ -407,8 +405,7 @@ func TestRestore(t *testing.T) {
 	p.restore(image, world)[0].await("/dev/binder", "one")
 }
 
-// await waits until a device's context manager, which has just been started, is
-// there.
+// await waits until a device's context manager, which was just started, is ready.
 func (c *container) await(device, name string) {
 	c.t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// podman is podman with a store of its own and the runsc to test.
+// podman is podman with a separate store and the runsc under test.
 type podman struct {
 	t     *testing.T
 	dir   string
@@ -45,8 +45,8 @@ func newPodman(t *testing.T) *podman {
 	return d
 }
 
-// try runs a command of podman and returns its output. What outlives the command may
-// keep its standard streams: see pod.run.
+// try runs a podman command and returns its output. What outlives the command may keep
+// its standard streams: see pod.run.
 func (d *podman) try(args ...string) (string, error) {
 	d.t.Helper()
 	file, err := os.CreateTemp(d.dir, "output")
@@ -60,7 +60,7 @@ func (d *podman) try(args ...string) (string, error) {
 	return string(output), err
 }
 
-// run runs agents, each a line of commands, in one container with these options, and
+// run runs agents, each given as a command line, in one container with these options, and
 // returns what they print.
 func (d *podman) run(options []string, agents ...string) string {
 	d.t.Helper()
@@ -78,7 +78,7 @@ func (d *podman) run(options []string, agents ...string) string {
 	return all.String()
 }
 
-// TestPodmanLayout: one annotation of podman's, or a flag of the runtime, is Android's
+// TestPodmanLayout: one podman annotation, or a flag of the runtime, selects Android's
 // layout, also for an ordinary user.
 func TestPodmanLayout(t *testing.T) {
 	d := newPodman(t)
@@ -94,7 +94,7 @@ func TestPodmanLayout(t *testing.T) {
 }
 
 // TestPodmanMount: a volume is a binderfs if gVisor's annotations say so, without a
-// capability; with Android's layout, the devices are linked to it.
+// capability; with Android's layout, links lead to its devices.
 func TestPodmanMount(t *testing.T) {
 	d := newPodman(t)
 	volume := t.TempDir()
@@ -103,7 +103,7 @@ func TestPodmanMount(t *testing.T) {
 		"--annotation=dev.gvisor.spec.mount.b.source=" + volume,
 		"--annotation=dev.gvisor.spec.mount.b.type=binder",
 		"--annotation=dev.gvisor.spec.mount.b.share=container",
-		// podman takes commas for the end of an annotation, unless it's quoted.
+		// podman ends an annotation at a comma, unless it's quoted.
 		`--annotation="dev.gvisor.spec.mount.b.options=stats=global,mode=0666"`,
 		"--volume=" + volume + ":/dev/binderfs",
 	}
@@ -116,8 +116,8 @@ func TestPodmanMount(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// TestPodmanDevice: --device leads to the sandbox's device, with the mode of the host's.
-// One that the sandbox doesn't have is refused, as is a misspelt annotation.
+// TestPodmanDevice: --device adds the sandbox's device, with the mode of the host's. A
+// device that the sandbox lacks is refused, as is a misspelt annotation.
 func TestPodmanDevice(t *testing.T) {
 	d := newPodman(t)
 	device := filepath.Join(t.TempDir(), "device")

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// press takes memory until there is pressure on it, as an agent, and then says how much
-// was free, in KiB, and what a program as lmkd looks at before and after.
+// press is an agent that allocates memory until there is memory pressure, and then prints
+// how much was free, in KiB, and what a program such as lmkd reads before and after.
 func press() {
 	pressure, err := unix.Open("/proc/pressure/memory", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	check("open /proc/pressure/memory", err)
@@ -26,8 +26,8 @@ func press() {
 	before := field("/proc/vmstat", "pgscan_direct")
 	fds := []unix.PollFd{{Fd: int32(pressure), Events: unix.POLLPRI}}
 	for {
-		// From where it may be near, it goes on slowly: the trigger has to fire before
-		// there's no memory.
+		// Close to the limit, it allocates slowly: the trigger must fire before memory
+		// runs out.
 		step, wait := 1<<20, 50
 		if field("/proc/meminfo", "MemFree:") > field("/proc/meminfo", "MemTotal:")/5 {
 			step, wait = 32<<20, 0
@@ -49,7 +49,7 @@ func press() {
 	fmt.Println(fds[0].Revents, field("/proc/meminfo", "MemFree:"), field("/proc/meminfo", "MemTotal:"), before, field("/proc/vmstat", "pgscan_direct"))
 }
 
-// field returns the number behind name in a file of such lines.
+// field returns the number after name in a file of such lines.
 func field(path, name string) (value int64) {
 	file, err := os.Open(path)
 	check("open "+path, err)
@@ -82,12 +82,12 @@ func TestPressure(t *testing.T) {
 	require.NoError(t, err, "%q", output)
 	require.EqualValues(t, unix.POLLPRI, events)
 	require.EqualValues(t, limit>>10, total)
-	// A twentieth of it is free, less what the sentry uses itself.
+	// A twentieth of it is free, less what the sentry itself uses.
 	require.Less(t, free, total/10)
 	require.Zero(t, before)
 	require.NotZero(t, after)
 	require.False(t, strings.HasSuffix(strings.SplitN(c.exec("cat", "/proc/pressure/memory"), "\n", 2)[0], " total=0"))
-	// The agent has ended, and its memory becomes free again.
+	// The agent has exited, and its memory is freed.
 	require.Eventually(t, func() bool { return c.field("/proc/meminfo", "MemFree:") > total/2 }, time.Minute, 50*time.Millisecond)
 }
 

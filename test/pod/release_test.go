@@ -18,7 +18,7 @@ func withRelease(release string) func(*specs.Spec) {
 	return func(spec *specs.Spec) { spec.Annotations[releaseAnnotation] = release }
 }
 
-// requireRelease checks that a container sees a kernel release everywhere.
+// requireRelease checks that a container sees the same kernel release everywhere.
 func requireRelease(t *testing.T, c *container, release string) {
 	t.Helper()
 	require.Equal(t, release+"\n", c.exec("release"))
@@ -26,8 +26,8 @@ func requireRelease(t *testing.T, c *container, release string) {
 	require.True(t, strings.HasPrefix(c.exec("cat", "/proc/version"), "Linux version "+release+" "))
 }
 
-// TestRelease: an annotation of the sandbox's first container is the kernel's release
-// for all of them, after a checkpoint, too.
+// TestRelease: an annotation of the sandbox's first container sets the kernel release for
+// all of them, after a checkpoint, too.
 func TestRelease(t *testing.T) {
 	const release = "5.10.0-android13"
 	p := newPod(t)
@@ -40,8 +40,8 @@ func TestRelease(t *testing.T) {
 	root.delete()
 	c.deleted = true
 
-	// The kernel that was saved can't become another one, which shows when all of its
-	// containers are there.
+	// The saved kernel's release can't change, which is checked once all of its
+	// containers exist.
 	p.id = ""
 	otherRoot, other := p.create("root", withRelease("5.15.0")), p.create("app", nil)
 	p.run("restore", "--detach", "--image-path="+image, otherRoot.id)
@@ -66,8 +66,8 @@ func TestDefaultRelease(t *testing.T) {
 	require.Contains(t, p.start("root", nil).exec("release"), "gvisor")
 }
 
-// TestInvalidRelease: one that no kernel could have is refused before the container is
-// created.
+// TestInvalidRelease: a release that no kernel could have is refused before the container
+// is created.
 func TestInvalidRelease(t *testing.T) {
 	for _, release := range []string{"", "5.10", "5.10.0 android", "5.10.0-" + strings.Repeat("x", 58)} {
 		p := newPod(t)

@@ -19,10 +19,10 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// recorded has what the first process of a container hears.
+// recorded holds what the first process of a container receives.
 const recorded = "/dev/reports"
 
-// listen tells w of the reports of failing transactions that come.
+// listen writes to w the reports of failed transactions that it receives.
 func listen(w io.Writer) {
 	c, err := genetlink.Dial(nil)
 	check("dialing generic netlink", err)
@@ -61,7 +61,7 @@ func fail(device string) {
 	cmd := transaction(binder.BC_TRANSACTION, nil)
 	var tr binder.TransactionData
 	tr.UnmarshalBytes(cmd[4:])
-	tr.DataSize, tr.Buffer = 8, 8 // There's no memory.
+	tr.DataSize, tr.Buffer = 8, 8 // There is no memory there.
 	tr.MarshalBytes(cmd[4:])
 	c.write(cmd)
 	if br, _ := c.await(); br != binder.BR_FAILED_REPLY && br != binder.BR_DEAD_REPLY {
@@ -70,15 +70,15 @@ func fail(device string) {
 	fmt.Print(os.Getpid())
 }
 
-// requireSilent checks that listener, which is in c, has heard nothing since: what it
-// hears next is of c alone.
+// requireSilent checks that listener, which is in c, has received nothing since: its next
+// report is of c's own failure.
 func (c *container) requireSilent(listener *server) {
 	c.t.Helper()
 	pid := c.exec("fail", "/dev/vndbinder")
 	listener.expect("vndbinder from %s to 0 (false)", pid)
 }
 
-// TestReportsApart: who listens to reports of failing transactions hears of those of its
+// TestReportsApart: a listener to reports of failed transactions receives those of its
 // own container.
 func TestReportsApart(t *testing.T) {
 	p := newPod(t)
@@ -92,8 +92,8 @@ func TestReportsApart(t *testing.T) {
 	one.requireSilent(here)
 }
 
-// TestReportsShared: a report of what fails in a shared binderfs goes to the containers of
-// the sender and of the receiver, with the IDs that each of them has for processes.
+// TestReportsShared: a report of a failure in a shared binderfs goes to the containers of
+// the sender and of the receiver, with each one's IDs for the processes.
 func TestReportsShared(t *testing.T) {
 	p := newPod(t)
 	source := t.TempDir()
@@ -110,7 +110,7 @@ func TestReportsShared(t *testing.T) {
 	two.requireSilent(sender)
 }
 
-// TestReportsRestored: who listens goes on to listen after a restore.
+// TestReportsRestored: listeners keep listening after a restore.
 func TestReportsRestored(t *testing.T) {
 	recording := func(spec *specs.Spec) { spec.Process.Args = []string{"/agent", "record"} }
 	p := newPod(t)
@@ -130,7 +130,7 @@ func TestReportsRestored(t *testing.T) {
 	c.awaitRecord(first + fmt.Sprintf("hwbinder from %s to 0 (false)\n", pid))
 }
 
-// awaitRecord waits until the container's first process has heard what is to be heard.
+// awaitRecord waits until the container's first process has received all reports.
 func (c *container) awaitRecord(want string) {
 	c.t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {

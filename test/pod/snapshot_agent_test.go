@@ -16,15 +16,15 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// sandboxReport is what a service knows of the sandbox that it finds itself in.
+// sandboxReport is what a service knows about the sandbox in which it runs.
 type sandboxReport struct {
-	// Events are the uevents that it got, by their properties.
+	// Events are the properties of the uevents that it received.
 	Events []map[string]string
 
-	// Outcomes are the lines that it got from /proc/gvisor/checkpoint.
+	// Outcomes are the lines that it read from /proc/gvisor/checkpoint.
 	Outcomes []string
 
-	// Random is what getrandom(2) gave for this report, and Urandom what it read of
+	// Random is what getrandom(2) returned for this report, and Urandom what it read from
 	// /dev/urandom.
 	Random, Urandom []byte
 
@@ -34,11 +34,11 @@ type sandboxReport struct {
 	Monotonic, BootTime, Realtime int64
 }
 
-// serveClone is serve for one that answers with a report.
+// serveClone is serve, answering with a report.
 func serveClone(device string) {
 	var mu sync.Mutex
 	var r sandboxReport
-	// Android's way, libcutils': the kernel's events have it as their sender, and a
+	// As in Android's libcutils: the kernel's events have it as their sender, and a
 	// group.
 	s, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_KOBJECT_UEVENT)
 	check("socket", err)
@@ -73,7 +73,7 @@ func serveClone(device string) {
 	}
 }
 
-// readEvent waits for a uevent of the kernel's.
+// readEvent waits for a uevent from the kernel.
 func readEvent(s int) map[string]string {
 	buf, control := make([]byte, 8192), make([]byte, unix.CmsgSpace(unix.SizeofUcred))
 	for {
@@ -100,8 +100,8 @@ func readEvent(s int) map[string]string {
 	}
 }
 
-// readOutcome waits for a checkpoint, and returns what has become of the process
-// that was checkpointed.
+// readOutcome waits for a checkpoint, and returns what became of the checkpointed
+// process.
 func readOutcome() string {
 	const path = "/proc/gvisor/checkpoint"
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -117,7 +117,7 @@ func readOutcome() string {
 	}
 }
 
-// fill reads what does not wait for anything.
+// fill reads what is available without waiting.
 func (r *sandboxReport) fill() {
 	r.Random, r.Urandom = make([]byte, 16), make([]byte, 16)
 	_, err := rand.Read(r.Random)

@@ -42,7 +42,8 @@ func (p *pod) checkpoint(all []*container, flags ...string) (image string) {
 	return image
 }
 
-// gone says that the pod's sandbox is: nobody can be asked for the containers' end.
+// gone deletes the first container, which ends the sandbox, and marks the others as
+// deleted: they can't be stopped any more.
 func (p *pod) gone(all []*container) {
 	p.t.Helper()
 	all[0].delete()
@@ -51,7 +52,7 @@ func (p *pod) gone(all []*container) {
 	}
 }
 
-// clone restores a pod to a sandbox of its own.
+// clone restores a pod into a new sandbox.
 func (p *pod) clone(image string, members []member, flags ...string) ([]*container, error) {
 	all, err := p.prepared(members)
 	if err != nil {
@@ -66,7 +67,7 @@ func (p *pod) clone(image string, members []member, flags ...string) ([]*contain
 	return all, nil
 }
 
-// prepared creates the containers of a pod that is to be restored.
+// prepared creates the containers of a pod to restore into.
 func (p *pod) prepared(members []member) ([]*container, error) {
 	p.id = ""
 	var all []*container
@@ -81,7 +82,7 @@ func (p *pod) prepared(members []member) ([]*container, error) {
 	return all, nil
 }
 
-// restore is clone for one that has to succeed.
+// restore is clone, which must succeed.
 func (p *pod) restore(image string, members []member, flags ...string) []*container {
 	p.t.Helper()
 	all, err := p.clone(image, members, flags...)
@@ -89,7 +90,7 @@ func (p *pod) restore(image string, members []member, flags ...string) []*contai
 	return all
 }
 
-// runscError is a command that failed, and what it said.
+// runscError is a failed command, and its output.
 type runscError struct {
 	output string
 	err    error
@@ -105,7 +106,7 @@ func (c *container) report(device string) (r sandboxReport) {
 	return r
 }
 
-// told asks for reports until the service got as many uevents and outcomes.
+// told asks for reports until the service has received that many uevents and outcomes.
 func (c *container) told(device string, events, outcomes int) (r sandboxReport) {
 	c.t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
@@ -122,8 +123,8 @@ func running(args ...string) func(*specs.Spec) {
 	return func(spec *specs.Spec) { spec.Process.Args = append([]string{"/agent"}, args...) }
 }
 
-// TestClones: clones of a sandbox run side by side, and with what goes on. Each is
-// told that it is one, has random numbers of its own, and clocks that went on.
+// TestClones: clones of a sandbox run side by side, and beside the original. Each is told
+// that it is a clone, has its own random numbers, and clocks that have continued.
 func TestClones(t *testing.T) {
 	const device = "/dev/binder"
 	p := newPod(t)
@@ -133,7 +134,7 @@ func TestClones(t *testing.T) {
 	before := original[0].report(device)
 	require.Empty(t, before.Events)
 	image := p.checkpoint(original, "--leave-running", "--compression=none")
-	// What goes on is none.
+	// The original is not a clone.
 	resumed := original[0].told(device, 0, 1)
 	require.Equal(t, []string{"resume"}, resumed.Outcomes)
 
@@ -165,7 +166,7 @@ func TestClones(t *testing.T) {
 		require.NotEmpty(t, event["SEQNUM"])
 		require.Equal(t, []string{"restore"}, r.Outcomes)
 		for _, b := range [][]byte{r.Random, r.Urandom} {
-			require.False(t, random[string(b)], "a random number twice")
+			require.False(t, random[string(b)], "a repeated random number")
 			random[string(b)] = true
 		}
 		require.Equal(t, before.BootID, r.BootID)
@@ -195,8 +196,8 @@ func (c *container) awaitAnswer(device string) {
 	}
 }
 
-// sharing returns a pod whose containers share a mount: the first one has the hint,
-// the others the mount, whose source is another one in each pod.
+// sharing returns a pod whose containers share a mount: the first one has the hint, the
+// others the mount, whose source differs in each pod.
 func sharing(t *testing.T, mount, hinted string) []member {
 	source := t.TempDir()
 	root := func(spec *specs.Spec) {
@@ -207,8 +208,8 @@ func sharing(t *testing.T, mount, hinted string) []member {
 	return []member{{"root", root}, {"one", share}, {"two", share}}
 }
 
-// TestSharedMountsAreRestored: a container that a restored pod gets, or starts again,
-// shares what the pod's containers shared before, and still does after the next
+// TestSharedMountsAreRestored: a container that is added to a restored pod, or restarted
+// in it, shares what the pod's containers shared before, and still does after the next
 // restore.
 func TestSharedMountsAreRestored(t *testing.T) {
 	for name, types := range map[string][2]string{
@@ -229,7 +230,7 @@ func TestSharedMountsAreRestored(t *testing.T) {
 				put(two, types[1], name)
 				require.Contains(t, pod[1].exec("ls", binderfs), name+"\n")
 				two.delete()
-				// The last container that has it is not what keeps it.
+				// The shared mount outlives the last container that uses it.
 				pod[1].delete()
 				pod[1] = p.start("one", members[1].edit)
 				require.Contains(t, pod[1].exec("ls", binderfs), name+"\n")
@@ -238,8 +239,8 @@ func TestSharedMountsAreRestored(t *testing.T) {
 	}
 }
 
-// TestFirstOfSharedMountIsGone: who mounted a shared volume first, such as an init
-// container, needs not be there any more.
+// TestFirstOfSharedMountIsGone: the container that first mounted a shared volume, such as
+// an init container, may be gone.
 func TestFirstOfSharedMountIsGone(t *testing.T) {
 	p := newPod(t)
 	pod := p.startAll(sharing(t, "bind", "tmpfs"))
@@ -265,8 +266,8 @@ func put(c *container, typ, name string) {
 }
 
 // TestRestoredPodTakesContainers: containers can be added to a restored pod, and
-// started again in it. They join what they would have joined before: its PID
-// namespaces and its cgroup2.
+// restarted in it. They join what they would have joined before: its PID namespaces and
+// its cgroup2.
 func TestRestoredPodTakesContainers(t *testing.T) {
 	inPIDs := func(path string) func(*specs.Spec) {
 		return func(spec *specs.Spec) {
@@ -282,7 +283,7 @@ func TestRestoredPodTakesContainers(t *testing.T) {
 	pod := p.restore(image, world)
 	for range 2 {
 		two := p.start("two", inPIDs("/proc/1/ns/pid"))
-		require.Len(t, processID.FindAllString(two.exec("ls", "/proc"), -1), 3, "one's, its own, and what looks")
+		require.Len(t, processID.FindAllString(two.exec("ls", "/proc"), -1), 3, "one's, its own, and the one that lists them")
 		require.Contains(t, two.exec("ls", cgroupDir), "cgroup.freeze\n")
 		require.Contains(t, two.exec("cat", "/proc/self/cgroup"), "0::/\n")
 		two.delete()
@@ -291,12 +292,12 @@ func TestRestoredPodTakesContainers(t *testing.T) {
 	p.start("one", world[1].edit)
 }
 
-// processID is a line of a listing of /proc.
+// processID matches a line of a listing of /proc.
 var processID = regexp.MustCompile(`(?m)^\d+$`)
 
-// TestExecIsNotRestored: a clone has the containers' own processes. What `runsc exec`
-// has started is gone from it, and whoever calls it is told. Who makes a checkpoint
-// of it, and who restores that, is told what that is.
+// TestExecIsNotRestored: a clone has the containers' own processes. Those started by
+// `runsc exec` are gone from it, and their callers are told. Whoever makes the checkpoint
+// or restores it is told which they are.
 func TestExecIsNotRestored(t *testing.T) {
 	const device = "/dev/binder"
 	p := newPod(t)
@@ -319,7 +320,7 @@ func TestExecIsNotRestored(t *testing.T) {
 	}
 	require.Equal(t, want("%s will be killed when the checkpoint is restored"), said)
 	saved[0].exec("call", device)
-	require.True(t, executed.lines.Scan(), "the one that goes on has it")
+	require.True(t, executed.lines.Scan(), "the original still has it")
 
 	q := newPod(t)
 	clones, err := q.prepared(world)
@@ -336,12 +337,12 @@ func TestExecIsNotRestored(t *testing.T) {
 	for _, c := range clones {
 		require.Equal(t, "nobody answers\n", c.exec("call", device))
 	}
-	// It isn't in the next checkpoint.
+	// The next checkpoint has none.
 	require.Empty(t, q.run("checkpoint", "--image-path="+t.TempDir(), clones[0].id))
 	q.gone(clones)
 }
 
-// newest returns the sandbox's ID of the process that the container has as its last.
+// newest returns the ID, in the sandbox, of the latest process of the container.
 func (c *container) newest() int {
 	c.t.Helper()
 	var ids []int
@@ -349,7 +350,7 @@ func (c *container) newest() int {
 	return slices.Max(ids)
 }
 
-// TestRestoreElsewhere: what a sandbox can't be restored to is refused, by name.
+// TestRestoreElsewhere: a restore into an unsuitable sandbox is refused, with the reason.
 func TestRestoreElsewhere(t *testing.T) {
 	const device = "/dev/binder"
 	serving := running("clone", device)
@@ -389,7 +390,7 @@ func TestRestoreElsewhere(t *testing.T) {
 		_, err := newPod(t).clone(image, append(world, member{"three", nil}))
 		require.ErrorContains(t, err, "sandbox is not being restored")
 	})
-	// What may differ is what says who a clone is, and where it runs.
+	// What identifies a clone, and where it runs, may differ.
 	q := newPod(t)
 	changed := both(serving, func(spec *specs.Spec) {
 		spec.Process.Env = append(spec.Process.Env, "CLONE=3")
@@ -401,7 +402,7 @@ func TestRestoreElsewhere(t *testing.T) {
 	require.Equal(t, "clone-3\n", clone.exec("cat", "/proc/sys/kernel/hostname"))
 }
 
-// TestRestoreOnSystrap: the way from ptrace is open.
+// TestRestoreOnSystrap: what was saved on ptrace can be restored on systrap.
 func TestRestoreOnSystrap(t *testing.T) {
 	const device = "/dev/binder"
 	world := []member{{"root", running("clone", device)}}
@@ -414,8 +415,8 @@ func TestRestoreOnSystrap(t *testing.T) {
 	newPod(t).restore(image, world)[0].told(device, 1, 1)
 }
 
-// TestSyscallsGoOn: threads of a restored process sleep on in the system calls that
-// they slept in, and return from them as if nothing had been, or as after a stop.
+// TestSyscallsGoOn: threads of a restored process stay asleep in their system calls, and
+// return from them as if nothing had happened, or as after a stop.
 func TestSyscallsGoOn(t *testing.T) {
 	const device = "/dev/binder"
 	world := []member{{"root", both(running("blocked", device), func(spec *specs.Spec) {

@@ -31,7 +31,7 @@ func (c *container) trace(during func(), flags ...string) *timeline {
 	return readTimeline(c.t, text)
 }
 
-// runningTrace is a trace that has begun.
+// runningTrace is a trace in progress.
 type runningTrace struct {
 	t    *testing.T
 	cmd  *exec.Cmd
@@ -54,7 +54,7 @@ func (c *container) startTrace(flags ...string) *runningTrace {
 	return tr
 }
 
-// wait waits until the command has ended, and returns what it has said.
+// wait waits until the command has exited, and returns its output.
 func (tr *runningTrace) wait() string {
 	tr.t.Helper()
 	said, err := io.ReadAll(tr.out)
@@ -63,7 +63,7 @@ func (tr *runningTrace) wait() string {
 	return string(said)
 }
 
-// Fields of Perfetto's messages that are looked at.
+// Fields of Perfetto's messages that these tests read.
 const (
 	tracePacket protowire.Number = 1
 
@@ -77,20 +77,20 @@ const (
 	ftraceReceived    protowire.Number = 51
 )
 
-// timeline is a trace, as far as these tests look at it.
+// timeline is the part of a trace that these tests look at.
 type timeline struct {
-	// sent has the messages by number, processes their names by PID.
+	// sent holds the messages by number, processes their names by PID.
 	sent      map[uint64]*sentMessage
 	processes map[uint64]string
 }
 
-// sentMessage is a message: who has sent it, to whom, and who has got it.
+// sentMessage is a message: its sender, its receiver, and who read it.
 type sentMessage struct {
 	from, toProcess, got uint64
 	reply                bool
 }
 
-// protoFields calls f for each field of a message: a number, or bytes.
+// protoFields calls f for each field of a message: a number or bytes.
 func protoFields(t *testing.T, b []byte, f func(n protowire.Number, v uint64, text []byte)) {
 	t.Helper()
 	for len(b) > 0 {
@@ -167,14 +167,14 @@ func (tl *timeline) event(t *testing.T, event []byte) {
 			tl.sent[id] = m
 		case ftraceReceived:
 			protoFields(t, data, func(n protowire.Number, v uint64, _ []byte) {
-				require.Contains(t, tl.sent, v, "nobody has sent it before")
+				require.Contains(t, tl.sent, v, "it was not sent before")
 				tl.sent[v].got = tid
 			})
 		}
 	})
 }
 
-// callsTo returns the number of calls that the process called name got and answered.
+// callsTo returns the number of calls that the process called name received and answered.
 func (tl *timeline) callsTo(t *testing.T, name string) (calls int) {
 	t.Helper()
 	answers := map[[2]uint64]int{}
@@ -194,7 +194,7 @@ func (tl *timeline) callsTo(t *testing.T, name string) (calls int) {
 	return calls
 }
 
-// named has a container's program by another name, which its processes have.
+// named gives a container's program, and so its processes, another name.
 func named(name string) func(*specs.Spec) {
 	return func(spec *specs.Spec) {
 		err := os.Link(filepath.Join(spec.Root.Path, "agent"), filepath.Join(spec.Root.Path, name))
@@ -204,7 +204,7 @@ func named(name string) func(*specs.Spec) {
 	}
 }
 
-// serveAs is serve for a program by another name.
+// serveAs is serve for a program with another name.
 func (c *container) serveAs(name string) {
 	c.t.Helper()
 	cmd := c.command("exec", "--env="+agentVariable+"=1", c.id, "/"+name, "serve", "/dev/binder", name)
@@ -218,8 +218,8 @@ func (c *container) serveAs(name string) {
 	(&server{c, bufio.NewScanner(out)}).expect("ready")
 }
 
-// A trace of a container has its calls, from the sender to the receiver and back, and
-// nothing of others; that of the sandbox has those of all.
+// A container's trace has its calls, from the sender to the receiver and back, and
+// nothing of others; the sandbox's has everybody's.
 func TestTrace(t *testing.T) {
 	p := newPod(t)
 	p.start("root", nil)
@@ -244,8 +244,8 @@ func TestTrace(t *testing.T) {
 	require.Len(t, tl.sent, 12)
 }
 
-// Only one trace goes on at a time; it ends with its time, or with its size; and a
-// sandbox can be traced after a restore.
+// Only one trace runs at a time; it ends with its time, or with its size; and a sandbox
+// can be traced after a restore.
 func TestTracesEnd(t *testing.T) {
 	p := newPod(t)
 	saved := p.start("root", nil)
@@ -271,8 +271,8 @@ func TestTracesEnd(t *testing.T) {
 	tl := c.trace(func() { _, _ = c.call("/dev/binder") })
 	require.Equal(t, 1, tl.callsTo(t, "server"))
 
-	// What has happened until the end of a sandbox is there, though nobody is left to say
-	// who is who.
+	// What happened until the end of a sandbox is in the trace, though nobody is left to
+	// name the threads.
 	last := c.startTrace()
 	_, _ = c.call("/dev/binder")
 	c.delete()
@@ -282,7 +282,7 @@ func TestTracesEnd(t *testing.T) {
 	readTimeline(t, text)
 }
 
-// A trace goes on in a sandbox that goes on after a checkpoint.
+// A trace continues in a sandbox that continues after a checkpoint.
 func TestTraceDuringACheckpoint(t *testing.T) {
 	p := newPod(t)
 	c := p.start("root", named("server"))
