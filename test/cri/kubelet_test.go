@@ -18,11 +18,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// kubeletAddress is where the kubelet answers, in the network namespace of the tests.
+// kubeletAddress is the kubelet's address in the tests' network namespace.
 const kubeletAddress = "127.0.0.1:10250"
 
 // kubeletConfig is the config of a kubelet without an API server: its pods are files.
-// What is off takes privileges that root may lack, or a disk of its own.
+// What is turned off needs privileges that root may lack, or a separate disk.
 const kubeletConfig = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 staticPodPath: DIR/manifests
@@ -48,10 +48,10 @@ func startKubelet(t *testing.T) {
 	t.Helper()
 	need(t)
 	if _, err := exec.LookPath("kubelet"); err != nil {
-		t.Skip("there is no kubelet, as KUBELET=0 asks for")
+		t.Skip("KUBELET=0 leaves out the kubelet")
 	}
 	config := filepath.Join(dir, "kubelet.yaml")
-	// It counts restarts by the logs that there are.
+	// It counts restarts by the existing logs.
 	for _, name := range []string{"manifests", "pods"} {
 		require.NoError(t, os.RemoveAll(filepath.Join(dir, name)))
 		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0755))
@@ -66,7 +66,7 @@ func startKubelet(t *testing.T) {
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait() // It says that it was interrupted.
+		_ = cmd.Wait() // It reports the interrupt.
 		out, err := node.crictl("rmp", "--all", "--force")
 		require.NoError(t, err, out)
 		if t.Failed() {
@@ -79,7 +79,7 @@ func startKubelet(t *testing.T) {
 	})
 }
 
-// kubeletPod is what the kubelet says of a pod.
+// kubeletPod is the kubelet's view of a pod.
 type kubeletPod struct {
 	Metadata struct {
 		Name string `json:"name"`
@@ -94,9 +94,9 @@ type kubeletPod struct {
 	} `json:"status"`
 }
 
-// ask asks the kubelet.
+// ask queries the kubelet.
 func ask(path string) ([]byte, error) {
-	// Its certificate is its own.
+	// Its certificate is self-signed.
 	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, Timeout: hung}
 	r, err := client.Get("https://" + kubeletAddress + path)
 	if err != nil {
@@ -106,7 +106,7 @@ func ask(path string) ([]byte, error) {
 	return io.ReadAll(r.Body)
 }
 
-// findPod returns what the kubelet says of the pod of a manifest.
+// findPod returns the kubelet's view of a manifest's pod.
 func findPod(name string) (kubeletPod, error) {
 	var list struct {
 		Items []kubeletPod `json:"items"`
@@ -139,19 +139,19 @@ func runPod(t *testing.T, name, manifest string) {
 	t.Helper()
 	var kept []string
 	for _, line := range strings.SplitAfter(manifest, "\n") {
-		// There is no API server to ask which handler that is. containerd's default
-		// here is the same.
+		// Without an API server, the kubelet can't resolve the handler, which is
+		// containerd's default here.
 		if !strings.Contains(line, "runtimeClassName:") {
 			kept = append(kept, line)
 		}
 	}
-	// The kubelet reads what it sees.
+	// The kubelet reads a manifest as soon as it sees it.
 	temporary := filepath.Join(dir, name)
 	require.NoError(t, os.WriteFile(temporary, []byte(strings.Join(kept, "")), 0644))
 	require.NoError(t, os.Rename(temporary, filepath.Join(dir, "manifests", name)))
 }
 
-// podLogs returns what a container of a kubelet's pod has written.
+// podLogs returns the logs of a container of a kubelet's pod.
 func podLogs(t *testing.T, pod, container string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "pods", "default_"+pod+"-node_*", container, "*.log"))
@@ -187,8 +187,8 @@ func awaitReady(t *testing.T, name string, restarts int) {
 	}))
 }
 
-// TestKubelet: a kubelet runs the pod of deploy/kubernetes/pod.yaml: its volume, its
-// annotations, its probe, its logs; and restarts a container that ends.
+// TestKubelet: a kubelet runs the pod of deploy/kubernetes/pod.yaml, with its volume,
+// annotations, probe and logs, and restarts a container that exits.
 func TestKubelet(t *testing.T) {
 	startKubelet(t)
 	runManifest(t, "pod.yaml")
@@ -202,7 +202,7 @@ func TestKubelet(t *testing.T) {
 
 	out, err := node.crictl("ps", "--quiet", "--name", "^greeter$")
 	require.NoError(t, err, out)
-	// Behind the kubelet's back: to it, the container has ended.
+	// Behind the kubelet's back: it sees a container that has exited.
 	out, err = node.crictl("stop", "--timeout", "0", strings.TrimSpace(out))
 	require.NoError(t, err, out)
 	awaitContent(t, logs("manager"), "greeter has died")
@@ -217,10 +217,11 @@ func TestKubelet(t *testing.T) {
 	}))
 }
 
-// TestAOSP: it runs the pod of deploy/kubernetes/aosp.yaml, which has AOSP's programs.
+// TestAOSP: a kubelet runs the pod of deploy/kubernetes/aosp.yaml, which has AOSP's
+// programs.
 func TestAOSP(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(images, "aosp.tar")); err != nil {
-		t.Skip("AOSP's programs have not been built: make aosp does it")
+		t.Skip("AOSP's programs are missing: make aosp builds them")
 	}
 	startKubelet(t)
 	runManifest(t, "aosp.yaml")
@@ -230,8 +231,8 @@ func TestAOSP(t *testing.T) {
 		"example.IGreeter/default: [example.IGreeter]", "manager: [android.os.IServiceManager]")
 }
 
-// eater is a pod of which one container takes more memory than the limits of all its
-// containers together are.
+// eater is a pod with a container that takes more memory than the limits of all its
+// containers together.
 const eater = `apiVersion: v1
 kind: Pod
 metadata: {name: eater}
@@ -248,8 +249,8 @@ spec:
       resources: {limits: {memory: 64Mi}}
 `
 
-// TestPodLimit: the memory of a pod is limited by the sum of its containers' limits,
-// for the sandbox and what it keeps. Another pod goes on.
+// TestPodLimit: the sum of its containers' limits limits a pod's memory, including that
+// of the sandbox itself. Another pod keeps running.
 func TestPodLimit(t *testing.T) {
 	startKubelet(t)
 	runManifest(t, "pod.yaml")
@@ -269,8 +270,7 @@ func TestPodLimit(t *testing.T) {
 	awaitReady(t, "talk", 0)
 }
 
-// message returns what a container wrote, without what comes before that in a line of
-// its log.
+// message returns what a container wrote, without the prefixes of its log.
 func message(log string) string {
 	var all strings.Builder
 	for _, line := range strings.SplitAfter(log, "\n") {

@@ -1,8 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cri tests pods as Kubernetes runs them: by containerd's CRI plugin and,
-// in part, by a kubelet. run.sh prepares what it takes and runs it.
+// Package cri tests pods as Kubernetes runs them: with containerd's CRI plugin and, in
+// part, with a kubelet. run.sh prepares what that needs and runs it.
 package cri
 
 import (
@@ -20,19 +20,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What run.sh says, by variables of the environment.
+// Set by run.sh, through environment variables.
 var (
-	// tools has crictl, the kubelet and Debian's programs.
+	// tools holds crictl, the kubelet and Debian's programs.
 	tools = os.Getenv("CRI_TOOLS")
-	// containerdDir has the programs of the containerd that is tested.
+	// containerdDir holds the programs of the containerd under test.
 	containerdDir = os.Getenv("CRI_CONTAINERD")
-	// images has the images of pods.
+	// images holds the pods' images.
 	images = os.Getenv("CRI_IMAGES")
-	// dir is for everything else. In usr and etc is what make install installs.
+	// dir is for everything else. usr and etc hold what make install installs.
 	dir = os.Getenv("CRI_DIR")
 )
 
-// hung is the time after which what should come about hangs.
+// hung is the time after which an awaited state is considered hung.
 const hung = 30 * time.Second
 
 // node is the containerd that all tests use, nil if there is none.
@@ -59,11 +59,11 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// need skips a test where there is no containerd.
+// need skips a test if there is no containerd.
 func need(t *testing.T) {
 	t.Helper()
 	if node == nil {
-		t.Skip("make cri runs this, with a containerd")
+		t.Skip("only make cri runs this, with a containerd")
 	}
 }
 
@@ -75,8 +75,8 @@ type containerd struct {
 	socket string
 }
 
-// startContainerd starts a containerd that keeps everything in a folder. Its config is
-// what sentrybinder-setup makes of one.
+// startContainerd starts a containerd that keeps everything in a directory.
+// sentrybinder-setup adds the runtime to its config.
 func startContainerd(dir, config string) (*containerd, error) {
 	c := &containerd{
 		log:    filepath.Join(dir, "containerd.log"),
@@ -136,8 +136,7 @@ func (c *containerd) load() error {
 	return nil
 }
 
-// configs returns the least that containerd's config can be here, and that of the
-// tests.
+// configs returns the minimal config of containerd here, and that of the tests.
 func configs() [2]string {
 	version, err := exec.Command("containerd", "--version").Output()
 	if err == nil && strings.Contains(string(version), " 2.") {
@@ -146,7 +145,7 @@ func configs() [2]string {
 	return [2]string{"version = 2\n" + paths, "version = 2\n" + paths + config2}
 }
 
-// paths are what each config begins with.
+// paths is the beginning of each config.
 const paths = `root = "DIR/root"
 state = "DIR/state"
 [grpc]
@@ -183,13 +182,13 @@ const config3 = `[plugins."io.containerd.cri.v1.images".pinned_images]
     default_runtime_name = "sentrybinder"
 `
 
-// network is a network of pods, in the network namespace that the tests run in.
+// network is the pods' network, in the tests' network namespace.
 const network = `{"cniVersion": "1.0.0", "name": "pods", "plugins": [
 	{"type": "bridge", "bridge": "pods", "isGateway": true,
 	 "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.88.0.0/16"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
 `
 
-// stop ends containerd, and what it has left.
+// stop ends containerd, and what it left behind.
 func (c *containerd) stop() error {
 	out, err := c.crictl("rmp", "--all", "--force")
 	if err != nil {
@@ -197,11 +196,11 @@ func (c *containerd) stop() error {
 		err = fmt.Errorf("removing pods: %v: %s\n%s", err, out, text)
 	}
 	_ = c.cmd.Process.Signal(os.Interrupt)
-	_ = c.cmd.Wait() // It says that it was interrupted.
+	_ = c.cmd.Wait() // It reports the interrupt.
 	return err
 }
 
-// crictl runs a command of crictl.
+// crictl runs a crictl command.
 func (c *containerd) crictl(args ...string) (string, error) {
 	return run("crictl", append([]string{"--config", "/dev/null", "--timeout", "30s", "--runtime-endpoint", "unix://" + c.socket}, args...)...)
 }
@@ -211,7 +210,7 @@ func setup(args ...string) (string, error) {
 	return run(filepath.Join(dir, "usr/sbin/sentrybinder-setup"), args...)
 }
 
-// run runs a program and returns what it says; if it fails, with what it says of that.
+// run runs a program and returns its output, including error output if it fails.
 func run(program string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*hung)
 	defer cancel()
@@ -224,7 +223,7 @@ func run(program string, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
-// eventually waits for what tells nobody when it has come about.
+// eventually polls for a state that nothing reports.
 func eventually(check func() error) error {
 	deadline := time.Now().Add(hung)
 	for {
@@ -236,7 +235,7 @@ func eventually(check func() error) error {
 	}
 }
 
-// awaitContent waits until a function returns a text that contains all of some.
+// awaitContent waits until a function returns a text that contains all of want.
 func awaitContent(t *testing.T, get func() string, want ...string) {
 	t.Helper()
 	require.NoError(t, eventually(func() error {

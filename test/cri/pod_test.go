@@ -14,13 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// binders is the name of the volume that is a binderfs.
+// binders is the name of the volume that becomes a binderfs.
 const binders = "binders"
 
-// binderfsDir is where it is mounted.
+// binderfsDir is where containers mount it.
 const binderfsDir = "/dev/binderfs"
 
-// shared are the annotations that make it one.
+// shared holds the annotations that make it one.
 func shared() map[string]string {
 	return map[string]string{
 		hint("type"):    "binder",
@@ -33,18 +33,18 @@ func hint(field string) string {
 	return "dev.gvisor.spec.mount." + binders + "." + field
 }
 
-// pod is a pod, made by crictl in the way of the kubelet.
+// pod is a pod, created by crictl the way a kubelet does.
 type pod struct {
 	t      *testing.T
 	id     string
 	config map[string]any
-	// volume is the folder of the volume binders.
+	// volume is the directory of the volume binders.
 	volume string
-	// made counts the containers.
+	// made counts the containers created.
 	made int
 }
 
-// preparePod makes what a pod takes on the host.
+// preparePod creates what a pod needs on the host.
 func preparePod(t *testing.T, annotations map[string]string) *pod {
 	t.Helper()
 	need(t)
@@ -115,7 +115,7 @@ type container struct {
 	log string
 }
 
-// options say what is not as usual with a container.
+// options are a container's deviations from the default.
 type options struct {
 	image string
 	// linux is the part of the config of that name.
@@ -170,7 +170,7 @@ func (c *container) exec(command ...string) string {
 	return out
 }
 
-// logs returns what a container has written.
+// logs returns a container's logs.
 func (c *container) logs() string {
 	c.t.Helper()
 	out, err := node.crictl("logs", c.id)
@@ -178,7 +178,7 @@ func (c *container) logs() string {
 	return out
 }
 
-// stop ends a container, and removes it.
+// stop stops and removes a container.
 func (c *container) stop() {
 	c.t.Helper()
 	out, err := node.crictl("stop", "--timeout", "0", c.id)
@@ -187,7 +187,7 @@ func (c *container) stop() {
 	require.NoError(c.t, err, out)
 }
 
-// inspect returns what crictl knows of a container.
+// inspect returns crictl's information about a container.
 func (c *container) inspect() (info struct {
 	Status struct {
 		State    string `json:"state"`

@@ -4,17 +4,17 @@
 
 # Usage: prepare.sh DIR
 #
-# Brings what test/cri runs into a directory, where it stays, and nothing of it
-# into the system: containerd of both major versions, the network plugins and a
-# shell, from Debian's packages; crictl and, unless KUBELET=0, a kubelet, built
-# from their modules. A minute or two in a new directory, no time in another one.
+# Installs what test/cri runs in a directory, where it stays, and nothing in the system:
+# containerd of both major versions, the network plugins and a shell, from Debian's
+# packages; crictl and, unless KUBELET=0, a kubelet, built from their modules. Takes a
+# minute or two the first time, and no time later.
 
 set -euo pipefail
 
-# containerd 1.7 is in trixie and 2 in the release after it.
+# containerd 1.7 is in trixie, and 2 in the next release.
 readonly SUITES=(trixie forky)
-# 1.7 has a CRI that newer ones of these still speak. Of Kubernetes, newer ones want
-# a host with cgroup2.
+# These versions still speak the CRI of 1.7. Newer versions of Kubernetes require a host
+# with cgroup2.
 readonly CRICTL=v1.37.0
 readonly KUBERNETES=32.3
 
@@ -29,7 +29,7 @@ package() {
 	local suite=$1 apt=$build/apt-$1
 	shift
 	[[ ! -e $build/$suite ]] || return 0
-	echo "Getting $* of Debian's $suite..."
+	echo "Getting $* from Debian's $suite..."
 	rm -rf "$apt"
 	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/root"
 	: >"$apt/status"
@@ -57,7 +57,7 @@ package() {
 	rm -rf "$apt"
 }
 
-# build_module NAME DIR PACKAGE builds a program of a module.
+# build_module NAME DIR PACKAGE builds a program from a module.
 build_module() {
 	echo "Building $1..."
 	(
@@ -68,7 +68,7 @@ build_module() {
 	mv "$build/$1.new" "$build/$1"
 }
 
-# module MODULE@VERSION prints where it is.
+# module MODULE@VERSION prints a module's directory.
 module() {
 	"${GO:-go}" mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'
 }
@@ -82,8 +82,8 @@ fi
 ln -sf "crictl-$CRICTL" "$build/crictl"
 
 if [[ ${KUBELET:-1} != 0 && ! -e $build/kubelet-1.$KUBERNETES ]]; then
-	# Its module names the ones that are developed with it by their folders. They
-	# have been published as modules of their own, too.
+	# Its module refers to those developed with it by their directories. They have also
+	# been published as separate modules.
 	source=$(module "k8s.io/kubernetes@v1.$KUBERNETES")
 	rm -rf "$build/kubernetes"
 	mkdir "$build/kubernetes"

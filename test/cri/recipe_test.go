@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// with returns the annotations of a shared binderfs with others, keys followed by
-// values: "" is none.
+// with returns the annotations of a shared binderfs with changes: keys, each followed by
+// its value, which is "" to remove one.
 func with(annotations ...string) map[string]string {
 	all := maps.Clone(shared())
 	for i := 0; i < len(annotations); i += 2 {
@@ -28,9 +28,9 @@ func with(annotations ...string) map[string]string {
 	return all
 }
 
-// TestRecipes: a recipe that is not that of docs/kubernetes.md is an error that says
-// what is wrong, at the latest when a container starts. None is another file system
-// without a word.
+// TestRecipes: a recipe that differs from that of docs/kubernetes.md is an error that
+// says what is wrong, at the latest when a container starts. None silently yields another
+// file system.
 func TestRecipes(t *testing.T) {
 	for _, tc := range []struct {
 		name        string
@@ -90,18 +90,18 @@ func TestRecipes(t *testing.T) {
 					out, err = node.crictl("start", c.id)
 				}
 			}
-			require.Error(t, err, "it has started")
+			require.Error(t, err, "it started")
 			require.Contains(t, out, tc.want)
 		})
 	}
 }
 
-// TestSource: a source of one's own gives way to the volume's.
+// TestSource: the volume's source replaces the manifest's.
 func TestSource(t *testing.T) {
 	talk(startPod(t, with(hint("source"), "/pods/binders")))
 }
 
-// TestAnnotations: annotations of a pod reach the sandbox.
+// TestAnnotations: a pod's annotations reach the sandbox.
 func TestAnnotations(t *testing.T) {
 	p := startPod(t, map[string]string{"dev.sentrybinder.devices": "alpha"})
 	c := p.start(options{image: "localhost/shell:1", elsewhere: "/data"}, "/bin/sleep", "inf")
@@ -109,7 +109,7 @@ func TestAnnotations(t *testing.T) {
 	require.Contains(t, names, "alpha\n")
 	require.NotContains(t, names, "binder\n")
 
-	// What has arrived can be seen from outside.
+	// What arrived is visible from outside.
 	out, err := node.crictl("inspectp", "--output", "json", p.id)
 	require.NoError(t, err, out)
 	var info struct {
@@ -123,8 +123,8 @@ func TestAnnotations(t *testing.T) {
 	require.Equal(t, "alpha", info.Info.RuntimeSpec.Annotations["dev.sentrybinder.devices"], out)
 }
 
-// TestCheck: sentrybinder-setup finds the line without which containerd drops all
-// annotations without a word.
+// TestCheck: sentrybinder-setup notices that the line is missing without which containerd
+// silently drops all annotations.
 func TestCheck(t *testing.T) {
 	need(t)
 	out, err := setup("--check", "--config", node.config, "containerd")
@@ -146,8 +146,8 @@ func TestCheck(t *testing.T) {
 	require.Contains(t, out, `lacks "dev.sentrybinder.*"`)
 }
 
-// TestSetup: what sentrybinder-setup writes into a config can be taken out of it, and
-// nothing else changes.
+// TestSetup: sentrybinder-setup can remove what it writes into a config, and changes
+// nothing else.
 func TestSetup(t *testing.T) {
 	need(t)
 	config := filepath.Join(t.TempDir(), "containerd/config.toml")
@@ -161,7 +161,7 @@ func TestSetup(t *testing.T) {
 		out, err := setup(append(args, "--config", config, "containerd")...)
 		require.NoError(t, err, out)
 	}
-	// Where there is none, it writes one, and removes it.
+	// If there is no config, it writes one, and removes it.
 	must()
 	must("--check")
 	once := read()
@@ -183,7 +183,7 @@ func TestSetup(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0600), info.Mode())
 
-	// Not a runtime that somebody else has written.
+	// It keeps a runtime that somebody else wrote.
 	theirs := own + "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.sentrybinder]\n"
 	require.NoError(t, os.WriteFile(config, []byte(theirs), 0600))
 	out, err := setup("--config", config, "containerd")
@@ -192,8 +192,7 @@ func TestSetup(t *testing.T) {
 	require.Equal(t, theirs, read())
 }
 
-// TestDefaultRuntime: in a config that names no runtime, containerd's own one stays its
-// default.
+// TestDefaultRuntime: if a config names no runtime, containerd's own stays its default.
 func TestDefaultRuntime(t *testing.T) {
 	need(t)
 	c, err := startContainerd(filepath.Join(dir, "second"), configs()[0])
@@ -205,7 +204,7 @@ func TestDefaultRuntime(t *testing.T) {
 	require.Contains(t, info, `"sentrybinder"`)
 }
 
-// TestTranscript: the files for crictl do what docs/kubernetes.md says.
+// TestTranscript: the files for crictl do what docs/kubernetes.md shows.
 func TestTranscript(t *testing.T) {
 	need(t)
 	files := filepath.Join(dir, "usr/share/sentrybinder/crictl")

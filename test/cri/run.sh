@@ -10,8 +10,8 @@
 #
 #   N passed, N failed, N skipped
 #
-# All of it is in namespaces of its own: the machine's containerd, kubelet, network
-# and files are left alone, and no process is left. Needs root.
+# Everything runs in separate namespaces: the machine's containerd, kubelet, network and
+# files are left alone, and no process remains. Needs root.
 
 set -euo pipefail
 
@@ -20,7 +20,7 @@ cd "$top"
 build=$top/build/cri
 export CRI_TOOLS=${SENTRYBINDER_CACHE:-$build}/cri
 [[ $(id -u) == 0 ]] || {
-	echo "run.sh: pods take root" >&2
+	echo "run.sh: pods need root" >&2
 	exit 1
 }
 tools/build/need ip=iproute2 iptables unshare=util-linux
@@ -28,7 +28,7 @@ test/cri/prepare.sh "$CRI_TOOLS"
 
 mkdir -p "$build"
 CGO_ENABLED=0 "${GO:-go}" test -c -trimpath -o "$build/cri.test" ./test/cri
-# What pods run: the example, a shell, and what keeps a pod's namespaces.
+# The pods' images: the example, a shell, and the one that keeps a pod's namespaces.
 export CRI_IMAGES=$build/images
 rm -rf "$build/shell" "$CRI_IMAGES"
 mkdir -p "$build/shell/bin" "$build/shell/tmp" "$CRI_IMAGES"
@@ -39,7 +39,7 @@ done
 tools/image/make "$CRI_IMAGES/shell.tar" localhost/shell:1 "$build/shell" /bin/sleep inf
 tools/image/make "$CRI_IMAGES/pause.tar" localhost/pause:1 "$build/shell" /bin/sleep inf
 tools/image/talk "$CRI_IMAGES/talk.tar"
-# AOSP's service manager, where it has been built.
+# AOSP's service manager, if it has been built.
 if [[ -x build/aosp/root/system/bin/servicemanager ]]; then
 	tools/image/aosp "$CRI_IMAGES/aosp.tar"
 fi
@@ -47,7 +47,7 @@ fi
 passed=0 failed=0 skipped=0
 log=$(mktemp)
 
-# tally STATUS adds what the log counts. Subtests are part of another test.
+# tally STATUS adds the log's counts. Subtests are part of another test.
 tally() {
 	local p f s
 	p=$(grep -c '^--- PASS: ' "$log" || true)
@@ -59,14 +59,13 @@ tally() {
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 tmp=$(mktemp -d /tmp/cri.XXXXXX)
-# Directories that have names of their own, and are made private below.
+# Directories that are made private below.
 made=()
 for dir in /var/lib/kubelet /run/containerd /var/log/pods; do
 	[[ -d $dir ]] || made+=("$dir")
 	mkdir -p "$dir"
 done
-# The control groups of pods, in each hierarchy: those of the tests are apart from
-# others that Kubernetes has.
+# The pods' control groups, in each hierarchy, apart from any others of Kubernetes.
 groups=(/sys/fs/cgroup)
 [[ -e /sys/fs/cgroup/cgroup.controllers ]] || groups=(/sys/fs/cgroup/*/)
 clean_up() {
@@ -93,7 +92,7 @@ for suite in trixie forky; do
 	PREFIX=$CRI_DIR/usr SYSCONFDIR=$CRI_DIR/etc tools/install/install
 	echo "==== $("$CRI_CONTAINERD/containerd" --version)"
 	status=0
-	# shellcheck disable=SC2016 # It is expanded there.
+	# shellcheck disable=SC2016 # Expanded there.
 	timeout -k 10 280 unshare --mount --net --pid --fork --kill-child --mount-proc --propagation private sh -ec '
 		mount --bind "$CRI_DIR/kubelet" /var/lib/kubelet
 		mount --bind "$CRI_DIR/run" /run/containerd

@@ -30,8 +30,8 @@ func talk(p *pod) (manager, greeter, visitor *container) {
 	return manager, greeter, visitor
 }
 
-// TestTalk: containers of a pod share a binderfs, as different users, and their logs
-// say so.
+// TestTalk: containers of a pod share a binderfs, as different users, and their logs show
+// it.
 func TestTalk(t *testing.T) {
 	p := startPod(t, shared())
 	manager, greeter, _ := talk(p)
@@ -43,13 +43,13 @@ func TestTalk(t *testing.T) {
 	require.Equal(t, 3, strings.Count(ps, " binder "), ps)
 }
 
-// runscOf runs a command of runsc on the sandbox of a pod.
+// runscOf runs a runsc command on a pod's sandbox.
 func runscOf(id string, command ...string) (string, error) {
 	args := append([]string{"--root=/run/containerd/runsc/k8s.io"}, command...)
 	return run(filepath.Join(dir, "usr/bin/runsc"), append(args, id)...)
 }
 
-// TestElsewhere: it is the volume that is shared, wherever it is mounted.
+// TestElsewhere: containers share the volume wherever they mount it.
 func TestElsewhere(t *testing.T) {
 	p := startPod(t, shared())
 	p.start(options{}, "/bin/talk", "manager")
@@ -58,7 +58,7 @@ func TestElsewhere(t *testing.T) {
 	awaitContent(t, c.logs, "Hello me, this is there.")
 }
 
-// TestPodsAreApart: another pod's binderfs of the same name is another one.
+// TestPodsAreApart: another pod's binderfs of the same name is a different one.
 func TestPodsAreApart(t *testing.T) {
 	p := startPod(t, shared())
 	p.start(options{}, "/bin/talk", "manager")
@@ -69,8 +69,8 @@ func TestPodsAreApart(t *testing.T) {
 	})
 }
 
-// TestRestart: a container is restarted in its pod: the service manager is told of
-// the death, the client finds the new one.
+// TestRestart: when a container restarts in its pod, the service manager is notified of
+// the death and the client finds the new one.
 func TestRestart(t *testing.T) {
 	p := startPod(t, shared())
 	manager, greeter, visitor := talk(p)
@@ -78,7 +78,7 @@ func TestRestart(t *testing.T) {
 		greeter.stop()
 		require.NoError(t, eventually(func() error {
 			if got := strings.Count(manager.logs(), "greeter has died"); got != i+1 {
-				return fmt.Errorf("the manager knows of %d deaths, not of %d", got, i+1)
+				return fmt.Errorf("the manager was notified of %d deaths, not %d", got, i+1)
 			}
 			return nil
 		}))
@@ -94,8 +94,8 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestManagerRestarts: the service manager's container is restarted, too: another one
-// takes its place on the device.
+// TestManagerRestarts: when the service manager's container restarts, the new one takes
+// its place on the device.
 func TestManagerRestarts(t *testing.T) {
 	p := startPod(t, shared())
 	manager, greeter, visitor := talk(p)
@@ -111,11 +111,11 @@ func TestManagerRestarts(t *testing.T) {
 	awaitContent(t, visitor.logs, "Hello visitor, this is greeter.")
 }
 
-// probes is how many exec probes TestProbes makes.
+// probes is the number of exec probes in TestProbes.
 const probes = 500
 
-// TestProbes: exec probes leave nothing behind: not in the driver, not in the sandbox,
-// not on the host.
+// TestProbes: exec probes leave nothing behind, in the driver, in the sandbox or on the
+// host.
 func TestProbes(t *testing.T) {
 	p := startPod(t, shared())
 	_, _, visitor := talk(p)
@@ -125,14 +125,14 @@ func TestProbes(t *testing.T) {
 			require.Contains(t, visitor.exec("/bin/talk", "call", "greeter", "probe"), "Hello probe, this is greeter.")
 		}
 	}
-	// The first few take what stays for the next ones.
+	// The first few allocate what later ones reuse.
 	probe(20)
 	before := p.census(watch)
 	probe(probes)
 	require.NoError(t, eventually(func() error {
 		after := p.census(watch)
 		for what, n := range after {
-			// The visitor talks all the while.
+			// The visitor keeps calling meanwhile.
 			if n > before[what]+before[what]/10+2 {
 				return fmt.Errorf("%d %s, and %d before %d probes", n, what, before[what], probes)
 			}
@@ -142,8 +142,8 @@ func TestProbes(t *testing.T) {
 	t.Logf("before: %v, after %d probes: %v", before, probes, p.census(watch))
 }
 
-// census counts what probes could leave: shell is a container that can read the logs
-// of binderfs.
+// census counts what probes could leave behind. shell is a container that can read the
+// logs of binderfs.
 func (p *pod) census(shell *container) map[string]int {
 	p.t.Helper()
 	counts := make(map[string]int)
@@ -159,7 +159,7 @@ func (p *pod) census(shell *container) map[string]int {
 		}
 	}
 	require.NotZero(p.t, counts["binder proc"], "no counts in stats")
-	// The sandbox and its gofers, by the folder of runsc on their command lines.
+	// The sandbox and its gofers, by runsc's directory in their command lines.
 	for _, process := range sandboxProcesses(p.t, p.id) {
 		fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", process))
 		require.NoError(p.t, err)
@@ -173,7 +173,7 @@ func (p *pod) census(shell *container) map[string]int {
 	return counts
 }
 
-// sandboxProcesses returns the host's processes that belong to a sandbox.
+// sandboxProcesses returns a sandbox's processes on the host.
 func sandboxProcesses(t *testing.T, id string) (pids []int) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc")
@@ -192,7 +192,7 @@ func sandboxProcesses(t *testing.T, id string) (pids []int) {
 	return pids
 }
 
-// TestReadOnlyRoot: a root that can't be written has a binderfs that can.
+// TestReadOnlyRoot: a read-only root has a writable binderfs.
 func TestReadOnlyRoot(t *testing.T) {
 	p := startPod(t, shared())
 	linux := map[string]any{"security_context": map[string]any{
@@ -211,7 +211,7 @@ func TestReadOnlyRoot(t *testing.T) {
 	awaitContent(t, c.logs, "Hello me")
 }
 
-// TestStats: what containers use, and the pod, can be seen.
+// TestStats: the resource usage of containers and of the pod is available.
 func TestStats(t *testing.T) {
 	p := startPod(t, shared())
 	linux := map[string]any{"resources": map[string]any{

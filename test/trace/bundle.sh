@@ -2,7 +2,7 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# make_bundle DIR makes an OCI bundle whose process waits for ever, so that the sandbox
+# make_bundle DIR makes an OCI bundle whose process waits forever, so that the sandbox
 # outlives what is executed in it. Programs go into DIR/root.
 make_bundle() {
 	mkdir -p "$1/root/dev" "$1/root/proc" "$1/root/tmp"

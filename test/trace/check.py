@@ -6,10 +6,10 @@
 
     check.py TRACE.pftrace [PICTURE.svg]
 
-Perfetto's trace processor makes slices and flows of Binder's tracepoints: a call is a
-slice "binder transaction" of the sender's thread, from binder_transaction to
-binder_transaction_received of the reply, and one "binder reply" of the receiver's. What it
-does is done here anew, to see that it finds what it needs.
+Perfetto's trace processor turns Binder's tracepoints into slices and flows: a call is a
+slice "binder transaction" in the sender's thread, from binder_transaction to
+binder_transaction_received of the reply, and a slice "binder reply" in the receiver's. This
+does the same, to check that the trace has what it needs.
 """
 
 import sys
@@ -38,7 +38,7 @@ class Slice:
 
 
 class Timeline:
-    """What a trace says."""
+    """The contents of a trace."""
 
     def __init__(self, path):
         trace = Trace()
@@ -73,7 +73,7 @@ class Timeline:
             self._event(e)
 
     def label(self, tid):
-        """Returns the name of a thread. One that lived for a moment may have none."""
+        """Returns the name of a thread. A short-lived one may have none."""
         pid, name = self.threads[tid]
         return self.processes[pid] if pid == tid or not name else f"{self.processes[pid]}/{name}"
 
@@ -100,7 +100,7 @@ class Timeline:
         elif kind == "binder_transaction_received":
             self._received(e, e.binder_transaction_received.debug_id, stack)
         elif kind == "binder_return" and e.binder_return.cmd in FAILURES and stack:
-            # A call that got no reply ends.
+            # A call without a reply ends here.
             if stack[-1].name == "binder transaction":
                 top = stack.pop()
                 top.end, top.args["failed"] = e.timestamp, FAILURES[e.binder_return.cmd]
@@ -154,37 +154,36 @@ class Timeline:
 
 
 def check(t):
-    """Returns what is wrong with the trace of the demo."""
+    """Returns the errors in the demo's trace."""
     wrong = list(t.errors)
     for pid, name in t.processes.items():
         if not name:
             wrong.append(f"process {pid} has no name")
     for s in t.slices:
         if s.track not in t.threads:
-            wrong.append(f"thread {s.track} is of no process")
+            wrong.append(f"thread {s.track} belongs to no process")
         elif t.threads[s.track][0] not in t.processes:
             wrong.append(f"process {t.threads[s.track][0]} is not in the trace")
     names = Counter(s.name for s in t.slices)
     for name in ("binder transaction", "binder reply", "binder transaction async", "binder async rcv"):
         if not names[name]:
-            wrong.append(f"there is no slice {name!r}")
-    # android_binder_txns takes calls with both ends, of which the server's lies within the
-    # client's.
+            wrong.append(f"no slice {name!r}")
+    # android_binder_txns needs calls with both ends, the server's within the client's.
     whole = [(a, b) for a, b in t.flows if b.name == "binder reply" and a.end and b.end]
     if not whole:
         wrong.append("no call has both ends")
     for a, b in whole:
         if not "failed" in a.args and not a.start <= b.start <= b.end <= a.end:
-            wrong.append(f"call {a.transaction} is answered when it isn't made")
+            wrong.append(f"call {a.transaction} is answered outside its own time")
     for role in ("manager", "service", "client"):
         if role not in t.processes.values():
-            wrong.append(f"there is no {role}")
+            wrong.append(f"no {role}")
     if not any(m.name == "BR_DEAD_BINDER" for m in t.marks):
-        wrong.append("nobody is told of a death")
+        wrong.append("nobody is notified of a death")
     if not any(w.name == "wait for reply" for w in t.waits):
         wrong.append("nobody waits for a reply")
     if t.lost:
-        wrong.append(f"{t.lost} events are lost")
+        wrong.append(f"{t.lost} events were lost")
     return wrong
 
 

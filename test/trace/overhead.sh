@@ -2,13 +2,14 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Measures what a trace costs a call, on one CPU: calls with a trace and without one, in
-# turn, in one sandbox of bin/runsc.
+# Measures what a trace costs a call, on one CPU: alternates calls with and without a
+# trace in one sandbox of bin/runsc.
 #
 #   overhead.sh [PAIRS [OTHER-RUNSC]]
 #
-# With another runsc, calls in a sandbox of that have their turn, too: what they take, in
-# relation to those in bin/runsc without a trace, is what tracepoints and metrics cost.
+# With another runsc, it also alternates calls in a sandbox of that one: how long they
+# take, relative to those in bin/runsc without a trace, shows what tracepoints and metrics
+# cost.
 
 set -euo pipefail
 
@@ -20,7 +21,7 @@ dir=$(mktemp -d)
 common=("--root=$dir/state" --network=none --ignore-cgroups --overlay2=none)
 mine=(taskset -c 0 "$PWD/bin/runsc" "${common[@]}")
 other=(taskset -c 0 "$OTHER" "${common[@]}")
-# shellcheck disable=SC2317 # It is called at the end.
+# shellcheck disable=SC2317 # Called at the end.
 end() {
 	"${mine[@]}" delete --force mine >/dev/null 2>&1 || true
 	[[ -z $OTHER ]] || "${other[@]}" delete --force other >/dev/null 2>&1 || true

@@ -1,8 +1,8 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""Draws a piece of a trace as Perfetto shows it: a row for each thread, slices, and
-arrows from who sends to who receives."""
+"""Draws a part of a trace as Perfetto shows it: a row for each thread, slices, and
+arrows from senders to receivers."""
 
 from xml.sax.saxutils import escape
 
@@ -22,7 +22,7 @@ COLORS = {
 
 
 def draw(t, path):
-    """Draws the busiest piece of t."""
+    """Draws the busiest part of t."""
     flows = sorted(t.flows, key=lambda f: f[0].start)
     n = min(SHOWN, len(flows))
     first = min(range(len(flows) - n + 1), key=lambda i: flows[i + n - 1][1].start - flows[i][0].start)
@@ -69,7 +69,7 @@ def draw(t, path):
     for w in t.waits:
         if w.track in rows and w.name in COLORS:
             bar(w, rows[w.track] + 2 * BAR + 1, WAIT)
-    # A thread's slices lie within each other.
+    # A thread's slices nest.
     depths = {}
     for s in sorted((s for s in t.slices if s.track in rows), key=lambda s: s.start):
         stack = depths.setdefault(s.track, [])
@@ -98,7 +98,7 @@ def draw(t, path):
 
 
 def _step(span):
-    """Returns the distance of the lines of a grid, in nanoseconds."""
+    """Returns the distance between grid lines, in nanoseconds."""
     step = 1000
     for factor in (2, 2.5, 2) * 8:
         if span / step <= 10:

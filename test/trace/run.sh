@@ -2,32 +2,32 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Traces the demo in a sandbox of bin/runsc, and checks the trace with Perfetto's own
-# definitions, which come from PyPI, and with what its trace processor makes of events:
+# Traces the demo in a sandbox of bin/runsc, and checks the trace against Perfetto's own
+# definitions, which come from PyPI, and by what its trace processor does with the events:
 #
 #   run.sh [PICTURE.SVG]
 #
-# A picture of the trace is drawn if a name is given. Needs root, and python3.
+# Draws a picture of the trace if a name is given. Needs root, and python3.
 
 set -euo pipefail
 
-# Those of the version that this was last tried with.
+# From the version with which this was last tested.
 readonly DEFINITIONS=(perfetto==0.59.1 protobuf==7.36.2)
-# Seconds that the demo and its sandbox may take.
+# Seconds after which the demo and its sandbox are considered hung.
 readonly LIMIT=60
 
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 . test/trace/bundle.sh
 [[ -x bin/runsc ]] || {
-	echo "run.sh: there is no bin/runsc; make runsc builds it" >&2
+	echo "run.sh: bin/runsc is missing; make runsc builds it" >&2
 	exit 1
 }
 
 cache=${SENTRYBINDER_CACHE:-$HOME/.cache/sentrybinder}
 venv=$cache/perfetto-0.59.1
 if [[ ! -e $venv/complete ]]; then
-	# Debian has it in a package of its own.
+	# Debian has it in a separate package.
 	python3 -c 'import ensurepip' 2>/dev/null || tools/build/need ensurepip=python3-venv
 	rm -rf "$venv"
 	mkdir -p "$cache"
@@ -39,7 +39,7 @@ fi
 dir=$(mktemp -d)
 runsc=("$PWD/bin/runsc" "--root=$dir/state" --network=none --ignore-cgroups --overlay2=none)
 tracer=
-# shellcheck disable=SC2317 # It is called at the end.
+# shellcheck disable=SC2317 # Called at the end.
 end() {
 	[[ -z $tracer ]] || kill "$tracer" 2>/dev/null || true
 	"${runsc[@]}" delete --force demo >/dev/null 2>&1 || true
@@ -50,7 +50,7 @@ trap end EXIT
 
 make_bundle "$dir"
 CGO_ENABLED=0 "${GO:-go}" build -o "$dir/root/demo" ./examples/demo
-# The sandbox has these as its own, and would keep a pipe open.
+# The sandbox inherits these, and would keep a pipe open.
 "${runsc[@]}" create --bundle "$dir" demo </dev/null >"$dir/output" 2>&1
 "${runsc[@]}" start demo
 

@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package wire has the names of what drivers return and send, for tests to print.
+// Package wire returns names of returns and objects, for tests to print.
 package wire
 
 import (
@@ -13,7 +13,7 @@ import (
 // ReturnName returns the name of a BR_ code.
 func ReturnName(code uint32) string { return binder.ReturnName(code) }
 
-// ObjectName returns the name of a type of objects, without BINDER_TYPE_.
+// ObjectName returns the name of an object type, without BINDER_TYPE_.
 func ObjectName(t uint32) string {
 	return strings.TrimPrefix(binder.ObjectTypeName(t), "BINDER_TYPE_")
 }

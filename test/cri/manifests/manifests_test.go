@@ -1,9 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package manifests tests that the project's manifests are what Kubernetes takes, and
-// that they go together. It is a module of its own, since nothing else needs
-// Kubernetes' types.
+// Package manifests tests that the project's manifests are valid for Kubernetes, and
+// consistent. It is a separate module, since nothing else needs Kubernetes' types.
 package manifests
 
 import (
@@ -24,7 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// top is the folder of the project.
+// top is the project's directory.
 const top = "../../.."
 
 // files returns the manifests.
@@ -36,8 +35,7 @@ func files(t *testing.T) []string {
 	return append(list, top+"/examples/redroid/pod.yaml")
 }
 
-// decode returns the objects of a manifest. A field that does not exist is an error,
-// and so is one that is there twice.
+// decode returns the objects in a manifest. Unknown and duplicate fields are errors.
 func decode(t *testing.T, file string) (objects []runtime.Object) {
 	t.Helper()
 	scheme := runtime.NewScheme()
@@ -67,8 +65,8 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// TestRuntimeClass: pods name the class that there is, and its handler is the runtime
-// that sentrybinder-setup adds to containerd.
+// TestRuntimeClass: pods name the existing class, and its handler is the runtime that
+// sentrybinder-setup adds to containerd.
 func TestRuntimeClass(t *testing.T) {
 	class := decode(t, top+"/deploy/kubernetes/runtimeclass.yaml")[0].(*nodev1.RuntimeClass)
 	for _, version := range []string{"2", "3"} {
