@@ -13,14 +13,14 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// alarmClocks are the clocks whose timers wake a system from suspend, and those that
-// they are otherwise the same as.
+// alarmClocks are the clocks whose timers wake a system from suspend, and those that they
+// otherwise equal.
 var alarmClocks = map[string]struct{ alarm, base int }{
 	"CLOCK_REALTIME_ALARM": {unix.CLOCK_REALTIME_ALARM, unix.CLOCK_REALTIME},
 	"CLOCK_BOOTTIME_ALARM": {unix.CLOCK_BOOTTIME_ALARM, unix.CLOCK_BOOTTIME},
 }
 
-// Timers of alarm clocks expire when those of the other clocks do.
+// Timers of alarm clocks expire when the other clocks' do.
 func TestAlarmTimerfd(t *testing.T) {
 	for name, clock := range alarmClocks {
 		t.Run(name, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestAlarmTimerfd(t *testing.T) {
 				return binary.NativeEndian.Uint64(buf[:])
 			}
 
-			// Relative, and again and again.
+			// Relative and periodic.
 			interval := unix.ItimerSpec{Value: unix.Timespec{Nsec: 1}, Interval: unix.Timespec{Nsec: 1e6}}
 			require.NoError(t, unix.TimerfdSettime(fd, 0, &interval, nil))
 			for range 2 {
@@ -58,7 +58,7 @@ func TestAlarmTimerfd(t *testing.T) {
 			require.NoError(t, unix.TimerfdSettime(fd, unix.TFD_TIMER_ABSTIME, &unix.ItimerSpec{Value: passed}, nil))
 			require.EqualValues(t, 1, expirations())
 
-			// Absolute, at a time to come.
+			// Absolute, at a future time.
 			passed.Sec += 1000
 			require.NoError(t, unix.TimerfdSettime(fd, unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET, &unix.ItimerSpec{Value: passed}, nil))
 			require.NoError(t, unix.TimerfdGettime(fd, &now))
@@ -69,8 +69,8 @@ func TestAlarmTimerfd(t *testing.T) {
 	}
 }
 
-// Alarm clocks are for whoever has CAP_WAKE_ALARM, when a timer is made and when it
-// is set. Anyone may ask how much time is left.
+// Alarm clocks require CAP_WAKE_ALARM, when a timer is created and when it is set. Anyone
+// may ask how much time is left.
 func TestAlarmTimerfdPrivileges(t *testing.T) {
 	for name, clock := range alarmClocks {
 		t.Run(name, func(t *testing.T) {
@@ -100,8 +100,8 @@ func TestAlarmTimerfdPrivileges(t *testing.T) {
 	}
 }
 
-// Whatever else uses alarm clocks needs a real-time clock that can wake the system,
-// of which there is none.
+// Any other use of alarm clocks needs a real-time clock that can wake the system, and
+// there is none.
 func TestAlarmClocksWithoutDevice(t *testing.T) {
 	for name, clock := range alarmClocks {
 		t.Run(name, func(t *testing.T) {

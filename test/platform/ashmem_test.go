@@ -25,8 +25,8 @@ const (
 	sealFuture = 0x10 // F_SEAL_FUTURE_WRITE
 )
 
-// needAshmem skips a test where there is no /dev/ashmem: Linux has had none since
-// 5.18, and memfds don't know its requests but in Android's kernels.
+// needAshmem skips a test if there is no /dev/ashmem: Linux has had none since 5.18, and
+// memfds support its ioctls only in Android's kernels.
 func needAshmem(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(ashmemPath); onLinux() && os.IsNotExist(err) {
@@ -71,14 +71,14 @@ func (u ashmemUser) must(fd int, request, arg uintptr) int {
 	return n
 }
 
-// pin makes an ioctl about n pages from first on, and returns its result.
+// pin makes an ioctl for n pages beginning with first, and returns its result.
 func (u ashmemUser) pin(fd int, request uintptr, first, n uint32) int {
 	u.t.Helper()
 	*remote.Struct[abi.Pin](u.Scratch()) = abi.Pin{Offset: first * memPage, Len: n * memPage}
 	return u.must(fd, request, u.Scratch())
 }
 
-// name returns what ASHMEM_GET_NAME says.
+// name returns the result of ASHMEM_GET_NAME.
 func (u ashmemUser) name(fd int) string {
 	u.t.Helper()
 	u.must(fd, abi.ASHMEM_GET_NAME, u.Scratch())
@@ -95,7 +95,7 @@ func (u ashmemUser) region(name string, n uintptr) (fd int) {
 	return fd
 }
 
-// mmap maps n pages of fd from page first on.
+// mmap maps n pages of fd beginning with page first.
 func (u ashmemUser) mmap(fd int, first, n uintptr, prot, flags int) (addr uintptr, err error) {
 	u.t.Helper()
 	return u.Call(u.t, unix.SYS_MMAP, 0, n*memPage, uintptr(prot), uintptr(flags), uintptr(fd), first*memPage)
@@ -113,7 +113,7 @@ func (u ashmemUser) write(addr uintptr, data string) {
 	require.NoError(u.t, u.WriteMemory(u.t, addr, []byte(data)))
 }
 
-// expect checks what there is at addr.
+// expect checks the memory at addr.
 func (u ashmemUser) expect(want string, addr uintptr) {
 	u.t.Helper()
 	got, err := u.ReadMemory(u.t, addr, len(want))
@@ -145,7 +145,7 @@ func TestAshmemDevice(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(misc), fmt.Sprintf("%3d ashmem\n", unix.Minor(st.Rdev)))
 
-	// How libcutils knows a descriptor for one of ashmem's.
+	// This is how libcutils recognizes an ashmem descriptor.
 	u := newAshmemUser(t)
 	fd := u.open()
 	var fdStat unix.Stat_t
@@ -161,7 +161,7 @@ func TestAshmemDevice(t *testing.T) {
 	require.Equal(t, st.Rdev, fdStat.Rdev)
 }
 
-// TestBootID: there is one, whichever procfs is asked.
+// TestBootID: every procfs has the same one.
 func TestBootID(t *testing.T) {
 	const path = "/sys/kernel/random/boot_id"
 	dir := t.TempDir()
@@ -175,7 +175,7 @@ func TestBootID(t *testing.T) {
 	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\n$`, string(first))
 }
 
-// TestAshmemShared: a region is the memory of whoever has its descriptor.
+// TestAshmemShared: a region is shared by all who hold its descriptor.
 func TestAshmemShared(t *testing.T) {
 	u := newAshmemUser(t)
 	fd := u.region("shared", 2)
@@ -205,7 +205,7 @@ func TestAshmemShared(t *testing.T) {
 	require.Equal(t, "shared", child.name(fd))
 	child.expect("thing", child.mustMap(fd, 1, unix.PROT_READ))
 
-	// The memory stays for as long as somebody has it.
+	// The memory exists as long as somebody holds it.
 	u.Kill(t)
 	child.Kill(t)
 	stranger.expect("thing", there)
@@ -228,7 +228,7 @@ func TestAshmemState(t *testing.T) {
 
 	u.must(fd, abi.ASHMEM_SET_SIZE, memPage+1)
 	_, err = u.mmap(fd, 0, 3, unix.PROT_READ, unix.MAP_SHARED)
-	require.Equal(t, unix.EINVAL, err, "mmap of more than there is")
+	require.Equal(t, unix.EINVAL, err, "mmap beyond the end")
 	u.must(fd, abi.ASHMEM_SET_NAME, u.path(strings.Repeat("n", 300)))
 	require.Equal(t, strings.Repeat("n", 255), u.name(fd))
 	addr := u.mustMap(fd, 2, protRW)
@@ -238,7 +238,7 @@ func TestAshmemState(t *testing.T) {
 	}
 	u.write(addr+memPage, "x")
 
-	// One that is mapped further back has nothing there.
+	// A mapping at a larger offset has nothing there.
 	beyond, err := u.mmap(fd, 2, 1, protRW, unix.MAP_SHARED)
 	require.NoError(t, err)
 	_, err = u.ReadMemory(t, beyond, 1)
@@ -265,7 +265,7 @@ func TestAshmemMask(t *testing.T) {
 	require.Equal(t, unix.PROT_READ, u.must(fd, abi.ASHMEM_GET_PROT_MASK, 0))
 	for _, prot := range []uintptr{protRW, protRX, protRWX, unix.PROT_WRITE} {
 		_, err := u.ioctl(fd, abi.ASHMEM_SET_PROT_MASK, prot)
-		require.Equal(t, unix.EINVAL, err, "no bit comes back")
+		require.Equal(t, unix.EINVAL, err, "bits can't be set again")
 		for _, flags := range []int{unix.MAP_SHARED, unix.MAP_PRIVATE} {
 			_, err := u.mmap(fd, 0, 1, int(prot), flags)
 			require.Equal(t, unix.EPERM, err, "mmap with %#x", prot)
@@ -279,13 +279,13 @@ func TestAshmemMask(t *testing.T) {
 			require.Equal(t, unix.EACCES, err)
 		}
 	}
-	u.write(addr, "W") // An older mapping stays what it was.
+	u.write(addr, "W") // An older mapping is unchanged.
 	_, err := u.Call(t, unix.SYS_MPROTECT, addr, memPage, unix.PROT_READ)
 	require.NoError(t, err)
 	_, err = u.Call(t, unix.SYS_MPROTECT, addr, memPage, protRW)
 	require.NoError(t, err)
 
-	// A descriptor that is open to be read only says EACCES, whatever the mask.
+	// A read-only descriptor fails with EACCES, whatever the mask.
 	ro := int(u.Must(t, unix.SYS_OPENAT, 0, u.path(ashmemPath), unix.O_RDONLY))
 	u.must(ro, abi.ASHMEM_SET_SIZE, memPage)
 	_, err = u.mmap(ro, 0, 1, protRW, unix.MAP_SHARED)
@@ -316,7 +316,7 @@ func TestAshmemMaps(t *testing.T) {
 	require.Equal(t, []string{"/dev/ashmem", "(deleted)"}, fields[5:])
 }
 
-// TestAshmemPrivate: a private mapping does not show the region, but zeroes of its own.
+// TestAshmemPrivate: a private mapping doesn't show the region, but its own zeroes.
 func TestAshmemPrivate(t *testing.T) {
 	u := newAshmemUser(t)
 	fd := u.region("private", 1)
@@ -421,7 +421,7 @@ func TestAshmemPins(t *testing.T) {
 			who.expect(want, addr+uintptr(page)*memPage)
 		}
 	}
-	// The page that is there now is one for all of them.
+	// The page that is there now is shared by all of them.
 	child.write(addr+memPage, "new")
 	u.expect("new", addr+memPage)
 	require.Equal(t, abi.ASHMEM_WAS_PURGED, u.pin(fd, abi.ASHMEM_PIN, 0, 0))
@@ -429,7 +429,7 @@ func TestAshmemPins(t *testing.T) {
 	u.expect("new", addr+memPage)
 }
 
-// TestAshmemPurgeGivesBack: purged memory is the sandbox's no more.
+// TestAshmemPurgeGivesBack: purged memory is no longer the sandbox's.
 func TestAshmemPurgeGivesBack(t *testing.T) {
 	const pages = 4096
 	u := newAshmemUser(t)
@@ -455,7 +455,7 @@ func shmem(t *testing.T) (kib int) {
 	return kib
 }
 
-// TestAshmemMemfd: memfds know ashmem's requests.
+// TestAshmemMemfd: memfds support ashmem's ioctls.
 func TestAshmemMemfd(t *testing.T) {
 	u := newAshmemUser(t)
 	memfd := func(flags uintptr) int {
@@ -477,7 +477,7 @@ func TestAshmemMemfd(t *testing.T) {
 
 	require.Equal(t, protRWX, u.must(fd, abi.ASHMEM_GET_PROT_MASK, 0))
 	u.must(fd, abi.ASHMEM_SET_PROT_MASK, unix.PROT_WRITE)
-	require.Equal(t, protRWX, u.must(fd, abi.ASHMEM_GET_PROT_MASK, 0), "only writing can be taken away")
+	require.Equal(t, protRWX, u.must(fd, abi.ASHMEM_GET_PROT_MASK, 0), "only write access can be removed")
 	u.must(fd, abi.ASHMEM_SET_PROT_MASK, unix.PROT_READ)
 	require.Equal(t, protRX, u.must(fd, abi.ASHMEM_GET_PROT_MASK, 0))
 	require.EqualValues(t, sealFuture, u.Must(t, unix.SYS_FCNTL, uintptr(fd), unix.F_GET_SEALS))
@@ -499,5 +499,5 @@ func TestAshmemMemfd(t *testing.T) {
 	defer file.Close()
 	defer os.Remove(file.Name())
 	_, err = u.ioctl(u.SendFD(t, int(file.Fd())), abi.ASHMEM_GET_SIZE, 0)
-	require.Equal(t, unix.ENOTTY, err, "of another file in memory")
+	require.Equal(t, unix.ENOTTY, err, "another file in memory")
 }

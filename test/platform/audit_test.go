@@ -21,7 +21,7 @@ type auditStatus struct {
 	Mask, Enabled, Failure, PID, RateLimit, BacklogLimit, Lost, Backlog, Features, BacklogWaitTime, BacklogWaitTimeActual uint32
 }
 
-// sendNetlink sends a message with data to the kernel, which is to acknowledge it.
+// sendNetlink sends a message with data to the kernel, and asks it to acknowledge it.
 func sendNetlink(t *testing.T, fd int, typ, flags uint16, data any) {
 	t.Helper()
 	var body bytes.Buffer
@@ -37,8 +37,8 @@ func sendNetlink(t *testing.T, fd int, typ, flags uint16, data any) {
 	require.NoError(t, unix.Sendto(fd, message.Bytes(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}))
 }
 
-// recvNetlink receives a message that the kernel has sent in answer to one of type to.
-// Linux tells an audit daemon when somebody wants to take its place, by another one.
+// recvNetlink receives a message that the kernel sent in answer to one of type to. Linux
+// also sends a message to an audit daemon when somebody wants to take its place.
 func recvNetlink(t *testing.T, fd int, to uint16) (unix.NlMsghdr, []byte) {
 	t.Helper()
 	buf := make([]byte, 8192)
@@ -52,7 +52,7 @@ func recvNetlink(t *testing.T, fd int, to uint16) (unix.NlMsghdr, []byte) {
 		require.Zero(t, from.(*unix.SockaddrNetlink).Pid)
 		header = *(*unix.NlMsghdr)(unsafe.Pointer(&buf[0]))
 	}
-	// Who reads one message at a time loses others in the same datagram.
+	// Reading one message at a time loses the others in the same datagram.
 	require.EqualValues(t, n, header.Len)
 	require.EqualValues(t, to, header.Seq)
 	return header, buf[unix.SizeofNlMsghdr:n]
@@ -89,8 +89,7 @@ func auditSocket(t *testing.T) int {
 	return fd
 }
 
-// What logd does: it becomes the audit daemon, and waits for messages that never
-// come.
+// Like logd: it becomes the audit daemon, and waits for messages that never come.
 func TestAuditDaemon(t *testing.T) {
 	fd := auditSocket(t)
 	pid := uint32(os.Getpid())
@@ -103,14 +102,14 @@ func TestAuditDaemon(t *testing.T) {
 	require.Equal(t, pid, getAudit(t, fd).PID)
 	require.Zero(t, pollNow(t, fd, unix.POLLIN))
 
-	// Its place isn't taken, and only it gives it up.
+	// Nobody can take its place, and only it can give it up.
 	other := auditSocket(t)
 	require.ErrorIs(t, askAudit(t, other, unix.AUDIT_SET, auditStatus{Mask: unix.AUDIT_STATUS_PID, PID: pid + 1}), unix.EINVAL)
 	require.NoError(t, askAudit(t, fd, unix.AUDIT_SET, auditStatus{Mask: unix.AUDIT_STATUS_PID}))
 	require.Zero(t, getAudit(t, fd).PID)
 	require.NoError(t, askAudit(t, fd, unix.AUDIT_SET, auditStatus{Mask: unix.AUDIT_STATUS_PID}))
 
-	// It has gone when its socket has.
+	// It is unregistered when its socket is closed.
 	require.NoError(t, askAudit(t, other, unix.AUDIT_SET, auditStatus{Mask: unix.AUDIT_STATUS_PID, PID: pid}))
 	unix.Close(other)
 	require.NoError(t, askAudit(t, fd, unix.AUDIT_SET, auditStatus{Mask: unix.AUDIT_STATUS_PID, PID: pid}))
@@ -145,7 +144,7 @@ func TestAuditSecondDaemon(t *testing.T) {
 	require.Zero(t, getAudit(t, fd).PID)
 }
 
-// What is configured is what is read.
+// What is configured can be read.
 func TestAuditStatus(t *testing.T) {
 	fd := auditSocket(t)
 	before := getAudit(t, fd)
@@ -167,7 +166,7 @@ func TestAuditStatus(t *testing.T) {
 	require.NoError(t, askAudit(t, fd, unix.AUDIT_SET, set))
 	require.Equal(t, want, getAudit(t, fd))
 
-	// Older programs send less, and newer ones more.
+	// Older programs send shorter structures, and newer ones longer.
 	require.NoError(t, askAudit(t, fd, unix.AUDIT_SET, []uint32{unix.AUDIT_STATUS_FAILURE, 0, 1}))
 	want.Failure = 1
 	require.Equal(t, want, getAudit(t, fd))
@@ -219,7 +218,7 @@ func TestAuditMessages(t *testing.T) {
 	require.EqualValues(t, unix.AUDIT_GET_FEATURE, header.Type)
 	require.Len(t, body, 16)
 
-	// Without an error, there's only an acknowledgment if it's asked for.
+	// Without an error, an acknowledgment is only sent if requested.
 	sendNetlink(t, fd, unix.AUDIT_USER, 0, []byte("op=test\x00"))
 	require.Zero(t, pollNow(t, fd, unix.POLLIN))
 	sendNetlink(t, fd, unix.AUDIT_LOGIN, 0, []byte{})
@@ -227,7 +226,7 @@ func TestAuditMessages(t *testing.T) {
 	require.EqualValues(t, unix.NLMSG_ERROR, header.Type)
 }
 
-// Everyone may have a socket. What it's good for takes capabilities.
+// Everyone may have a socket. Using it requires capabilities.
 func TestAuditRights(t *testing.T) {
 	for _, test := range []struct {
 		capability int
@@ -250,12 +249,12 @@ func TestAuditRights(t *testing.T) {
 	}
 }
 
-// joinGroups binds a socket to a bitmap of multicast groups.
+// joinGroups binds a socket to multicast groups, given as a bitmap.
 func joinGroups(fd int, groups uint32) error {
 	return unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups})
 }
 
-// memberships returns the multicast groups that a socket is in.
+// memberships returns a socket's multicast groups.
 func memberships(t *testing.T, fd int) uint32 {
 	t.Helper()
 	groups, err := unix.GetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_LIST_MEMBERSHIPS)
@@ -263,7 +262,7 @@ func memberships(t *testing.T, fd int) uint32 {
 	return uint32(groups)
 }
 
-// ueventd listens to everything that there may be.
+// ueventd listens to all possible groups.
 func TestUeventGroups(t *testing.T) {
 	open := func() int {
 		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_KOBJECT_UEVENT)
@@ -290,7 +289,7 @@ func TestUeventGroups(t *testing.T) {
 	}
 }
 
-// The log that the audit system multicasts is for those with CAP_AUDIT_READ.
+// The audit system's multicast log requires CAP_AUDIT_READ.
 func TestAuditGroups(t *testing.T) {
 	fd := auditSocket(t)
 	require.NoError(t, joinGroups(fd, 1<<(unix.AUDIT_NLGRP_READLOG-1)))

@@ -14,13 +14,13 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// A caller is another process, which makes system calls with privileges of its own.
+// A caller is another process, which makes system calls with its own privileges.
 type caller struct {
 	t *testing.T
 	*remote.Process
 }
 
-// newCaller returns a caller with all privileges of root.
+// newCaller returns a caller with all of root's privileges.
 func newCaller(t *testing.T) caller { return caller{t, remote.NewProcess(t)} }
 
 // fork returns a child of the caller.
@@ -29,10 +29,10 @@ func (c caller) fork() caller { return caller{c.t, c.Fork(c.t)} }
 // placeSize is the size of a place for an argument.
 const placeSize = 512
 
-// place returns the address of a place for an argument. There are a few.
+// place returns the address of one of a few places for arguments.
 func (c caller) place(i int) uintptr { return c.Scratch() + uintptr(i)*placeSize }
 
-// text puts s into a place, as a string of C, and returns its address.
+// text stores s in a place as a C string, and returns its address.
 func (c caller) text(i int, s string) uintptr {
 	require.Less(c.t, len(s), placeSize)
 	copy(remote.Bytes(c.place(i), placeSize), s+"\x00")
@@ -47,7 +47,7 @@ func (c caller) become(uid uintptr) caller {
 	return c
 }
 
-// without takes a capability away from the caller.
+// without removes a capability from the caller.
 func (c caller) without(capability int) caller {
 	*remote.Struct[unix.CapUserHeader](c.place(0)) = unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	data := remote.Struct[[2]unix.CapUserData](c.place(1))
@@ -59,8 +59,8 @@ func (c caller) without(capability int) caller {
 	return c
 }
 
-// confine makes the caller root of a user namespace and a mount namespace of its
-// own, where its user remains who it was.
+// confine makes the caller root of a new user namespace and mount namespace, where its
+// user remains the same.
 func (c caller) confine() caller {
 	c.Must(c.t, unix.SYS_UNSHARE, unix.CLONE_NEWUSER|unix.CLONE_NEWNS)
 	for _, file := range []string{"uid_map", "gid_map"} {
@@ -74,7 +74,7 @@ func (c caller) open(path string, flags int) (uintptr, error) {
 	return c.Call(c.t, unix.SYS_OPENAT, ^uintptr(99), c.text(0, path), uintptr(flags), 0)
 }
 
-// read returns what the first read from a file returns.
+// read returns the result of the first read from a file.
 func (c caller) read(path string) (string, error) {
 	fd, err := c.open(path, unix.O_RDONLY)
 	if err != nil {
@@ -88,7 +88,7 @@ func (c caller) read(path string) (string, error) {
 	return string(remote.Bytes(c.place(1), int(n))), nil
 }
 
-// write writes to a file, at once, and returns how much was written.
+// write writes to a file with one call, and returns how much was written.
 func (c caller) write(path, data string) (int, error) {
 	fd, err := c.open(path, unix.O_WRONLY)
 	if err != nil {

@@ -24,7 +24,7 @@ func (c cgroup) hasController(name string) bool {
 	return slices.Contains(strings.Fields(c.read("cgroup.controllers")), name)
 }
 
-// expectType checks what cgroup.type says of cgroups.
+// expectType checks the cgroup.type of cgroups.
 func expectType(t *testing.T, want string, cgroups ...cgroup) {
 	t.Helper()
 	for _, c := range cgroups {
@@ -32,8 +32,8 @@ func expectType(t *testing.T, want string, cgroups ...cgroup) {
 	}
 }
 
-// The tree of a cgroup for each user, with one for each process of the user's in
-// it, as Android's libprocessgroup makes, fills and removes it.
+// A cgroup for each user with one below for each of the user's processes, as Android's
+// libprocessgroup creates, fills and removes them.
 func TestCgroupProcessTree(t *testing.T) {
 	root := newCgroup(t)
 	uid := root.child("uid_10001")
@@ -72,7 +72,7 @@ func TestCgroupThreadsOfDomains(t *testing.T) {
 	thread := p.NewThread(t)
 	gone.Kill(t)
 	a.write("cgroup.procs", thread.TID())
-	require.Equal(t, []int{p.PID()}, a.ids("cgroup.procs"), "all of the process moves")
+	require.Equal(t, []int{p.PID()}, a.ids("cgroup.procs"), "the whole process moves")
 	expectType(t, "domain", root, a, b)
 
 	for _, tid := range []int{p.TID(), thread.TID()} {
@@ -85,7 +85,7 @@ func TestCgroupThreadsOfDomains(t *testing.T) {
 	require.ElementsMatch(t, []int{p.TID(), thread.TID()}, a.ids("cgroup.threads"))
 }
 
-// In a threaded subtree, each thread has a cgroup.
+// In a threaded subtree, each thread has its own cgroup.
 func TestCgroupThreaded(t *testing.T) {
 	root := newCgroup(t)
 	dom := root.child("dom")
@@ -134,7 +134,7 @@ func TestCgroupThreaded(t *testing.T) {
 	require.True(t, a.is("frozen 0"))
 	below.thaw()
 
-	// A process as a whole can enter, too.
+	// A whole process can enter, too.
 	b.write("cgroup.procs", p.PID())
 	require.ElementsMatch(t, []int{p.TID(), thread.TID()}, b.ids("cgroup.threads"))
 	below.remove()
@@ -147,7 +147,7 @@ func TestCgroupThreaded(t *testing.T) {
 	expectType(t, "domain", dom)
 }
 
-// What has processes, or what they are below, can't become threaded.
+// A cgroup that has processes, or processes below it, can't become threaded.
 func TestCgroupNotThreaded(t *testing.T) {
 	root := newCgroup(t)
 	dom := root.child("dom")
@@ -173,8 +173,8 @@ func (c cgroup) enable(names ...string) {
 	}
 }
 
-// A cgroup with processes can have controllers for its children that threads can
-// have, too: then these are its threads'. It can't if there are processes in them.
+// A cgroup with processes can enable controllers for its children if threads can have
+// them, too: then the children are threaded. It can't if they have processes.
 func TestCgroupInternalProcesses(t *testing.T) {
 	root := rootCgroup(t)
 	if !root.hasController("cpu") {
@@ -202,7 +202,7 @@ func TestCgroupInternalProcesses(t *testing.T) {
 	expectType(t, "domain", c, child)
 }
 
-// Other controllers can't be enabled where there are processes, or threads.
+// Other controllers can't be enabled where processes or threads are.
 func TestCgroupDomainController(t *testing.T) {
 	root := rootCgroup(t)
 	if !root.hasController("memory") {
@@ -219,8 +219,7 @@ func TestCgroupDomainController(t *testing.T) {
 	require.True(t, child.hasController("memory"))
 	require.Equal(t, unix.EOPNOTSUPP, c.child("other").try("cgroup.type", "threaded"))
 
-	// What is threaded doesn't have it, though its parent has, which only the root
-	// can.
+	// A threaded cgroup lacks it even if its parent has it, which only the root can.
 	threaded := root.child("threaded")
 	require.True(t, threaded.hasController("memory"))
 	threaded.write("cgroup.type", "threaded")
@@ -236,11 +235,11 @@ func hasFilesystem(t *testing.T, fsType string) bool {
 	return strings.Contains(string(types), "\t"+fsType+"\n")
 }
 
-// mountV1 mounts a hierarchy of version 1.
+// mountV1 mounts a version 1 hierarchy.
 func mountV1(t *testing.T, fsType, options string) cgroup {
 	t.Helper()
 	dir := t.TempDir()
-	// Linux needs a while to take a controller away from version 2.
+	// Linux needs a while to detach a controller from version 2.
 	var err error
 	require.Eventually(t, func() bool {
 		err = unix.Mount("none", dir, fsType, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, options)
@@ -251,8 +250,7 @@ func mountV1(t *testing.T, fsType, options string) cgroup {
 	return cgroup{t, dir}
 }
 
-// The cpu controller can have a hierarchy of version 1 beside version 2, as on
-// Android.
+// The cpu controller can have a version 1 hierarchy beside version 2, as on Android.
 func TestCgroupV1CPU(t *testing.T) {
 	root := rootCgroup(t)
 	if !root.hasController("cpu") {
@@ -275,9 +273,9 @@ func TestCgroupV1CPU(t *testing.T) {
 	require.Empty(t, background.ids("tasks"))
 }
 
-// The file system that cpusets were before there were cgroups.
+// The file system that cpusets had before cgroups existed.
 func TestCpuset(t *testing.T) {
-	// Else a hierarchy is there already, which a mount can't change.
+	// Otherwise a hierarchy exists already, which a mount can't change.
 	rootCgroup(t)
 	if onLinux() && !hasFilesystem(t, "cpuset") {
 		t.Skip("this kernel has no cpusets")
@@ -310,7 +308,7 @@ func TestCpuset(t *testing.T) {
 	require.ElementsMatch(t, []int{p.TID(), thread.TID()}, foreground.ids("tasks"))
 	p.Kill(t)
 
-	// Only this controller can do without a prefix.
+	// Only this controller's files can lack a prefix.
 	dir := t.TempDir()
 	for _, options := range []string{"cpu,noprefix", "cpu,cpuset,noprefix"} {
 		require.Equal(t, unix.EINVAL, unix.Mount("none", dir, "cgroup", 0, options), options)

@@ -23,36 +23,36 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// freezerTimeout is how long a test waits for what should happen at once.
+// freezerTimeout is how long a test waits for what should happen immediately.
 const freezerTimeout = 30 * time.Second
 
-// A cgroup is a control group of version 2.
+// A cgroup is a version 2 control group.
 type cgroup struct {
 	t   *testing.T
 	dir string
 }
 
-// rootCgroup returns the root of a hierarchy that is mounted for the test.
+// rootCgroup returns the root of a hierarchy mounted for the test.
 func rootCgroup(t *testing.T) cgroup {
 	t.Helper()
 	dir := t.TempDir()
 	err := unix.Mount("cgroup2", dir, "cgroup2", 0, "")
 	if err == unix.ENODEV && !onLinux() {
-		t.Skip("this sandbox has no cgroup2: nobody asked for it")
+		t.Skip("this sandbox has no cgroup2: it was not asked for")
 	}
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unix.Unmount(dir, unix.MNT_DETACH)) })
 	return cgroup{t, dir}
 }
 
-// newCgroup returns a new cgroup below the root, which goes with the test together
-// with those in it.
+// newCgroup returns a new cgroup below the root, which the end of the test removes
+// together with those below it.
 func newCgroup(t *testing.T) cgroup {
 	t.Helper()
 	return rootCgroup(t).child("test")
 }
 
-// child makes a cgroup in c.
+// child creates a cgroup in c.
 func (c cgroup) child(name string) cgroup {
 	c.t.Helper()
 	child := cgroup{c.t, filepath.Join(c.dir, name)}
@@ -61,7 +61,7 @@ func (c cgroup) child(name string) cgroup {
 	return child
 }
 
-// remove ends what runs in the cgroup, and takes it away.
+// remove kills what runs in the cgroup, and removes it.
 func (c cgroup) remove() {
 	if _, err := os.Stat(c.dir); err != nil {
 		return
@@ -89,7 +89,7 @@ func (c cgroup) write(file string, value any) {
 	require.NoError(c.t, c.try(file, fmt.Sprint(value)), "%v to %s", value, file)
 }
 
-// tryRead returns what is in a file.
+// tryRead returns the contents of a file.
 func (c cgroup) tryRead(file string) (string, error) {
 	fd, err := unix.Open(filepath.Join(c.dir, file), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -104,7 +104,7 @@ func (c cgroup) tryRead(file string) (string, error) {
 	return strings.TrimSuffix(string(buf[:n]), "\n"), nil
 }
 
-// read returns what is in a file, which must succeed.
+// read returns the contents of a file, which must be readable.
 func (c cgroup) read(file string) string {
 	c.t.Helper()
 	value, err := c.tryRead(file)
@@ -139,7 +139,7 @@ func (c cgroup) events() *events {
 
 func (e *events) close() { unix.Close(e.fd) }
 
-// read returns whether the file has a line, and hears of later changes only.
+// read returns whether the file has a line. Only later changes are notified after it.
 func (e *events) read(line string) bool {
 	e.c.t.Helper()
 	buf := make([]byte, 256)
@@ -148,8 +148,8 @@ func (e *events) read(line string) bool {
 	return strings.Contains("\n"+string(buf[:n]), "\n"+line+"\n")
 }
 
-// changed returns whether the file has changed since it was read, or does within
-// the time.
+// changed returns whether the file has changed since it was read, or changes within the
+// time.
 func (e *events) changed(timeout time.Duration) bool {
 	e.c.t.Helper()
 	for deadline := time.Now().Add(timeout); ; {
@@ -163,7 +163,7 @@ func (e *events) changed(timeout time.Duration) bool {
 	}
 }
 
-// await waits until cgroup.events has a line, without looking before it is told.
+// await waits until cgroup.events has a line, reading it only when notified.
 func (c cgroup) await(line string) {
 	c.t.Helper()
 	e := c.events()
@@ -181,22 +181,22 @@ func (c cgroup) is(line string) bool {
 	return e.read(line)
 }
 
-// freeze freezes the cgroup and waits until it is.
+// freeze freezes the cgroup and waits until it is frozen.
 func (c cgroup) freeze() {
 	c.t.Helper()
 	c.write("cgroup.freeze", 1)
 	c.await("frozen 1")
 }
 
-// thaw ends that.
+// thaw thaws the cgroup.
 func (c cgroup) thaw() {
 	c.t.Helper()
 	c.write("cgroup.freeze", 0)
 	c.await("frozen 0")
 }
 
-// spinnersEnv names a file for a child of the test that counts in it, by
-// spinnerThreads threads.
+// spinnersEnv names a file in which a child of the test counts with spinnerThreads
+// threads.
 const spinnersEnv = "PLATFORM_SPINNERS"
 
 const spinnerThreads = 3
@@ -245,21 +245,21 @@ func (s *spinners) run() {
 	}
 }
 
-// stand checks that no thread counts.
+// stand checks that no thread is counting.
 func (s *spinners) stand() {
 	s.t.Helper()
 	var before [spinnerThreads]uint64
 	for thread := range before {
 		before[thread] = s.count(thread)
 	}
-	// In this time, each would count millions. If it's too short, nothing fails.
+	// In this time, each would count millions. If it is too short, the test still passes.
 	time.Sleep(20 * time.Millisecond)
 	for thread := range before {
 		require.Equal(s.t, before[thread], s.count(thread), "thread %d runs", thread)
 	}
 }
 
-// spin is what the child does.
+// spin is the child's program.
 func spin(path string) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -269,7 +269,7 @@ func spin(path string) {
 	if err != nil {
 		return
 	}
-	// With as many processors as Go wants, each counter has a thread.
+	// With enough processors for Go, each counter has a thread.
 	var done sync.WaitGroup
 	for thread := range spinnerThreads {
 		done.Add(1)
@@ -282,7 +282,7 @@ func spin(path string) {
 	done.Wait()
 }
 
-// state returns a process's state as in /proc/pid/stat.
+// state returns a process's state from /proc/pid/stat.
 func state(t *testing.T, pid int) string {
 	t.Helper()
 	return threadState(t, pid, pid)
@@ -295,14 +295,14 @@ func threadState(t *testing.T, pid, tid int) string {
 	return strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))[0]
 }
 
-// requireSleeps waits for a process to sleep. A signal makes a frozen one look whether
-// it is still to be, on Linux, so that it runs for a moment.
+// requireSleeps waits for a process to sleep. On Linux, a signal makes a frozen process
+// run for a moment, to check whether it must stay frozen.
 func requireSleeps(t *testing.T, pid int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return state(t, pid) == "S" }, freezerTimeout, time.Millisecond)
 }
 
-// A frozen cgroup's processes don't run, those that never sleep included, and go on
+// A frozen cgroup's processes don't run, even those that never sleep, and continue
 // afterwards.
 func TestFreezer(t *testing.T) {
 	c, s := newCgroup(t), newSpinners(t)
@@ -321,8 +321,8 @@ func TestFreezer(t *testing.T) {
 	}
 }
 
-// Freezing interrupts a system call that sleeps, of which the process notices
-// nothing. It doesn't see either what it waits for as long as it's frozen.
+// Freezing interrupts a sleeping system call without the process noticing. While frozen,
+// it doesn't see what it waits for either.
 func TestFreezerSleeper(t *testing.T) {
 	c, p := newCgroup(t), remote.NewProcess(t)
 	c.write("cgroup.procs", p.PID())
@@ -336,7 +336,7 @@ func TestFreezerSleeper(t *testing.T) {
 	require.NoError(t, err)
 	n, err := unix.IoctlGetInt(pipe[0], unix.TIOCINQ)
 	require.NoError(t, err)
-	require.Equal(t, 1, n, "it has read")
+	require.Equal(t, 1, n, "bytes read")
 	require.True(t, c.is("frozen 1"))
 	c.thaw()
 	got, err := p.Wait(t)
@@ -344,7 +344,7 @@ func TestFreezerSleeper(t *testing.T) {
 	require.EqualValues(t, 1, got)
 }
 
-// SIGKILL ends what is frozen, and so do other signals whose default is to end a
+// SIGKILL ends frozen processes, and so do other signals whose default is to end a
 // process without a core dump.
 func TestFreezerKill(t *testing.T) {
 	for _, sig := range []unix.Signal{unix.SIGKILL, unix.SIGTERM, unix.SIGHUP, unix.SIGUSR1, 34} {
@@ -370,7 +370,7 @@ func TestFreezerKill(t *testing.T) {
 	})
 }
 
-// Other signals wait for the thaw: those with a handler, and those that stop or
+// Other signals wait for the thaw: those with a handler, and those that stop a process or
 // dump core.
 func TestFreezerSignal(t *testing.T) {
 	c, p := newCgroup(t), remote.NewProcess(t)
@@ -395,7 +395,7 @@ func TestFreezerSignal(t *testing.T) {
 	require.Equal(t, unix.SIGQUIT, p.Reap(t).Signal())
 }
 
-// wait waits for a change of the state of a child or tracee.
+// wait waits for a child or tracee to change state.
 func waitFor(t *testing.T, pid, options int) unix.WaitStatus {
 	t.Helper()
 	var status unix.WaitStatus
@@ -410,7 +410,7 @@ func waitFor(t *testing.T, pid, options int) unix.WaitStatus {
 	}
 }
 
-// A stopped process counts as frozen. SIGCONT ends the stop, but not more.
+// A stopped process counts as frozen. SIGCONT ends the stop, and nothing else.
 func TestFreezerStopped(t *testing.T) {
 	c, s := newCgroup(t), newSpinners(t)
 	c.write("cgroup.procs", s.pid())
@@ -426,7 +426,7 @@ func TestFreezerStopped(t *testing.T) {
 	c.thaw()
 	s.run()
 
-	// It stays stopped if only the freezer lets it go.
+	// It stays stopped when only the freezer releases it.
 	require.NoError(t, unix.Kill(s.pid(), unix.SIGSTOP))
 	require.True(t, waitFor(t, s.pid(), unix.WUNTRACED).Stopped())
 	c.freeze()
@@ -436,9 +436,9 @@ func TestFreezerStopped(t *testing.T) {
 	s.run()
 }
 
-// A frozen process can be traced, without a chance to run.
+// A frozen process can be traced without getting to run.
 func TestFreezerPtrace(t *testing.T) {
-	// Only the thread that traces can ask.
+	// Only the tracing thread can make requests.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	c, p := newCgroup(t), remote.NewProcess(t)
@@ -458,7 +458,7 @@ func TestFreezerPtrace(t *testing.T) {
 	p.Must(t, unix.SYS_GETPID)
 }
 
-// Who moves to a frozen cgroup freezes, who moves out goes on.
+// A process that moves to a frozen cgroup freezes, and one that moves out continues.
 func TestFreezerMigrate(t *testing.T) {
 	root := newCgroup(t)
 	frozen, other, free := root.child("frozen"), root.child("other"), root.child("free")
@@ -481,7 +481,7 @@ func TestFreezerMigrate(t *testing.T) {
 	s.run()
 }
 
-// Who is born in a frozen cgroup does nothing before the thaw.
+// A process created in a frozen cgroup does nothing before the thaw.
 func TestFreezerClone(t *testing.T) {
 	c, p := newCgroup(t), remote.NewProcess(t)
 	c.freeze()
@@ -496,7 +496,7 @@ func TestFreezerClone(t *testing.T) {
 	c.await("frozen 1")
 	require.Equal(t, []int{child}, c.ids("cgroup.procs"))
 	requireSleeps(t, child)
-	// It would answer in its parent's place, that its system call returned 0.
+	// It would answer in its parent's place that its system call returned 0.
 	for range 20 {
 		require.EqualValues(t, p.PID(), p.Must(t, unix.SYS_GETPID))
 	}
@@ -510,7 +510,7 @@ type cloneArgs struct {
 	Flags, Pidfd, ChildTID, ParentTID, ExitSignal, Stack, StackSize, TLS, SetTID, SetTIDSize, Cgroup uint64
 }
 
-// A cgroup is frozen with its ancestors, and only if all in it are.
+// A cgroup is frozen with its ancestors, and only if everything in it is.
 func TestFreezerHierarchy(t *testing.T) {
 	a := newCgroup(t)
 	b := a.child("b")
@@ -524,7 +524,7 @@ func TestFreezerHierarchy(t *testing.T) {
 	}
 	s.stand()
 
-	// A child freezes itself, too, and stays so.
+	// A child can freeze itself, too, and stays frozen.
 	b.write("cgroup.freeze", 1)
 	a.thaw()
 	require.True(t, b.is("frozen 1"))
@@ -550,8 +550,7 @@ func TestFreezerHierarchy(t *testing.T) {
 	s.run()
 }
 
-// Somebody who waits for a change hears of it, and also of one that makes no
-// difference.
+// Whoever waits for a change is notified, even of one that makes no difference.
 func TestFreezerEvents(t *testing.T) {
 	parent := newCgroup(t)
 	c := parent.child("child")
@@ -598,7 +597,7 @@ func TestFreezerEvents(t *testing.T) {
 		require.True(t, e.read(change.child))
 		require.True(t, up.read(change.parent))
 	}
-	// What is so already is no change.
+	// Setting the present state is no change.
 	c.write("cgroup.freeze", 1)
 	require.False(t, e.changed(0))
 }
@@ -624,8 +623,8 @@ func TestFreezerInvalid(t *testing.T) {
 	require.Equal(t, unix.ENODEV, err)
 }
 
-// Processes come, move, are killed and go while cgroups are frozen and thawed: at
-// the end everything counts right.
+// Processes start, move, are killed and exit while cgroups are frozen and thawed: in the
+// end all counts are right.
 func TestFreezerStorm(t *testing.T) {
 	root := newCgroup(t)
 	cgroups := []cgroup{root.child("a"), root.child("b")}
@@ -644,7 +643,7 @@ func TestFreezerStorm(t *testing.T) {
 				}
 				pid := strconv.Itoa(cmd.Process.Pid)
 				for j := range 4 {
-					// It may be gone.
+					// It may have exited.
 					_ = cgroups[(i+j+round)%len(cgroups)].try("cgroup.procs", pid)
 				}
 				if round%2 == 0 {

@@ -18,30 +18,30 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// Events of poll(2) that package unix doesn't have.
+// Events of poll(2) that package unix lacks.
 const (
 	pollRdNorm = 0x40
 	pollWrNorm = 0x100
 )
 
-// maxKmsg is the length of the longest message that can be written.
+// maxKmsg is the maximum length of a message that can be written.
 const maxKmsg = 1024
 
-// kmsgPath makes a device file for the kernel's log, as init does.
+// kmsgPath creates a device file for the kernel log, like init.
 func kmsgPath(t *testing.T) string {
 	path := filepath.Join(t.TempDir(), "kmsg")
 	require.NoError(t, unix.Mknod(path, unix.S_IFCHR|0o644, int(unix.Mkdev(1, 11))))
 	return path
 }
 
-// kmsgReader reads records of the kernel's log.
+// kmsgReader reads records of the kernel log.
 type kmsgReader struct {
 	t  *testing.T
 	fd int
 }
 
-// openKmsg opens the kernel's log. Messages are not limited, as Android wants them, and
-// have times, as most kernels are configured.
+// openKmsg opens the kernel log, with messages unlimited, as Android wants them, and with
+// times, as most kernels are configured.
 func openKmsg(t *testing.T, flags int) kmsgReader {
 	t.Helper()
 	for option, value := range map[string]string{
@@ -59,14 +59,14 @@ func openKmsg(t *testing.T, flags int) kmsgReader {
 	return kmsgReader{t, fd}
 }
 
-// kmsgRecord is a record as it is read.
+// kmsgRecord is a parsed record.
 type kmsgRecord struct {
 	priority  int
 	seq, usec uint64
 	text      string
 }
 
-// kmsgFormat is that of records, of which the longest miss the end of their line.
+// kmsgFormat matches records; the longest lack the end of their line.
 var kmsgFormat = regexp.MustCompile(`^(\d+),(\d+),(\d+),[-c](?:,[^;]*)?;(.*)(?:\n(?: .*\n)*)?$`)
 
 // next reads a record.
@@ -87,7 +87,7 @@ func (r kmsgReader) next() (kmsgRecord, error) {
 	return kmsgRecord{int(number(m[1])), number(m[2]), number(m[3]), string(m[4])}, nil
 }
 
-// must reads a record that has to be there.
+// must reads a record that must exist.
 func (r kmsgReader) must() kmsgRecord {
 	r.t.Helper()
 	record, err := r.next()
@@ -95,7 +95,7 @@ func (r kmsgReader) must() kmsgRecord {
 	return record
 }
 
-// end goes behind the last record.
+// end seeks behind the last record.
 func (r kmsgReader) end() {
 	r.t.Helper()
 	_, err := unix.Seek(r.fd, 0, unix.SEEK_END)
@@ -111,13 +111,13 @@ func (r kmsgReader) write(format string, args ...any) {
 	require.Equal(r.t, len(message), n)
 }
 
-// poll returns what the file is ready for.
+// poll returns the events for which the file is ready.
 func (r kmsgReader) poll() int16 {
 	r.t.Helper()
 	return pollNow(r.t, r.fd, unix.POLLIN|unix.POLLOUT|unix.POLLPRI|pollRdNorm|pollWrNorm)
 }
 
-// pollNow returns for which of events a file is ready.
+// pollNow returns for which of the events a file is ready.
 func pollNow(t *testing.T, fd int, events int16) int16 {
 	t.Helper()
 	fds := []unix.PollFd{{Fd: int32(fd), Events: events}}
@@ -126,7 +126,7 @@ func pollNow(t *testing.T, fd int, events int16) int16 {
 	return fds[0].Revents
 }
 
-// What is written is read, with the priority that it begins with.
+// What is written can be read, with the priority that it begins with.
 func TestKmsgMessages(t *testing.T) {
 	const user, warning = 1 << 3, 4
 	r := openKmsg(t, unix.O_RDWR|unix.O_NONBLOCK)
@@ -161,8 +161,8 @@ func TestKmsgMessages(t *testing.T) {
 			r := kmsgReader{t, r.fd}
 			r.end()
 			r.write("%s", test.message)
-			// A message that does not end its line may only be complete when the next
-			// one begins.
+			// A message that does not end its line may be complete only when the next one
+			// begins.
 			r.write("end\n")
 			record := r.must()
 			require.Equal(t, test.priority, record.priority)
@@ -185,7 +185,7 @@ func TestKmsgIncomplete(t *testing.T) {
 	require.Equal(t, "world", r.must().text)
 }
 
-// A record that is too long to be read is cut.
+// A record that is too long to be read is truncated.
 func TestKmsgLongRecord(t *testing.T) {
 	r := openKmsg(t, unix.O_RDWR|unix.O_NONBLOCK)
 	const limit = 2048
@@ -218,7 +218,7 @@ func TestKmsgLongRecord(t *testing.T) {
 	}
 }
 
-// A message is what is written at once.
+// A message is what a single call writes.
 func TestKmsgWrites(t *testing.T) {
 	r := openKmsg(t, unix.O_RDWR|unix.O_NONBLOCK)
 	r.end()
@@ -247,7 +247,7 @@ func TestKmsgWrites(t *testing.T) {
 	require.ErrorIs(t, err, unix.EAGAIN)
 }
 
-// Records are numbered, in the order of their times.
+// Records are numbered in the order of their times.
 func TestKmsgOrder(t *testing.T) {
 	r := openKmsg(t, unix.O_RDWR|unix.O_NONBLOCK)
 	var last kmsgRecord
@@ -271,7 +271,7 @@ func TestKmsgOrder(t *testing.T) {
 		record := r.must()
 		require.Equal(t, text, record.text)
 		require.Equal(t, last.seq+1+uint64(i), record.seq)
-		// Linux takes the times from another clock, which starts with it, too.
+		// Linux takes the times from another clock, which also starts at boot.
 		require.InDelta(t, before, record.usec, 1e6)
 		require.InDelta(t, after, record.usec, 1e6)
 	}
@@ -324,7 +324,7 @@ func TestKmsgPositions(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first, r.must())
 
-	// SEEK_DATA is behind what was cleared, which is still there.
+	// SEEK_DATA is behind what was cleared, which still exists.
 	_, err = unix.Klogctl(unix.SYSLOG_ACTION_CLEAR, nil)
 	require.NoError(t, err)
 	r.write("after\n")
@@ -338,7 +338,7 @@ func TestKmsgPositions(t *testing.T) {
 	require.Equal(t, first, r.must())
 }
 
-// A record that isn't read whole is lost.
+// A record that isn't read completely is lost.
 func TestKmsgSmallBuffer(t *testing.T) {
 	r := openKmsg(t, unix.O_RDWR|unix.O_NONBLOCK)
 	r.end()
@@ -354,7 +354,7 @@ func TestKmsgSmallBuffer(t *testing.T) {
 	require.ErrorIs(t, err, unix.EAGAIN)
 }
 
-// Who falls behind by more than the log has room for is told so, once.
+// A reader that falls too far behind for the log's room is told so, once.
 func TestKmsgOverwritten(t *testing.T) {
 	size, err := unix.Klogctl(unix.SYSLOG_ACTION_SIZE_BUFFER, nil)
 	require.NoError(t, err)
@@ -377,12 +377,12 @@ func TestKmsgOverwritten(t *testing.T) {
 		require.Equal(t, fmt.Sprintf("%0*d", length, record.seq-lost.seq-1), record.text)
 	}
 	require.Zero(t, r.poll())
-	// No more is kept than there is room for.
+	// The log keeps no more than it has room for.
 	other := openKmsg(t, unix.O_RDONLY)
 	require.LessOrEqual(t, (lost.seq+count+1-other.must().seq)*length, uint64(size))
 }
 
-// Reads wait for a record, and files become readable by one.
+// Reads wait for a record, which makes files readable.
 func TestKmsgWait(t *testing.T) {
 	r := openKmsg(t, unix.O_RDWR)
 	r.end()
@@ -425,8 +425,8 @@ func TestKmsgWait(t *testing.T) {
 	require.ErrorIs(t, err, unix.EINTR)
 }
 
-// Who may open the log for reading is up to the file. What is opened for writing can't
-// be read.
+// The file's mode decides who may open the log for reading. A file opened for writing
+// can't be read.
 func TestKmsgRights(t *testing.T) {
 	path := kmsgPath(t)
 	user := remote.NewProcess(t)
@@ -453,7 +453,7 @@ func openIn(t *testing.T, th *remote.Thread, path string, flags int) (uintptr, e
 	return th.Call(t, unix.SYS_OPENAT, ^uintptr(99), th.Scratch(), uintptr(flags|unix.O_CLOEXEC), 0)
 }
 
-// dropCapability takes a capability from another process.
+// dropCapability removes a capability from another process.
 func dropCapability(t *testing.T, th *remote.Thread, capability int) {
 	t.Helper()
 	const version3 = 0x20080522

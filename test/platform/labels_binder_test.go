@@ -19,8 +19,8 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// binderManagerEnv makes this binary a context manager of Binder, which prints the
-// security context of each transaction.
+// binderManagerEnv makes this binary a Binder context manager, which prints the security
+// context of each transaction.
 const binderManagerEnv = "PLATFORM_BINDER_MANAGER"
 
 func init() {
@@ -49,8 +49,7 @@ func binderIoctl(fd int, request uintptr, arg unsafe.Pointer) error {
 	}
 }
 
-// binderBuffers is what the driver is told the addresses of: Go would move it if it were
-// on a stack.
+// binderBuffers is what the driver gets the addresses of: Go could move it on a stack.
 var binderBuffers struct {
 	write []byte
 	read  [512]byte
@@ -64,7 +63,7 @@ func binderWrite(fd int, command uint32, params []byte) error {
 	return binderIoctl(fd, binder.BINDER_WRITE_READ, unsafe.Pointer(&wr))
 }
 
-// callBinder sends a transaction to the context manager that has no reply.
+// callBinder sends the context manager a transaction that has no reply.
 func callBinder(fd int) error {
 	tr := binder.TransactionData{Flags: binder.TF_ONE_WAY}
 	params := make([]byte, tr.SizeBytes())
@@ -112,8 +111,8 @@ func manageBinder() error {
 	}
 }
 
-// A transaction is named by the label that its sender had when it opened the device,
-// whatever it has become since.
+// A transaction has the label that its sender had when it opened the device, whatever it
+// is now.
 func TestLabelsOfTransactions(t *testing.T) {
 	needLabels(t)
 	manager := exec.Command("/proc/self/exe")
@@ -126,10 +125,10 @@ func TestLabelsOfTransactions(t *testing.T) {
 	lines := bufio.NewScanner(out)
 	expect := func(want string) error {
 		if !lines.Scan() {
-			return fmt.Errorf("the manager has ended")
+			return fmt.Errorf("the manager has exited")
 		}
 		if lines.Text() != want {
-			return fmt.Errorf("the manager says %q, not %q", lines.Text(), want)
+			return fmt.Errorf("the manager printed %q, not %q", lines.Text(), want)
 		}
 		return nil
 	}

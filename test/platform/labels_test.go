@@ -20,10 +20,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withLabels makes the tests of security labels run. The kernel has SELinux, in
-// permissive mode, and whoever begins has the context kernelLabel, in Linux once the
+// withLabels enables the tests of security labels. The kernel must have SELinux, in
+// permissive mode, and the first process the context kernelLabel; on Linux, once the
 // policy is loaded. Other tests may not like what these do to Linux.
-var withLabels = flag.Bool("labels", false, "run the tests of security labels, which need a kernel that has them")
+var withLabels = flag.Bool("labels", false, "run the tests of security labels, which need a kernel with labels")
 
 const (
 	kernelLabel    = "u:r:kernel:s0"
@@ -34,7 +34,7 @@ const (
 	unlabeledLabel = "u:object_r:unlabeled:s0"
 )
 
-// policyFile has selinux.conf in the form that Linux reads. It makes Linux do what the
+// policyFile holds selinux.conf in Linux's binary form. It makes Linux do what the
 // sandbox does without a policy.
 const policyFile = "testdata/selinux.policy"
 
@@ -55,22 +55,22 @@ var loadPolicy = sync.OnceValue(func() error {
 	defer unix.Close(load)
 	n, err := unix.Write(load, policy)
 	if err == nil && n != len(policy) {
-		err = fmt.Errorf("%d bytes of a policy of %d were loaded", n, len(policy))
+		err = fmt.Errorf("%d of a policy's %d bytes were loaded", n, len(policy))
 	}
 	return err
 })
 
-// needLabels skips tests of labels where there are none.
+// needLabels skips tests of labels if there are none.
 func needLabels(t *testing.T) {
 	t.Helper()
 	if !*withLabels {
-		t.Skip("-labels says that the kernel has labels")
+		t.Skip("-labels enables this on a kernel with labels")
 	}
 	require.NoError(t, loadPolicy())
 }
 
 // labelsWriterEnv makes this binary a process that writes a label to file 3, and exits
-// with the error's number and labelsWriterExit.
+// with labelsWriterExit and the error's number.
 const (
 	labelsWriterEnv  = "PLATFORM_LABELS_WRITER"
 	labelsWriterExit = 100
@@ -87,7 +87,7 @@ func init() {
 
 var taskAttrs = []string{"current", "prev", "exec", "fscreate", "keycreate", "sockcreate"}
 
-// The attributes of the calling thread, of which only that one can set them.
+// The attributes of the calling thread, which only that thread can set.
 func attrPath(attr string) string { return "/proc/thread-self/attr/" + attr }
 
 func setAttr(attr, value string) error {
@@ -98,12 +98,12 @@ func setAttr(attr, value string) error {
 	defer unix.Close(fd)
 	n, err := unix.Write(fd, []byte(value))
 	if err == nil && n != len(value) {
-		err = fmt.Errorf("%d bytes of %q were written", n, value)
+		err = fmt.Errorf("only %d bytes of %q were written", n, value)
 	}
 	return err
 }
 
-// readAttr returns an attribute without the NUL that ends it, if it is set.
+// readAttr returns an attribute, without its terminating NUL if it is set.
 func readAttr(path string) (string, error) {
 	data, err := os.ReadFile(path)
 	if err != nil || len(data) == 0 {
@@ -116,8 +116,8 @@ func readAttr(path string) (string, error) {
 	return value, nil
 }
 
-// attrsOf returns all attributes below a directory, as "current=... prev=..." without
-// those that aren't set.
+// attrsOf returns all attributes that are set below a directory, as "current=...
+// prev=...".
 func attrsOf(dir string) (string, error) {
 	var all []string
 	for _, attr := range taskAttrs {
@@ -132,11 +132,11 @@ func attrsOf(dir string) (string, error) {
 	return strings.Join(all, " "), nil
 }
 
-// The first thread can't end, and so is no one's that sets something for itself: it
+// The first thread can't exit, so no test may run on it that sets its attributes: it
 // stays with this goroutine, which runs the tests.
 func init() { runtime.LockOSThread() }
 
-// alone runs f in a thread of its own, which ends then, with what it has set.
+// alone runs f in a separate thread, which then exits together with what it has set.
 func alone(t *testing.T, f func() error) {
 	t.Helper()
 	done := make(chan error)
@@ -147,7 +147,7 @@ func alone(t *testing.T, f func() error) {
 	require.NoError(t, <-done)
 }
 
-// steps makes several steps of one.
+// steps combines several steps.
 func steps(list ...func() error) func() error {
 	return func() error {
 		for i, step := range list {
@@ -189,7 +189,7 @@ func has(want string) func() error {
 
 const fresh = "current=" + kernelLabel + " prev=" + kernelLabel
 
-// An attribute is set by a context, and unset by nothing at all.
+// A context sets an attribute, and an empty write clears it.
 func TestLabelsAttributes(t *testing.T) {
 	needLabels(t)
 	alone(t, has(fresh))
@@ -202,7 +202,7 @@ func TestLabelsAttributes(t *testing.T) {
 			}
 			alone(t, steps(set(attr, "u:r:adbd:s0-s0:c2,c1"), has(fresh+" "+attr+"=u:r:adbd:s0-s0:c1,c2")))
 			if attr == "fscreate" {
-				return // Linux takes any from those with CAP_MAC_ADMIN.
+				return // Linux accepts any with CAP_MAC_ADMIN.
 			}
 			for _, bad := range []string{"bad", "u:r:adbd", "u:r:adbd:s0 ", "u:r:adbd:s0:c2.c1", "u:r:adbd:x", strings.Repeat("a", 5000)} {
 				alone(t, steps(set(attr, initLabel), refused(unix.EINVAL, attr, bad), has(fresh+" "+attr+"="+initLabel)))
@@ -218,7 +218,7 @@ func TestLabelsAttributes(t *testing.T) {
 	alone(t, steps(set("current", "u:r:kernel:s0:c1"), has("current=u:r:kernel:s0:c1 prev="+kernelLabel)))
 }
 
-// A thread can't become what its process isn't, but can go to another level alone.
+// A thread can't change its type alone, but it can change its level.
 func TestLabelsThreads(t *testing.T) {
 	needLabels(t)
 	alone(t, steps(
@@ -234,7 +234,7 @@ func TestLabelsThreads(t *testing.T) {
 	))
 }
 
-// Nobody sets attributes of another, and by no file that another has opened.
+// Nobody can set another's attributes, nor use a file that another has opened.
 func TestLabelsOfOthers(t *testing.T) {
 	needLabels(t)
 	write := func(path string) error {
@@ -256,7 +256,7 @@ func TestLabelsOfOthers(t *testing.T) {
 	require.NoError(t, child.Start())
 	defer child.Wait()
 	defer child.Process.Kill()
-	// In Linux it runs a little before it has memory of its own.
+	// In Linux it runs for a moment before it has its own memory.
 	for exe := ""; filepath.Base(exe) != filepath.Base(child.Path); {
 		var err error
 		exe, err = os.Readlink(fmt.Sprintf("/proc/%d/exe", child.Process.Pid))
@@ -294,8 +294,7 @@ func TestLabelsOfOthers(t *testing.T) {
 	})
 }
 
-// labelsTmpfs returns a new tmpfs in which there's a program sh with a label, and a
-// script.
+// labelsTmpfs returns a new tmpfs that contains a program sh with a label, and a script.
 func labelsTmpfs(t *testing.T, label string) string {
 	t.Helper()
 	dir := privateTmpfs(t)
@@ -309,14 +308,14 @@ func labelsTmpfs(t *testing.T, label string) string {
 	return dir
 }
 
-// showAttrs makes a shell print what attrsOf returns.
+// showAttrs is a shell command that prints what attrsOf returns.
 const showAttrs = `for a in current prev exec fscreate keycreate sockcreate; do
 	v=$(tr -d '\0' </proc/$$/attr/$a)
 	[ -z "$v" ] || echo -n "$s$a=$v"
 	s=" "
 done`
 
-// executes makes a step of a command that prints its attributes.
+// executes returns a step that runs a command that prints its attributes.
 func executes(want string, args ...string) func() error {
 	return func() error {
 		out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
@@ -327,8 +326,8 @@ func executes(want string, args ...string) func() error {
 	}
 }
 
-// Who executes something becomes what was set or, without that, what the file's label
-// says, and nothing else of what was set is left.
+// After execve, a task has the context that was set or, without that, the one that the
+// file's label determines, and nothing else remains set.
 func TestLabelsExec(t *testing.T) {
 	needLabels(t)
 	dir := labelsTmpfs(t, adbdExecLabel)
@@ -352,8 +351,8 @@ func TestLabelsExec(t *testing.T) {
 	alone(t, executes(same, sh, "-c", showAttrs))
 }
 
-// A child has what its parent has, and sets its own. A process with one thread can
-// become anything.
+// A child inherits its parent's attributes, and sets its own. A process with one thread
+// can change to any context.
 func TestLabelsFork(t *testing.T) {
 	needLabels(t)
 	const script = `show() { for a in current prev fscreate sockcreate; do
@@ -374,7 +373,7 @@ func TestLabelsFork(t *testing.T) {
 	require.Equal(t, lines("child", "")+lines("child", " "+fileLabel)+lines("parent", ""), string(out))
 }
 
-// peerLabel returns the label of a socket's peer, by a buffer of a size.
+// peerLabel returns the label of a socket's peer, read into a buffer of the given size.
 func peerLabel(fd, size int) (string, error) {
 	buf := make([]byte, size+1)
 	length := uint32(size)
@@ -403,7 +402,7 @@ func requirePeer(t *testing.T, want string, fd int) {
 	}
 }
 
-// labeledSocket makes a socket in a thread that has set an attribute.
+// labeledSocket creates a socket in a thread that has set an attribute.
 func labeledSocket(t *testing.T, attr, label string, make func() (int, error)) int {
 	t.Helper()
 	fd := -1
@@ -415,8 +414,8 @@ func labeledSocket(t *testing.T, attr, label string, make func() (int, error)) i
 	return fd
 }
 
-// A socket has the label that its maker had, or has set for sockets. Both ends of a
-// connection know the other's.
+// A socket has the label of its creator, or the one that this has set for sockets. Both
+// ends of a connection see the other's.
 func TestLabelsOfPeers(t *testing.T) {
 	needLabels(t)
 	const clientLabel, serverLabel = "u:r:kernel:s0:c1", "u:r:init:s0:c1"
@@ -429,7 +428,7 @@ func TestLabelsOfPeers(t *testing.T) {
 			require.NoError(t, unix.Listen(server, 1))
 			for attr, label := range map[string]string{"current": clientLabel, "sockcreate": "u:r:adbd:s0:c1"} {
 				client := labeledSocket(t, attr, label, makeSocket)
-				// Whoever connects it, and accepts it, doesn't matter.
+				// Who connects it and who accepts it doesn't matter.
 				require.NoError(t, unix.Connect(client, address))
 				accepted, _, err := unix.Accept(server)
 				require.NoError(t, err)
@@ -459,7 +458,7 @@ func TestLabelsOfPeers(t *testing.T) {
 	require.Equal(t, unix.ENOPROTOOPT, err)
 }
 
-// fileLabelOf returns a file's label, which is the same for who has it open.
+// fileLabelOf returns a file's label, which is the same through an open descriptor.
 func fileLabelOf(t *testing.T, path string) string {
 	t.Helper()
 	buf := make([]byte, 200)
@@ -477,7 +476,7 @@ func fileLabelOf(t *testing.T, path string) string {
 	return label
 }
 
-// All files have labels. Those in memory can be given one.
+// All files have labels. Those in memory can be given others.
 func TestLabelsOfFiles(t *testing.T) {
 	needLabels(t)
 	dir, files := mountPoints(t)
@@ -508,8 +507,8 @@ func TestLabelsOfFiles(t *testing.T) {
 	require.Equal(t, unix.ENOENT, unix.Setxattr(filepath.Join(dir, "none"), "security.selinux", []byte(fileLabel), 0))
 }
 
-// A new file has the label that its maker has set for it. A file that was there before
-// keeps its own.
+// A new file has the label that its creator has set for new files. An existing file keeps
+// its own.
 func TestLabelsOfNewFiles(t *testing.T) {
 	needLabels(t)
 	dir, files := mountPoints(t)
@@ -548,7 +547,7 @@ func TestLabelsOfNewFiles(t *testing.T) {
 		require.Equal(t, unlabeledLabel+"\x00", fileLabelOf(t, path(name)), name)
 	}
 
-	// It needs no rights beyond those to create the file.
+	// This requires no rights beyond those to create the file.
 	require.NoError(t, os.Chmod(dir, 0o777))
 	at, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC, 0)
 	require.NoError(t, err)
@@ -561,10 +560,10 @@ func TestLabelsOfNewFiles(t *testing.T) {
 	require.Equal(t, fileLabel+"\x00", fileLabelOf(t, path("user's")))
 }
 
-// Without being asked for, labels are nowhere.
+// Labels don't exist unless requested.
 func TestNoLabels(t *testing.T) {
 	if *withLabels {
-		t.Skip("-labels says that the kernel has labels")
+		t.Skip("this runs only without -labels")
 	}
 	if filesystems, err := os.ReadFile("/proc/filesystems"); onLinux() && err == nil && strings.Contains(string(filesystems), "\tselinuxfs\n") {
 		t.Skip("this Linux has SELinux")
@@ -580,15 +579,15 @@ func TestNoLabels(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, nil, 0o644))
 	_, err = unix.Getxattr(path, "security.selinux", nil)
 	if onLinux() && err == unix.EOPNOTSUPP {
-		err = unix.ENODATA // This Linux has a tmpfs without attributes.
+		err = unix.ENODATA // This Linux's tmpfs lacks attributes.
 	}
 	require.Equal(t, unix.ENODATA, err)
 	n, err := unix.Listxattr(path, nil)
 	require.NoError(t, err)
 	require.Zero(t, n)
 	require.NoFileExists(t, selinuxfs+"/enforce")
-	// Linux has these files if it is built for security modules, whether or not it
-	// has one.
+	// Linux has these files if it is built with security modules, whether or not one is
+	// active.
 	if _, err := os.ReadFile("/proc/self/attr/current"); onLinux() {
 		require.ErrorIs(t, err, unix.EINVAL)
 	} else {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Memory that is cold or paged out keeps its contents. Locked memory is neither.
+// Memory that is cold or paged out keeps its contents. Locked memory can't be either.
 func TestMadviseReclaim(t *testing.T) {
 	for _, advice := range []int{unix.MADV_COLD, unix.MADV_PAGEOUT} {
 		t.Run(fmt.Sprint(advice), func(t *testing.T) {
@@ -38,8 +38,7 @@ func TestMadviseReclaim(t *testing.T) {
 	}
 }
 
-// Nothing but a shared mapping that can be written to lets its contents be
-// removed.
+// Only a writable shared mapping lets its contents be removed.
 func TestMadviseRemoveRefused(t *testing.T) {
 	require.Equal(t, unix.EINVAL, newMemory(t, memPage).madvise(unix.MADV_REMOVE))
 
@@ -62,7 +61,7 @@ func TestMadviseRemoveRefused(t *testing.T) {
 	require.Equal(t, unix.ENOMEM, shared.madvise(unix.MADV_REMOVE))
 }
 
-// What lies beyond the end of a file can't be locked.
+// Memory beyond the end of a file can't be locked.
 func TestMlockBeyondEnd(t *testing.T) {
 	fd := newBackingFile(t, "f", memPage)
 	m := newMapping(t, 2*memPage, unix.PROT_READ, unix.MAP_SHARED, fd)

@@ -12,8 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A write to /proc/PID/mem stops where there is no memory, and fails if it has
-// written nothing.
+// A write to /proc/PID/mem stops at unmapped memory, and fails if it has written nothing.
 func TestWriteMem(t *testing.T) {
 	mem, err := unix.Open("/proc/self/mem", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	require.NoError(t, err)
@@ -32,13 +31,13 @@ func TestWriteMem(t *testing.T) {
 	pwrite := func(from uintptr, to int64) error {
 		return syscallError(unix.Syscall6(unix.SYS_PWRITE64, uintptr(mem), from, 4, uintptr(to), 0, 0))
 	}
-	require.Equal(t, unix.EFAULT, pwrite(uintptr(end), end-4), "there is nothing to be written")
-	require.Equal(t, unix.EFAULT, pwrite(uintptr(end), end), "nor a place for it")
+	require.Equal(t, unix.EFAULT, pwrite(uintptr(end), end-4), "the source is unmapped")
+	require.Equal(t, unix.EFAULT, pwrite(uintptr(end), end), "the source and the destination are unmapped")
 }
 
-// A debugger that asks for memory that isn't there gets EIO, not EFAULT.
+// A debugger that reads unmapped memory gets EIO, not EFAULT.
 func TestPtraceMem(t *testing.T) {
-	runtime.LockOSThread() // Ptrace wants to be told what to do by one thread.
+	runtime.LockOSThread() // All ptrace requests must come from one thread.
 	defer runtime.UnlockOSThread()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.SysProcAttr = &unix.SysProcAttr{Ptrace: true}

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fields returns the first word of each line of a file, with the others.
+// fields returns the rest of each line of a file, by its first word.
 func fields(t *testing.T, path string) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -35,7 +35,7 @@ func pages(t *testing.T, fields map[string]string, name string) int64 {
 	return n
 }
 
-// freePages returns how many pages are free by /proc/meminfo.
+// freePages returns the number of free pages in /proc/meminfo.
 func freePages(t *testing.T) int64 {
 	t.Helper()
 	kib, ok := strings.CutSuffix(fields(t, "/proc/meminfo")["MemFree:"], " kB")
@@ -45,7 +45,7 @@ func freePages(t *testing.T) int64 {
 	return n / 4
 }
 
-// What lmkd reads of /proc/vmstat is there.
+// /proc/vmstat has the fields that lmkd reads.
 func TestVmstat(t *testing.T) {
 	vmstat := fields(t, "/proc/vmstat")
 	for _, name := range []string{
@@ -57,7 +57,7 @@ func TestVmstat(t *testing.T) {
 	require.InDelta(t, freePages(t), pages(t, vmstat, "nr_free_pages"), 4096)
 }
 
-// /proc/zoneinfo has what lmkd reads, in the order in which it does.
+// /proc/zoneinfo has the fields that lmkd reads, in the order in which it reads them.
 func TestZoneinfo(t *testing.T) {
 	text, err := os.ReadFile("/proc/zoneinfo")
 	require.NoError(t, err)

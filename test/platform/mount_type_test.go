@@ -13,8 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// privateTmpfs mounts a tmpfs, in which nothing propagates elsewhere, and
-// returns its path.
+// privateTmpfs mounts a tmpfs, from which nothing propagates, and returns its path.
 func privateTmpfs(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -24,7 +23,7 @@ func privateTmpfs(t *testing.T) string {
 	return dir
 }
 
-// mountPoints makes a directory and one of each kind of file in a new tmpfs, and
+// mountPoints creates a directory and one of each kind of file in a new tmpfs, and
 // returns its path and the names of the files.
 func mountPoints(t *testing.T) (dir string, files []string) {
 	t.Helper()
@@ -38,7 +37,7 @@ func mountPoints(t *testing.T) (dir string, files []string) {
 	return dir, []string{"file", "device", "pipe", "socket", "link"}
 }
 
-// mode returns the type of what is at path.
+// mode returns the type of the file at path.
 func mode(t *testing.T, path string) os.FileMode {
 	t.Helper()
 	info, err := os.Stat(path)
@@ -114,7 +113,8 @@ func TestMoveMountOfType(t *testing.T) {
 	require.NoError(t, os.WriteFile(target, nil, 0o644))
 	require.NoError(t, os.Mkdir(targetDir, 0o755))
 
-	// move returns how mount(2) and move_mount(2) move what is at from to to.
+	// move returns the result with which mount(2) and move_mount(2) move the mount at
+	// from to to.
 	move := map[string]func(from, to string) error{
 		"mount": func(from, to string) error {
 			return unix.Mount(from, to, "", unix.MS_MOVE, "")

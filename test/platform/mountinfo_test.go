@@ -15,17 +15,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shownMount is what /proc/self/mountinfo and /proc/self/mounts show of a mount.
+// shownMount is a mount as /proc/self/mountinfo and /proc/self/mounts show it.
 type shownMount struct {
 	source string
 	// options are the mount's own, superOptions the file system's.
 	options, superOptions string
-	// mounts has both, as /proc/self/mounts shows them.
+	// mounts holds both, as /proc/self/mounts shows them.
 	mounts string
 }
 
-// shown returns what is shown of the topmost mount at dir, or at a path that is
-// shown as dir.
+// shown returns the topmost mount at dir, or at a path that is shown as dir.
 func shown(t *testing.T, dir string) shownMount {
 	t.Helper()
 	var m shownMount
@@ -112,8 +111,7 @@ func TestMountSourceStays(t *testing.T) {
 	require.Equal(t, "source", shown(t, second).source)
 }
 
-// The source belongs to the mount: those of one file system may have different
-// ones.
+// The source belongs to the mount: mounts of one file system may have different ones.
 func TestMountSourceOfMount(t *testing.T) {
 	dir := privateTmpfs(t)
 	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
@@ -199,7 +197,7 @@ func TestMountFlags(t *testing.T) {
 	}
 }
 
-// A remount that says nothing of access times leaves them as they are.
+// A remount that doesn't mention access times leaves them as they are.
 func TestRemountKeepsATime(t *testing.T) {
 	dir := privateTmpfs(t)
 	require.NoError(t, unix.Mount("none", dir, "tmpfs", unix.MS_NOATIME|unix.MS_NODEV, ""))

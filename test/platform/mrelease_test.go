@@ -28,17 +28,17 @@ func openPidfd(t *testing.T, pid int) int {
 	return fd
 }
 
-// Memory can be released of a process that is about to end, and has some.
+// The memory of a process that is about to exit, and still has some, can be released.
 func TestProcessMrelease(t *testing.T) {
-	// Only the thread that traces can ask.
+	// Only the tracing thread can make requests.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	p := remote.NewProcess(t)
 	p.NewThread(t)
 	fd := openPidfd(t, p.PID())
-	require.Equal(t, unix.EINVAL, release(fd, 0), "it doesn't end")
+	require.Equal(t, unix.EINVAL, release(fd, 0), "it is not exiting")
 
-	// It stops on its way, with its memory.
+	// It stops on its way to exit, with its memory.
 	require.NoError(t, unix.PtraceSeize(p.PID()))
 	const traceExit = unix.PTRACE_O_TRACEEXIT
 	require.NoError(t, unix.PtraceInterrupt(p.PID()))
@@ -50,14 +50,14 @@ func TestProcessMrelease(t *testing.T) {
 	require.True(t, status.Stopped())
 	require.Equal(t, unix.PTRACE_EVENT_EXIT, int(status)>>16)
 	require.NoError(t, release(fd, 0))
-	require.NoError(t, release(fd, 0), "it can be said again")
+	require.NoError(t, release(fd, 0), "it can be repeated")
 	require.Equal(t, unix.EINVAL, release(fd, 1))
 
 	require.NoError(t, unix.PtraceCont(p.PID(), 0))
 	require.NoError(t, unix.Waitid(unix.P_PIDFD, fd, nil, unix.WEXITED|unix.WNOWAIT, nil))
 	require.Equal(t, unix.ESRCH, release(fd, 0), "a zombie has no memory")
 	require.Equal(t, unix.SIGKILL, p.Reap(t).Signal())
-	require.Equal(t, unix.ESRCH, release(fd, 0), "it's gone")
+	require.Equal(t, unix.ESRCH, release(fd, 0), "it was reaped")
 }
 
 func TestProcessMreleaseInvalid(t *testing.T) {

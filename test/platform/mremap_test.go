@@ -14,7 +14,7 @@ import (
 
 const memPage = 4096
 
-// A mapping is one that Go knows nothing of, so that it can move.
+// A mapping is unknown to Go, so that it can move.
 type mapping struct {
 	addr uintptr
 	size int
@@ -40,7 +40,7 @@ func newMemory(t *testing.T, size int) mapping {
 
 // at returns the byte at an offset.
 func (m mapping) at(offset int) *byte {
-	// The address is none of the Go heap's.
+	// The address is not in Go's heap.
 	return (*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&[1]uintptr{m.addr + uintptr(offset)})))
 }
 
@@ -73,7 +73,7 @@ func mremap(old uintptr, oldSize, newSize, flags int, to uintptr) (uintptr, erro
 	return addr, nil
 }
 
-// moveAway moves the mapping's pages to another one.
+// moveAway moves the mapping's pages to another mapping.
 func (m mapping) moveAway(t *testing.T) mapping {
 	t.Helper()
 	addr, err := mremap(m.addr, m.size, m.size, unix.MREMAP_MAYMOVE|unix.MREMAP_DONTUNMAP, 0)
@@ -95,8 +95,8 @@ func newBackingFile(t *testing.T, content string, size int) int {
 	return fd
 }
 
-// MREMAP_DONTUNMAP takes the pages of private memory away; the mapping that is
-// left reads as zero, and is memory like any other.
+// MREMAP_DONTUNMAP takes away the pages of private memory; the mapping that remains reads
+// as zero, and is memory like any other.
 func TestMremapDontUnmap(t *testing.T) {
 	m := newMemory(t, 4*memPage)
 	*m.at(0), *m.at(3 * memPage) = 'a', 'd'
@@ -107,7 +107,7 @@ func TestMremapDontUnmap(t *testing.T) {
 	*m.at(0) = 'A'
 	require.EqualValues(t, 'a', *moved.at(0))
 
-	// And back, over what is there.
+	// And back, over the existing mapping.
 	addr, err := mremap(moved.addr, m.size, m.size, unix.MREMAP_MAYMOVE|unix.MREMAP_DONTUNMAP|unix.MREMAP_FIXED, m.addr)
 	require.NoError(t, err)
 	require.Equal(t, m.addr, addr)
@@ -115,7 +115,7 @@ func TestMremapDontUnmap(t *testing.T) {
 	require.Zero(t, *moved.at(0))
 }
 
-// A part of a mapping can be moved; its neighbours stay.
+// A part of a mapping can be moved; its neighbours stay in place.
 func TestMremapDontUnmapPart(t *testing.T) {
 	m := newMemory(t, 3*memPage)
 	for i := range 3 {
@@ -125,7 +125,7 @@ func TestMremapDontUnmapPart(t *testing.T) {
 	require.EqualValues(t, 'b', *moved.at(0))
 	require.Equal(t, "a\x00c", string([]byte{*m.at(0), *m.at(memPage), *m.at(2 * memPage)}))
 
-	// The mapping is one again.
+	// The mapping is in one piece again.
 	whole := m.moveAway(t)
 	require.Equal(t, "a\x00c", string([]byte{*whole.at(0), *whole.at(memPage), *whole.at(2 * memPage)}))
 }
@@ -147,7 +147,7 @@ func TestMremapDontUnmapFile(t *testing.T) {
 	require.Equal(t, "fg", string([]byte{*private.at(0), *private.at(memPage)}))
 }
 
-// What moves stays locked; what is left is not.
+// What moves stays locked; what remains is not.
 func TestMremapDontUnmapLocked(t *testing.T) {
 	m := newMemory(t, memPage)
 	require.NoError(t, syscallError(unix.Syscall(unix.SYS_MLOCK, m.addr, uintptr(m.size), 0)))
@@ -156,7 +156,7 @@ func TestMremapDontUnmapLocked(t *testing.T) {
 	require.Equal(t, unix.EINVAL, moved.madvise(unix.MADV_DONTNEED))
 }
 
-// The new address is a hint, unless it is fixed, but not a senseless one.
+// The new address is a hint unless it is fixed, but must be valid.
 func TestMremapDontUnmapHint(t *testing.T) {
 	const flags = unix.MREMAP_MAYMOVE | unix.MREMAP_DONTUNMAP
 	m := newMemory(t, 2*memPage)
@@ -173,7 +173,7 @@ func TestMremapDontUnmapHint(t *testing.T) {
 	}
 	addr, err := mremap(m.addr, m.size, m.size, flags, other.addr)
 	require.NoError(t, err)
-	require.NotEqual(t, other.addr, addr, "it is taken")
+	require.NotEqual(t, other.addr, addr, "it is in use")
 	free := newMemory(t, 2*memPage)
 	require.NoError(t, syscallError(unix.Syscall(unix.SYS_MUNMAP, free.addr, uintptr(free.size), 0)))
 	again, err := mremap(addr, m.size, m.size, flags, free.addr)
@@ -212,7 +212,7 @@ func TestMremapDontUnmapRefused(t *testing.T) {
 	mapping{addr, memPage}.unmap(t, 0)
 }
 
-// Both mappings count.
+// Both mappings count against the limit.
 func TestMremapDontUnmapLimit(t *testing.T) {
 	const size = 1 << 30
 	m := newMapping(t, size, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_NORESERVE, -1)

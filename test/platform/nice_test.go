@@ -23,7 +23,8 @@ func (s schedTask) niceOf() int {
 	return 20 - int(s.Must(s.t, unix.SYS_GETPRIORITY, unix.PRIO_PROCESS, 0))
 }
 
-// RLIMIT_NICE is how far those without privileges can go, 20 less their niceness.
+// RLIMIT_NICE limits how low an unprivileged task can set its niceness: to 20 less the
+// limit.
 func TestNiceLimit(t *testing.T) {
 	for _, limit := range []int{0, 1, 10, 20, 25, 40, 100} {
 		task, setter := newSchedTask(t), newSchedTask(t)
@@ -39,8 +40,8 @@ func TestNiceLimit(t *testing.T) {
 			schedTask
 			who int
 		}{{task, 0}, {setter, task.TID()}} {
-			// More is always allowed, less as far as the limit goes; of another, its
-			// own one counts.
+			// More is always allowed, less only down to the limit; for another task, its
+			// own limit counts.
 			for _, nice := range []int{5, 19, 18, 0, -1, -5, -20} {
 				before := task.niceOf()
 				err := s.tryNice(s.who, nice)
@@ -56,7 +57,7 @@ func TestNiceLimit(t *testing.T) {
 	}
 }
 
-// The limit is set as any other is.
+// The limit is set like any other.
 func TestNiceLimitSet(t *testing.T) {
 	task := newSchedTask(t)
 	set := func(cur, max uint64) error {
@@ -73,8 +74,8 @@ func TestNiceLimitSet(t *testing.T) {
 	require.Equal(t, unix.EPERM, set(35, 36))
 }
 
-// With CAP_SYS_NICE there is no limit. Another user's process is none of one's
-// business.
+// With CAP_SYS_NICE there is no limit. Without it, another user's process is out of
+// reach.
 func TestNicePrivilege(t *testing.T) {
 	task, root, other := newSchedTask(t), newSchedTask(t), newSchedTask(t)
 	task.setUser(1000)

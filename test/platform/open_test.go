@@ -20,7 +20,7 @@ const (
 	oEmptyPath = 1 << 26
 )
 
-// openat is openat(2) without what unix.Openat adds.
+// openat is openat(2) without the flags that unix.Openat adds.
 func openat(dir int, path string, flags int) (int, error) {
 	p, err := unix.BytePtrFromString(path)
 	if err != nil {
@@ -33,7 +33,7 @@ func openat(dir int, path string, flags int) (int, error) {
 	return int(fd), nil
 }
 
-// statusFlags returns those of fd, which it closes.
+// statusFlags returns the status flags of fd, which it closes.
 func statusFlags(t *testing.T, fd int) int {
 	t.Helper()
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
@@ -50,8 +50,8 @@ func inode(t *testing.T, fd int) uint64 {
 	return st.Ino
 }
 
-// openable makes a file, a pipe, and a device, and returns their paths by name,
-// and the path of the directory that they are in.
+// openable creates a file, a pipe, and a device, and returns their paths by name, and the
+// path of their directory.
 func openable(t *testing.T) (string, map[string]string) {
 	t.Helper()
 	dir := privateTmpfs(t)
@@ -67,7 +67,7 @@ func openable(t *testing.T) (string, map[string]string) {
 	return dir, paths
 }
 
-// Unknown flags are ignored, and others are told by F_GETFL.
+// Unknown flags are ignored, and F_GETFL returns the others.
 func TestOpenFlags(t *testing.T) {
 	_, paths := openable(t)
 	for name, path := range paths {
@@ -82,7 +82,7 @@ func TestOpenFlags(t *testing.T) {
 			case unix.O_PATH:
 				want = unix.O_PATH
 			case unix.O_WRONLY, unix.O_RDWR, unix.O_CREAT, unix.O_EXCL, unix.O_TRUNC, unix.O_DIRECT, unix.O_DIRECTORY, oTmpfile:
-				continue // These do something else.
+				continue // These have other effects.
 			}
 			t.Run(fmt.Sprintf("%s %#x", name, flag), func(t *testing.T) {
 				fd, err := openat(unix.AT_FDCWD, path, unix.O_RDWR|flag)
@@ -152,14 +152,14 @@ func TestOpenCreateDirectory(t *testing.T) {
 			}
 		})
 	}
-	// O_PATH has O_CREAT ignored.
+	// O_CREAT is ignored with O_PATH.
 	fd, err := openat(unix.AT_FDCWD, dir, unix.O_CREAT|unix.O_DIRECTORY|unix.O_PATH)
 	require.NoError(t, err)
 	require.Equal(t, unix.O_PATH|unix.O_DIRECTORY, statusFlags(t, fd))
 	require.NoFileExists(t, paths["missing"])
 }
 
-// O_EMPTYPATH opens the file that the descriptor refers to anew.
+// O_EMPTYPATH reopens the file that the descriptor refers to.
 func TestOpenEmptyPath(t *testing.T) {
 	dir, paths := openable(t)
 	for name, path := range paths {

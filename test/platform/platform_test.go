@@ -19,8 +19,8 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// mustRun makes the tests run. They mount file systems and change limits, so
-// they only run where they are sent.
+// mustRun enables the tests. They mount file systems and change limits, so they only run
+// where that is intended.
 var mustRun = flag.Bool("must-run", false, "run the tests, which need root and change the machine")
 
 func TestMain(m *testing.M) {
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if !*mustRun {
-		fmt.Println("nothing was tested: these tests change the machine; -must-run runs them")
+		fmt.Println("nothing was tested: these tests change the machine; -must-run enables them")
 		os.Exit(0)
 	}
 	os.Exit(remote.Main(m))
@@ -42,15 +42,14 @@ func onLinux() bool {
 	return err == nil && !strings.Contains(string(version), "gvisor")
 }
 
-// startAgain starts the test binary as a child, with a variable that tells it what
-// to do.
+// startAgain starts the test binary as a child, with a variable that tells it what to do.
 func startAgain(variable string) (*exec.Cmd, error) {
 	child := exec.Command("/proc/self/exe")
 	child.Env = append(os.Environ(), variable)
 	return child, child.Start()
 }
 
-// inThread runs f in a thread that ends then, for what can't be undone.
+// inThread runs f in a thread that then exits, for what can't be undone.
 func inThread(f func() error) func(*testing.T) error {
 	return func(*testing.T) error {
 		done := make(chan error)

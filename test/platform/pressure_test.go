@@ -18,7 +18,7 @@ import (
 
 var pressureResources = []string{"cpu", "io", "memory"}
 
-// pressurePath returns the file of a resource's pressure.
+// pressurePath returns the path of a resource's pressure file.
 func pressurePath(t *testing.T, resource string) string {
 	t.Helper()
 	path := filepath.Join("/proc/pressure", resource)
@@ -28,7 +28,7 @@ func pressurePath(t *testing.T, resource string) string {
 	return path
 }
 
-// openPressure opens the file of a resource's pressure.
+// openPressure opens a resource's pressure file.
 func openPressure(t *testing.T, resource string) int {
 	t.Helper()
 	fd, err := unix.Open(pressurePath(t, resource), unix.O_RDWR|unix.O_CLOEXEC, 0)
@@ -57,7 +57,7 @@ func TestPressureFormat(t *testing.T) {
 }
 
 // A trigger is a level, a threshold and a window of at most ten seconds, both in
-// microseconds. The last byte is a NUL or a newline, or lost.
+// microseconds. The last byte must be a NUL or a newline, or is lost.
 func TestPressureTriggers(t *testing.T) {
 	for _, test := range []struct {
 		trigger string
@@ -113,7 +113,7 @@ func TestPressureTriggers(t *testing.T) {
 	require.Equal(t, "some", string(text))
 }
 
-// A file is ready for polls by what happens to its trigger.
+// What happens to a file's trigger makes the file ready.
 func TestPressurePoll(t *testing.T) {
 	const ready = unix.POLLIN | unix.POLLOUT | pollRdNorm | pollWrNorm
 	for _, resource := range pressureResources {
@@ -132,7 +132,7 @@ func TestPressurePoll(t *testing.T) {
 	}
 }
 
-// Everyone may have triggers, but only with CAP_SYS_RESOURCE any window.
+// Everyone may have triggers, but any window only with CAP_SYS_RESOURCE.
 func TestPressureRights(t *testing.T) {
 	path := pressurePath(t, "memory")
 	user := remote.NewProcess(t)
@@ -148,7 +148,7 @@ func TestPressureRights(t *testing.T) {
 		copy(remote.Bytes(user.Scratch(), len(trigger)), trigger)
 		_, err = user.Call(t, unix.SYS_WRITE, fd, user.Scratch(), uintptr(len(trigger)))
 		require.Equal(t, want, err, "%q", trigger)
-		// It's who has opened the file that counts.
+		// The opener of the file counts.
 		mine := user.TakeFD(t, int(fd))
 		if want != nil {
 			require.Equal(t, want, writePressure(mine, trigger))
@@ -157,11 +157,11 @@ func TestPressureRights(t *testing.T) {
 	}
 }
 
-// Here, the number of triggers is limited, as they are the sentry's. Those that are
-// gone don't count.
+// Here, the number of triggers is limited, since they use the sentry's memory. Closed
+// ones don't count.
 func TestPressureTooManyTriggers(t *testing.T) {
 	if onLinux() {
-		t.Skip("Linux has no limit but that of files")
+		t.Skip("Linux limits only files")
 	}
 	const limit = 128
 	for range 2 {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel's release is the same wherever it's asked for.
+// The kernel's release is the same everywhere.
 func TestRelease(t *testing.T) {
 	var uts unix.Utsname
 	require.NoError(t, unix.Uname(&uts))

@@ -28,12 +28,12 @@ const (
 	schedResetOnFork = 1 << 30
 )
 
-// schedPolicies are those that a task can have without a reservation of time.
+// schedPolicies are the policies that a task can have without a reservation of time.
 var schedPolicies = []int{schedNormal, schedFIFO, schedRR, schedBatch, schedIdle}
 
 func schedRealTime(policy int) bool { return policy == schedFIFO || policy == schedRR }
 
-// somePriority returns a priority that policy can have.
+// somePriority returns a valid priority for policy.
 func somePriority(policy int) int {
 	if schedRealTime(policy) {
 		return 7
@@ -41,7 +41,7 @@ func somePriority(policy int) int {
 	return 0
 }
 
-// schedValid returns whether priority is one that policy can have.
+// schedValid returns whether priority is valid for policy.
 func schedValid(policy, priority int) bool {
 	if schedRealTime(policy) {
 		return 1 <= priority && priority <= 99
@@ -81,8 +81,8 @@ func (s schedTask) setAttr(who int, attr unix.SchedAttr) error {
 	return err
 }
 
-// attr returns what sched_getattr tells of the thread, but for its time slice, of
-// which only Linux knows.
+// attr returns the thread's sched_getattr, without its time slice, which only Linux
+// knows.
 func (s schedTask) attr() unix.SchedAttr {
 	s.t.Helper()
 	attr, err := unix.SchedGetAttr(s.TID(), 0)
@@ -103,13 +103,13 @@ func (s schedTask) setLimit(resource int, limit uint64) {
 	require.NoError(s.t, unix.Prlimit(s.TID(), resource, &unix.Rlimit{Cur: limit, Max: limit}, nil))
 }
 
-// setUser takes all privileges away.
+// setUser drops all privileges.
 func (s schedTask) setUser(uid int) {
 	s.t.Helper()
 	s.Must(s.t, unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid))
 }
 
-// expect checks what every way of asking tells of the thread. policy includes
+// expect checks what every interface reports about the thread. policy includes
 // schedResetOnFork.
 func (s schedTask) expect(policy, priority, nice int) {
 	s.t.Helper()
@@ -117,7 +117,7 @@ func (s schedTask) expect(policy, priority, nice int) {
 	s.expectStat(policy, priority, nice)
 }
 
-// expectCalls checks what system calls tell of the thread.
+// expectCalls checks what system calls report about the thread.
 func (s schedTask) expectCalls(policy, priority, nice int) {
 	s.t.Helper()
 	for _, who := range []uintptr{0, uintptr(s.TID())} {
@@ -138,7 +138,7 @@ func (s schedTask) expectCalls(policy, priority, nice int) {
 	require.EqualValues(s.t, 20-nice, s.Must(s.t, unix.SYS_GETPRIORITY, unix.PRIO_PROCESS, 0))
 }
 
-// expectStat checks what /proc/pid/stat tells of the thread, which is a main thread.
+// expectStat checks what /proc/pid/stat reports about the thread, which is a main thread.
 func (s schedTask) expectStat(policy, priority, nice int) {
 	s.t.Helper()
 	// From the third field on.
@@ -160,7 +160,7 @@ func (s schedTask) expectStat(policy, priority, nice int) {
 	require.Equal(s.t, policy&^schedResetOnFork, field(41), "policy")
 }
 
-// Who has never set a policy has none in particular.
+// A task that never set a policy has the default.
 func TestSchedDefault(t *testing.T) {
 	newSchedTask(t).expect(schedNormal, 0, 0)
 }
@@ -184,8 +184,8 @@ func TestSchedPriorityLimits(t *testing.T) {
 	}
 }
 
-// Every policy can follow every other, by either of the calls that set one, for
-// the thread itself as for another.
+// Every policy can follow every other, with any of the calls that set one, for the thread
+// itself and for another.
 func TestSchedSet(t *testing.T) {
 	task, setter := newSchedTask(t), newSchedTask(t)
 	task.setNice(-3)
@@ -203,8 +203,7 @@ func TestSchedSet(t *testing.T) {
 	setter.expect(schedNormal, 0, 0)
 }
 
-// Only the fair policies have a nice value of their own; setpriority(2) changes it
-// whatever the policy.
+// Only the fair policies use a nice value; setpriority(2) changes it whatever the policy.
 func TestSchedNice(t *testing.T) {
 	for _, policy := range schedPolicies {
 		task := newSchedTask(t)
@@ -215,8 +214,8 @@ func TestSchedNice(t *testing.T) {
 		if policy == schedNormal || policy == schedBatch {
 			nice = -20
 		}
-		// With SCHED_IDLE, Linux's /proc/pid/stat now has a priority made of the nice
-		// value that was ignored.
+		// With SCHED_IDLE, the priority in Linux's /proc/pid/stat is now computed from
+		// the nice value that was ignored.
 		task.expectCalls(policy, priority, nice)
 		task.setNice(-8)
 		task.expect(policy, priority, -8)
@@ -328,7 +327,7 @@ func TestSchedSetParam(t *testing.T) {
 	}
 }
 
-// The flags of sched_setattr(2) that keep something.
+// The flags of sched_setattr(2) that keep some values.
 func TestSchedKeep(t *testing.T) {
 	const (
 		keepPolicy = unix.SCHED_FLAG_KEEP_POLICY
@@ -389,8 +388,7 @@ func TestSchedKeep(t *testing.T) {
 	}
 }
 
-// A new task has what the task has that creates it, or what a flag of that makes
-// of it.
+// A new task inherits its creator's policy, or what a flag makes of it.
 func TestSchedFork(t *testing.T) {
 	for _, tc := range []struct{ policy, nice, childPolicy, childNice int }{
 		{schedNormal, -5, schedNormal, -5},
@@ -424,7 +422,7 @@ func TestSchedFork(t *testing.T) {
 	}
 }
 
-// Threads of a process have policies of their own.
+// Each thread of a process has its own policy.
 func TestSchedOfThread(t *testing.T) {
 	process := remote.NewProcess(t)
 	main, thread := schedTask{t, process.Thread}, schedTask{t, process.NewThread(t)}
@@ -446,7 +444,7 @@ func TestSchedExec(t *testing.T) {
 	}
 }
 
-// Only SCHED_RR has an interval that is the same everywhere; SCHED_FIFO has none.
+// Only SCHED_RR's interval is the same everywhere; SCHED_FIFO has none.
 func TestSchedInterval(t *testing.T) {
 	task, asker := newSchedTask(t), newSchedTask(t)
 	interval := remote.Struct[unix.Timespec](asker.Scratch())
@@ -458,7 +456,7 @@ func TestSchedInterval(t *testing.T) {
 	}
 }
 
-// Without CAP_SYS_NICE, a task can only become less urgent, but for what its limits
+// Without CAP_SYS_NICE, a task can only become less urgent, except for what its limits
 // allow.
 func TestSchedUnprivileged(t *testing.T) {
 	for _, tc := range []struct {
@@ -488,7 +486,7 @@ func TestSchedUnprivileged(t *testing.T) {
 		{10, schedFIFO, 50, schedRR, 50, nil},
 		{10, schedFIFO, 50, schedRR, 51, unix.EPERM},
 		{10, schedIdle, 0, schedRR, 10, unix.EPERM},
-		// The flag can be set, and not cleared.
+		// The flag can be set but not cleared.
 		{0, schedNormal, 0, schedNormal | schedResetOnFork, 0, nil},
 		{0, schedNormal | schedResetOnFork, 0, schedBatch | schedResetOnFork, 0, nil},
 		{0, schedNormal | schedResetOnFork, 0, schedNormal, 0, unix.EPERM},
@@ -527,7 +525,7 @@ func TestSchedLimitOfTarget(t *testing.T) {
 	setter.expect(schedNormal, 0, 0)
 }
 
-// sched_setattr also checks the nice value, but only of policies that have one.
+// sched_setattr also checks the nice value, but only for policies that use one.
 func TestSchedNiceUnprivileged(t *testing.T) {
 	task := newSchedTask(t)
 	task.setNice(4)
@@ -538,7 +536,8 @@ func TestSchedNiceUnprivileged(t *testing.T) {
 	task.expectCalls(schedIdle, 0, 6)
 }
 
-// Who is neither privileged nor the owner changes nothing, whatever it would be.
+// Whoever is neither privileged nor the owner can change nothing, even if nothing would
+// change.
 func TestSchedOwner(t *testing.T) {
 	for _, tc := range []struct {
 		name                     string
@@ -563,14 +562,14 @@ func TestSchedOwner(t *testing.T) {
 			} {
 				require.Equal(t, tc.want, err)
 			}
-			// Everyone may ask.
+			// Everyone may query it.
 			setter.Must(t, unix.SYS_SCHED_GETSCHEDULER, uintptr(task.TID()))
 			setter.Must(t, unix.SYS_SCHED_GETPARAM, uintptr(task.TID()), setter.Scratch())
 		})
 	}
 }
 
-// Capabilities in a user namespace of one's own are none.
+// Capabilities in one's own user namespace don't count.
 func TestSchedUserNamespace(t *testing.T) {
 	task := newSchedTask(t)
 	task.Must(t, unix.SYS_UNSHARE, unix.CLONE_NEWUSER)

@@ -24,7 +24,7 @@ const (
 	readWrite = unix.PROT_READ | unix.PROT_WRITE
 )
 
-// newMemfd creates a file in memory, of one page.
+// newMemfd creates a one-page file in memory.
 func newMemfd(t *testing.T, flags int) int {
 	fd, err := unix.MemfdCreate("sealed", flags|unix.MFD_CLOEXEC)
 	require.NoError(t, err)
@@ -49,7 +49,7 @@ func mapShared(fd, prot int) ([]byte, error) {
 	return unix.Mmap(fd, 0, 4096, prot, unix.MAP_SHARED)
 }
 
-// mustMap maps the first page of a file for the time of the test.
+// mustMap maps the first page of a file until the end of the test.
 func mustMap(t *testing.T, fd, prot, flags int) []byte {
 	m, err := unix.Mmap(fd, 0, 4096, prot, flags)
 	require.NoError(t, err)
@@ -65,8 +65,8 @@ func reopen(t *testing.T, fd, flags int) int {
 	return again
 }
 
-// expectNoWrites expects that nothing writes to a file but the mappings that it has,
-// one of which, which can be read, is m.
+// expectNoWrites expects that nothing but its present mappings can write to a file. m,
+// one of them, is readable.
 func expectNoWrites(t *testing.T, fd int, m []byte) {
 	t.Helper()
 	before := m[0]
@@ -99,7 +99,7 @@ func expectNoWrites(t *testing.T, fd int, m []byte) {
 			require.Equal(t, unix.EPERM, write(), what)
 		}
 
-		// A mapping that can only be read remains so.
+		// A read-only mapping stays so.
 		r := mustMap(t, fd, unix.PROT_READ, unix.MAP_SHARED)
 		require.Equal(t, unix.EACCES, unix.Mprotect(r, readWrite))
 		mem, err := os.OpenFile("/proc/self/mem", os.O_WRONLY, 0)
@@ -108,15 +108,14 @@ func expectNoWrites(t *testing.T, fd int, m []byte) {
 		_, err = mem.WriteAt(data, int64(uintptr(unsafe.Pointer(&r[0]))))
 		require.Error(t, err)
 
-		// A copy of one's own can be written.
+		// A private copy can be written.
 		private := mustMap(t, fd, readWrite, unix.MAP_PRIVATE)
 		private[0] = data[0]
 	}
 	require.Equal(t, before, m[0])
 }
 
-// F_SEAL_FUTURE_WRITE leaves the mappings that there are, and is otherwise
-// F_SEAL_WRITE.
+// F_SEAL_FUTURE_WRITE leaves existing mappings alone, and otherwise equals F_SEAL_WRITE.
 func TestSealFutureWrite(t *testing.T) {
 	fd := newMemfd(t, unix.MFD_ALLOW_SEALING)
 	m := mustMap(t, fd, readWrite, unix.MAP_SHARED)
@@ -126,7 +125,7 @@ func TestSealFutureWrite(t *testing.T) {
 	require.Equal(t, unix.F_SEAL_FUTURE_WRITE, seals(t, fd))
 	expectNoWrites(t, fd, m)
 
-	// What was mapped can be written, even if it is so later.
+	// Existing mappings can be written, even if they become writable later.
 	r := mustMap(t, fd, unix.PROT_READ, unix.MAP_SHARED)
 	m[0] = 2
 	require.EqualValues(t, 2, r[0])
@@ -140,7 +139,7 @@ func TestSealFutureWrite(t *testing.T) {
 	require.NoError(t, unix.Ftruncate(fd, 4096))
 	require.EqualValues(t, 3, r[0])
 
-	// A mapping that is there keeps the file from being sealed against it.
+	// An existing writable mapping keeps the file from being sealed against it.
 	require.Equal(t, unix.EBUSY, addSeals(fd, unix.F_SEAL_WRITE|unix.F_SEAL_SHRINK))
 	require.Equal(t, unix.F_SEAL_FUTURE_WRITE, seals(t, fd))
 	require.NoError(t, unix.Munmap(m))
@@ -151,7 +150,7 @@ func TestSealFutureWrite(t *testing.T) {
 	require.Equal(t, unix.EPERM, addSeals(fd, unix.F_SEAL_GROW))
 }
 
-// A mapping that can be written survives fork and mremap after the file was sealed.
+// A writable mapping survives fork and mremap after the file was sealed.
 func TestSealFutureWriteCopiesOfMappings(t *testing.T) {
 	fd := newMemfd(t, unix.MFD_ALLOW_SEALING)
 	require.NoError(t, unix.Ftruncate(fd, 8192))
@@ -171,7 +170,7 @@ func TestSealFutureWriteCopiesOfMappings(t *testing.T) {
 	require.EqualValues(t, 2, r[0])
 }
 
-// F_SEAL_WRITE after F_SEAL_FUTURE_WRITE, without mappings that can be written.
+// F_SEAL_WRITE after F_SEAL_FUTURE_WRITE, without writable mappings.
 func TestSealWriteAfterFutureWrite(t *testing.T) {
 	fd := newMemfd(t, unix.MFD_ALLOW_SEALING)
 	require.NoError(t, addSeals(fd, unix.F_SEAL_FUTURE_WRITE))
@@ -195,7 +194,7 @@ func TestSealArguments(t *testing.T) {
 	require.NoError(t, addSeals(reopen(t, fd, unix.O_WRONLY), unix.F_SEAL_GROW))
 	require.Equal(t, unix.F_SEAL_GROW, seals(t, fd))
 
-	// What can't be sealed has the seal against more of them.
+	// Files that can't be sealed have the seal against more seals.
 	file, err := os.Create(filepath.Join(privateTmpfs(t), "file"))
 	require.NoError(t, err)
 	defer file.Close()
@@ -231,7 +230,7 @@ func fstat(t *testing.T, fd int) unix.Stat_t {
 	return stat
 }
 
-// memfd_create says whether a file can be executed, and sealed.
+// memfd_create decides whether a file can be executed and sealed.
 func TestMemfdFlags(t *testing.T) {
 	for _, test := range []struct {
 		flags int
@@ -257,7 +256,7 @@ func TestMemfdFlags(t *testing.T) {
 	}
 }
 
-// F_SEAL_EXEC keeps the permissions to execute, and nothing else.
+// F_SEAL_EXEC fixes the execute permissions, and nothing else.
 func TestSealExec(t *testing.T) {
 	fd := newMemfd(t, mfdNoexecSeal)
 	for _, mode := range []uint32{0o777, 0o100, 0o667, 0o010} {
@@ -283,7 +282,7 @@ func TestSealExec(t *testing.T) {
 	require.Equal(t, unix.EACCES, errno)
 }
 
-// F_SEAL_EXEC on a file that can be executed also seals its content.
+// F_SEAL_EXEC on an executable file also seals its contents.
 func TestSealExecutable(t *testing.T) {
 	const all = fSealExec | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE | unix.F_SEAL_FUTURE_WRITE
 	fd := newMemfd(t, mfdExec|unix.MFD_ALLOW_SEALING)
@@ -301,15 +300,15 @@ func TestSealExecutable(t *testing.T) {
 	require.Equal(t, unix.EPERM, unix.Fchmod(fd, 0o600))
 	require.NoError(t, unix.Fchmod(fd, 0o010))
 
-	// Not if it can't yet.
+	// Not if it isn't executable yet.
 	fd = newMemfd(t, mfdExec|unix.MFD_ALLOW_SEALING)
 	require.NoError(t, unix.Fchmod(fd, 0o666))
 	require.NoError(t, addSeals(fd, fSealExec))
 	require.Equal(t, fSealExec, seals(t, fd))
 }
 
-// The sysctl vm.memfd_noexec says what memfd_create does without being told; it is
-// that of a namespace of processes, at least that of its parent.
+// The sysctl vm.memfd_noexec sets memfd_create's default; each PID namespace has its own
+// value, at least that of its parent.
 func TestMemfdNoexec(t *testing.T) {
 	const path = "/proc/sys/vm/memfd_noexec"
 	set := func(c caller, value string) error {
@@ -358,7 +357,7 @@ func TestMemfdNoexec(t *testing.T) {
 	expect(child, "2", 0o666, unix.EACCES, 0o666)
 	require.NoError(t, set(child, "0"))
 
-	// A child's isn't less.
+	// A child's is never less.
 	require.NoError(t, set(parent, "1"))
 	expect(child, "1", 0o666, 0o777, 0o666)
 	require.Equal(t, unix.EINVAL, set(child, "0"))
@@ -368,7 +367,7 @@ func TestMemfdNoexec(t *testing.T) {
 	expect(child, "1", 0o666, 0o777, 0o666)
 	require.NoError(t, set(child, "0"))
 
-	// It is for the privileged.
+	// Writing it requires privileges.
 	require.Equal(t, unix.EPERM, set(child.without(unix.CAP_SYS_ADMIN), "1"))
 	require.Equal(t, unix.EACCES, set(newCaller(t).become(1000), "1"))
 }

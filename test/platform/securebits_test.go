@@ -17,7 +17,7 @@ const (
 	secbitKeepCapsLocked = 1 << 5
 )
 
-// requireKeepCaps checks what both calls say of the flag, and of its lock.
+// requireKeepCaps checks what both calls report for the flag and its lock.
 func requireKeepCaps(t *testing.T, p *remote.Process, keep, locked bool) {
 	t.Helper()
 	var kept, bits uintptr
@@ -31,7 +31,7 @@ func requireKeepCaps(t *testing.T, p *remote.Process, keep, locked bool) {
 	require.Equal(t, bits, p.Must(t, unix.SYS_PRCTL, unix.PR_GET_SECUREBITS))
 }
 
-// TestSecurebitsLock: while the flag is locked nobody can change it, nor unlock it.
+// TestSecurebitsLock: while the flag is locked, nobody can change or unlock it.
 func TestSecurebitsLock(t *testing.T) {
 	for _, keep := range []bool{true, false} {
 		p := remote.NewProcess(t)
@@ -56,7 +56,7 @@ func TestSecurebitsLock(t *testing.T) {
 
 		child := p.Fork(t)
 		requireKeepCaps(t, child, keep, true)
-		// An execve resets the flag in spite of its lock.
+		// execve resets the flag despite its lock.
 		child.Exec(t)
 		requireKeepCaps(t, child, false, true)
 		_, err = child.Call(t, unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1)
@@ -67,8 +67,8 @@ func TestSecurebitsLock(t *testing.T) {
 	}
 }
 
-// TestSecurebitsKeepCaps: the flag does what it says, locked or not, and only who may
-// set capabilities sets it.
+// TestSecurebitsKeepCaps: the flag works, locked or not, and only whoever may set
+// capabilities can set it.
 func TestSecurebitsKeepCaps(t *testing.T) {
 	for _, bits := range []uintptr{secbitKeepCaps, secbitKeepCaps | secbitKeepCapsLocked} {
 		p := remote.NewProcess(t)
@@ -83,7 +83,7 @@ func TestSecurebitsKeepCaps(t *testing.T) {
 
 		_, err := p.Call(t, unix.SYS_PRCTL, unix.PR_SET_SECUREBITS, bits)
 		require.Equal(t, unix.EPERM, err)
-		// PR_SET_KEEPCAPS takes no privilege, but for the lock.
+		// PR_SET_KEEPCAPS requires no privilege, except with the lock.
 		_, err = p.Call(t, unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 0)
 		if bits&secbitKeepCapsLocked != 0 {
 			require.Equal(t, unix.EPERM, err)

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The numbers of classes that the policy has, too.
+// The numbers of classes, which the policy has, too.
 const (
 	processClass = 2
 	fileClass    = 6
@@ -41,7 +41,7 @@ func readSome(t *testing.T, fd, size int) string {
 	return string(buf[:n])
 }
 
-// askSelinux writes a question to a file and reads the answer.
+// askSelinux writes a query to a file and reads the answer.
 func askSelinux(t *testing.T, name, question string) (string, error) {
 	t.Helper()
 	fd := openSelinux(t, name, unix.O_RDWR)
@@ -51,7 +51,7 @@ func askSelinux(t *testing.T, name, question string) (string, error) {
 	return readSome(t, fd, 5000), nil
 }
 
-// This is what libselinux reads, and Android's init.
+// libselinux and Android's init read these.
 func TestLabelsSelinuxfs(t *testing.T) {
 	needLabels(t)
 	var statfs unix.Statfs_t
@@ -113,7 +113,7 @@ func TestLabelsStatus(t *testing.T) {
 	newMapping(t, 1, unix.PROT_READ, unix.MAP_PRIVATE, fd)
 }
 
-// Whoever asks gets what SELinux computes.
+// Queries return what SELinux computes.
 func TestLabelsQuestions(t *testing.T) {
 	needLabels(t)
 	for _, tc := range []struct {
@@ -154,7 +154,7 @@ func TestLabelsQuestions(t *testing.T) {
 		require.NoError(t, err, answer)
 		require.EqualValues(t, []uint32{^uint32(0), 0, ^uint32(0), 1}, []uint32{decided, auditAllow, auditDeny, sequence})
 		if !onLinux() {
-			// Linux's policy allows nothing, and its mode says that this doesn't matter.
+			// Linux's policy allows nothing, but its mode makes that irrelevant.
 			require.EqualValues(t, []uint32{^uint32(0), 1}, []uint32{allowed, flags})
 		}
 	}
@@ -178,7 +178,7 @@ func TestLabelsQuestions(t *testing.T) {
 	}
 }
 
-// An open file takes one question, and has its answer for ever.
+// An open file accepts one query, and holds its answer forever.
 func TestLabelsTransaction(t *testing.T) {
 	needLabels(t)
 	fd := openSelinux(t, "context", unix.O_RDWR)
@@ -213,8 +213,8 @@ func TestLabelsTransaction(t *testing.T) {
 	require.Equal(t, unix.EBADF, write(initLabel))
 }
 
-// What Android's init writes is taken. SELinux stays permissive, and in the sandbox
-// it can't be anything else.
+// What Android's init writes is accepted. SELinux stays permissive, and in the sandbox it
+// can't be anything else.
 func TestLabelsSettings(t *testing.T) {
 	needLabels(t)
 	policy, err := os.ReadFile(policyFile)

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A socketKind makes pairs of sockets, the first of which sends to the second.
+// A socketKind creates pairs of sockets, the first of which sends to the second.
 type socketKind struct {
 	name string
 	pair func(t *testing.T) [2]int
@@ -45,7 +45,7 @@ func unixPair(typ int) func(t *testing.T) [2]int {
 	}
 }
 
-// inetSocket makes a socket that is bound to a free port of the loopback device.
+// inetSocket creates a socket bound to a free port of the loopback device.
 func inetSocket(t *testing.T, typ int) (int, unix.Sockaddr) {
 	fd, err := unix.Socket(unix.AF_INET, typ|unix.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
@@ -79,8 +79,8 @@ type mmsghdr struct {
 	n   uint32
 }
 
-// A messageCall sends or receives a message whose length it returns. Calls that
-// return flags add them.
+// A messageCall sends or receives a message and returns its length, plus flags for calls
+// that return them.
 type messageCall struct {
 	name string
 	call func(fd int, buf []byte, flags uint32) (n int, gotFlags uint32, err error)
@@ -137,8 +137,8 @@ var (
 	}
 )
 
-// eachFlag calls f with every flag but that of the compat system calls, which
-// kernels without them ignore.
+// eachFlag calls f with every flag except that of the compat system calls, which kernels
+// without them ignore.
 func eachFlag(f func(flag uint32)) {
 	for bit := range 31 {
 		f(1 << bit)
@@ -148,13 +148,14 @@ func eachFlag(f func(flag uint32)) {
 // msgProbe is MSG_PROBE, with which nothing is sent.
 const msgProbe = 0x10
 
-// Linux ignores flags that mean nothing to a socket, those that it doesn't know,
-// and those that it has for its own use.
+// Linux ignores flags that mean nothing to a socket, unknown flags, and those for
+// internal use.
 func TestSendFlags(t *testing.T) {
 	for _, test := range []struct {
 		socketKind
 		errs map[uint32]error
-		// What is left out is done by Linux only, or differs with its options.
+		// The flags left out are implemented by Linux only, or depend on its
+		// configuration.
 		not uint32
 	}{
 		{unixStream, nil, unix.MSG_OOB},
@@ -230,7 +231,7 @@ func TestReceiveFlags(t *testing.T) {
 					require.NoError(t, err, what)
 					want := "data"
 					if flag == unix.MSG_TRUNC && test.name == tcp.name {
-						want = "\x00\x00\x00\x00" // Thrown away.
+						want = "\x00\x00\x00\x00" // Discarded.
 					}
 					require.Equal(t, want, string(buf[:n]), what)
 					if recv.name != "recvfrom" {
@@ -251,7 +252,7 @@ func waitReadable(fd int) error {
 	}
 }
 
-// With MSG_WAITFORONE, recvmmsg waits for the first message only.
+// With MSG_WAITFORONE, recvmmsg waits only for the first message.
 func TestReceiveWaitForOne(t *testing.T) {
 	for _, kind := range []socketKind{unixDgram, udp} {
 		t.Run(kind.name, func(t *testing.T) {
@@ -270,7 +271,7 @@ func TestNetlinkFlags(t *testing.T) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	require.NoError(t, err)
 	closeAtEnd(t, fd)
-	// NLMSG_NOOP, to which there is no answer.
+	// NLMSG_NOOP, which gets no answer.
 	noop := make([]byte, unix.NLMSG_HDRLEN)
 	noop[0], noop[4] = unix.NLMSG_HDRLEN, unix.NLMSG_NOOP
 

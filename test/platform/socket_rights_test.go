@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// controlMessage is a control message of SOL_SOCKET.
+// controlMessage is a SOL_SOCKET control message.
 func controlMessage(typ int32, data []byte) []byte {
 	buf := make([]byte, unix.CmsgSpace(len(data)))
 	h := (*unix.Cmsghdr)(unsafe.Pointer(&buf[0]))
@@ -24,8 +24,8 @@ func controlMessage(typ int32, data []byte) []byte {
 	return buf
 }
 
-// Internet sockets don't look at the control messages of Unix sockets: neither
-// files nor credentials have to exist, or to be well-formed.
+// Internet sockets ignore the control messages of Unix sockets: neither files nor
+// credentials need to exist or to be well-formed.
 func TestUnixControlMessagesOnInternetSockets(t *testing.T) {
 	noProcess := unix.UnixCredentials(&unix.Ucred{Pid: math.MaxInt32})
 	for _, kind := range []socketKind{tcp, udp} {
@@ -57,7 +57,7 @@ func TestUnixControlMessagesOnInternetSockets(t *testing.T) {
 	}
 }
 
-// Other control messages are still looked at.
+// Other control messages are still checked.
 func TestUnknownControlMessageOnInternetSockets(t *testing.T) {
 	for _, kind := range []socketKind{tcp, udp} {
 		t.Run(kind.name, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestUnknownControlMessageOnInternetSockets(t *testing.T) {
 	}
 }
 
-// A file that an Internet socket didn't send isn't kept open by it.
+// An Internet socket doesn't keep a file open that it didn't send.
 func TestRightsOnInternetSocketsKeepNoFile(t *testing.T) {
 	for _, kind := range []socketKind{tcp, udp} {
 		t.Run(kind.name, func(t *testing.T) {

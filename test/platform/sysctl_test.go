@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A sysctl is a file below /proc/sys that Android's init, or its init.rc, writes to.
+// A sysctl is a file below /proc/sys that Android's init, or its init.rc, writes.
 type sysctl struct {
 	name string
 
@@ -81,7 +81,7 @@ func (s sysctl) path(t *testing.T) string {
 	return path
 }
 
-// readSysctl returns what is in path, of which the last character must end the line.
+// readSysctl returns the contents of path, whose last character must end the line.
 func readSysctl(t *testing.T, path string) string {
 	t.Helper()
 	value, err := os.ReadFile(path)
@@ -119,7 +119,7 @@ func TestSysctls(t *testing.T) {
 				require.Equal(t, last, readSysctl(t, path), value)
 			}
 
-			// An instance of procfs elsewhere shows the same.
+			// Another instance of procfs shows the same.
 			dir := t.TempDir()
 			require.NoError(t, unix.Mount("proc", dir, "proc", 0, ""))
 			defer func() { require.NoError(t, unix.Unmount(dir, 0)) }()
@@ -128,7 +128,7 @@ func TestSysctls(t *testing.T) {
 	}
 }
 
-// Only root writes to sysctls.
+// Only root can write sysctls.
 func TestSysctlPrivileges(t *testing.T) {
 	user := newCaller(t).become(1000)
 	confined := newCaller(t).confine()
@@ -206,21 +206,21 @@ func TestSysctlWrites(t *testing.T) {
 		require.Equal(t, test.want, readSysctl(t, path), "%q", test.data)
 	}
 
-	// What doesn't begin at the start is ignored.
+	// A write that doesn't begin at the start is ignored.
 	require.NoError(t, os.WriteFile(path, []byte("0"), 0))
 	n, err := unix.Pwrite(fd, []byte("2"), 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Equal(t, "0", readSysctl(t, path))
 
-	// A large one is cut.
+	// A large one is truncated.
 	_, err = unix.Pwrite(fd, []byte("1"+strings.Repeat(" ", 1<<16)), 0)
 	require.NoError(t, err)
 	require.Equal(t, "1", readSysctl(t, path))
 }
 
-// Android's init tries values from the largest on, and reads each again through a
-// file that it keeps open.
+// Android's init tries values from the largest down, and reads each again through a file
+// that it keeps open.
 func TestSysctlHighestOption(t *testing.T) {
 	for name, bounds := range map[string][2]int{
 		"kernel/kptr_restrict":    {4, 2},
@@ -266,7 +266,7 @@ func TestSysctlVectors(t *testing.T) {
 	}
 }
 
-// Strings end with the line, and are cut where they don't fit.
+// Strings end with the line, and are truncated if they don't fit.
 func TestSysctlStrings(t *testing.T) {
 	path := sysctl{name: "kernel/modprobe"}.path(t)
 	for data, want := range map[string]string{
@@ -281,7 +281,7 @@ func TestSysctlStrings(t *testing.T) {
 	}
 }
 
-// The names of a host are of a namespace.
+// Host names belong to a namespace.
 func TestSysctlHostname(t *testing.T) {
 	for _, name := range []string{"kernel/hostname", "kernel/domainname"} {
 		t.Run(name, func(t *testing.T) {
@@ -305,7 +305,7 @@ func TestSysctlHostname(t *testing.T) {
 	}
 }
 
-// The sysctl for dropping caches can be written only.
+// The sysctl for dropping caches is write-only.
 func TestSysctlDropCaches(t *testing.T) {
 	const path = "/proc/sys/vm/drop_caches"
 	var stat unix.Stat_t

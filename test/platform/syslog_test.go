@@ -19,7 +19,7 @@ import (
 // syslogLine is a line of the log.
 var syslogLine = regexp.MustCompile(`^<(\d+)>\[ {0,4}\d{1,5}\.\d{6}\] (.*)$`)
 
-// syslogLines returns the lines of text, as priority and message.
+// syslogLines returns the lines of text as priority and message.
 func syslogLines(t *testing.T, text []byte) (lines []string) {
 	t.Helper()
 	for _, line := range strings.SplitAfter(string(text), "\n") {
@@ -43,7 +43,7 @@ func klogctl(t *testing.T, action int, size int) []byte {
 	return buf[:n]
 }
 
-// unread returns how many bytes haven't been read.
+// unread returns the number of unread bytes.
 func unread(t *testing.T) int {
 	t.Helper()
 	n, err := unix.Klogctl(unix.SYSLOG_ACTION_SIZE_UNREAD, nil)
@@ -51,7 +51,7 @@ func unread(t *testing.T) int {
 	return n
 }
 
-// readUnread reads what hasn't been read.
+// readUnread reads the unread bytes.
 func readUnread(t *testing.T) {
 	t.Helper()
 	for {
@@ -111,7 +111,7 @@ func TestSyslogErrors(t *testing.T) {
 	require.GreaterOrEqual(t, size, 4096)
 }
 
-// Without CAP_SYSLOG one can look, and that is all.
+// Without CAP_SYSLOG one can only look.
 func TestSyslogRights(t *testing.T) {
 	user := remote.NewProcess(t)
 	dropCapability(t, user.Thread, unix.CAP_SYSLOG)
@@ -132,7 +132,7 @@ func TestSyslogRights(t *testing.T) {
 	require.Equal(t, uint32(unix.S_IFREG|0o400), st.Mode)
 }
 
-// The last records are read, as many whole ones as there is room for.
+// The last records are read: as many complete ones as there is room for.
 func TestSyslogReadAll(t *testing.T) {
 	w := openKmsg(t, unix.O_RDWR)
 	_, err := unix.Klogctl(unix.SYSLOG_ACTION_CLEAR, nil)
@@ -148,14 +148,15 @@ func TestSyslogReadAll(t *testing.T) {
 	require.Equal(t, want[1:], syslogLines(t, klogctl(t, unix.SYSLOG_ACTION_READ_ALL, len(all)-1)))
 	require.Empty(t, klogctl(t, unix.SYSLOG_ACTION_READ_ALL, 3))
 
-	// What is cleared is not read again.
+	// What was cleared is not read again.
 	require.Equal(t, want[1:], syslogLines(t, klogctl(t, unix.SYSLOG_ACTION_READ_CLEAR, len(all)-1)))
 	require.Empty(t, klogctl(t, unix.SYSLOG_ACTION_READ_ALL, 8192))
 	w.write("four\n")
 	require.Equal(t, []string{"<12>four"}, syslogLines(t, klogctl(t, unix.SYSLOG_ACTION_READ_ALL, 8192)))
 }
 
-// What one reads from /proc/kmsg, or by SYSLOG_ACTION_READ, no other one does.
+// What one reader reads from /proc/kmsg, or with SYSLOG_ACTION_READ, no other reader
+// gets.
 func TestSyslogRead(t *testing.T) {
 	w := openKmsg(t, unix.O_RDWR)
 	proc, err := unix.Open("/proc/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -186,7 +187,7 @@ func TestSyslogRead(t *testing.T) {
 	}
 	require.Zero(t, unread(t))
 
-	// Small buffers get parts of a record, but not of the second one.
+	// A small buffer gets a part of a record, but never of a second one.
 	w.write("hello\n")
 	w.write("world\n")
 	size = unread(t)
@@ -219,7 +220,7 @@ func TestSyslogRead(t *testing.T) {
 	require.NotZero(t, unread(t))
 }
 
-// Both wait until there is something.
+// Both wait for a record.
 func TestSyslogWait(t *testing.T) {
 	w := openKmsg(t, unix.O_RDWR)
 	reader := remote.NewProcess(t)

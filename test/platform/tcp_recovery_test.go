@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Small segments fill the buffers of receivers that don't read. When they do at
-// last, the rest arrives, though gVisor has dropped thousands of segments: they
-// are sent again one after the other, not one at each retransmit timeout.
+// Small segments fill the buffers of receivers that don't read. When these finally read,
+// the rest arrives, though gVisor has dropped thousands of segments: they are
+// retransmitted one after the other, not one at each retransmit timeout.
 func TestTCPRecoversFromManyLostSegments(t *testing.T) {
 	// Whether a connection recovers may depend on a round-trip time.
 	const connections = 10
@@ -26,7 +26,7 @@ func TestTCPRecoversFromManyLostSegments(t *testing.T) {
 		go func() { received <- readAll(pair[1], sent) }()
 	}
 
-	// Far more than it takes, and far less than thousands of timeouts would.
+	// Far more than it needs, and far less than thousands of timeouts would take.
 	hung := time.After(time.Minute)
 	for i := range connections {
 		select {

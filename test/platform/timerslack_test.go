@@ -16,10 +16,10 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// defaultSlack is the timer slack of who has not been given another, in nanoseconds.
+// defaultSlack is the initial timer slack in nanoseconds.
 const defaultSlack = 50000
 
-// slack returns a thread's timer slack by both ways to ask for it.
+// slack returns a thread's timer slack through both interfaces.
 func slack(t *testing.T, th *remote.Thread) uint64 {
 	t.Helper()
 	asked := uint64(th.Must(t, unix.SYS_PRCTL, unix.PR_GET_TIMERSLACK))
@@ -34,8 +34,8 @@ func setSlack(t *testing.T, th *remote.Thread, ns uint64) {
 	th.Must(t, unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, uintptr(ns))
 }
 
-// slackFile is the file of a thread, which is only there for threads, too, if they
-// are taken for processes.
+// slackFile returns a thread's file, which exists for threads only if they are treated as
+// processes.
 func slackFile(tid int) string { return fmt.Sprintf("/proc/%d/timerslack_ns", tid) }
 
 // writeSlack writes to a file, without truncating it.
@@ -54,7 +54,7 @@ func TestTimerSlack(t *testing.T) {
 	require.EqualValues(t, defaultSlack, slack(t, p.Thread))
 	setSlack(t, p.Thread, 40000)
 	require.EqualValues(t, 40000, slack(t, p.Thread))
-	// Each thread has its own, and what its creator has is its default.
+	// Each thread has its own; its creator's is its default.
 	thread, child := p.NewThread(t), p.Fork(t)
 	for _, th := range []*remote.Thread{thread, child.Thread} {
 		require.EqualValues(t, 40000, slack(t, th))
@@ -68,7 +68,7 @@ func TestTimerSlack(t *testing.T) {
 	require.EqualValues(t, defaultSlack, slack(t, p.Thread))
 	require.NoFileExists(t, fmt.Sprintf("/proc/%d/task/%d/timerslack_ns", p.PID(), p.PID()))
 
-	// It outlives execve.
+	// It survives execve.
 	setSlack(t, p.Thread, 70000)
 	p.Exec(t)
 	require.EqualValues(t, 70000, slack(t, p.Thread))
@@ -98,10 +98,10 @@ func TestTimerSlackFile(t *testing.T) {
 	require.EqualValues(t, defaultSlack, slack(t, p.Thread))
 }
 
-// Another's takes CAP_SYS_NICE, one's own nothing.
+// Setting another's requires CAP_SYS_NICE, one's own nothing.
 func TestTimerSlackPermission(t *testing.T) {
 	p, other := remote.NewProcess(t), remote.NewProcess(t)
-	// As nobody, files in /proc are other users' unless this is their process.
+	// To the user nobody, files in /proc belong to others unless they are this process's.
 	for _, th := range []*remote.Thread{p.Thread, other.Thread} {
 		schedTask{t, th}.setUser(1000)
 	}
@@ -126,7 +126,7 @@ func TestTimerSlackPermission(t *testing.T) {
 	require.EqualValues(t, defaultSlack, slack(t, other.Thread))
 }
 
-// Real-time tasks have no slack; they have that of before afterwards.
+// Real-time tasks have no slack; afterwards they have their previous one.
 func TestTimerSlackRealTime(t *testing.T) {
 	for _, policy := range schedPolicies {
 		t.Run(strconv.Itoa(policy), func(t *testing.T) {
@@ -148,8 +148,7 @@ func TestTimerSlackRealTime(t *testing.T) {
 	}
 }
 
-// A child of a real-time task inherits what that has: none, which is its default,
-// too.
+// A child of a real-time task inherits no slack, which is also its default.
 func TestTimerSlackRealTimeChild(t *testing.T) {
 	for _, flags := range []int{0, schedResetOnFork} {
 		p := remote.NewProcess(t)

@@ -16,12 +16,12 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// A process whose main thread has ended ends with its last thread. Whoever traces the
-// main thread is told then, whether it is the parent or not.
+// A process whose main thread has exited ends with its last thread. The tracer of the
+// main thread is notified then, whether it is the parent or not.
 func TestExitOfATracedProcess(t *testing.T) {
 	const traceSeize = uintptr(unix.PTRACE_SEIZE)
-	// endWhile starts a process, makes trace trace its main thread, ends that, and ends
-	// the last thread once wait has blocked.
+	// endWhile starts a process, has trace trace its main thread, ends that, and ends the
+	// last thread once wait has blocked.
 	endWhile := func(t *testing.T, trace func(pid int), wait func(pid int)) {
 		p := remote.NewProcess(t)
 		last := p.NewThread(t)
@@ -46,7 +46,7 @@ func TestExitOfATracedProcess(t *testing.T) {
 	})
 
 	t.Run("by the parent", func(t *testing.T) {
-		// Requests of ptrace(2) are the tracing thread's.
+		// ptrace(2) requests must come from the tracing thread.
 		requests := make(chan func())
 		defer close(requests)
 		go func() {
@@ -75,7 +75,7 @@ func TestExitOfATracedProcess(t *testing.T) {
 		case err := <-ended:
 			require.NoError(t, err)
 		case <-time.After(remote.Timeout):
-			t.Fatal("the parent was not told")
+			t.Fatal("the parent was not notified")
 		}
 	})
 }

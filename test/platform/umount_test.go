@@ -14,8 +14,8 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// TestUmountOfAnothersMountPoint: a directory that is a mount point in another mount
-// namespace only is none here, and what it is in stays mounted.
+// TestUmountOfAnothersMountPoint: a directory that is a mount point only in another mount
+// namespace is none here, and the mount that contains it stays.
 func TestUmountOfAnothersMountPoint(t *testing.T) {
 	outer := t.TempDir()
 	require.NoError(t, unix.Mount("tmpfs", outer, "tmpfs", 0, ""))

@@ -17,8 +17,8 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// labels are extended attributes that mean something to security modules only, and
-// to none that is there.
+// labels are extended attributes that only security modules interpret, and none that is
+// active.
 func labels() []string {
 	// Without SELinux, no label is shown.
 	if _, err := os.ReadFile("/proc/self/attr/current"); err == nil {
@@ -50,8 +50,8 @@ func (c caller) removexattr(path, name string) error {
 	return err
 }
 
-// passable lets everyone pass to dir, the root of whose file system is mounted in a
-// directory of the test.
+// passable lets everyone reach dir, the root of a file system mounted in a directory of
+// the test.
 func passable(t *testing.T, dir string) {
 	for ; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		require.NoError(t, os.Chmod(dir, 0o755))
@@ -85,8 +85,8 @@ func mountOverlay(t *testing.T) (lower, upper, merged string) {
 	return lower, upper, merged
 }
 
-// eachLabelled calls f for each file system that keeps labels of all files, with an
-// empty directory there.
+// eachLabelled calls f with an empty directory in each file system that keeps labels of
+// all files.
 func eachLabelled(t *testing.T, f func(t *testing.T, dir string)) {
 	t.Run("tmpfs", func(t *testing.T) { f(t, labelledTmpfs(t)) })
 	t.Run("overlay", func(t *testing.T) {
@@ -95,7 +95,7 @@ func eachLabelled(t *testing.T, f func(t *testing.T, dir string)) {
 	})
 	t.Run("root", func(t *testing.T) {
 		if onLinux() {
-			t.Skip("the root file system here is of User Mode Linux and has no extended attributes")
+			t.Skip("User Mode Linux's root file system has no extended attributes")
 		}
 		dir, err := os.MkdirTemp("/", "label")
 		require.NoError(t, err)
@@ -104,8 +104,8 @@ func eachLabelled(t *testing.T, f func(t *testing.T, dir string)) {
 	})
 }
 
-// eachLabelledDirectory calls f for each file system that keeps labels of
-// directories, with an empty directory there.
+// eachLabelledDirectory calls f with an empty directory in each file system that keeps
+// labels of directories.
 func eachLabelledDirectory(t *testing.T, f func(t *testing.T, dir string)) {
 	eachLabelled(t, f)
 	t.Run("cgroup2", func(t *testing.T) {
@@ -123,7 +123,7 @@ func eachLabelledDirectory(t *testing.T, f func(t *testing.T, dir string)) {
 	})
 }
 
-// Files of all kinds have labels.
+// All kinds of files have labels.
 func TestLabelFiles(t *testing.T) {
 	eachLabelled(t, func(t *testing.T, dir string) {
 		root := newCaller(t)
@@ -157,8 +157,8 @@ func TestLabelFiles(t *testing.T) {
 	})
 }
 
-// Whoever has CAP_SYS_ADMIN where the file system belongs changes labels, and nobody
-// else; everyone reads them. The file's permissions don't matter.
+// Only whoever has CAP_SYS_ADMIN in the file system's user namespace changes labels;
+// everyone reads them. The file's permissions don't matter.
 func TestLabelPrivileges(t *testing.T) {
 	eachLabelledDirectory(t, func(t *testing.T, dir string) {
 		passable(t, dir)
@@ -217,7 +217,7 @@ func TestLabelPrivileges(t *testing.T) {
 	})
 }
 
-// A file system that was mounted in a user namespace belongs to its root.
+// A file system mounted in a user namespace belongs to its root.
 func TestLabelUserNamespace(t *testing.T) {
 	const dir = "/tmp"
 	owner, mounter := newCaller(t), newCaller(t).confine()
@@ -237,7 +237,7 @@ func TestLabelUserNamespace(t *testing.T) {
 				require.NoError(t, err)
 			}
 			c.Must(t, unix.SYS_MKDIRAT, 0, c.text(0, filepath.Join(dir, "file")), 0o755)
-			// Its owner is known to be privileged there, too.
+			// The namespace's owner is privileged there, too.
 			path := fmt.Sprintf("/proc/%d/root%s/file", c.TID(), dir)
 			for _, name := range labels() {
 				err := c.setxattr(filepath.Join(dir, "file"), name, "mounter's", 0)
@@ -252,7 +252,7 @@ func TestLabelUserNamespace(t *testing.T) {
 	}
 }
 
-// What flags, names and sizes mean.
+// The meaning of flags, names and sizes.
 func TestLabelArguments(t *testing.T) {
 	eachLabelledDirectory(t, func(t *testing.T, path string) {
 		for _, name := range labels() {
@@ -280,7 +280,7 @@ func TestLabelArguments(t *testing.T) {
 	})
 }
 
-// bionic labels the files of properties through descriptors, before it maps them.
+// bionic labels property files through descriptors, before it maps them.
 func TestLabelProperties(t *testing.T) {
 	eachLabelled(t, func(t *testing.T, dir string) {
 		name, value := labels()[0], []byte("u:object_r:properties_serial:s0\x00")
@@ -294,7 +294,7 @@ func TestLabelProperties(t *testing.T) {
 		require.NoError(t, err)
 		defer unix.Munmap(m)
 
-		// A descriptor that can only be read does as well.
+		// A read-only descriptor works as well.
 		reader, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		require.NoError(t, err)
 		defer unix.Close(reader)
@@ -309,8 +309,8 @@ func TestLabelProperties(t *testing.T) {
 	})
 }
 
-// A file that is copied up keeps its labels; those that it gets are in the upper
-// layer only.
+// A file that is copied up keeps its labels; those that it gets are only in the upper
+// layer.
 func TestLabelCopyUp(t *testing.T) {
 	lower, upper, merged := mountOverlay(t)
 	name := labels()[0]
@@ -337,8 +337,8 @@ func TestLabelCopyUp(t *testing.T) {
 	expect(filepath.Join(lower, "file"), name, "lower")
 }
 
-// Extended attributes take the space of inodes: nothing sets more than a tmpfs is
-// allowed, and what is removed makes room again.
+// Extended attributes count against inodes: nothing sets more than a tmpfs allows, and
+// removal makes room again.
 func TestXattrSpace(t *testing.T) {
 	dir := labelledTmpfs(t)
 	require.NoError(t, unix.Mount("none", dir, "tmpfs", 0, "nr_inodes=100"))
@@ -363,17 +363,17 @@ func TestXattrSpace(t *testing.T) {
 						return names
 					}
 					names = append(names, name)
-					require.Less(t, len(names), 100, "there is no limit")
+					require.Less(t, len(names), 100, "no limit")
 				}
 			}
 			names := fill()
-			// About 4 inodes each, and something for names and management.
+			// About 4 inodes each, plus something for names and management.
 			require.InDelta(t, 22, len(names), 3)
 			require.Less(t, free(), uint64(10))
 			_, err := unix.Getxattr(path, fmt.Sprint(prefix, len(names)), nil)
 			require.Equal(t, unix.ENODATA, err)
 
-			// A larger value doesn't fit, and the old one remains.
+			// A larger value doesn't fit, and the old one stays.
 			require.Equal(t, unix.ENOSPC, unix.Setxattr(path, names[0], make([]byte, 32768), 0))
 			n, err := unix.Getxattr(path, names[0], nil)
 			require.NoError(t, err)
@@ -390,7 +390,7 @@ func TestXattrSpace(t *testing.T) {
 	}
 }
 
-// File capabilities keep their rules: whoever may set them on the file does, if they
+// File capabilities keep their own rules: whoever may set them on the file can, if they
 // are well-formed.
 func TestFileCapabilities(t *testing.T) {
 	dir := labelledTmpfs(t)
