@@ -4,6 +4,7 @@
 package binder
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -86,6 +87,8 @@ func TestWriteErrors(t *testing.T) {
 		{name: "not mapped", wr: binder.WriteRead{WriteBuffer: badAddr, WriteSize: 4}, want: linuxerr.EFAULT},
 		{name: "memory that ends in the code", wr: binder.WriteRead{WriteBuffer: appMemory - 2, WriteSize: 4}, want: linuxerr.EFAULT},
 		{name: "memory that ends in the parameters", wr: binder.WriteRead{WriteBuffer: appMemory - 8, WriteSize: 12}, want: linuxerr.EFAULT},
+		{name: "memory that ends in the second command", wr: binder.WriteRead{WriteBuffer: appMemory - 12, WriteSize: 16}, want: linuxerr.EFAULT, consumed: 4},
+		{name: "more than is read at once", commands: bytes.Repeat(cmd(binder.BC_FREE_BUFFER, uint64(badAddr)), 30), consumed: 30 * 12},
 		{name: "nothing left", wr: binder.WriteRead{WriteConsumed: 4, WriteSize: 4, WriteBuffer: badAddr}, consumed: 4},
 		{name: "more consumed than there is", wr: binder.WriteRead{WriteConsumed: 8, WriteSize: 4, WriteBuffer: badAddr}, consumed: 8},
 	} {
@@ -94,7 +97,7 @@ func TestWriteErrors(t *testing.T) {
 			if tc.commands != nil {
 				wr = th.writing([][]byte{tc.commands})
 			}
-			copy(th.mem.Bytes[appMemory-8:], cmd(binder.BC_FREE_BUFFER))
+			copy(th.mem.Bytes[appMemory-12:], append(enter, cmd(binder.BC_FREE_BUFFER)...))
 			wr.ReadConsumed = 4
 			out := th.writeRead(wr)
 			require.Equal(t, tc.consumed, out.WriteConsumed)
