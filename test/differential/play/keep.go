@@ -33,7 +33,8 @@ import (
 //
 //   - Reads after a flush, which do not wait here: each is preceded by a BINDER_VERSION,
 //     which counts as that.
-//   - Threads that wait while their device is flushed: here that wakes them.
+//   - Threads that wait while their device is flushed, also by a child: here they are
+//     told what was deferred.
 //   - Threads that ask for a process's work without being loopers: they don't get any.
 //   - Reads with too little room for any return: they don't wait.
 //   - Calls to handle 0 by the manager's process, through another open device: here
@@ -63,8 +64,8 @@ import (
 //   - Nodes with other cookies or flags than before: a node is known for longer.
 //   - Arrays of no descriptors, which are malformed.
 //   - Processes without the mapping that they had, or all of it, and mappings that
-//     move: that's BR_FAILED_REPLY, here BR_DEAD_REPLY. So it is with those who end
-//     while a child has their devices.
+//     move: that's BR_FAILED_REPLY, here BR_DEAD_REPLY. So it is with those who end, or
+//     close their devices, while a child has them.
 //   - Limits of descriptors: an answer with too many is lost.
 //   - Logs, which have another form.
 //   - Priorities, of which it knows nothing.
@@ -162,7 +163,7 @@ func (g *Generator) keepRust(w *World, s program.Step) []program.Step {
 	}
 	switch s.Op {
 	case program.Kill, program.Exit:
-		if p.forked {
+		if p.forked || p.parent != nil && p.parent.sleeps() {
 			s = instead(program.LastError)
 		}
 	case program.CloseFile:
@@ -186,11 +187,11 @@ func (g *Generator) keepRust(w *World, s program.Step) []program.Step {
 		mmap.Arg = g.mapping
 		return []program.Step{s, mmap}
 	case program.DupClose:
-		if p.sleeps() {
+		if p.sleeps() || p.parent != nil && p.parent.sleeps() {
 			s = instead(program.LastError)
 		}
 	case program.Close, program.Munmap:
-		if p.sleeps() {
+		if p.forked || p.sleeps() || p.parent != nil && p.parent.sleeps() {
 			return []program.Step{instead(program.LastError)}
 		}
 		return []program.Step{instead(program.Munmap), instead(program.Close)}

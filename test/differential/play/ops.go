@@ -388,7 +388,7 @@ func (w *World) fork(p *process) {
 	for i := program.Processes; i < program.MaxProcesses; i++ {
 		if w.procs[i] == nil {
 			child := newProcess(i, p.actors.Fork())
-			p.forked = true
+			p.forked, child.parent = true, p
 			if !w.options.LikeC {
 				child.devices = p.devices
 			}

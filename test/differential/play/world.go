@@ -76,8 +76,9 @@ type process struct {
 	// called has who has made an ioctl by which descriptor of a device: a device that was
 	// closed may still be known when another one has its descriptor.
 	called map[caller]bool
-	// forked is set if the process has had a child.
+	// forked is set if the process has had a child, whose parent it is.
 	forked bool
+	parent *process
 	// soiled is set if the process can't be used in another program.
 	soiled bool
 }
