@@ -72,7 +72,7 @@ var faults = []fault{
 	{"one looper too many", "thread.go",
 		"p.inner.startedThreads >= p.inner.maxThreads", "p.inner.startedThreads > p.inner.maxThreads"},
 	{"a flush wakes only those who wait", "thread.go",
-		"	in.needReturn = true\n	if in.looper&looperWaiting != 0 {\n", "	if in.looper&looperWaiting != 0 {\n		in.needReturn = true\n"},
+		"	th.needReturn.Store(true)\n	if th.lockedBy(p).looper&looperWaiting != 0 {\n", "	if th.lockedBy(p).looper&looperWaiting != 0 {\n		th.needReturn.Store(true)\n"},
 	{"a flush wakes threads in another order", "process.go",
 		"		for _, id := range ids {\n", "		for _, id := range slices.Backward(ids) {\n"},
 	{"a frozen process takes calls", "freezer.go",

@@ -33,7 +33,7 @@ var namedFaults = []namedFault{
 	{fault{"a buffer is freed before its receiver knows of it", "alloc/space.go",
 		"	if *f != delivered {\n", "	if false {\n"},
 		"TestCVE_2019_2025", false},
-	{fault{"a thread that has left is still known", "release.go",
+	{fault{"a thread that has left is still known", "process.go",
 		"	delete(p.inner.threads, th.id)\n", ""},
 		"TestCVE_2019_2215", false},
 	{fault{"an object that was not looked at is a parent", "gather.go",

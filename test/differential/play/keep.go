@@ -163,7 +163,7 @@ func (g *Generator) keepRust(w *World, s program.Step) []program.Step {
 	}
 	switch s.Op {
 	case program.Kill, program.Exit:
-		if p.forked || p.parent != nil && p.parent.sleeps() {
+		if p.forked || p.parentSleeps() {
 			s = instead(program.LastError)
 		}
 	case program.CloseFile:
@@ -187,11 +187,11 @@ func (g *Generator) keepRust(w *World, s program.Step) []program.Step {
 		mmap.Arg = g.mapping
 		return []program.Step{s, mmap}
 	case program.DupClose:
-		if p.sleeps() || p.parent != nil && p.parent.sleeps() {
+		if p.sleeps() || p.parentSleeps() {
 			s = instead(program.LastError)
 		}
 	case program.Close, program.Munmap:
-		if p.forked || p.sleeps() || p.parent != nil && p.parent.sleeps() {
+		if p.forked || p.sleeps() || p.parentSleeps() {
 			return []program.Step{instead(program.LastError)}
 		}
 		return []program.Step{instead(program.Munmap), instead(program.Close)}
@@ -213,6 +213,16 @@ func (g *Generator) keepRust(w *World, s program.Step) []program.Step {
 // sleeps returns whether a thread of the process sleeps.
 func (p *process) sleeps() bool {
 	return slices.ContainsFunc(p.threads, func(th *thread) bool { return th.pending != nil })
+}
+
+// parentSleeps returns whether a thread of a process that p descends from sleeps.
+func (p *process) parentSleeps() bool {
+	for q := p.parent; q != nil; q = q.parent {
+		if q.sleeps() {
+			return true
+		}
+	}
+	return false
 }
 
 // keepWriteRead is keepRust for a BINDER_WRITE_READ by th, of dev.
