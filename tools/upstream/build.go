@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// label returns the label of the rule that makes a package of Go's, for rules of
-// another package. It is empty for the standard library.
+// label returns the label of the rule that builds a Go package, or "" for packages of
+// the standard library.
 func (t *tree) label(importPath string) (string, error) {
 	switch {
 	case importPath == "C" || isStandard(importPath):
@@ -35,7 +35,7 @@ func (t *tree) label(importPath string) (string, error) {
 		}
 		return "//" + dir, nil
 	}
-	// As Gazelle names the repository of a module: its first element backwards.
+	// Gazelle names the repository of a module with its host name reversed.
 	mod, err := moduleOf(t.dir, importPath)
 	if err != nil {
 		return "", err
@@ -47,7 +47,7 @@ func (t *tree) label(importPath string) (string, error) {
 	return "@" + repo + "//" + strings.TrimPrefix(strings.TrimPrefix(importPath, mod), "/") + ":go_default_library", nil
 }
 
-// moduleOf returns which of the modules that go.mod requires a package is of.
+// moduleOf returns which module required by go.mod provides a package.
 func moduleOf(dir, importPath string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil {
@@ -69,7 +69,7 @@ func moduleOf(dir, importPath string) (string, error) {
 	return best, nil
 }
 
-// labels returns the labels for packages that the one in dir imports, in order.
+// labels returns the sorted labels of packages that the package in dir imports.
 func (t *tree) labels(dir string, imports []string) ([]string, error) {
 	var labels []string
 	for _, i := range imports {
@@ -87,7 +87,7 @@ func (t *tree) labels(dir string, imports []string) ([]string, error) {
 	return sortLabels(labels), nil
 }
 
-// importsOfAll returns the packages that files import, in order.
+// importsOfAll returns the sorted packages that files import.
 func importsOfAll(files map[string][]byte) []string {
 	var all []string
 	for _, text := range files {
@@ -97,8 +97,7 @@ func importsOfAll(files map[string][]byte) []string {
 	return slices.Compact(all)
 }
 
-// sortLabels puts labels in the order of buildifier: of the same package, below the
-// root, elsewhere.
+// sortLabels sorts labels like buildifier: same package, same repository, others.
 func sortLabels(labels []string) []string {
 	key := func(l string) string {
 		order := "0"
@@ -113,8 +112,8 @@ func sortLabels(labels []string) []string {
 	return slices.Compact(labels)
 }
 
-// sources divides a package's files: those of the library and those of tests, without
-// what rules generate.
+// sources splits a package's files into those of the library, without generated ones,
+// and those of tests.
 func sources(files map[string][]byte) (library, tests map[string][]byte) {
 	library, tests = make(map[string][]byte), make(map[string][]byte)
 	for name, text := range files {
@@ -128,7 +127,7 @@ func sources(files map[string][]byte) (library, tests map[string][]byte) {
 	return library, tests
 }
 
-// newBuild writes the BUILD file of a package that gVisor doesn't have.
+// newBuild writes the BUILD file of a package that is new to gVisor.
 func (t *tree) newBuild(dir string) error {
 	files, err := goFiles(filepath.Join(t.dir, dir))
 	if err != nil {
@@ -137,7 +136,6 @@ func (t *tree) newBuild(dir string) error {
 	library, tests := sources(files)
 	name := path.Base(dir)
 
-	// The rule's own package exists for it to be found by label.
 	byHand := maps.Clone(library)
 	for n := range byHand {
 		if strings.HasSuffix(n, "_mutex.go") {
@@ -262,7 +260,7 @@ func (t *tree) testRule(dir, name string, hasLibrary bool, tests map[string][]by
 	return r.String(), nil
 }
 
-// testSize returns how long tests of a package may take: what this repository says.
+// testSize returns the size of a package's tests, as this repository declares it.
 func (t *tree) testSize(dir string) string {
 	for _, p := range t.series.patches {
 		for _, part := range p.parts {
@@ -278,7 +276,7 @@ func (t *tree) testSize(dir string) string {
 	return "small"
 }
 
-// writeList writes an attribute as buildifier does.
+// writeList writes an attribute in buildifier's format.
 func writeList(r *strings.Builder, name string, items []string) {
 	switch len(items) {
 	case 0:
@@ -293,8 +291,8 @@ func writeList(r *strings.Builder, name string, items []string) {
 	}
 }
 
-// editBuild adds to the BUILD file of one of gVisor's packages what the series has
-// added to its files, and takes out what it has taken.
+// editBuild updates the BUILD file of one of gVisor's packages with the sources and
+// dependencies that the series has added or removed.
 func (t *tree) editBuild(dir string) error {
 	file := filepath.Join(t.dir, dir, "BUILD")
 	text, err := os.ReadFile(file)
@@ -320,8 +318,7 @@ func (t *tree) editBuild(dir string) error {
 			added = append(added, n)
 		}
 	}
-	// What was imported before is not the series' business: the BUILD file is that of
-	// another commit.
+	// Leave earlier imports alone, since the BUILD file comes from another commit.
 	imports, importsBefore := importsOfAll(library), importsOfAll(libraryBefore)
 	add, err := t.labels(dir, without(imports, importsBefore))
 	if err != nil {
@@ -344,7 +341,7 @@ func (t *tree) editBuild(dir string) error {
 	return os.WriteFile(file, []byte(build), 0o644)
 }
 
-// filesBefore returns the Go files that a package of gVisor's has in the base.
+// filesBefore returns the Go files of one of gVisor's packages in the base.
 func (t *tree) filesBefore(dir string) (map[string][]byte, error) {
 	files, err := goFiles(filepath.Join(t.pinned, dir))
 	if err == nil && len(files) == 0 {
@@ -353,8 +350,7 @@ func (t *tree) filesBefore(dir string) (map[string][]byte, error) {
 	return files, err
 }
 
-// editTests adds tests to a BUILD file: to the rule for tests that are in the package,
-// if there is one.
+// editTests adds tests to a BUILD file, to the rule for in-package tests if it has one.
 func (t *tree) editTests(build, dir string, tests map[string][]byte) (string, error) {
 	name := path.Base(dir)
 	deps, err := t.labels(dir, importsOfAll(tests))
@@ -400,7 +396,7 @@ type rule struct {
 
 var ruleText = regexp.MustCompile(`(?ms)^(\w+)\(\n(    name = "([^"]*)",\n.*?)^\)\n`)
 
-// rulesOf returns the rules of some kind in a BUILD file, or all.
+// rulesOf returns the rules of a kind in a BUILD file, or all if kind is empty.
 func rulesOf(build, kind string) []rule {
 	var rules []rule
 	for _, m := range ruleText.FindAllStringSubmatch(build, -1) {
@@ -413,8 +409,7 @@ func rulesOf(build, kind string) []rule {
 
 var quoted = regexp.MustCompile(`"([^"]*)"`)
 
-// list returns an attribute of a rule that is a list of strings, and what of its text
-// that is.
+// list returns an attribute that is a list of strings, and its text.
 func (r rule) list(name string) (items []string, text string) {
 	m := regexp.MustCompile(`(?s)    ` + name + ` = \[(.*?)\](,\n| \+ )`).FindStringSubmatch(r.text)
 	if m == nil {
@@ -454,7 +449,7 @@ func editRule(build, kind, name string, srcs, add, remove []string) (string, err
 	return "", fmt.Errorf("no rule %s %s", kind, name)
 }
 
-// renderList writes a list anew. What follows it stays.
+// renderList formats a list that replaces old, and keeps a trailing " + ".
 func renderList(name string, items []string, old string) string {
 	var b strings.Builder
 	writeList(&b, name, items)

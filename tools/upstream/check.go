@@ -85,7 +85,6 @@ func (t *tree) run(name string, args ...string) error {
 func (t *tree) packages(files []string) []string {
 	var packages []string
 	for _, f := range files {
-		// The generators are not all here.
 		if path.Ext(f) == ".go" && !strings.Contains(f, "/testdata/") {
 			packages = append(packages, "./"+path.Dir(f))
 		}
@@ -112,7 +111,7 @@ func (t *tree) checkMessages([]string) error {
 	return errors.Join(errs...)
 }
 
-// checkMessage returns an error for a message that gVisor's style has otherwise.
+// checkMessage returns an error for a message that does not follow gVisor's style.
 func checkMessage(s, body string) error {
 	switch {
 	case !subject.MatchString(s) || len(s) > 76:
@@ -158,10 +157,10 @@ func (t *tree) checkFormat(files []string) error {
 	return err
 }
 
-// core is what gVisor's CONTRIBUTING.md lets the sentry depend on.
+// core matches the packages that gVisor's CONTRIBUTING.md lets the sentry import.
 var core = regexp.MustCompile(`^(gvisor\.dev/gvisor/.*|golang\.org/x/sys/unix|golang\.org/x/time/rate|github\.com/google/btree|google\.golang\.org/protobuf/.*)$`)
 
-// checkText checks what gVisor's guide asks for, and that nothing speaks of this
+// checkText checks the rules of gVisor's CONTRIBUTING.md, and that no file mentions this
 // repository.
 func (t *tree) checkText(files []string) error {
 	var errs []error
@@ -202,8 +201,8 @@ func checkFile(name string, text []byte) error {
 	return nil
 }
 
-// checkGenerated generates the code of each package of the series again. In gVisor's
-// packages it checks what the series changes, and that is how types are saved.
+// checkGenerated regenerates the code of each new package. In gVisor's packages, the
+// series only changes how types are saved, which checkState checks.
 func (t *tree) checkGenerated(files []string) error {
 	if err := t.buildTools(); err != nil {
 		return err
@@ -227,8 +226,8 @@ func (t *tree) checkGenerated(files []string) error {
 	return errors.Join(errors.Join(errs...), err, resetErr)
 }
 
-// checkState compares what the series changes in a package's methods that save and
-// restore with what the generator does.
+// checkState compares the series' changes of a package's state methods with the
+// generator's.
 func (t *tree) checkState(dir string) error {
 	now, err := goFiles(filepath.Join(t.dir, dir))
 	if err != nil {
@@ -271,8 +270,8 @@ func (t *tree) checkState(dir string) error {
 	return errors.Join(errs...)
 }
 
-// differ returns what comes with the step from a to b, but not with that from c to d, or
-// the other way round.
+// differ returns what the step from a to b adds and the step from c to d does not, or
+// vice versa.
 func differ(a, b, c, d map[string]bool) []string {
 	var found []string
 	for s := range b {
@@ -288,8 +287,8 @@ func differ(a, b, c, d map[string]bool) []string {
 	return found
 }
 
-// declarations returns the declarations in a generated file, and the statements of
-// init functions.
+// declarations returns the declarations in a generated file, with init functions split
+// into statements.
 func declarations(text []byte) (map[string]bool, error) {
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, "", text, parser.SkipObjectResolution)
@@ -321,8 +320,8 @@ func declarations(text []byte) (map[string]bool, error) {
 	return all, nil
 }
 
-// checkClashes checks that no test of the series has a name that one of the main
-// branch has, whose tests the base lacks.
+// checkClashes checks names in tests against the tests of the main branch, which the
+// base lacks.
 func (t *tree) checkClashes(files []string) error {
 	var errs []error
 	for _, name := range files {
@@ -355,7 +354,7 @@ func (t *tree) checkClashes(files []string) error {
 	return errors.Join(errs...)
 }
 
-// topLevel returns what a file declares, by package and name.
+// topLevel returns the top-level names in a file, as PACKAGE.NAME.
 func topLevel(text []byte) map[string]bool {
 	f, err := parser.ParseFile(token.NewFileSet(), "", text, 0)
 	if err != nil {
@@ -368,8 +367,7 @@ func topLevel(text []byte) map[string]bool {
 	return names
 }
 
-// checkBuild compares the BUILD files with what the go command sees, for each
-// architecture.
+// checkBuild compares the BUILD files with go list, for each architecture.
 func (t *tree) checkBuild(files []string) error {
 	var errs []error
 	packages := t.packages(files)
@@ -394,14 +392,14 @@ func (t *tree) checkBuild(files []string) error {
 	return errors.Join(errs...)
 }
 
-// listed is what go list says of a package.
+// listed is what go list reports about a package.
 type listed struct {
 	Dir                                                string
 	GoFiles, IgnoredGoFiles, TestGoFiles, XTestGoFiles []string
 	Imports, TestImports, XTestImports                 []string
 }
 
-// checkPackage compares one BUILD file.
+// checkPackage compares one package's BUILD file with p.
 func (t *tree) checkPackage(p listed) error {
 	rel, _ := filepath.Rel(t.dir, p.Dir)
 	dir := filepath.ToSlash(rel)
@@ -414,7 +412,7 @@ func (t *tree) checkPackage(p listed) error {
 	if err != nil {
 		return err
 	}
-	// Those that the main branch's BUILD file did not name are its own business.
+	// Ignore imports that the main branch's BUILD file may have missed before.
 	var old []string
 	for _, f := range before {
 		old = append(old, importsOf(f)...)
@@ -455,7 +453,7 @@ func (t *tree) checkPackage(p listed) error {
 				errs = append(errs, err)
 				continue
 			}
-			// gVisor's rules add what their generators need.
+			// gVisor's rules add what generated code imports.
 			added := []string{"//pkg/state", "//pkg/gohacks", "//pkg/hostarch", "//pkg/marshal"}
 			if l != "" && !slices.Contains(depsOf[kind], l) && !(kind == "go_library" && slices.Contains(added, l)) {
 				errs = append(errs, fmt.Errorf("%s/BUILD: %s lacks %s", dir, kind, l))
@@ -468,8 +466,8 @@ func (t *tree) checkPackage(p listed) error {
 	return errors.Join(errs...)
 }
 
-// tryMain applies the series without generated code to the commit of gVisor's main
-// branch, which is of another day, and says what git can't merge.
+// tryMain applies the series without generated code to the commit of the main branch
+// that the BUILD files come from, and reports what git can't merge.
 func (t *tree) tryMain() error {
 	dir := filepath.Join(t.out, "try")
 	defer os.RemoveAll(dir)
@@ -484,7 +482,7 @@ func (t *tree) tryMain() error {
 		return err
 	}
 	if err := errors.Join(git("init", "--quiet"), git("add", "--all", "--force"), git("commit", "--quiet", "--message=main"),
-		// What the patches were made from.
+		// The objects that a three-way merge needs.
 		git("fetch", "--quiet", t.dir, "series")); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 	"strings"
 )
 
-// buildTools builds gVisor's generators, as they are in the tree.
+// buildTools builds gVisor's generators from the tree.
 func (t *tree) buildTools() error {
 	if t.tools != "" {
 		return nil
@@ -36,8 +36,7 @@ func (t *tree) buildTools() error {
 	return nil
 }
 
-// generate writes a package's generated code, which gVisor's branch for Go's build
-// system has.
+// generate writes the generated code of a new package.
 func (t *tree) generate(dir string) error {
 	if err := t.buildTools(); err != nil {
 		return err
@@ -86,14 +85,14 @@ func (t *tree) generate(dir string) error {
 	return t.generateTests(dir, tests)
 }
 
-// generateMutex writes what the rule declare_mutex would.
+// generateMutex writes the output of the rule declare_mutex.
 func (t *tree) generateMutex(dir string, m mutex) error {
 	template, err := os.ReadFile(filepath.Join(t.main, "pkg/sync/locking/generic_mutex.go"))
 	if err != nil {
 		return err
 	}
 	in := filepath.Join(t.out, "mutex.go")
-	// go_merge, which makes templates, leaves the header out.
+	// go_merge, which builds templates, drops the header.
 	_, body, _ := strings.Cut(string(template), "\npackage ")
 	if err := os.WriteFile(in, []byte("package "+body), 0o644); err != nil {
 		return err
@@ -111,11 +110,11 @@ func (t *tree) generateMutex(dir string, m mutex) error {
 	return formatFile(out)
 }
 
-// suffixes are those by which gVisor's rules divide a package's files, as far as they
-// are in use. The longest counts.
+// suffixes are the suffixes by which gVisor's rules split a package's files, as far as
+// they are in use. The longest match counts.
 var suffixes = []string{"_arm64", "_amd64", "_linux", "_unsafe", "_arm64_unsafe", "_amd64_unsafe", "_linux_unsafe", "_race", "_norace", "_impl", "_opts"}
 
-// sets divides files as gVisor's rules do.
+// sets splits files by suffix, like gVisor's rules.
 func sets(files map[string][]byte) map[string][]string {
 	sets := make(map[string][]string)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -141,7 +140,7 @@ func (t *tree) stateify(dir string, files map[string][]byte) error {
 	return nil
 }
 
-// stateFile returns the name of what stateify writes for a set of a package's files.
+// stateFile returns the name of go_stateify's output for a set of a package's files.
 func stateFile(dir, suffix string) string { return path.Base(dir) + suffix + "_state_autogen.go" }
 
 // runStateify runs go_stateify for files of the package dir below root.
@@ -160,13 +159,13 @@ func (t *tree) runStateify(root, dir, out string, names []string, files map[stri
 	return formatFile(out)
 }
 
-// savedAs matches the types that state tags give.
+// savedAs matches state tags that name a type.
 var savedAs = regexp.MustCompile(`state:"\.\(([^"]*)\)"`)
 
 var qualifier = regexp.MustCompile(`\b(\w+)\.`)
 
-// stateImports returns the packages that state tags refer to: the attribute imports of
-// go_library.
+// stateImports returns the packages that state tags refer to, which are the attribute
+// imports of go_library.
 func stateImports(names []string, files map[string][]byte) []string {
 	var needed []string
 	for _, name := range names {
@@ -211,8 +210,8 @@ func (t *tree) marshal(dir string, files map[string][]byte) error {
 	return nil
 }
 
-// generateTests writes the methods for types of tests, which gVisor's rules have no way
-// to: that file is one of the sources, there.
+// generateTests writes the state methods of types in tests. gVisor's rules don't
+// generate them, so that they are checked in.
 func (t *tree) generateTests(dir string, tests map[string][]byte) error {
 	if !anyMarked(tests, "// +stateify ") {
 		return nil

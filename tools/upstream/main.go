@@ -7,29 +7,28 @@
 // The series begins with those of runsc/patches that stand alone, in their order. The
 // files in tools/upstream/series follow, by name. Each is a patch of its own:
 //
-//   - NAME.patch is one as git format-patch writes it: a change of gVisor's files that
-//     this repository has no use for itself, such as the flag that turns the driver on.
+//   - NAME.patch is a patch in git's format, for changes that only gVisor needs, such as
+//     the flag that turns the driver on.
 //   - NAME.txt is a message and, after a line "--", what the patch adds: lines of the
 //     form "package DIR", "code DIR" (a package without its tests) or "tests DIR
-//     [PATTERN...]". "as DIR" behind it moves the package.
+//     [PATTERN...]". A following "as DIR" moves the package.
 //
-// tools/upstream/left-out.txt lists what stays behind, and why. A file that belongs
-// neither to a patch nor there is an error.
+// tools/upstream/left-out.txt lists what is not sent, with reasons. A file that neither
+// belongs to a patch nor is listed there is an error.
 //
-// On the way, files get gVisor's header and import paths; mutexes, state and
-// marshalling code come from gVisor's own generators; BUILD files are written, or, in
-// gVisor's packages, edited. The base is the module that go.mod pins, of gVisor's
-// branch for Go's own build system, with what that leaves out: the BUILD files and the
-// generators of the commit of gVisor's main branch that tools/build/tools names.
+// Files get gVisor's header and import paths; mutexes, state and marshalling code come
+// from gVisor's generators; BUILD files are written, or updated in gVisor's packages. The
+// base is the module that go.mod pins, of gVisor's branch for Go's build system, together
+// with what that branch lacks: the BUILD files and generators, from the commit of gVisor's
+// main branch that tools/build/tools names.
 //
 // The result, in build/upstream, is
 //
 //	tree   a git repository with the base and the series
-//	go     the series for that branch, which has generated code
-//	main   the series for gVisor's main branch, which has none
+//	go     the series for that branch, with generated code
+//	main   the series for gVisor's main branch, without
 //
-// The checks end with what none of them can tell: gVisor's own build, by Bazel, needs
-// rules and toolchains that the network provides.
+// gVisor's own build, by Bazel, is not checked: it downloads rules and toolchains.
 package main
 
 import (
@@ -73,8 +72,8 @@ func run(quick, test bool) error {
 	return t.check(quick, test)
 }
 
-// output runs a command in dir and returns what it printed. Its error has what it
-// printed to the other stream.
+// output runs a command in dir and returns its standard output. An error includes both
+// of its outputs.
 func output(dir, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir

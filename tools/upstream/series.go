@@ -14,10 +14,10 @@ import (
 	"strings"
 )
 
-// The directories below which each file has to belong somewhere.
+// roots are the directories whose files must all be accounted for.
 var roots = []string{"pkg", "runsc", "test"}
 
-// series is what is to be sent.
+// series is the series of patches.
 type series struct {
 	repo    string
 	patches []*patch
@@ -26,14 +26,14 @@ type series struct {
 
 // patch is one patch of the series.
 type patch struct {
-	// file is where it comes from, relative to the repository.
+	// file is its source, relative to the repository.
 	file string
 
-	// message and parts are those of a text file. A patch file has none.
+	// message and parts are only set for text files.
 	message string
 	parts   []*part
 
-	// left is true for a patch of runsc/patches that stays behind.
+	// left is true for a patch in runsc/patches that is left out.
 	left bool
 }
 
@@ -44,7 +44,7 @@ type part struct {
 	as       string // where it goes
 	patterns []string
 
-	// files has the files' paths, relative to the repository.
+	// files are the paths of the files, relative to the repository.
 	files []string
 }
 
@@ -57,7 +57,7 @@ type leftOut struct {
 // isPatch returns whether p is a file that git can apply.
 func (p *patch) isPatch() bool { return strings.HasSuffix(p.file, ".patch") }
 
-// readSeries reads what the repository at repo has to send.
+// readSeries reads the series of the repository at repo.
 func readSeries(repo string) (*series, error) {
 	s := &series{repo: repo}
 	if err := s.readLeftOut(); err != nil {
@@ -129,7 +129,7 @@ func (p *patch) read(file string) error {
 	return nil
 }
 
-// assign finds out which file belongs where.
+// assign assigns each file to a part.
 func (s *series) assign() error {
 	var errs []error
 	for _, root := range roots {
@@ -194,7 +194,7 @@ func (s *series) assignFile(name string) error {
 	return nil
 }
 
-// isRemade returns whether a file is made anew in gVisor's tree.
+// isRemade returns whether gVisor's tree gets a newly generated version of a file.
 func isRemade(name string) bool {
 	base := path.Base(name)
 	return base == "BUILD.bazel" || isGenerated(base)
@@ -205,7 +205,7 @@ func isGenerated(name string) bool {
 	return strings.HasSuffix(name, ".go") && strings.Contains(name, "_autogen")
 }
 
-// has returns whether a file is one of the part's.
+// has returns whether a file belongs to the part.
 func (p *part) has(name string) bool {
 	rest, ok := strings.CutPrefix(name, p.dir+"/")
 	if !ok {
@@ -225,7 +225,7 @@ func (p *part) has(name string) bool {
 	})
 }
 
-// moves returns where packages go that don't keep their paths.
+// moves returns pairs of import paths, old and new, of the packages that move.
 func (s *series) moves() []string {
 	var moves []string
 	for _, p := range s.patches {

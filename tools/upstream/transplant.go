@@ -23,12 +23,12 @@ const (
 	gvisor = "gvisor.dev/gvisor"
 )
 
-// header is how each of this repository's files begins.
+// header begins each source file of this repository.
 const header = `// Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 `
 
-// gvisorHeader is how each of gVisor's does.
+// gvisorHeader begins each source file of gVisor.
 const gvisorHeader = `// Copyright 2026 The gVisor Authors.
 //
 // Licensed under the Apache License, Version 2.0 (the "License");
@@ -44,11 +44,11 @@ const gvisorHeader = `// Copyright 2026 The gVisor Authors.
 // limitations under the License.
 `
 
-// seePatches matches what comments say of runsc/patches, which gVisor has by then.
+// seePatches matches remarks about runsc/patches, which the series has applied.
 var seePatches = regexp.MustCompile(`(?:\n\s*// | )\(see runsc/patches[^)]*\)`)
 
-// transplant returns the text of a source file as gVisor would have it. moves are pairs of
-// import paths, before and after.
+// transplant returns the text of a source file in gVisor's form. moves are pairs of import
+// paths, old and new.
 func transplant(name string, text []byte, moves []string) ([]byte, error) {
 	rest, ok := strings.CutPrefix(string(text), header)
 	if !ok {
@@ -57,7 +57,7 @@ func transplant(name string, text []byte, moves []string) ([]byte, error) {
 	pkg := path.Base(path.Dir(name))
 	rest = strings.NewReplacer(slices.Concat(moves, []string{
 		module + "/", gvisor + "/",
-		// As the name of what is measured.
+		// Benchmarks use it as a name.
 		strconv.Quote(module), strconv.Quote(pkg),
 	})...).Replace(rest)
 	rest = seePatches.ReplaceAllString(rest, "")
@@ -71,8 +71,7 @@ func transplant(name string, text []byte, moves []string) ([]byte, error) {
 	return format.Source([]byte(rest))
 }
 
-// regroup merges a file's imports of gVisor and of what was this module into one
-// group.
+// regroup merges a file's imports into two groups: the standard library, and others.
 func regroup(text string) (string, error) {
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, "", text, parser.ImportsOnly|parser.ParseComments)
@@ -120,19 +119,19 @@ func isStandard(importPath string) bool {
 	return !strings.Contains(first, ".")
 }
 
-// mutexName matches the names of mutex types that are generated.
+// mutexName matches the names of generated mutex types.
 var mutexName = regexp.MustCompile(`^([a-z]\w*)Mutex$`)
 
-// mutex is a mutex type that a package uses and does not declare.
+// mutex is a mutex type that a package uses without declaring it.
 type mutex struct {
 	prefix string
-	nested bool // Two are taken at a time.
+	nested bool // Some goroutine holds two at a time.
 }
 
-// out is the file that has its code.
+// out is the file that declares it.
 func (m mutex) out() string { return m.rule() + ".go" }
 
-// rule is the name of the rule that makes it.
+// rule is the name of the rule that generates it.
 func (m mutex) rule() string {
 	var b strings.Builder
 	for _, r := range m.prefix {
@@ -145,8 +144,8 @@ func (m mutex) rule() string {
 	return b.String() + "_mutex"
 }
 
-// findMutexes returns the mutexes of a package, in order, and names the lock in each
-// call of NestedLock and NestedUnlock in its files, by name, as gVisor's mutexes want it.
+// findMutexes returns the sorted mutexes of a package. It changes calls of NestedLock and
+// NestedUnlock in files to pass the argument that gVisor's mutexes take.
 func findMutexes(files map[string][]byte) ([]mutex, error) {
 	fset := token.NewFileSet()
 	var asts []*ast.File
@@ -196,7 +195,7 @@ func findMutexes(files map[string][]byte) ([]mutex, error) {
 	}
 	var mutexes []mutex
 	for name, m := range found {
-		// Those that were named before.
+		// An earlier call may have changed the calls.
 		m.nested = m.nested || anyContains(files, m.prefix+"LockNested")
 		if !declared[name] {
 			mutexes = append(mutexes, *m)
@@ -206,8 +205,8 @@ func findMutexes(files map[string][]byte) ([]mutex, error) {
 	return mutexes, nil
 }
 
-// nameNested gives calls of NestedLock and NestedUnlock their argument. fields has the
-// fields that are mutexes, as TYPE.FIELD.
+// nameNested adds the argument to calls of NestedLock and NestedUnlock. fields maps
+// TYPE.FIELD to the mutex that the field is.
 func nameNested(fset *token.FileSet, asts []*ast.File, names map[*ast.File]string, fields map[string]*mutex, files map[string][]byte) error {
 	for _, f := range asts {
 		var text []byte
@@ -245,8 +244,8 @@ func nameNested(fset *token.FileSet, asts []*ast.File, names map[*ast.File]strin
 	return nil
 }
 
-// lockOf returns the mutex that x is, in a function: a field of a variable that is
-// declared there, with its type, as a parameter or by a type assertion.
+// lockOf returns the mutex that x denotes in a function. x must be a field of a parameter
+// or receiver, or of a variable assigned from a type assertion.
 func lockOf(function ast.Decl, x ast.Expr, fields map[string]*mutex) *mutex {
 	sel, ok := x.(*ast.SelectorExpr)
 	if !ok {
@@ -283,7 +282,7 @@ func lockOf(function ast.Decl, x ast.Expr, fields map[string]*mutex) *mutex {
 	return found
 }
 
-// isMarked returns whether a file has a type that is marked for a generator.
+// isMarked returns whether a file contains a type marked for a generator.
 func isMarked(text []byte, mark string) bool {
 	return bytes.HasPrefix(text, []byte(mark)) || bytes.Contains(text, []byte("\n"+mark))
 }

@@ -15,30 +15,30 @@ import (
 	"strings"
 )
 
-// tree is a git repository with gVisor's files and the series.
+// tree is a git repository that holds gVisor and the series.
 type tree struct {
 	out string // build/upstream
 	dir string // the repository
 
-	// pinned and main are the directories of gVisor's module: the version that go.mod
-	// pins, of the branch for Go's build system, and the commit of the main branch.
+	// pinned and main are the directories of gVisor's module, at the version that go.mod
+	// pins and at a commit of the main branch.
 	pinned, main string
 	version      string
 	mainVersion  string
 
-	// tools has gVisor's generators, once they are built.
+	// tools is the directory of gVisor's generators, or "" until they are built.
 	tools string
 
-	// series is what was applied.
+	// series is the series that was applied.
 	series *series
 	// subjects are the subjects of the series.
 	subjects []string
 }
 
-// fromMain are the directories of the main branch that the base has, too.
+// fromMain are the directories that the base takes from the main branch.
 var fromMain = []string{"tools/go_stateify", "tools/go_generics", "tools/go_marshal", "tools/constraintutil"}
 
-// newTree makes a repository with the base.
+// newTree creates a repository that holds the base.
 func newTree(out string) (*tree, error) {
 	t := &tree{out: out, dir: filepath.Join(out, "tree")}
 	commit, err := output(".", "sed", "-n", "s/^generators=//p", "tools/build/tools")
@@ -81,7 +81,7 @@ func newTree(out string) (*tree, error) {
 	return t, err
 }
 
-// isMissing returns whether a file of the main branch is added to the base.
+// isMissing returns whether the base takes a file from the main branch.
 func isMissing(name string) bool {
 	if name == "MODULE.bazel" || path.Base(name) == "BUILD" || path.Ext(name) == ".bzl" {
 		return true
@@ -90,9 +90,9 @@ func isMissing(name string) bool {
 		!strings.Contains(name, "/test") && !strings.HasSuffix(name, "_test.go")
 }
 
-// moduleDir returns where gVisor's module of a version is.
+// moduleDir returns the directory of a version of gVisor's module.
 func moduleDir(version string) (string, error) {
-	// Not in this module, whose go.mod says which version it is.
+	// Run outside of this module, whose go.mod pins the version.
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
 		return "", err
@@ -110,7 +110,7 @@ func moduleDir(version string) (string, error) {
 	return got, nil
 }
 
-// copyTree copies those files of a directory that are wanted and not there yet.
+// copyTree copies the files that are wanted and don't exist yet.
 func copyTree(from, to string, want func(name string) bool) error {
 	return filepath.WalkDir(from, func(file string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -143,12 +143,12 @@ func (t *tree) git(args ...string) (string, error) {
 	}, args...)...)
 }
 
-// commit commits all there is.
+// commit commits all files.
 func (t *tree) commit(message string) error {
 	if _, err := t.git("add", "--all", "--force"); err != nil {
 		return err
 	}
-	// As old as what it comes from, so that the same series has the same IDs.
+	// The date of this repository's last commit makes IDs reproducible.
 	date, err := output(".", "git", "log", "-1", "--format=%cI")
 	if err != nil {
 		return err
@@ -160,8 +160,8 @@ func (t *tree) commit(message string) error {
 // apply applies the series.
 func (t *tree) apply(s *series) error {
 	t.series = s
-	// First all of runsc/patches, as they are: those that stay behind are what the
-	// others can be merged without.
+	// Apply all of runsc/patches first: their commits are then cherry-picked, without
+	// those that are left out.
 	ids := make(map[string]string)
 	for _, p := range s.patches {
 		if path.Dir(p.file) != "runsc/patches" {
@@ -206,7 +206,7 @@ func (t *tree) apply(s *series) error {
 	return err
 }
 
-// pick applies a commit in which patches before it may be missing.
+// pick cherry-picks a commit, although earlier patches may have been left out.
 func (t *tree) pick(id string) error {
 	_, pickErr := t.git("cherry-pick", id)
 	if pickErr == nil {
@@ -240,8 +240,8 @@ func (t *tree) pick(id string) error {
 	return err
 }
 
-// mergeWithout resolves the conflicts in a file, in git's diff3 style, that are not there
-// without the lines that have mark in them: those of patches that were left out.
+// mergeWithout resolves conflicts in a file, in diff3 style, that vanish once lines that
+// contain mark are ignored. These are lines of patches that were left out.
 func mergeWithout(text, mark string) (string, error) {
 	var out strings.Builder
 	var sides [3][]string // ours, the base's, theirs
@@ -273,7 +273,7 @@ func mergeWithout(text, mark string) (string, error) {
 	return out.String(), nil
 }
 
-// add commits what a text file says.
+// add commits the parts of a text file.
 func (t *tree) add(repo string, p *patch, moves []string) error {
 	for _, part := range p.parts {
 		for _, name := range part.files {
@@ -298,7 +298,7 @@ func (t *tree) add(repo string, p *patch, moves []string) error {
 	return t.commit(p.message)
 }
 
-// finish adds to the last commit what follows from it: generated code, BUILD files.
+// finish adds generated code and BUILD files to the last commit.
 func (t *tree) finish() error {
 	changed, err := t.git("diff", "--name-only", "HEAD^", "HEAD", "--", "*.go")
 	if err != nil {
@@ -328,7 +328,7 @@ func (t *tree) finish() error {
 	return err
 }
 
-// dirs returns the directories of files, one a line.
+// dirs returns the sorted directories of files, one per line.
 func dirs(files string) []string {
 	var dirs []string
 	for _, f := range strings.Fields(files) {
@@ -338,7 +338,7 @@ func dirs(files string) []string {
 	return slices.Compact(dirs)
 }
 
-// isNew returns whether gVisor has no such package.
+// isNew returns whether a package is new to gVisor.
 func (t *tree) isNew(dir string) bool {
 	for _, base := range []string{t.pinned, t.main} {
 		if files, _ := filepath.Glob(filepath.Join(base, dir, "*.go")); len(files) > 0 {
@@ -348,7 +348,7 @@ func (t *tree) isNew(dir string) bool {
 	return true
 }
 
-// goFiles returns the Go files in a directory of some tree, by name.
+// goFiles returns the Go files in a directory, by name.
 func goFiles(dir string) (map[string][]byte, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
@@ -363,7 +363,7 @@ func goFiles(dir string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// write writes the series.
+// write writes the series as patches.
 func (t *tree) write() error {
 	format := []string{"format-patch", "--quiet", "--no-signature", "--zero-commit", "--no-renames", "base..series"}
 	if _, err := t.git(append(format, "-o", filepath.Join(t.out, "go"))...); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSeries is what can be said of the series in a second, without gVisor's tree.
+// TestSeries performs those checks of the series that take a second.
 func TestSeries(t *testing.T) {
 	const repo = "../.."
 	if _, err := os.Stat(filepath.Join(repo, "runsc/patches")); err != nil {
@@ -49,7 +49,7 @@ func TestSeries(t *testing.T) {
 	}
 }
 
-// TestAssign gives each file to one patch, and names the files that are no one's.
+// TestAssign assigns each file to one patch, and reports files that belong to none.
 func TestAssign(t *testing.T) {
 	for _, tc := range []struct{ name, file, want string }{
 		{"code", "pkg/a/a.go", "1.txt"},
