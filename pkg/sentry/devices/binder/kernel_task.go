@@ -19,7 +19,7 @@ type kernelTask struct {
 }
 
 // rootThread is implemented by tasks that know their ID in the root PID namespace
-// without a lock, as one of runsc/patches makes them.
+// without a lock (see runsc/patches).
 type rootThread interface {
 	RootThreadID() kernel.ThreadID
 }
