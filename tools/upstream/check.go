@@ -178,10 +178,11 @@ func (t *tree) checkText(files []string) error {
 }
 
 func checkFile(name string, text []byte) error {
-	for _, word := range []string{module, "runsc/patches"} {
-		if strings.Contains(string(text), word) {
-			return fmt.Errorf("%s speaks of %s", name, word)
-		}
+	if strings.Contains(string(text), module) {
+		return fmt.Errorf("%s mentions %s", name, module)
+	}
+	if strings.Contains(string(text), "runsc/patches") {
+		return fmt.Errorf(`%s mentions runsc/patches in other words than "(see runsc/patches)"`, name)
 	}
 	if !strings.HasPrefix(string(text), "// Copyright 20") && !isGenerated(path.Base(name)) && !strings.HasSuffix(name, "_mutex.go") {
 		return fmt.Errorf("%s has no licence header", name)
