@@ -41,6 +41,7 @@ var (
 	limit      = flag.Duration("limit", 4*time.Second, "time after which enough calls have been measured beside an attack")
 	together   = flag.Bool("together", false, "the container of -elsewhere shares the device")
 	elsewhere  = flag.String("elsewhere", "", "directory shared with the container in which a neighbour attacks; attack from this one if empty")
+	preload    = flag.Int("preload", 0, "MiB that one service of a world computes before it registers")
 	dozing     = flag.Bool("dozing", false, "let services sleep as whole processes when nobody calls, with Go's scheduler (internal)")
 	boardPath  = flag.String("board", "", "file of a board (internal)")
 

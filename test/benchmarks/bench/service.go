@@ -37,13 +37,14 @@ type keeper struct {
 	made    int
 	objects objects
 	held    []uint64
+	loaded  preloaded
 }
 
 // service is the role of a keeper. It's the manager, unless it's with a manager:
 // then it is the last thing that that keeps. With n it has a thread, too, that looks
 // after the object kept last.
 func service() {
-	k := &keeper{endpoint: open(), echo: make([]byte, callBytes)}
+	k := &keeper{endpoint: open(), echo: make([]byte, callBytes), loaded: newPreloaded(*preload)}
 	k.made = 1 // after the one that it publishes
 	if *with == "" {
 		k.BecomeManager()
@@ -76,6 +77,7 @@ func (k *keeper) answer(call binder.TransactionData) ([]byte, []uint64) {
 	o.data, o.offsets = o.data[:0], o.offsets[:0]
 	switch call.Code {
 	case serviceEcho:
+		k.echo[0] = k.loaded.use()
 		return k.echo, nil
 	case serviceKeep:
 		for data := k.Data(call); len(data) != 0; data = data[binder.SizeOfFlatObject:] {

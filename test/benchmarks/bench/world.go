@@ -5,6 +5,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -13,14 +15,18 @@ import (
 )
 
 // world boots a service manager and -count services, each a process, which register
-// with it. Then it looks one up, calls it and says so, and does that again whenever
-// the sandbox was restored: a client that waits for it.
+// with it, and one more that does so last if it has something to -preload. Then it
+// looks that one up, calls it and says so, and does that again whenever the sandbox
+// was restored: a client that waits for it.
 func world() {
 	restored := restores()
-	defer start("hostile/service", nil, "-dozing").stop()
+	defer start("hostile/service", nil, "-dozing", "-preload=0").stop()
 	var wg sync.WaitGroup
-	for range *count {
+	if *preload != 0 {
 		wg.Go(func() { start("hostile/service", nil, "-dozing", "-with=manager") })
+	}
+	for range *count {
+		wg.Go(func() { start("hostile/service", nil, "-dozing", "-with=manager", "-preload=0") })
 	}
 	wg.Wait()
 	e := open()
@@ -31,6 +37,34 @@ func world() {
 		emit(result{Series: "answer"})
 		awaitRestore(restored)
 	}
+}
+
+// preloaded is what a service computes before it registers, and needs to answer: as
+// Android's zygote loads classes, and services read what they serve.
+type preloaded []byte
+
+// preloadRounds makes it take about 20 ms per MiB.
+const preloadRounds = 8
+
+// newPreloaded computes so many MiB, of which each part takes those before it.
+func newPreloaded(mib int) preloaded {
+	p := make(preloaded, mib<<20)
+	var sum [sha256.Size]byte
+	for rest := p; len(rest) != 0; rest = rest[len(sum):] {
+		for range preloadRounds {
+			sum = sha256.Sum256(sum[:])
+		}
+		copy(rest, sum[:])
+	}
+	return p
+}
+
+// use reads a hundredth of the pages.
+func (p preloaded) use() (sum byte) {
+	for i := 0; i < len(p); i += 100 * os.Getpagesize() {
+		sum ^= p[i]
+	}
+	return sum
 }
 
 // restores returns a socket that gets the kernel's events.

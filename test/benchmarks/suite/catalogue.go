@@ -148,6 +148,11 @@ var benchmarks = []*benchmark{
 		once:    restore,
 	},
 	{
+		Name: "preload", Title: "A sandbox with 11 services, of which one computes that many MiB before it registers, from runsc's start to the answer to a client's first call", Unit: "ms", X: "MiB",
+		Subject: restored,
+		once:    restorePreloaded,
+	},
+	{
 		Name: sandboxesStartup, Title: "A sandbox with a service, from runsc's start to the answer to a client's first call, as the last of that many sandboxes",
 		Unit: "ms", X: "sandboxes", Subject: coldStart,
 		once: manySandboxes.of(sandboxesStartup, sandboxesMemory),

@@ -36,6 +36,12 @@ const (
 // worlds are the numbers of services, each a process, that a world has.
 var worlds = []int{1, 10, 30, 100}
 
+// preloads are the MiB that a service of a world computes before it registers.
+var preloads = []int{10, 30, 100, 200}
+
+// besides is how many services such a world has beside that one.
+const besides = 10
+
 // clonesAtOnce is how many sandboxes are restored at once.
 const clonesAtOnce = 4
 
@@ -45,9 +51,9 @@ func restore(add func(place, []result)) error {
 		if *short && services > 10 {
 			break
 		}
-		if err := restoreWorld(services, func(series string, ms float64) {
+		if err := restoreWorld(func(series string, ms float64) {
 			add(systrap, []result{{Series: series, X: float64(services), Value: ms}})
-		}); err != nil {
+		}, fmt.Sprint("-count=", services)); err != nil {
 			return fmt.Errorf("%d services: %w", services, err)
 		}
 	}
@@ -109,8 +115,24 @@ func restoreAOSP(bundle string, add func(series string, ms float64)) (err error)
 	return nil
 }
 
-func restoreWorld(services int, add func(series string, ms float64)) (err error) {
-	s, err := newSnapshots("/bench", fmt.Sprint("-count=", services), "world")
+// restorePreloaded is restore for worlds that have something to do at their start.
+func restorePreloaded(add func(place, []result)) error {
+	for _, mib := range preloads {
+		if *short && mib > preloads[0] {
+			break
+		}
+		if err := restoreWorld(func(series string, ms float64) {
+			add(systrap, []result{{Series: series, X: float64(mib), Value: ms}})
+		}, fmt.Sprint("-count=", besides), fmt.Sprint("-preload=", mib)); err != nil {
+			return fmt.Errorf("%d MiB: %w", mib, err)
+		}
+	}
+	return nil
+}
+
+// restoreWorld starts a world that flags of the benchmarks' program describe.
+func restoreWorld(add func(series string, ms float64), flags ...string) (err error) {
+	s, err := newSnapshots(append(append([]string{"/bench"}, flags...), "world")...)
 	if err != nil {
 		return err
 	}
