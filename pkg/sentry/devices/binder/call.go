@@ -105,7 +105,7 @@ func (th *Thread) send(task Task, m *message, t *Transaction, inChain *Thread, d
 }
 
 // target returns the node that p knows by handle, with a strong local reference
-// for the buffer of a call to it. It notes in m who owns it, dead or not.
+// for the buffer of a call to it. It records the owner in m, dead or alive.
 func (p *Process) target(handle uint32, m *message) (list.Arc[*Node], *failure) {
 	if handle != 0 {
 		p.refsMu.Lock()

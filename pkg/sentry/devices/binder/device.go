@@ -14,8 +14,6 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/pgalloc"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/usermem"
-
-	"sentrybinder/pkg/abi/binder"
 )
 
 func (fd *deviceFD) process() *Process { return fd.proc }
@@ -89,35 +87,29 @@ type deviceFD struct {
 	proc *Process
 }
 
-// openedBy returns whether t is a thread of the process that opened the device. Others
-// may have got the descriptor.
+// openedBy returns whether t is a thread of the process that opened the device. Other
+// processes may have inherited or received the descriptor.
 func (fd *deviceFD) openedBy(t *kernel.Task) bool { return t.ThreadGroup() == fd.proc.opener.Load() }
 
-// openToAll returns whether a request is one that anybody may make by a descriptor of
-// a device that another process has opened: it does not make the caller a thread of
-// that process.
-func openToAll(request uint32) bool {
-	switch request {
-	case binder.BINDER_VERSION, binder.BINDER_GET_NODE_DEBUG_INFO, binder.BINDER_GET_NODE_INFO_FOR_REF,
-		binder.BINDER_FREEZE, binder.BINDER_GET_FROZEN_INFO:
-		return true
-	default:
-		return false
-	}
-}
-
-// Ioctl implements vfs.FileDescriptionImpl.Ioctl. What a process that did not open the
-// device asks for is EINVAL; see openToAll.
+// Ioctl implements vfs.FileDescriptionImpl.Ioctl. See Process.ioctl.
+//
+// Errors: EINVAL, too, if the caller isn't the process that opened the device, unless
+// request is openToAll.
 func (fd *deviceFD) Ioctl(ctx context.Context, uio usermem.IO, _ uintptr, args arch.SyscallArguments) (uintptr, error) {
 	t := kernel.TaskFromContext(ctx)
 	if t == nil {
 		panic("Ioctl should be called from a task context")
 	}
-	if !fd.openedBy(t) && !openToAll(args[1].Uint()) {
+	request, arg := args[1].Uint(), args[2].Pointer()
+	switch {
+	case fd.openedBy(t):
+		nonBlocking := fd.vfsfd.StatusFlags()&linux.O_NONBLOCK != 0
+		return 0, fd.proc.ioctl(kernelTask{t}, uio, request, arg, nonBlocking)
+	case openToAll(request):
+		return 0, fd.proc.ioctlByOther(kernelTask{t}, uio, request, arg)
+	default:
 		return 0, linuxerr.EINVAL
 	}
-	nonBlocking := fd.vfsfd.StatusFlags()&linux.O_NONBLOCK != 0
-	return 0, fd.proc.ioctl(kernelTask{t}, uio, args[1].Uint(), args[2].Pointer(), nonBlocking)
 }
 
 // ConfigureMMap implements vfs.FileDescriptionImpl.ConfigureMMap.

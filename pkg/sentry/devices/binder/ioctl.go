@@ -10,6 +10,7 @@ import (
 	"gvisor.dev/gvisor/pkg/usermem"
 
 	"sentrybinder/pkg/abi/binder"
+	"sentrybinder/pkg/binder/list"
 )
 
 // ioctl carries out an ioctl by task, whose memory is uio. Besides open, mmap, poll
@@ -28,7 +29,38 @@ func (p *Process) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.
 		th.exit(task)
 		return nil
 	}
-	err = th.request(task, uio, request, arg, nonBlocking)
+	return th.ioctl(task, uio, request, arg, nonBlocking)
+}
+
+// ioctlByOther is ioctl for a task of a process that did not open the device, and for
+// requests that are openToAll. The task doesn't become a thread of p: its Thread ends with
+// the call.
+func (p *Process) ioctlByOther(task Task, uio usermem.IO, request uint32, arg hostarch.Addr) error {
+	th, err := newThread(p, task.ThreadID())
+	if err != nil {
+		return err
+	}
+	fresh := list.NewUnique(th)
+	held := fresh.Share()
+	defer held.Release(task)
+	return th.ioctl(task, uio, request, arg, false)
+}
+
+// openToAll returns whether a process that did not open the device may make a request:
+// whether it only queries, or freezes others.
+func openToAll(request uint32) bool {
+	switch request {
+	case binder.BINDER_VERSION, binder.BINDER_GET_NODE_DEBUG_INFO, binder.BINDER_GET_NODE_INFO_FOR_REF,
+		binder.BINDER_FREEZE, binder.BINDER_GET_FROZEN_INFO:
+		return true
+	default:
+		return false
+	}
+}
+
+// ioctl carries out a request other than BINDER_THREAD_EXIT.
+func (th *Thread) ioctl(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
+	err := th.request(task, uio, request, arg, nonBlocking)
 	th.scratch.drop()
 	th.refuseIoctl(task, request, arg, err)
 	if th.needReturn.Load() {
@@ -48,7 +80,7 @@ type scratch struct {
 	returns  returnWriter
 }
 
-// drop lets go of what the ioctl had to do with.
+// drop releases what the ioctl referred to.
 func (s *scratch) drop() {
 	s.cc = usermem.IOCopyContext{}
 	if s.message.debugID != 0 {
@@ -57,7 +89,7 @@ func (s *scratch) drop() {
 	s.returns.task, s.returns.uio, s.returns.th = nil, nil, nil
 }
 
-// request carries out an ioctl other than BINDER_THREAD_EXIT.
+// request dispatches a request other than BINDER_THREAD_EXIT.
 func (th *Thread) request(task Task, uio usermem.IO, request uint32, arg hostarch.Addr, nonBlocking bool) error {
 	p := th.proc
 	freezeLeft := th.freezeLeft

@@ -45,6 +45,17 @@ func TestIoctlErrors(t *testing.T) {
 	require.EqualValues(t, 8, th.mem.Bytes[argAddr])
 }
 
+// TestIoctlByOther: requests of a process that did not open the device leave no thread.
+func TestIoctlByOther(t *testing.T) {
+	w := newWorld(t)
+	opener, other := w.newApp(), w.newApp()
+	threads, used := opener.app.threadIDs(), opener.account.Used()
+	require.NoError(t, opener.app.ioctlByOther(other, &other.mem, binder.BINDER_VERSION, argAddr))
+	require.EqualValues(t, 8, other.mem.Bytes[argAddr])
+	require.Equal(t, threads, opener.app.threadIDs())
+	require.Equal(t, used, opener.account.Used())
+}
+
 // TestManagerChanges: there's one manager at a time, and always of the same user.
 func TestManagerChanges(t *testing.T) {
 	w := newWorld(t)

@@ -53,8 +53,8 @@ func (th *Thread) begin(task Task, m *message, kind logKind) {
 	m.logPlace = d.log.add(&m.log)
 }
 
-// end logs the outcome of m, which begin logged: f is nil if it was queued. If not, it
-// is reported to those who listen.
+// end logs the outcome of m, which begin logged: f is nil if m was queued. Otherwise the
+// failure is reported.
 //
 // Preconditions: No lock is held.
 func (th *Thread) end(task Task, m *message, f *failure) {

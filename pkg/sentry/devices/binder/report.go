@@ -12,8 +12,8 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 )
 
-// Report says that a transaction has failed, waits for a frozen receiver, or may be
-// spam. IDs are those of a PID namespace, and zero if it doesn't have them.
+// Report says that a transaction has failed, is pending for a frozen receiver, or may be
+// spam. IDs are those of a PID namespace, or zero if it has none for the process.
 type Report struct {
 	// Error is the return that the sender gets.
 	Error uint32
@@ -23,8 +23,8 @@ type Report struct {
 
 	FromPID, FromTID int32
 
-	// The receiver is known if HasTo, and the thread of it that the transaction is
-	// for if HasToThread.
+	// HasTo says whether the receiver is known, HasToThread whether the transaction was
+	// for a particular thread of it.
 	ToPID, ToTID       int32
 	HasTo, HasToThread bool
 
@@ -33,30 +33,30 @@ type Report struct {
 	DataSize    uint64
 }
 
-// ReportListener wants to know of Reports.
+// ReportListener receives Reports.
 type ReportListener interface {
-	// Report is called with no lock of the driver's held. It doesn't block.
+	// Report is called with none of the driver's locks held. It must not block.
 	Report(ctx context.Context, r *Report)
 }
 
-// ReportSubscription is what a ReportListener gets Reports by: those about transactions
-// whose sender or receiver is a process of its Tenant.
+// ReportSubscription entitles a ReportListener to the Reports of transactions whose
+// sender or receiver is a process of its Tenant.
 //
 // +stateify savable
 type ReportSubscription struct {
 	tenant   *Tenant
 	listener ReportListener
 
-	// ns is the PID namespace whose IDs the listener gets. It's nil in tests without
-	// a kernel.
+	// ns is the PID namespace whose IDs the listener gets, or nil in tests without a
+	// kernel.
 	ns *kernel.PIDNamespace
 }
 
-// Subscribe makes l get Reports, as the task that ctx is of sees them, until Leave is
-// called.
+// Subscribe subscribes l to Reports, with the IDs that the calling task sees, until
+// Leave is called.
 //
 // Errors: ENXIO if the driver doesn't know the caller's container, ENOMEM if the
-// container's account has no room for what l may have to keep, or the container has
+// container's account has no room for what l may have to keep, or if the container has
 // maxReportListeners.
 func (d *Driver) Subscribe(ctx context.Context, l ReportListener) (*ReportSubscription, error) {
 	task := kernel.TaskFromContext(ctx)
@@ -82,22 +82,22 @@ func (t *Tenant) subscribe(l ReportListener, ns *kernel.PIDNamespace) (*ReportSu
 	return s, nil
 }
 
-// Leave ends s. A Report that is just being made may come later.
+// Leave ends s. A Report that is in progress may still arrive.
 func (s *ReportSubscription) Leave(context.Context) {
 	s.tenant.reports.remove(s)
 	s.tenant.account.Credit(reportListenerPrice)
 }
 
-// maxReportListeners is the greatest number of listeners in a container. Whoever sends
-// what fails tells all of them.
+// maxReportListeners is the maximum number of listeners in a container: the sender of a
+// failing transaction notifies them all.
 const maxReportListeners = 64
 
-// reportListeners has the subscriptions of a Tenant.
+// reportListeners holds the subscriptions of a Tenant.
 //
 // +stateify savable
 type reportListeners struct {
-	// subs has the subscriptions, or is nil if there are none. It is replaced, with mu
-	// locked, rather than changed.
+	// subs is the subscriptions, or nil if there are none. It is replaced, with mu
+	// locked, never modified.
 	subs atomic.Pointer[[]*ReportSubscription] `state:".([]*ReportSubscription)"`
 
 	// mu is a leaf.
@@ -137,7 +137,7 @@ func (l *reportListeners) remove(s *ReportSubscription) {
 	l.store(slices.DeleteFunc(slices.Clone(l.all()), func(other *ReportSubscription) bool { return other == s }))
 }
 
-// report tells those who listen that th gets br for m.
+// report notifies the listeners of both sides that th gets br for m.
 //
 // Preconditions: No lock is held.
 func (th *Thread) report(ctx context.Context, m *message, br uint32) {
@@ -153,7 +153,7 @@ func (th *Thread) report(ctx context.Context, m *message, br uint32) {
 	}
 }
 
-// reportTo tells those of t who listen.
+// reportTo notifies t's listeners.
 func (m *message) reportTo(ctx context.Context, t *Tenant, br uint32) {
 	e := &m.log
 	for _, s := range t.reports.all() {

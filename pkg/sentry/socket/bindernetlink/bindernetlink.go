@@ -1,12 +1,11 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bindernetlink is the family of generic netlink by which applications listen
-// to reports of transactions that fail.
+// Package bindernetlink implements the generic netlink family through which applications
+// receive reports of failed transactions.
 //
-// Whoever joins the family's group gets those that the driver has for its container. As
-// in Linux, everyone may join, and who does in a network namespace of its own hears
-// nothing.
+// A member of the family's group gets its container's reports. As in Linux, everybody
+// may join, but in a network namespace of its own a member gets nothing.
 package bindernetlink
 
 import (
@@ -23,22 +22,22 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder"
 )
 
-// Socket is gVisor's netlink socket, of generic netlink. It's savable.
+// Socket is a generic netlink socket of gVisor's. It is savable.
 type Socket interface {
 	NetworkNamespace() *inet.Namespace
 
-	// SendNotification sends a datagram for a multicast group to the socket's owner, or
-	// has it know that one was lost. It doesn't block.
+	// SendNotification sends a multicast group's datagram to the socket's owner, or
+	// records that one was lost. It doesn't block.
 	SendNotification(ctx context.Context, group uint32, ms *nlmsg.MessageSet)
 }
 
-// Membership is that of a Socket in the group. It's savable.
+// Membership is the membership of a Socket in the group. It is savable.
 type Membership interface {
 	// Leave ends it.
 	Leave(ctx context.Context)
 }
 
-// Family is the family.
+// Family is the generic netlink family "binder".
 type Family struct {
 	// driver returns the sandbox's driver.
 	driver func() *binder.Driver
@@ -47,11 +46,12 @@ type Family struct {
 	ID uint16
 }
 
-// New returns the family. driver returns the sandbox's driver, once there's one.
+// New returns the family. driver returns the sandbox's driver, or nil before there is
+// one.
 func New(driver func() *binder.Driver) *Family { return &Family{driver: driver} }
 
-// Join makes s a member of the group, which has this ID, as the task that ctx is of sees what happens. The
-// result is nil if it's never to get a message.
+// Join makes s a member of the group with the given ID. Messages have the IDs that the
+// calling task sees. The Membership is nil if s will never get a message.
 func (f *Family) Join(ctx context.Context, s Socket, group uint32) (Membership, *syserr.Error) {
 	if s.NetworkNamespace() != kernel.KernelFromContext(ctx).RootNetworkNamespace() {
 		return nil, nil
