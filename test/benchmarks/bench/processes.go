@@ -43,7 +43,7 @@ func processes() {
 	all := []*process{start("hub", nil)}
 	defer func() { stopAll(all) }()
 	steps := numbersOf(*numbers)
-	files := uint64(slices.Max(steps) + 100)
+	files := uint64(4*slices.Max(steps) + 100)
 	peer.Check(unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: files, Max: files}))
 	e := open()
 	var citizens []uint32
