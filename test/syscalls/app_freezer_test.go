@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Android's CachedAppOptimizer freezes an application twice: Binder first, which
-// fails as long as the application has something to do, and then its cgroup. These
-// are tests of both together.
+// Android's CachedAppOptimizer freezes an application twice: first in Binder, which fails
+// as long as the application has something to do, and then its cgroup. These tests cover
+// both together.
 
 // An appCgroup is the cgroup of an application's process.
 type appCgroup struct {
@@ -25,12 +25,12 @@ type appCgroup struct {
 	dir string
 }
 
-// newAppCgroup moves p to a cgroup of its own.
+// newAppCgroup moves p to a new cgroup.
 func newAppCgroup(t *testing.T, p *process) appCgroup {
 	t.Helper()
 	root := t.TempDir()
 	if err := unix.Mount("cgroup2", root, "cgroup2", 0, ""); err == unix.ENODEV {
-		t.Skip("this sandbox has no cgroup2: nobody asked for it")
+		t.Skip("this sandbox has no cgroup2: it was not asked for")
 	} else {
 		require.NoError(t, err)
 	}
@@ -74,8 +74,8 @@ func (c appCgroup) thaw() {
 }
 
 // finishThawed returns what a thread reads that was in a read before its cgroup was
-// frozen. Linux ends the read with EINTR then. In the sandbox, nothing but a signal
-// does that: the read goes on.
+// frozen. Linux ends that read with EINTR. In the sandbox, only signals do: the read
+// continues.
 func (th *thread) finishThawed() returns {
 	th.t.Helper()
 	r := th.finish()
@@ -88,13 +88,13 @@ func (th *thread) finishThawed() returns {
 	return th.read()
 }
 
-// What happens to an application in the background, from the attempt to freeze it
-// to when it's back.
+// What happens to a background application, from the attempt to freeze it until it's
+// back.
 func TestAppFreezer(t *testing.T) {
 	app, client, freezer, h := newFreezable(t)
 	cgroup := newAppCgroup(t, app)
 
-	// It has been called, and can't be frozen before it has answered.
+	// It has been called, and can't be frozen until it has answered.
 	client.start(readSize, bcTransaction{handle: h})
 	request := app.read().message(t)
 	require.Equal(t, unix.EAGAIN, freezer.tryFreeze(app.pid(), 10))
@@ -107,8 +107,7 @@ func TestAppFreezer(t *testing.T) {
 	cgroup.freeze()
 	freezer.expectInfo(app, 0, 0)
 
-	// Nobody waits for it in vain, and what is sent is kept, as much as there is
-	// room for.
+	// Nobody waits for it in vain, and what is sent is kept as long as there is room.
 	client.write(bcTransaction{handle: h})
 	client.expect(brNoop, brFrozenReply)
 	const messages = 4
@@ -122,11 +121,11 @@ func TestAppFreezer(t *testing.T) {
 	freezer.expectInfo(app, syncReceived|syncPending, 1)
 	require.Equal(t, "S", app.State())
 
-	// Thawing the other way round, it finds what was sent.
+	// Thawed in the opposite order, it finds what was sent.
 	freezer.thaw(app)
 	client.write(bcTransaction{handle: h, flags: oneWay, code: messages + 1})
 	client.expect(brNoop, brTransactionComplete)
-	require.Equal(t, "S", app.State(), "it's only thawed by half")
+	require.Equal(t, "S", app.State(), "it's only half thawed")
 	cgroup.thaw()
 	got := app.finishThawed().message(t)
 	for code := range uint32(messages) {
@@ -140,8 +139,8 @@ func TestAppFreezer(t *testing.T) {
 	client.call(app.thread, bcTransaction{handle: h}, nil)
 }
 
-// An application that is only frozen as a cgroup has to be waited for, and does not
-// notice that it was frozen meanwhile.
+// An application whose cgroup alone is frozen blocks its callers, and doesn't notice that
+// it was frozen.
 func TestAppFreezerOfCgroupOnly(t *testing.T) {
 	app, client, _, h := newFreezable(t)
 	cgroup := newAppCgroup(t, app)
@@ -155,7 +154,7 @@ func TestAppFreezerOfCgroupOnly(t *testing.T) {
 	client.finish().ok(t)
 }
 
-// An application that is frozen while it waits for an answer gets it afterwards.
+// An application that is frozen while it waits for a reply gets it afterwards.
 func TestAppFreezerOfCaller(t *testing.T) {
 	server, app, freezer, h := newFreezable(t)
 	cgroup := newAppCgroup(t, app)
@@ -169,8 +168,7 @@ func TestAppFreezerOfCaller(t *testing.T) {
 	require.Equal(t, "\a\x00\x00\x00", string(got.message(t).data))
 }
 
-// An application that is frozen while it handles a call and is killed then leaves
-// nobody waiting.
+// An application that is frozen and killed while it handles a call leaves nobody waiting.
 func TestAppFreezerKill(t *testing.T) {
 	app, client, freezer, h := newFreezable(t)
 	cgroup := newAppCgroup(t, app)

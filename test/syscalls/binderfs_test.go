@@ -20,8 +20,7 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// tempDir returns a directory that everybody can get to, until the end of the
-// test.
+// tempDir returns a directory that everybody can reach, until the end of the test.
 func tempDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "binderfs")
@@ -44,7 +43,7 @@ func mountAt(dir string, flags uintptr, options string) error {
 	return unix.Mount("binder", dir, "binder", flags, options)
 }
 
-// mountOptions returns what /proc/mounts says of a mount.
+// mountOptions returns a mount's options in /proc/mounts.
 func mountOptions(t testing.TB, dir string) string {
 	t.Helper()
 	mounts, err := os.ReadFile("/proc/self/mounts")
@@ -59,7 +58,7 @@ func mountOptions(t testing.TB, dir string) string {
 	return found
 }
 
-// requireOptions checks the options of a mount that are binderfs's own.
+// requireOptions checks a mount's options that are specific to binderfs.
 func requireOptions(t testing.TB, dir, want string) {
 	t.Helper()
 	got := mountOptions(t, dir)
@@ -68,7 +67,7 @@ func requireOptions(t testing.TB, dir, want string) {
 	require.Equal(t, want, got[i:])
 }
 
-// defaultMax is the option of a mount that says nothing of it.
+// defaultMax is the option of a mount without max.
 var defaultMax = func() string {
 	if inSandbox() {
 		return "max=4096"
@@ -107,7 +106,7 @@ func lstat(t testing.TB, path string) unix.Stat_t {
 	return st
 }
 
-// names returns the names of the files in dir, in the order that they are listed.
+// names returns the names of the files in dir, in directory order.
 func names(t testing.TB, dir string) []string {
 	t.Helper()
 	f, err := os.Open(dir)
@@ -118,7 +117,7 @@ func names(t testing.TB, dir string) []string {
 	return list
 }
 
-// What an instance has from the beginning, the newest first.
+// The initial contents of an instance, the newest first.
 //
 //covers:files-of-binderfs,mount
 func TestBinderfsContents(t *testing.T) {
@@ -170,7 +169,7 @@ func TestBinderfsInodeNumbers(t *testing.T) {
 	}
 }
 
-// All devices have the same major number, and each its own minor number.
+// All devices share the major number, and each has its own minor number.
 //
 //covers:control
 func TestBinderfsDeviceNumbers(t *testing.T) {
@@ -257,7 +256,7 @@ func TestBinderfsInProcFilesystems(t *testing.T) {
 	require.Contains(t, "\n"+string(list), "\nnodev\tbinder\n")
 }
 
-// Options that a mount can have, and how /proc/mounts shows them.
+// Valid mount options, and how /proc/mounts shows them.
 //
 //covers:mount
 func TestBinderfsOptions(t *testing.T) {
@@ -286,7 +285,7 @@ func TestBinderfsOptions(t *testing.T) {
 	}
 }
 
-// Where the default devices have no room nothing can be mounted.
+// If there is no room for the default devices, the mount fails.
 //
 //covers:mount
 func TestBinderfsNoRoomForDefaultDevices(t *testing.T) {
@@ -297,13 +296,12 @@ func TestBinderfsNoRoomForDefaultDevices(t *testing.T) {
 	first := mountBinderfs(t, "max=3")
 	minor := lstat(t, first+"/binder").Rdev
 	require.NoError(t, unix.Unmount(first, 0))
-	// What the failed mounts took is free again.
+	// What the failed mounts allocated is free again.
 	require.Equal(t, unix.ENOSPC, mountAt(dir, 0, "max=1"))
 	require.Equal(t, minor, lstat(t, mountBinderfs(t, "")+"/binder").Rdev)
 }
 
-// A remount sets max to what it says, or else to the default, and can't change
-// stats.
+// A remount sets max to the given value, or else to the default, and can't change stats.
 //
 //covers:mount
 func TestBinderfsRemount(t *testing.T) {
@@ -337,7 +335,7 @@ func TestBinderfsRemount(t *testing.T) {
 	requireOptions(t, dir, defaultMax)
 }
 
-// A remount of one mount alone leaves the options as they are.
+// A remount of a single mount leaves the options as they are.
 //
 //covers:mount
 func TestBinderfsBindRemount(t *testing.T) {
@@ -371,7 +369,7 @@ func TestBinderfsRemountFails(t *testing.T) {
 	require.True(t, strings.HasPrefix(mountOptions(t, dir), "ro,"))
 }
 
-// The mount API of several calls does the same.
+// The same with the new mount API.
 //
 //covers:mount
 func TestBinderfsMountInSteps(t *testing.T) {
@@ -393,7 +391,7 @@ func TestBinderfsMountInSteps(t *testing.T) {
 	require.Equal(t, "a", names(t, dir)[0])
 }
 
-// Fewer devices than there are can be allowed. They stay.
+// max can be set below the number of existing devices, which stay.
 //
 //covers:mount
 func TestBinderfsRemountBelow(t *testing.T) {
@@ -409,8 +407,8 @@ func TestBinderfsRemountBelow(t *testing.T) {
 	require.NoError(t, addDevice(t, dir, "b"))
 }
 
-// A device can have any file name. The number of the device that it would have
-// been is told even if the name is refused.
+// A device can have any file name. The number that the device would have had is returned
+// even if the name is refused.
 //
 //covers:control
 func TestBinderfsAdd(t *testing.T) {
@@ -454,8 +452,8 @@ func TestBinderfsAddEndOfName(t *testing.T) {
 	require.Equal(t, strings.Repeat("z", 255), names(t, dir)[0])
 }
 
-// The number of devices is limited for each instance. The default devices count,
-// and those that are open after they were removed.
+// The number of devices is limited per instance. The default devices count, and so do
+// removed ones that are still open.
 //
 //covers:control,mount
 func TestBinderfsLimit(t *testing.T) {
@@ -484,7 +482,7 @@ func TestBinderfsLimit(t *testing.T) {
 	eventually(t, "there is room for a device", func() bool { return addDevice(t, dir, "d") == nil })
 }
 
-// A refused name takes no room.
+// A refused name uses no room.
 //
 //covers:control
 func TestBinderfsLimitAfterRefusal(t *testing.T) {
@@ -496,7 +494,7 @@ func TestBinderfsLimitAfterRefusal(t *testing.T) {
 	require.NoError(t, addDevice(t, dir, "a"))
 }
 
-// The lowest free minor number is used again.
+// The lowest free minor number is reused.
 //
 //covers:control
 func TestBinderfsMinorIsUsedAgain(t *testing.T) {
@@ -536,7 +534,7 @@ func TestBinderfsAddBadAddress(t *testing.T) {
 	require.NoError(t, addDevice(t, dir, "a"), "there is room left")
 }
 
-// binder-control can do one thing.
+// binder-control supports one request.
 //
 //covers:control
 func TestBinderfsControl(t *testing.T) {
@@ -569,15 +567,14 @@ func TestBinderfsControl(t *testing.T) {
 		require.Equal(t, unix.EINVAL, errno, "%#x", request)
 	}
 
-	// Nor can anything else do that.
+	// Nothing else supports it.
 	device, err := unix.Open(dir+"/binder", unix.O_RDWR, 0)
 	require.NoError(t, err)
 	defer unix.Close(device)
 	require.Equal(t, unix.EINVAL, ctlAdd(device, uintptr(unsafe.Pointer(&b))))
 }
 
-// The devices of an instance are contexts of their own, and those of another
-// instance have nothing to do with them.
+// An instance's devices have their own contexts, separate from those of another instance.
 //
 //covers:mount,contexts
 func TestBinderfsContexts(t *testing.T) {
@@ -599,8 +596,8 @@ func TestBinderfsContexts(t *testing.T) {
 	}
 }
 
-// A device that is removed works on for who has it open, and a new one of that
-// name is another.
+// A removed device stays usable while open, and a new one of that name is a different
+// device.
 func TestBinderfsUnlinkInUse(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	device := dir + "/binder"
@@ -623,7 +620,7 @@ func TestBinderfsUnlinkInUse(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, device+" (deleted)", link)
 
-	// Who has it can open it again.
+	// Whoever has it open can reopen it.
 	again := newBareProcess(t)
 	again.connect(fmt.Sprintf("/proc/%d/fd/%d", client.pid(), client.fd))
 	again.call(server.thread, bcTransaction{}, nil)
@@ -635,7 +632,7 @@ func TestBinderfsUnlinkInUse(t *testing.T) {
 	client.call(server.thread, bcTransaction{}, nil)
 }
 
-// Nothing but a device can be removed, and nothing created but by binder-control.
+// Only devices can be removed, and only binder-control creates anything.
 func TestBinderfsRefused(t *testing.T) {
 	root := mountBinderfs(t, "stats=global")
 	outside := filepath.Join(tempDir(t), "f")
@@ -672,7 +669,7 @@ func TestBinderfsRefused(t *testing.T) {
 	}
 }
 
-// What the root has can be renamed, but for binder-control.
+// Everything in the root can be renamed, except binder-control.
 func TestBinderfsRename(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	at := func(name string) string { return dir + "/" + name }
@@ -708,7 +705,7 @@ func TestBinderfsRename(t *testing.T) {
 	require.Equal(t, []string{"f", "renamed", "vndbinder", "hwbinder", "binder-control"}, names(t, dir))
 	require.EqualValues(t, 3, lstat(t, dir).Nlink)
 
-	// It is the same device, and goes the way of a removed one when replaced.
+	// It is the same device, and is removed when replaced.
 	client := newBareProcess(t)
 	client.connect(at("renamed"))
 	client.call(server.thread, bcTransaction{}, nil)
@@ -741,7 +738,7 @@ func TestBinderfsRenameIntoFeatures(t *testing.T) {
 	p.connect(dir + "/features/binder")
 }
 
-// Owner, mode and times can be changed of everything.
+// Everything's owner, mode and times can be changed.
 func TestBinderfsAttributes(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	for name, truncate := range map[string]error{
@@ -796,8 +793,8 @@ func TestBinderfsExtendedAttributes(t *testing.T) {
 	}
 }
 
-// Directories can be listed from anywhere, and the rest goes on as it was when
-// something comes or goes meanwhile.
+// Directories can be listed from any position, and listing continues as before when
+// something is added or removed meanwhile.
 func TestBinderfsListing(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	const n = 300
@@ -826,7 +823,7 @@ func TestBinderfsListing(t *testing.T) {
 		for _, name := range list {
 			got[name]++
 		}
-		// The oldest goes, and another comes.
+		// The oldest is removed, and another is added.
 		gone := fmt.Sprintf("device-with-quite-a-long-name-%d", round)
 		if got[gone] == 0 {
 			delete(want, gone)
@@ -841,7 +838,7 @@ func TestBinderfsListing(t *testing.T) {
 	require.Less(t, len(want), n)
 }
 
-// Who watches the directory is told of what comes and goes.
+// Watchers of the directory are notified of what is added and removed.
 func TestBinderfsWatch(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	in, err := unix.InotifyInit1(unix.IN_NONBLOCK)
@@ -867,7 +864,7 @@ func TestBinderfsWatch(t *testing.T) {
 	require.Equal(t, "a", name)
 }
 
-// On a mount that is read-only devices can be used, and even added.
+// On a read-only mount, devices can be used, and even added.
 //
 //covers:mount
 func TestBinderfsReadOnly(t *testing.T) {
@@ -884,7 +881,7 @@ func TestBinderfsReadOnly(t *testing.T) {
 	p.becomeManager()
 }
 
-// On a mount without devices none can be opened.
+// On a nodev mount no device can be opened.
 //
 //covers:mount
 func TestBinderfsNoDevices(t *testing.T) {
@@ -899,7 +896,7 @@ func TestBinderfsNoDevices(t *testing.T) {
 	newBareProcess(t).connect(dir + "/binder")
 }
 
-// A device's number leads nowhere outside of binderfs.
+// A device's number means nothing outside binderfs.
 func TestBinderfsDeviceNumberElsewhere(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	for _, name := range []string{"binder", "binder-control"} {
@@ -910,7 +907,7 @@ func TestBinderfsDeviceNumberElsewhere(t *testing.T) {
 	}
 }
 
-// A device can be bound to another place, or linked there, and is the same.
+// A device can be bind-mounted elsewhere, or linked to, and is the same device.
 func TestBinderfsDeviceElsewhere(t *testing.T) {
 	dir, out := mountBinderfs(t, ""), tempDir(t)
 	bound, link := out+"/bound", out+"/link"
@@ -924,7 +921,7 @@ func TestBinderfsDeviceElsewhere(t *testing.T) {
 	client.connect(link)
 	client.call(server.thread, bcTransaction{}, nil)
 
-	// It stays in the other place if it is removed from the first.
+	// It stays there if it is removed from the first place.
 	require.NoError(t, unix.Unlink(dir+"/binder"))
 	other := newBareProcess(t)
 	_, err := other.tryOpen(link, unix.O_RDWR)
@@ -962,8 +959,9 @@ func TestBinderfsAsAndroidsInit(t *testing.T) {
 	}
 }
 
-// What "chmod 666 /dev/binder*" does where binderfs is at /dev/binderfs, as scripts have
-// it: the directory matches, too, and ordinary users lose the way to its files.
+// The effect of "chmod 666 /dev/binder*", which scripts run, where binderfs is on
+// /dev/binderfs: it matches the directory, too, and ordinary users can no longer reach
+// its files.
 //
 //covers:files-of-binderfs
 func TestBinderfsChmodOfDirectory(t *testing.T) {
@@ -987,7 +985,8 @@ func TestBinderfsChmodOfDirectory(t *testing.T) {
 	user.open(link, unix.O_RDWR)
 }
 
-// A mount can't go while a device of it is open, or else only its name goes.
+// A mount can't be unmounted while one of its devices is open, except lazily: then only
+// its name goes.
 //
 //covers:mount
 func TestBinderfsUnmount(t *testing.T) {
@@ -1010,8 +1009,7 @@ func TestBinderfsUnmount(t *testing.T) {
 	eventually(t, "nothing is open", func() bool { return unix.Unmount(dir, 0) == nil })
 }
 
-// Who may do what goes by the modes of files. A device belongs to root, whoever
-// adds it.
+// Files' modes decide who may do what. A device belongs to root, whoever adds it.
 func TestBinderfsOrdinaryUser(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	p := newBareProcess(t)
@@ -1077,8 +1075,8 @@ func (p *process) stat(path string) unix.Stat_t {
 	return *remote.Struct[unix.Stat_t](at)
 }
 
-// newNamespaces starts a process in user and mount namespaces of its own, in
-// which uid and gid id of the parent are what the maps say.
+// newNamespaces starts a process in new user and mount namespaces, with the given maps
+// from uid and gid id of the parent.
 func newNamespaces(t testing.TB, user int, uidMap, gidMap string) *process {
 	t.Helper()
 	p := newBareProcess(t)
@@ -1095,8 +1093,8 @@ func newNamespaces(t testing.TB, user int, uidMap, gidMap string) *process {
 	return p
 }
 
-// Root of a user namespace can mount binderfs, all of which belongs to it, but
-// not have the logs.
+// Root of a user namespace can mount binderfs, and owns everything in it, but can't have
+// the logs.
 //
 //covers:mount
 func TestBinderfsInUserNamespace(t *testing.T) {
@@ -1125,7 +1123,7 @@ func TestBinderfsInUserNamespace(t *testing.T) {
 	}
 }
 
-// A namespace in whose user namespace there is no root.
+// A mount namespace whose user namespace has no root.
 //
 //covers:mount
 func TestBinderfsInUserNamespaceWithoutRoot(t *testing.T) {
@@ -1147,8 +1145,8 @@ func TestBinderfsInUserNamespaceWithoutRoot(t *testing.T) {
 	p.connect(dir + "/a")
 }
 
-// What was mounted outside is no business of a user namespace's root, beyond
-// what the modes of files say.
+// A user namespace's root has no special rights to what was mounted outside, only those
+// that the files' modes give it.
 //
 //covers:mount
 func TestBinderfsFromUserNamespace(t *testing.T) {

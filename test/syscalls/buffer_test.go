@@ -15,9 +15,9 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// receive makes client send n bytes to server in a one-way transaction to a
-// node of its own, so that it does not wait for others, and returns where they
-// are in the server's mapping.
+// receive makes client send n bytes to server in a one-way transaction to a separate
+// node, so that it doesn't wait for others, and returns where they are in the server's
+// mapping.
 func receive(server *process, client *process, n int) *message {
 	server.t.Helper()
 	client.start(readSize, bcTransaction{payload: payload{space(n)}})
@@ -31,8 +31,8 @@ func receive(server *process, client *process, n int) *message {
 
 func (p *process) offset(m *message) int { return int(m.buffer) - int(p.mapStart) }
 
-// Buffers are aligned to eight bytes, the offsets come right after the data,
-// and even an empty transaction takes up space.
+// Buffers are aligned to eight bytes, the offsets follow the data, and even an empty
+// transaction uses space.
 func TestBufferLayout(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	end := 0
@@ -48,7 +48,7 @@ func TestBufferLayout(t *testing.T) {
 	}
 }
 
-// Offsets take up space of their own.
+// Offsets use space, too.
 func TestBufferLayoutWithOffsets(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{payload: payload{text("hello"), node(1, 0)}})
@@ -61,8 +61,8 @@ func TestBufferLayoutWithOffsets(t *testing.T) {
 	require.Equal(t, 40, server.offset(receive(server, client, 8)))
 }
 
-// A buffer is taken from the smallest hole that is large enough, and of holes
-// of the same size any will do.
+// A buffer is allocated in the smallest hole that is large enough; among holes of the
+// same size, any will do.
 func TestBestFit(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	var bufs []*message
@@ -78,12 +78,12 @@ func TestBestFit(t *testing.T) {
 	require.Equal(t, server.offset(hole256), server.offset(receive(server, client, 200)))
 	require.Equal(t, server.offset(hole512), server.offset(receive(server, client, 300)))
 	require.Equal(t, server.offset(hole1024), server.offset(receive(server, client, 300)))
-	// What is left of the last hole.
+	// The rest of the last hole.
 	require.Equal(t, server.offset(hole1024)+304, server.offset(receive(server, client, 720)))
 }
 
-// Among holes of exactly the size, it's the one at which a search by size comes
-// first, which depends on all that was placed and freed before.
+// Among holes of exactly the right size, it's the one that a search by size finds first,
+// which depends on all earlier allocations and frees.
 func TestHolesOfOneSize(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -110,7 +110,7 @@ func TestHolesOfOneSize(t *testing.T) {
 	}, places)
 }
 
-// Neighbouring holes become one.
+// Neighbouring holes are merged.
 //
 //covers:buffers,free-buffer
 func TestHolesMerge(t *testing.T) {
@@ -134,7 +134,7 @@ func TestHolesMerge(t *testing.T) {
 	}
 }
 
-// The whole mapping can be one buffer, and no more.
+// A single buffer can fill the whole mapping, and no more.
 func TestWholeMapping(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	send := func(n int) bcTransaction {
@@ -187,7 +187,7 @@ func TestAsyncHalf(t *testing.T) {
 	client.finish().ok(t)
 }
 
-// A freed one-way buffer gives its share back.
+// A freed one-way buffer returns its share.
 //
 //covers:buffers,free-buffer
 func TestAsyncHalfFreed(t *testing.T) {
@@ -200,8 +200,8 @@ func TestAsyncHalfFreed(t *testing.T) {
 	}
 }
 
-// A buffer can be freed once, and nothing else can be: what is not the start
-// of a buffer that the application has is ignored.
+// A buffer can be freed once, and nothing else can be: an address that isn't the start of
+// one of the application's buffers is ignored.
 //
 //covers:free-buffer
 func TestFreeBufferThatIsNone(t *testing.T) {

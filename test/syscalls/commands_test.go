@@ -11,19 +11,18 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// A command is something to be written to the driver.
+// A command is something to write to the driver.
 type command interface {
-	// append appends the command to b. What it points to it puts into m.
+	// append appends the command to b, and puts what it points to into m.
 	append(b []byte, m *memory) []byte
 }
 
-// memory hands out memory for the arguments of one system call.
+// memory allocates memory for the arguments of one system call.
 type memory struct {
 	next, end uintptr
 }
 
-// put copies data to memory that is aligned to 8 bytes and returns its
-// address.
+// put copies data to memory aligned to 8 bytes and returns its address.
 func (m *memory) put(data []byte) uintptr {
 	addr := m.next
 	m.next += (uintptr(len(data)) + 7) &^ 7
@@ -39,8 +38,8 @@ type raw []byte
 
 func (c raw) append(b []byte, _ *memory) []byte { return append(b, c...) }
 
-// bc returns command cmd with the given parameters, which are integers and
-// are written without padding.
+// bc returns the command cmd with the given parameters, which are integers and written
+// without padding.
 func bc(cmd uint32, params ...any) raw {
 	b := binary.NativeEndian.AppendUint32(nil, cmd)
 	for _, p := range params {

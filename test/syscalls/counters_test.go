@@ -16,12 +16,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// statsFile is where the driver counts its objects, or "" if there is no such
-// file.
+// statsFile is the file in which the driver counts its objects, or "" if there is none.
 var statsFile string
 
-// findStats sets statsFile. It mounts binderfs if that is not mounted yet, and
-// returns what undoes this.
+// findStats sets statsFile. It mounts binderfs if that is not mounted yet, and returns a
+// function that undoes this.
 func findStats() func() {
 	const logs = "/binder_logs/stats"
 	if exists("/dev/binderfs" + logs) {
@@ -45,8 +44,8 @@ func findStats() func() {
 	}
 }
 
-// counters returns the number of live objects of each kind that the driver
-// holds. It returns false if the driver does not tell.
+// counters returns the number of live objects of each kind in the driver, or false if the
+// driver does not report it.
 func counters() (map[string]int, bool) {
 	if statsFile == "" || isRust {
 		return nil, false // the Rust driver's file is empty
@@ -68,7 +67,7 @@ func counters() (map[string]int, bool) {
 	return counts, true
 }
 
-// watched maps a test to what the driver may hold once its processes are gone.
+// watched maps a test to the counts that the driver may have once its processes are gone.
 var watched sync.Map // of testing.TB to map[string]int
 
 // watchCounters makes the test fail if, when its processes are gone, the
@@ -93,7 +92,7 @@ func watchCounters(t testing.TB) {
 				t.Logf("the driver holds %v; it may hold %v", now, before)
 			}
 		}()
-		// Linux takes a process's things apart some time after its end.
+		// Linux releases a process's objects some time after its end.
 		eventually(t, "the driver holds no more than before the test", func() bool {
 			now, _ = counters()
 			for what, n := range now {
@@ -106,8 +105,8 @@ func watchCounters(t testing.TB) {
 	})
 }
 
-// cMayLose excuses Linux's C driver if it never frees n of the objects that it
-// allocates in the test. Nobody else may.
+// cMayLose excuses Linux's C driver, and only that, if it never frees n of the objects
+// that it allocates in the test.
 func cMayLose(t testing.TB, what string, n int) {
 	if !isC {
 		return
@@ -121,7 +120,7 @@ func cMayLose(t testing.TB, what string, n int) {
 func TestCounters(t *testing.T) {
 	before, ok := counters()
 	if !ok {
-		t.Skip("the driver does not tell what it holds")
+		t.Skip("the driver does not report what it holds")
 	}
 	server, client := newManager(t), newProcess(t)
 	h := server.give(client, 0x10, 0)

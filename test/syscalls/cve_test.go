@@ -14,12 +14,12 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// What other implementations of Binder got wrong, with the numbers of the reports.
-// Each test does what made the mistake matter. test/differential plants a mistake
-// of each class in the driver, and has the test of that name notice it.
+// Bugs of other implementations of Binder, with the numbers of the reports. Each test
+// does what made the bug matter. test/differential plants a bug of each class in the
+// driver, and checks that the test of that name notices it.
 
-// bystander is a process that knows a node of another one by a handle with a single
-// strong reference, and that receives what an attacker sends.
+// bystander is a process that holds one strong reference to another's node, and that
+// receives what an attacker sends.
 type bystander struct {
 	*process
 	owner, attacker *process
@@ -32,8 +32,8 @@ func newBystander(t *testing.T) *bystander {
 	return &bystander{manager, owner, newProcess(t), h}
 }
 
-// leaveBehind has the attacker leave bytes in the bystander's mapping, where its next
-// transaction will lie.
+// leaveBehind makes the attacker leave bytes in the bystander's mapping where its next
+// transaction will be.
 func (b *bystander) leaveBehind(p payload) {
 	b.t.Helper()
 	b.attacker.write(bcTransaction{flags: oneWay, payload: p})
@@ -41,8 +41,8 @@ func (b *bystander) leaveBehind(p payload) {
 	b.process.write(b.process.read().message(b.t).free())
 }
 
-// attack sends p with other offsets, or another size of theirs, which has to fail
-// without harm to the bystander.
+// attack sends p with other offsets, or another size of them, which must fail without
+// harm to the bystander.
 func (b *bystander) attack(p payload, edit func(*binder.TransactionData), offsets ...uint64) {
 	b.t.Helper()
 	b.attacker.write(bcTransaction{flags: oneWay, payload: p, edit: func(tr *binder.TransactionData) {
@@ -58,8 +58,8 @@ func (b *bystander) attack(p payload, edit func(*binder.TransactionData), offset
 	b.requireUnharmed()
 }
 
-// requireUnharmed checks that the bystander has its reference, and the owner of the
-// node has not heard of anything.
+// requireUnharmed checks that the bystander still holds its reference, and that the
+// node's owner was told nothing.
 func (b *bystander) requireUnharmed() {
 	b.t.Helper()
 	b.process.expectNothing()
@@ -70,8 +70,8 @@ func (b *bystander) requireUnharmed() {
 	require.Len(b.t, got, 2, "returns: %v", got)
 }
 
-// CVE-2019-2025: a buffer could be freed, by its address, before its receiver knew of
-// it, and while its sender still filled it.
+// CVE-2019-2025: a buffer could be freed by its address before its receiver knew about
+// it, while its sender was still filling it.
 //
 //covers:free-buffer
 func TestCVE_2019_2025(t *testing.T) {
@@ -93,15 +93,15 @@ func TestCVE_2019_2025(t *testing.T) {
 	other.finish().ok(t)
 }
 
-// CVE-2019-2215: a thread that left by BINDER_THREAD_EXIT while it was watched by epoll
-// was used afterwards.
+// CVE-2019-2215: a thread that exited with BINDER_THREAD_EXIT while epoll watched it was
+// used afterwards.
 //
 //covers:epoll,threads
 func TestCVE_2019_2215(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.startWriteRead(bcTransaction{})
 	server.read()
-	// The server has a call to answer, so that it waits for its own work alone.
+	// The server has a call to reply to, so that it waits only for its own work.
 	ep := server.newEpoll(unix.EPOLLIN)
 	require.Zero(t, server.epollWait(ep, 0))
 	server.leave()
@@ -114,7 +114,7 @@ func TestCVE_2019_2215(t *testing.T) {
 }
 
 // CVE-2020-0041: the parent of a buffer, or of an array of descriptors, could be an
-// object that had not been looked at, or none at all.
+// object that had not been validated, or nonexistent.
 //
 //covers:pointers
 func TestCVE_2020_0041(t *testing.T) {
@@ -129,8 +129,8 @@ func TestCVE_2020_0041(t *testing.T) {
 	}
 }
 
-// CVE-2020-0423: a thread that left gave up its work without the lock, while others
-// took that off its list.
+// CVE-2020-0423: an exiting thread released its work without the lock, while others
+// removed that from its list.
 //
 //covers:threads,references
 func TestCVE_2020_0423(t *testing.T) {
@@ -152,8 +152,8 @@ func TestCVE_2020_0423(t *testing.T) {
 	owner.expectNothing()
 }
 
-// CVE-2022-20421: a reference that could not be acquired for a process that was dying
-// stayed behind, and its node pointed to a process that was gone.
+// CVE-2022-20421: a reference that could not be acquired for a dying process stayed
+// behind, and its node pointed to a process that was gone.
 //
 //covers:references,ends
 func TestCVE_2022_20421(t *testing.T) {
@@ -165,7 +165,7 @@ func TestCVE_2022_20421(t *testing.T) {
 		for range 20 {
 			calls = append(calls, bcTransaction{handle: to, flags: oneWay, payload: payload{weakHandle(h), handle(h), handle(99)}})
 		}
-		// Each fails, and the last ones since nobody is there any more.
+		// Each fails, the last ones because nobody is left.
 		th := manager.newThread()
 		for i, c := range calls {
 			th.start(readSize, c)
@@ -179,8 +179,8 @@ func TestCVE_2022_20421(t *testing.T) {
 	owner.expectInReads(brRelease(clientNode, clientNode+1), brDecrefs(clientNode, clientNode+1))
 }
 
-// CVE-2023-20938: offsets whose size is no multiple of eight were refused, and the
-// buffer was cleaned as if its objects had been translated.
+// CVE-2023-20938: offsets whose size is not a multiple of eight were refused, and the
+// buffer was cleaned up as if its objects had been translated.
 func TestCVE_2023_20938(t *testing.T) {
 	b := newBystander(t)
 	stale := payload{text(handle(b.h).encode()), text(handle(b.h).encode()), space(16)}
@@ -190,7 +190,7 @@ func TestCVE_2023_20938(t *testing.T) {
 	}
 }
 
-// CVE-2023-21255: a buffer whose first object failed was cleaned of all of them.
+// CVE-2023-21255: all objects of a buffer whose first object failed were cleaned up.
 func TestCVE_2023_21255(t *testing.T) {
 	b := newBystander(t)
 	for _, p := range []payload{
@@ -203,8 +203,8 @@ func TestCVE_2023_21255(t *testing.T) {
 	}
 }
 
-// CVE-2024-26606: a thread that waited in epoll was not woken for what it had itself
-// done, such as by a command without a read.
+// CVE-2024-26606: a thread that waited in epoll was not woken for work that it had itself
+// caused, such as with a command without a read.
 //
 //covers:epoll
 func TestCVE_2024_26606(t *testing.T) {
@@ -226,7 +226,7 @@ func TestCVE_2024_26606(t *testing.T) {
 	}
 }
 
-// CVE-2024-26926: an object could be at an offset that is not aligned.
+// CVE-2024-26926: an object could be at an unaligned offset.
 func TestCVE_2024_26926(t *testing.T) {
 	b := newBystander(t)
 	for _, offset := range []uint64{1, 2, 3, 5, 6, 7} {
@@ -234,8 +234,8 @@ func TestCVE_2024_26926(t *testing.T) {
 	}
 }
 
-// CVE-2024-46740: the data before an object whose offset was too large was copied
-// without a limit. It replaced the offsets, by which the buffer was then cleaned.
+// CVE-2024-46740: the data before an object whose offset was too large was copied without
+// a limit. It overwrote the offsets, with which the buffer was then cleaned up.
 func TestCVE_2024_46740(t *testing.T) {
 	b := newBystander(t)
 	const size = 48
@@ -245,8 +245,8 @@ func TestCVE_2024_46740(t *testing.T) {
 	}
 }
 
-// CVE-2026-23194: an array of no descriptors was taken for a pointer of eight bytes,
-// which lay outside its parent if the array was at the end of that.
+// CVE-2026-23194: an empty array of descriptors was mistaken for a pointer of eight
+// bytes, which lay outside its parent if the array was at its end.
 //
 //covers:pointers
 func TestCVE_2026_23194(t *testing.T) {
@@ -261,8 +261,8 @@ func TestCVE_2026_23194(t *testing.T) {
 	}
 }
 
-// CVE-2026-23400: the end of a request that was cleared after the death was told made a
-// thread that is no looper wait for itself.
+// CVE-2026-23400: the completion of a request that was cleared after the death was
+// delivered made a thread that is no looper wait for itself.
 //
 //covers:death
 func TestCVE_2026_23400(t *testing.T) {
@@ -276,7 +276,7 @@ func TestCVE_2026_23400(t *testing.T) {
 }
 
 // CVE-2026-43434: what was sent to a process went to whatever it had mapped in place of
-// the driver's memory, be that writable.
+// the driver's memory, even if writable.
 //
 //covers:remap
 func TestCVE_2026_43434(t *testing.T) {
@@ -298,7 +298,7 @@ func TestCVE_2026_43434(t *testing.T) {
 	require.Equal(t, make([]byte, 4096), got)
 }
 
-// CVE-2026-43435: what was just being sent, or what was large, did not count as spam.
+// CVE-2026-43435: what was just being sent, or was large, did not count as spam.
 //
 //covers:spam
 func TestCVE_2026_43435(t *testing.T) {
@@ -312,8 +312,8 @@ func TestCVE_2026_43435(t *testing.T) {
 	}
 }
 
-// CVE-2026-68458: the space for buffers was too large by that for the sender's security
-// context, which lies behind it: the sender could replace it.
+// CVE-2026-68458: the space for buffers was too large by the size of the sender's
+// security context behind it, which the sender could therefore replace.
 //
 //covers:scatter-gather,security-context
 func TestCVE_2026_68458(t *testing.T) {
@@ -340,7 +340,7 @@ func TestCVE_2026_68458(t *testing.T) {
 	require.Equal(t, label, string(text))
 }
 
-// A call that another replaces, by TF_UPDATE_TXN, left its files open for ever.
+// A call that another replaces with TF_UPDATE_TXN left its files open forever.
 //
 //covers:flags,files
 func TestUpdateClosesFiles(t *testing.T) {
@@ -348,7 +348,7 @@ func TestUpdateClosesFiles(t *testing.T) {
 	freezer.freeze(server)
 	client.write(bcTransaction{flags: oneWayUpdate})
 	client.expect(brNoop, brPendingFrozen)
-	// Of the pipe nobody but the transaction has the writing end.
+	// Only the transaction holds the pipe's writing end.
 	r, w := client.pipe()
 	client.write(bcTransaction{flags: oneWayUpdate, payload: payload{file(w)}})
 	client.expect(brNoop, brPendingFrozen)

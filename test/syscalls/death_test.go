@@ -11,15 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newMortal returns the manager and a client of which the latter has a handle
-// to a node of the former's.
+// newMortal returns the manager and a client that has a handle to one of the manager's
+// nodes.
 func newMortal(t *testing.T) (owner, client *process, h uint32) {
 	t.Helper()
 	owner, client = newManager(t), newProcess(t)
 	return owner, client, owner.give(client, 0x10, 0x20)
 }
 
-// When a node's owner dies, who asked for it is told, with its own cookie.
+// When a node's owner dies, whoever requested it is notified, with its own cookie.
 func TestDeath(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 0xdead))
@@ -41,7 +41,7 @@ func TestDeathByClose(t *testing.T) {
 	client.expect(brNoop, brDeadBinder(0xdead))
 }
 
-// The manager's death can be asked for too.
+// The manager's death can be requested, too.
 func TestDeathOfManager(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	client.write(bcIncrefs(0), bcAcquire(0), bcRequestDeath(0, 0xdead))
@@ -49,7 +49,7 @@ func TestDeathOfManager(t *testing.T) {
 	client.expect(brNoop, brDeadBinder(0xdead))
 }
 
-// Who asks after the death is told at once.
+// A request after the death is notified at once.
 func TestDeathRequestedLate(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 1))
@@ -61,8 +61,8 @@ func TestDeathRequestedLate(t *testing.T) {
 	client.expect(brNoop, brDeadBinder(2))
 }
 
-// The death of one process is told to each that asked, once for each handle,
-// in the order of the nodes' pointers. A read tells of one death.
+// A process's death is reported to everyone who requested it, once for each handle, in
+// the order of the nodes' pointers. A read returns one death.
 func TestDeathToldToAll(t *testing.T) {
 	owner, one, two := newManager(t), newProcess(t), newProcess(t)
 	a, b := owner.give(one, 0x10, 0), owner.give(one, 0x11, 0)
@@ -76,7 +76,7 @@ func TestDeathToldToAll(t *testing.T) {
 	two.expect(brNoop, brDeadBinder(0xc))
 }
 
-// A request can be withdrawn, which is acknowledged.
+// A request can be cleared, which is acknowledged.
 func TestClearDeath(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 1))
@@ -87,7 +87,7 @@ func TestClearDeath(t *testing.T) {
 	client.expectNothing()
 }
 
-// After the withdrawal another request can be made.
+// After that another request can be made.
 func TestRequestDeathAgain(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 1), bcClearDeath(h, 1), bcRequestDeath(h, 2))
@@ -96,7 +96,7 @@ func TestRequestDeathAgain(t *testing.T) {
 	client.expect(brNoop, brDeadBinder(2))
 }
 
-// A request for what has one already is ignored.
+// A second request for the same handle is ignored.
 func TestRequestDeathTwice(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 1), bcRequestDeath(h, 2))
@@ -106,7 +106,7 @@ func TestRequestDeathTwice(t *testing.T) {
 	client.expectNothing()
 }
 
-// Withdrawals of what was not requested, or with another cookie, are ignored.
+// Clearing a request that was never made, or with another cookie, is ignored.
 func TestClearDeathMismatch(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcClearDeath(h, 1))
@@ -117,7 +117,7 @@ func TestClearDeathMismatch(t *testing.T) {
 	client.expect(brNoop, brDeadBinder(1))
 }
 
-// Requests for handles that do not exist are ignored.
+// Requests for nonexistent handles are ignored.
 func TestRequestDeathOfNothing(t *testing.T) {
 	newManager(t)
 	client := newProcess(t)
@@ -125,7 +125,7 @@ func TestRequestDeathOfNothing(t *testing.T) {
 	client.expectNothing()
 }
 
-// So are acknowledgements that nobody asked for.
+// So are unexpected acknowledgements.
 func TestUnaskedDeadBinderDone(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcDeadBinderDone(1), bcRequestDeath(h, 1), bcDeadBinderDone(1))
@@ -134,8 +134,8 @@ func TestUnaskedDeadBinderDone(t *testing.T) {
 	client.expect(brNoop, brDeadBinder(1))
 }
 
-// If it is withdrawn after the death was told, but before that was
-// acknowledged, the withdrawal is acknowledged after that.
+// If it is cleared after the death was read, but before that was acknowledged, the
+// clearing is acknowledged after that.
 func TestClearDeathAfterDeath(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 1))
@@ -147,8 +147,8 @@ func TestClearDeathAfterDeath(t *testing.T) {
 	client.expect(brNoop, brClearDeathDone(1))
 }
 
-// If it is withdrawn after the death, but before that was told, both the death
-// and, once that is acknowledged, the withdrawal are.
+// If it is cleared after the death, but before that was read, both the death and, once
+// that is acknowledged, the clearing are reported.
 func TestClearDeathBeforeItIsTold(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 1))
@@ -168,8 +168,8 @@ func (th *thread) awaitReadable() {
 	require.EqualValues(th.t, unix.POLLIN, th.finishPoll())
 }
 
-// The handle of a dead node stays, and can be released, until the request is
-// withdrawn or the process ends.
+// The handle of a dead node stays, and can be released, until the request is cleared or
+// the process ends.
 func TestReleaseDeadHandle(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 1))
@@ -180,7 +180,7 @@ func TestReleaseDeadHandle(t *testing.T) {
 	client.expectNothing()
 }
 
-// With the last reference the request is gone; nothing is told of the death.
+// The request goes with the last reference; the death is not reported.
 func TestRequestEndsWithReference(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 1))
@@ -191,7 +191,7 @@ func TestRequestEndsWithReference(t *testing.T) {
 	client.expectNothing()
 }
 
-// A weak reference is enough to ask.
+// A weak reference suffices for a request.
 func TestDeathOfWeakHandle(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRelease(h), bcRequestDeath(h, 1))
@@ -199,7 +199,7 @@ func TestDeathOfWeakHandle(t *testing.T) {
 	client.expect(brNoop, brDeadBinder(1))
 }
 
-// A death is told to a looper; a thread that is not one is not told.
+// A death is delivered to a looper, not to any other thread.
 func TestWhoIsToldOfDeath(t *testing.T) {
 	owner, client, h := newMortal(t)
 	th := client.newThread()
@@ -208,7 +208,7 @@ func TestWhoIsToldOfDeath(t *testing.T) {
 	client.expect(brNoop, brDeadBinder(1))
 }
 
-// A call to a dead node fails, whether or not its death was asked for.
+// A call to a dead node fails, whether or not its death was requested.
 //
 //covers:ends,failures
 func TestCallDead(t *testing.T) {
@@ -222,12 +222,12 @@ func TestCallDead(t *testing.T) {
 	}
 }
 
-// The acknowledgement can come in the same write as others.
+// The acknowledgement can be written together with others.
 func TestClearDeathAcknowledgedInThread(t *testing.T) {
 	_, client, h := newMortal(t)
 	th := client.newLooper()
 	th.write(bcRequestDeath(h, 1), bcClearDeath(h, 1))
-	// It is told to the thread that withdrew.
+	// It is delivered to the thread that cleared the request.
 	client.expectNothing()
 	th.expect(brNoop, brClearDeathDone(1))
 }

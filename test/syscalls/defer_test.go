@@ -20,8 +20,8 @@ const (
 	oneWayDefer   = oneWay | deferComplete
 )
 
-// newDeferring starts a context manager and a client. Of a driver that doesn't know
-// the flag nothing else is expected than that it takes no notice of it.
+// newDeferring starts a context manager and a client. A driver that doesn't know the flag
+// is only expected to ignore it.
 func newDeferring(t *testing.T) (server, client *process) {
 	t.Helper()
 	server, client = newManager(t), newProcess(t)
@@ -39,7 +39,7 @@ func newDeferring(t *testing.T) (server, client *process) {
 }
 
 // The completion of a reply doesn't end the read that waits for the next call, but
-// comes before that call.
+// precedes that call.
 func TestDeferReply(t *testing.T) {
 	server, client := newDeferring(t)
 	for range 2 {
@@ -54,8 +54,8 @@ func TestDeferReply(t *testing.T) {
 	}
 }
 
-// Nor does that of a one-way transaction. Several come together, in order with what
-// was sent after them.
+// Nor does that of a one-way transaction. Several arrive together, in order with what was
+// sent after them.
 func TestDeferOneWay(t *testing.T) {
 	server, client := newDeferring(t)
 	client.write(bcTransaction{flags: oneWayDefer, code: 1}, bcTransaction{flags: oneWayDefer, code: 2})
@@ -69,7 +69,7 @@ func TestDeferOneWay(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, brTransactionComplete, brTransactionComplete, &message{reply: true})
 }
 
-// A call is as it is without the flag.
+// The flag doesn't affect calls.
 func TestDeferCall(t *testing.T) {
 	server, client := newDeferring(t)
 	client.startWriteRead(bcTransaction{flags: deferComplete})
@@ -78,7 +78,7 @@ func TestDeferCall(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true})
 }
 
-// The completion comes with other work of the thread's: with what was sent before or
+// The completion arrives with other work of the thread: with what was sent before or
 // after it without the flag, and with a call back.
 func TestDeferBesideOwnWork(t *testing.T) {
 	server, client := newDeferring(t)
@@ -101,8 +101,7 @@ func TestDeferBesideOwnWork(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true})
 }
 
-// It comes before what any thread of the process could do, whether the thread waits
-// for it or finds it.
+// It precedes process work, whether the thread waits for that or finds it.
 func TestDeferBesideWorkOfTheProcess(t *testing.T) {
 	server, client := newDeferring(t)
 	mortal := newProcess(t)
@@ -122,8 +121,8 @@ func TestDeferBesideWorkOfTheProcess(t *testing.T) {
 	server.finishExpect(brNoop, brTransactionComplete, brDeadBinder(7))
 }
 
-// References that the sender is told of, for a node that it has sent, can wait as the
-// completion does.
+// Reference changes that the sender is told of, for a node that it has sent, can wait
+// like the completion.
 func TestDeferNews(t *testing.T) {
 	server, client := newDeferring(t)
 	client.start(readSize, bcTransaction{})
@@ -135,8 +134,8 @@ func TestDeferNews(t *testing.T) {
 	server.finishExpect(brNoop, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20), brTransactionComplete, &message{flags: oneWay})
 }
 
-// Nothing can be read of it alone: neither without waiting, nor by poll(2), whichever
-// comes first.
+// It can't be read alone, neither without blocking nor after poll(2), whichever comes
+// first.
 //
 //covers:flags,poll
 func TestDeferPoll(t *testing.T) {
@@ -154,8 +153,8 @@ func TestDeferPoll(t *testing.T) {
 	require.Zero(t, server.poll(allEvents))
 }
 
-// Another thread of the process that reads meanwhile takes its call: what was deferred
-// is for the sender.
+// If another thread of the process reads meanwhile, it takes the call: what was deferred
+// belongs to the sender.
 //
 //covers:flags,dispatch
 func TestDeferOtherThread(t *testing.T) {
@@ -185,7 +184,7 @@ func TestDeferSpawnsLooper(t *testing.T) {
 	server.finishExpect(brSpawnLooper, brTransactionComplete, &message{flags: oneWay})
 }
 
-// A read that returns for another reason returns it, too.
+// A read that returns for any other reason returns it, too.
 //
 //covers:flags,close
 func TestDeferFlush(t *testing.T) {
@@ -201,7 +200,7 @@ func TestDeferFlush(t *testing.T) {
 	server.finishExpect(brNoop, brTransactionComplete)
 }
 
-// When the thread leaves it goes.
+// It is dropped when the thread exits.
 //
 //covers:flags,threads
 func TestDeferExit(t *testing.T) {
@@ -217,7 +216,7 @@ func TestDeferExit(t *testing.T) {
 	server.expectNothingFirst()
 }
 
-// A failure is told at once, and in order.
+// A failure is reported at once, and in order.
 //
 //covers:flags,failures
 func TestDeferFailure(t *testing.T) {
@@ -228,8 +227,8 @@ func TestDeferFailure(t *testing.T) {
 	client.expect(brNoop, brFailedReply)
 }
 
-// Who replies to somebody who is dead, or has no room for it, has done its part: that's
-// told at once, too, as it has to be read before the thread goes on.
+// Replying to a caller that is dead, or has no room, succeeds for the replier: that is
+// reported at once, too, as the thread must read it before it continues.
 //
 //covers:flags,failures
 func TestDeferFailedReply(t *testing.T) {
@@ -246,8 +245,8 @@ func TestDeferFailedReply(t *testing.T) {
 	server.expect(brNoop, brTransactionComplete)
 }
 
-// That the receiver is frozen, or that what's sent looks like spam, is more than that it
-// was sent: it is told at once.
+// That the receiver is frozen, or that what is sent looks like spam, is more than a
+// completion: it is reported at once.
 //
 //covers:flags,freeze,spam
 func TestDeferFrozenAndSpam(t *testing.T) {

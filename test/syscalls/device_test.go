@@ -15,7 +15,7 @@ import (
 
 var devices = []string{"/dev/binder", "/dev/hwbinder", "/dev/vndbinder"}
 
-// Each device can be opened with any of the usual flags, and is the driver.
+// Each device can be opened with any of the usual flags, and works.
 func TestOpen(t *testing.T) {
 	for _, device := range devices {
 		for name, flags := range map[string]int{
@@ -35,8 +35,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// What a flag of open(2) means to other files it means to the device; what it
-// cannot mean is refused.
+// Flags of open(2) have the same meaning as for other files; flags that can't apply are
+// refused.
 func TestOpenFlags(t *testing.T) {
 	for name, tc := range map[string]struct {
 		flags         int
@@ -63,13 +63,13 @@ func TestOpenFlags(t *testing.T) {
 			p.fd = fd
 			_, err = p.tryMmap(fd, mapSize, unix.PROT_READ, unix.MAP_PRIVATE)
 			require.Equal(t, tc.mmap, err)
-			// An ioctl asks for no access to the file.
+			// An ioctl requires no access to the file.
 			p.write(bcEnterLooper)
 		})
 	}
 }
 
-// A descriptor that only names the device is no way to use it.
+// A descriptor that only names the device can't be used.
 func TestOpenPath(t *testing.T) {
 	p := newBareProcess(t)
 	p.fd = p.open(defaultDevice, unix.O_PATH)
@@ -98,7 +98,7 @@ func TestStat(t *testing.T) {
 	}
 }
 
-// The device has nothing to read(2) or write(2), and no position.
+// The device supports neither read(2) nor write(2), and has no position.
 func TestNotAStream(t *testing.T) {
 	p := newProcess(t)
 	for name, call := range map[string]uintptr{"read": unix.SYS_READ, "write": unix.SYS_WRITE} {
@@ -107,7 +107,7 @@ func TestNotAStream(t *testing.T) {
 	}
 }
 
-// Nor does it do what other files do beside.
+// Nor does it support other files' operations.
 func TestNotAFile(t *testing.T) {
 	p := newProcess(t)
 	fd, at := uintptr(p.fd), p.Scratch()
@@ -131,8 +131,8 @@ func TestNotAFile(t *testing.T) {
 	}
 }
 
-// The devices' contexts have nothing to do with each other: each has its own
-// manager, and a call to handle 0 goes to the one of the caller's device.
+// The devices' contexts are separate: each has its own manager, and a call to handle 0
+// goes to that of the caller's device.
 //
 //covers:contexts
 func TestContexts(t *testing.T) {
@@ -151,8 +151,8 @@ func TestContexts(t *testing.T) {
 	}
 }
 
-// One process can be the manager of all of them, and its nodes, though at the
-// same addresses, are nodes apart.
+// One process can be the manager of all of them, and its nodes are separate even at the
+// same addresses.
 //
 //covers:contexts
 func TestManagerOfAllContexts(t *testing.T) {
@@ -196,8 +196,8 @@ func TestContextWithoutManager(t *testing.T) {
 	client.expect(brNoop, brDeadReply)
 }
 
-// A process that opens the device twice is two processes to the driver. A
-// handle of the one is not a handle of the other.
+// A process that opens the device twice is two processes to the driver. A handle of one
+// is not valid for the other.
 func TestOpenTwice(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	again := client.again()
@@ -348,8 +348,8 @@ func TestDescriptorOverSocket(t *testing.T) {
 	server.expect(brNoop, &message{ptr: 0x1000, flags: oneWay})
 }
 
-// The closing of any duplicate of the descriptor, also by a process that
-// merely ends, makes each thread return from its next or current read.
+// Closing any duplicate of the descriptor, even by a process's exit, makes each thread
+// return from its next or current read.
 //
 //covers:close
 func TestFlush(t *testing.T) {

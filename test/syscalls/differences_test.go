@@ -6,10 +6,10 @@ package syscalls
 import "testing"
 
 // A difference is one between Linux's two drivers: a row of docs/linux.md, which says
-// what each does and which of them is followed here.
+// what each does and which one is followed here.
 type difference string
 
-// The differences that tests of this directory meet.
+// The differences that this directory's tests meet.
 const (
 	onFirstRead        difference = "first-read"
 	onFlush            difference = "flush"
@@ -62,7 +62,7 @@ const (
 	onLogs             difference = "logs"
 )
 
-// asRust has those in which the driver in Rust is followed, and not that in C.
+// asRust holds the differences in which the Rust driver is followed, not the C driver.
 var asRust = map[difference]bool{
 	onFirstRead:      true,
 	onFaultyRead:     true,
@@ -79,8 +79,8 @@ var asRust = map[difference]bool{
 	onCookieTwice:    true,
 }
 
-// differs reports whether the test runs on the one of Linux's drivers that is not
-// followed in d, for a test that expects something else of that one.
+// differs returns whether the test runs on the Linux driver that is not followed in d,
+// for a test that expects something else of that one.
 func differs(t testing.TB, d difference) bool {
 	t.Helper()
 	other := isRust

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A thread that has a call to reply to gets nothing that any thread could take.
+// A thread that must reply to a call gets no process work.
 func TestBusyThread(t *testing.T) {
 	server, one, two := newManager(t), newProcess(t), newProcess(t)
 	one.write(bcTransaction{code: 1})
@@ -24,8 +24,8 @@ func TestBusyThread(t *testing.T) {
 	server.expect(brNoop, &message{code: 2, flags: oneWay})
 }
 
-// One read returns what is for the thread, or what is for any: the latter only
-// if there is nothing of the former.
+// A read returns either the thread's work or the process's: the latter only if there is
+// none of the former.
 func TestOwnWorkFirst(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	h := client.offer(server, 0x10)
@@ -35,8 +35,7 @@ func TestOwnWorkFirst(t *testing.T) {
 	server.expect(brNoop, &message{code: 1, flags: oneWay})
 }
 
-// What waits for the process comes in the order in which it came, a death and a
-// transaction in a read each.
+// The process's work comes in order, one death or transaction per read.
 func TestProcessWorkInOrder(t *testing.T) {
 	manager, client, mortal := newManager(t), newProcess(t), newProcess(t)
 	h := mortal.offer(manager, 0x10)
@@ -48,8 +47,8 @@ func TestProcessWorkInOrder(t *testing.T) {
 	manager.expect(brNoop, &message{code: 1, flags: oneWay})
 }
 
-// A call that comes just as a waiting thread is interrupted, and leaves for
-// good, is left to another thread, or fails if it was that thread's already.
+// A call that arrives just as a waiting thread is interrupted and exits goes to another
+// thread, or fails if it was already that thread's.
 //
 //covers:dispatch,threads
 func TestNoLostCallWhenThreadLeaves(t *testing.T) {
@@ -84,7 +83,7 @@ func TestNoLostCallWhenThreadLeaves(t *testing.T) {
 	}
 }
 
-// Work that comes just as all readers are made to return is not lost either.
+// Work that arrives just as all readers are made to return isn't lost either.
 //
 //covers:dispatch,close
 func TestNoLostWorkWhenReadersReturn(t *testing.T) {
@@ -126,8 +125,8 @@ func TestNoLostWorkWhenReadersReturn(t *testing.T) {
 	}
 }
 
-// A call that comes just as its target closes the device fails, though a thread
-// of the target's is still in its read.
+// A call that arrives just as its target closes the device fails, even if a thread of the
+// target's is still in its read.
 //
 //covers:dispatch,close,ends
 func TestNoLostCallWhenDeviceCloses(t *testing.T) {

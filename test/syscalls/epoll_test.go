@@ -13,7 +13,7 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// Work for the process ends the wait of each thread that polls.
+// Process work ends the wait of each polling thread.
 func TestEpollWakesAll(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	second := server.newLooper()
@@ -30,7 +30,7 @@ func TestEpollWakesAll(t *testing.T) {
 	require.Zero(t, second.epollWait(ep2, 0))
 }
 
-// A thread that polls hears nothing of work that a reader takes.
+// A polling thread isn't woken for work that a reader takes.
 //
 //covers:poll,dispatch
 func TestPollBesideReader(t *testing.T) {
@@ -44,13 +44,13 @@ func TestPollBesideReader(t *testing.T) {
 	server.AwaitBlocked(t)
 	reader.write(bcReply{})
 	client.expect(brNoop, brTransactionComplete, &message{reply: true})
-	// It hears of what is left when no reader waits.
+	// It is woken for the rest when no reader waits.
 	client.write(bcTransaction{flags: oneWay})
 	require.EqualValues(t, unix.POLLIN, server.finishPoll())
 }
 
-// A close that makes readers return does not end a poll, but the next one says
-// that a read would return.
+// A close that makes readers return doesn't end a poll, but the next poll reports that a
+// read would return.
 //
 //covers:poll,close
 func TestPollFlush(t *testing.T) {
@@ -60,7 +60,7 @@ func TestPollFlush(t *testing.T) {
 	p.AwaitBlocked(t)
 	reader.startRead()
 	other.close(int(other.Must(t, unix.SYS_DUP, uintptr(p.fd))))
-	reader.finishExpect(brNoop) // which tells that Linux's worker has been there
+	reader.finishExpect(brNoop) // Linux's worker has run by then.
 	p.AwaitBlocked(t)
 	if differs(t, onFlush) {
 		require.Zero(t, other.poll(unix.POLLIN))
@@ -87,7 +87,7 @@ func TestEpollLeave(t *testing.T) {
 	require.Zero(t, p.epollWait(ep, 0))
 }
 
-// The epoll descriptor of a thread that has ended works for another.
+// An exited thread's epoll descriptor works for another thread.
 func TestEpollOfEndedThread(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	th := server.newLooper()
@@ -100,7 +100,7 @@ func TestEpollOfEndedThread(t *testing.T) {
 	require.EqualValues(t, unix.EPOLLIN, server.epollWait(ep, 0))
 }
 
-// A process that dies in its poll is none that others wait for.
+// Nobody waits for a process that dies while polling.
 //
 //covers:epoll,ends
 func TestDeathWhilePolling(t *testing.T) {
@@ -120,7 +120,7 @@ func TestDeathWhilePolling(t *testing.T) {
 	}
 }
 
-// Each device of several in one epoll is reported by itself.
+// Each of several devices in one epoll is reported separately.
 //
 //covers:epoll,contexts
 func TestEpollTwoDevices(t *testing.T) {

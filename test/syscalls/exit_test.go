@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// What is left unread when a thread leaves by BINDER_THREAD_EXIT.
+// What is left unread when a thread exits with BINDER_THREAD_EXIT.
 
 //covers:ends,threads
 package syscalls
@@ -15,7 +15,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// leave makes the thread leave the driver.
+// leave makes the thread exit from the driver.
 func (th *thread) leave() {
 	th.t.Helper()
 	require.NoError(th.t, th.ioctl(binder.BINDER_THREAD_EXIT, 0))
@@ -31,8 +31,8 @@ func (th *thread) expectNothingFirst() {
 	th.expectNothing()
 }
 
-// A call back into its chain fails; the call that the thread itself waited for
-// can still be replied to.
+// A call back into its chain fails; the call for whose reply the thread itself waited can
+// still be replied to.
 func TestExitBeforeNestedCall(t *testing.T) {
 	manager, client, h := newPeers(t)
 	client.write(bcTransaction{})
@@ -168,7 +168,7 @@ func TestExitBeforeDeadBinderDone(t *testing.T) {
 	client.expect(brNoop, brClearDeathDone(1))
 }
 
-// A death that nobody has read is told to those who stay.
+// An unread death is delivered to the remaining threads.
 //
 //covers:death,threads
 func TestExitBeforeDeath(t *testing.T) {
@@ -181,7 +181,7 @@ func TestExitBeforeDeath(t *testing.T) {
 	client.expect(brNoop, brDeadBinder(1))
 }
 
-// A thread that has failed starts anew.
+// A thread that has failed starts afresh.
 func TestExitBeforeFailure(t *testing.T) {
 	newManager(t)
 	client := newProcess(t)
@@ -190,8 +190,8 @@ func TestExitBeforeFailure(t *testing.T) {
 	client.expectNothingFirst()
 }
 
-// A looper that leaves is no looper when it comes back, and makes room for no
-// other: the process is asked for as many threads as before.
+// A looper that exits is no looper when it comes back, and makes no room for another: the
+// process is asked for as many threads as before.
 //
 //covers:loopers,threads
 func TestExitOfLooper(t *testing.T) {
@@ -209,8 +209,7 @@ func TestExitOfLooper(t *testing.T) {
 	th.expect(brNoop, &message{flags: oneWay})
 }
 
-// A one-way transaction whose sender is gone is delivered, with all that is in
-// it.
+// A one-way transaction whose sender is gone is delivered with everything in it.
 //
 //covers:ends,one-way,files
 func TestOneWaySenderDies(t *testing.T) {
@@ -229,8 +228,8 @@ func TestOneWaySenderDies(t *testing.T) {
 	})
 }
 
-// The handle of a dead node can be sent. Its receiver is as well, or as badly,
-// off as its sender.
+// The handle of a dead node can be sent. Its receiver is exactly as well off as its
+// sender.
 //
 //covers:ends,objects
 func TestDeadHandleIsSent(t *testing.T) {

@@ -24,8 +24,8 @@ func (th *thread) extendedError() binder.ExtendedError {
 	return e
 }
 
-// expectError checks what the thread's last transaction came to: the return, and
-// the errno.
+// expectError checks the result of the thread's last transaction: the return, and the
+// errno.
 func (th *thread) expectError(want plainReturn, errno unix.Errno) {
 	th.t.Helper()
 	e := th.extendedError()
@@ -50,9 +50,8 @@ func TestExtendedErrorFirst(t *testing.T) {
 // badData makes a transaction's data unreadable.
 func badData(tr *binder.TransactionData) { tr.Buffer, tr.DataSize = badAddress, 8 }
 
-// bury kills server and waits until client, which has a handle of it, hears of
-// that: until then, Linux may find that the process is dead, and not yet that the
-// node is.
+// bury kills server and waits until client, which has a handle to it, is notified: until
+// then, Linux may know that the process is dead, but not yet that the node is.
 func bury(server, client *process) {
 	client.write(bcRequestDeath(server.give(client, 0x10, 0), 1))
 	client.startRead()
@@ -61,7 +60,7 @@ func bury(server, client *process) {
 	client.write(bcDeadBinderDone(1))
 }
 
-// How a transaction failed is known by the return and an errno.
+// The return and an errno tell how a transaction failed.
 func TestExtendedError(t *testing.T) {
 	sizes := func(data, offsets uint64) func(*binder.TransactionData) {
 		return func(tr *binder.TransactionData) { tr.DataSize, tr.OffsetsSize = data, offsets }
@@ -128,7 +127,7 @@ func TestExtendedError(t *testing.T) {
 				}
 				tc.want = brFailedReply
 			}
-			// It is there before the failure is read.
+			// It is available before the failure is read.
 			client.expectError(tc.want, errno)
 			got := client.read()
 			require.Equal(t, tc.want, got[len(got)-1])
@@ -136,7 +135,7 @@ func TestExtendedError(t *testing.T) {
 	}
 }
 
-// A descriptor that the sender does not have is an error of its own.
+// A descriptor that the sender lacks has its own error.
 func TestExtendedErrorOfBadFile(t *testing.T) {
 	newFileServer(t)
 	client := newProcess(t)
@@ -153,15 +152,15 @@ func TestExtendedErrorOfCallToItself(t *testing.T) {
 	server.expectError(brFailedReply, unix.EINVAL)
 }
 
-// failCall makes the thread's call fail by itself, with EINVAL, and reads that.
+// failCall makes the thread's call fail with EINVAL, and reads that.
 func (th *thread) failCall() {
 	th.t.Helper()
 	th.write(bcTransaction{payload: payload{object{Type: 1}}})
 	th.expect(brNoop, brFailedReply)
 }
 
-// Each transaction forgets the failure of the one before it, and leaves its
-// number, also the one that answers.
+// Each transaction, replies included, clears the failure of the previous one, and keeps
+// its number.
 func TestExtendedErrorAfterSuccess(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.failCall()
@@ -190,7 +189,7 @@ func TestExtendedErrorID(t *testing.T) {
 	}
 }
 
-// The failure is forgotten once it was asked for, even if it could not be told.
+// The failure is cleared once it was requested, even if it could not be copied out.
 func TestExtendedErrorIsForgotten(t *testing.T) {
 	newManager(t)
 	client := newProcess(t)
@@ -201,7 +200,7 @@ func TestExtendedErrorIsForgotten(t *testing.T) {
 	}
 }
 
-// Each thread has its own failures; a thread that exits forgets them.
+// Each thread has its own failures; a thread that exits loses them.
 func TestExtendedErrorIsTheThreads(t *testing.T) {
 	newManager(t)
 	client := newProcess(t)
@@ -212,7 +211,7 @@ func TestExtendedErrorIsTheThreads(t *testing.T) {
 	require.Equal(t, brOK, plainReturn(client.extendedError().Command))
 }
 
-// A reply to nothing is an error of the thread that replies.
+// A reply without a call is the replier's error.
 func TestExtendedErrorOfReplyToNothing(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{})
@@ -227,7 +226,7 @@ func TestExtendedErrorOfReplyToNothing(t *testing.T) {
 	other.expectError(brFailedReply, errno)
 }
 
-// A reply that fails is the caller's error, not that of the thread that replies.
+// A failed reply is the caller's error, not the replier's.
 func TestExtendedErrorOfFailingReply(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -262,7 +261,7 @@ func TestExtendedErrorOfFailingReply(t *testing.T) {
 	}
 }
 
-// In a chain, it is the error of who waits for that very reply.
+// In a chain, it is the error of whoever waits for that very reply.
 func TestExtendedErrorInAChain(t *testing.T) {
 	manager, client, h := newPeers(t)
 	client.write(bcTransaction{code: 1})
@@ -275,8 +274,7 @@ func TestExtendedErrorInAChain(t *testing.T) {
 	manager.expectError(brFailedReply, unix.EFAULT)
 }
 
-// An error that the caller has not asked for is not replaced by how its call
-// fails.
+// The failure of its call doesn't replace an error that the caller has not yet requested.
 func TestExtendedErrorIsKept(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{})
@@ -289,7 +287,7 @@ func TestExtendedErrorIsKept(t *testing.T) {
 	client.expectError(brFailedReply, unix.EPERM)
 }
 
-// That the other side dies is no error.
+// The death of the other side is no error.
 func TestExtendedErrorOfDeath(t *testing.T) {
 	t.Run("before it reads", func(t *testing.T) {
 		server, client := newManager(t), newProcess(t)
@@ -317,7 +315,7 @@ func TestExtendedErrorOfDeath(t *testing.T) {
 	})
 }
 
-// Nor is that a receiver cannot have the files.
+// Nor is a receiver's inability to receive files.
 func TestExtendedErrorOfTooManyFiles(t *testing.T) {
 	server, client := newFileServer(t), newProcess(t)
 	server.limitFiles()
@@ -329,8 +327,8 @@ func TestExtendedErrorOfTooManyFiles(t *testing.T) {
 	require.Equal(t, brOK, plainReturn(server.extendedError().Command))
 }
 
-// A call that is refused since its target is frozen has no errno. A one-way call
-// that waits for that to end is no error.
+// A call that is refused because its target is frozen has no errno. A one-way call that
+// waits for the thaw is no error.
 //
 //covers:extended-error,freeze
 func TestExtendedErrorOfFrozen(t *testing.T) {
@@ -346,7 +344,7 @@ func TestExtendedErrorOfFrozen(t *testing.T) {
 	client.write(bcTransaction{handle: h, flags: oneWay})
 	client.expectError(brOK, 0)
 	client.expect(brNoop, brPendingFrozen)
-	// What fails of itself does so whether the target is frozen or not.
+	// What is invalid fails whether or not the target is frozen.
 	client.failCall()
 	client.expectError(brFailedReply, unix.EINVAL)
 }

@@ -26,7 +26,7 @@ func newFileServer(t *testing.T) *process {
 	return server
 }
 
-// pipe makes a pipe.
+// pipe creates a pipe.
 func (th *thread) pipe() (r, w int) {
 	th.t.Helper()
 	at := th.Scratch()
@@ -41,7 +41,7 @@ func (th *thread) writeFile(fd int, s string) {
 	require.EqualValues(th.t, len(s), th.Must(th.t, unix.SYS_WRITE, uintptr(fd), th.str(s), uintptr(len(s))))
 }
 
-// readFile returns what a read of a descriptor gives.
+// readFile returns the result of a read from a descriptor.
 func (th *thread) readFile(fd int) string {
 	th.t.Helper()
 	n := th.Must(th.t, unix.SYS_READ, uintptr(fd), th.Scratch(), 100)
@@ -56,8 +56,8 @@ func (th *thread) inode(fd int) [2]uint64 {
 	return [2]uint64{st.Dev, st.Ino}
 }
 
-// A descriptor in a call becomes a descriptor of the receiver's for the same
-// open file. It is close-on-exec, whatever it was for the sender.
+// A descriptor in a call becomes the receiver's descriptor for the same open file. It is
+// close-on-exec, whatever it was for the sender.
 func TestFile(t *testing.T) {
 	for name, open := range map[string]func(th *thread) int{
 		"pipe":   func(th *thread) int { r, _ := th.pipe(); return r },
@@ -124,7 +124,7 @@ func TestSeveralFiles(t *testing.T) {
 	require.Equal(t, "two", server.readFile(got.fd(2)))
 }
 
-// The rest of the object is carried, but for its flags, which are padding.
+// The rest of the object is passed on, except its flags, which are padding.
 func TestFileObjectFields(t *testing.T) {
 	server, client := newFileServer(t), newProcess(t)
 	o := file(0).withFlags(0x1234)
@@ -138,7 +138,7 @@ func TestFileObjectFields(t *testing.T) {
 	require.Equal(t, want, describe(got.data, got.offsets))
 }
 
-// A node that does not accept descriptors does not get any.
+// A node that doesn't accept descriptors gets none.
 //
 //covers:files,flags
 func TestFileNotAccepted(t *testing.T) {
@@ -148,7 +148,7 @@ func TestFileNotAccepted(t *testing.T) {
 	server.expectNothing()
 }
 
-// A reply may hold descriptors if the call said so.
+// A reply may contain descriptors if the call said so.
 //
 //covers:files,flags
 func TestFileInReply(t *testing.T) {
@@ -174,8 +174,7 @@ func TestFileInReplyNotAccepted(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, brFailedReply)
 }
 
-// A descriptor that the sender does not have is an error; what was sent along
-// is undone.
+// A descriptor that the sender lacks is an error; what was sent with it is undone.
 func TestBadFile(t *testing.T) {
 	for name, fd := range map[string]int{"not open": 77, "negative": -1, "least": -1 << 31} {
 		t.Run(name, func(t *testing.T) {
@@ -187,7 +186,7 @@ func TestBadFile(t *testing.T) {
 	}
 }
 
-// A descriptor that only names a file is none that can be passed.
+// A descriptor that only names a file can't be passed.
 func TestPathOnlyFile(t *testing.T) {
 	server, client := newFileServer(t), newProcess(t)
 	fd := client.open("/", unix.O_PATH)
@@ -205,8 +204,8 @@ func (th *thread) limitFiles() {
 	th.Must(th.t, unix.SYS_SETRLIMIT, unix.RLIMIT_NOFILE, th.Scratch())
 }
 
-// A call that holds more descriptors than its receiver may open fails when it
-// is received. The receiver is left with none of them.
+// A call with more descriptors than its receiver may open fails when it is received. The
+// receiver gets none of them.
 func TestTooManyFiles(t *testing.T) {
 	server, client := newFileServer(t), newProcess(t)
 	server.limitFiles()
@@ -233,7 +232,7 @@ func TestTooManyFilesInReply(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, brFailedReply)
 }
 
-// A descriptor on its way holds its file open, and no longer than that.
+// A descriptor in flight keeps its file open, and no longer than that.
 func TestFileInFlight(t *testing.T) {
 	for name, end := range map[string]func(server, client *process){
 		"receiver dies":           func(server, client *process) { server.kill() },
@@ -243,7 +242,7 @@ func TestFileInFlight(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, client := newFileServer(t), newProcess(t)
-			// Of the pipe nobody but the transaction has the writing end.
+			// Only the transaction holds the pipe's writing end.
 			r, w := client.pipe()
 			client.write(bcTransaction{flags: oneWay, payload: payload{file(w)}})
 			client.close(w)

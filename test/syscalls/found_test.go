@@ -12,7 +12,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// What the random programs of test/differential have found.
+// Found by the random programs of test/differential.
 
 // The context manager can't have a handle for itself.
 //
@@ -26,8 +26,8 @@ func TestManagerAcquiresItself(t *testing.T) {
 	}
 }
 
-// A thread that could not be told of its failure, for the lack of memory to read
-// it into, writes nothing any more.
+// A thread whose failure could not be returned, for lack of memory to read it into, can
+// write nothing any more.
 //
 //covers:write-read,failures
 func TestFailureUnread(t *testing.T) {
@@ -43,7 +43,7 @@ func TestFailureUnread(t *testing.T) {
 	require.Zero(t, r.writeConsumed)
 }
 
-// Nothing can't be mapped, not even twice.
+// An empty mapping is refused, even the second time.
 //
 //covers:mmap
 func TestMapNothing(t *testing.T) {
@@ -89,8 +89,7 @@ func TestOneWayAfterFaultyRead(t *testing.T) {
 	server.expect(brNoop, &message{flags: oneWay, code: 7})
 }
 
-// A dead node can have weak references even if its owner has never been told of
-// any.
+// A dead node can have weak references even if its owner was never told of any.
 //
 //covers:references
 func TestWeakReferenceToDead(t *testing.T) {
@@ -100,12 +99,12 @@ func TestWeakReferenceToDead(t *testing.T) {
 	got := server.read().message(t)
 	h := got.handle(0)
 	server.write(bcIncrefs(h), got.free())
-	// The handle is still there: a death can be asked for, and has come.
+	// The handle still exists: its death can be requested, and has happened.
 	server.write(bcRequestDeath(h, 0xd))
 	server.expect(brNoop, brDeadBinder(0xd))
 }
 
-// Who can't receive is dead, whatever is sent.
+// A process that can't receive is dead to senders, whatever they send.
 //
 //covers:malformed
 func TestMalformedToUnmapped(t *testing.T) {
@@ -119,7 +118,7 @@ func TestMalformedToUnmapped(t *testing.T) {
 	client.expect(brNoop, brDeadReply)
 }
 
-// Offsets that lead outside the data are an error in reading that.
+// Offsets outside the data cause an error in reading it.
 //
 //covers:extended-error
 func TestErrorOfOffsets(t *testing.T) {
@@ -137,14 +136,14 @@ func TestErrorOfOffsets(t *testing.T) {
 	}
 }
 
-// An acknowledgement makes a thread that waits look for work, even if there's
-// none: without room in its buffer it returns.
+// An acknowledgement makes a waiting thread look for work, even if there is none: without
+// room in its buffer it returns.
 //
 //covers:references
 func TestAcknowledgementWakes(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	h := server.giveUnacknowledged(client, 0x10)
-	// The server has a reference to its own node, in a buffer.
+	// The server holds a reference to its own node, in a buffer.
 	client.write(bcTransaction{flags: oneWay, payload: payload{handle(h)}}, bcDecrefs(h), bcRelease(h))
 	server.read().message(t)
 	server.write(bcIncrefsDone(0x10, 0))

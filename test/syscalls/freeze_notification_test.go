@@ -42,11 +42,11 @@ func (th *thread) writeRefused(cmd command) {
 	th.t.Helper()
 	r := th.writeRead(0, bcIncrefs(0), cmd)
 	require.Equal(th.t, unix.EINVAL, r.err)
-	require.Equal(th.t, 8, r.writeConsumed, "what came before is consumed")
+	require.Equal(th.t, 8, r.writeConsumed, "the preceding commands are consumed")
 	th.write(bcDecrefs(0))
 }
 
-// watch asks for notifications and acknowledges the first.
+// watch requests notifications and acknowledges the first.
 func (th *thread) watch(h uint32, cookie uint64) {
 	th.t.Helper()
 	th.write(bcRequestFreeze(h, cookie))
@@ -54,7 +54,7 @@ func (th *thread) watch(h uint32, cookie uint64) {
 	th.write(bcFreezeDone(cookie))
 }
 
-// Who asks is told the state at once, and each change once the one before was
+// A requester gets the state at once, and each change once the previous one was
 // acknowledged.
 func TestFreezeNotification(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
@@ -72,7 +72,7 @@ func TestFreezeNotification(t *testing.T) {
 	client.expectNothing()
 }
 
-// Who asks about a process that is frozen is told so.
+// A request for a frozen process's node reports that.
 func TestFreezeNotificationOfFrozen(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.freeze(server)
@@ -80,7 +80,7 @@ func TestFreezeNotificationOfFrozen(t *testing.T) {
 	client.expect(brNoop, brFrozenBinder(0xf, true))
 }
 
-// The manager can be asked about.
+// The manager's state can be requested.
 func TestFreezeNotificationOfManager(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	client.write(bcAcquire(0))
@@ -89,7 +89,7 @@ func TestFreezeNotificationOfManager(t *testing.T) {
 	client.expect(brNoop, brFrozenBinder(0xf, true))
 }
 
-// A weak reference is enough to ask.
+// A weak reference suffices for a request.
 func TestFreezeNotificationOfWeakHandle(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.write(bcRelease(h))
@@ -98,7 +98,7 @@ func TestFreezeNotificationOfWeakHandle(t *testing.T) {
 	client.expect(brNoop, brFrozenBinder(0xf, true))
 }
 
-// A request for what has one already is refused, whatever its cookie.
+// A second request for the same handle is refused, whatever its cookie.
 func TestRequestFreezeTwice(t *testing.T) {
 	_, client, _, h := newFreezable(t)
 	client.write(bcRequestFreeze(h, 1))
@@ -164,7 +164,7 @@ func TestRequestFreezeOfNothing(t *testing.T) {
 	client.expectNothing()
 }
 
-// Withdrawals of what was not requested, or with another cookie, are refused.
+// Clearing a request that was never made, or with another cookie, is refused.
 func TestClearFreezeMismatch(t *testing.T) {
 	_, client, _, h := newFreezable(t)
 	client.writeRefused(bcClearFreeze(h, 1))
@@ -173,7 +173,7 @@ func TestClearFreezeMismatch(t *testing.T) {
 	client.expectNothing()
 }
 
-// So are acknowledgements of what was not told.
+// So are acknowledgements of what was not delivered.
 func TestUnaskedFreezeDone(t *testing.T) {
 	_, client, _, h := newFreezable(t)
 	client.writeRefused(bcFreezeDone(1))
@@ -185,7 +185,7 @@ func TestUnaskedFreezeDone(t *testing.T) {
 	client.writeRefused(bcFreezeDone(1))
 }
 
-// A request can be withdrawn, which is acknowledged.
+// A request can be cleared, which is acknowledged.
 func TestClearFreeze(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.watch(h, 1)
@@ -198,7 +198,7 @@ func TestClearFreeze(t *testing.T) {
 	client.expect(brNoop, brFrozenBinder(2, true))
 }
 
-// What was not read when the request is withdrawn is not told.
+// What is unread when the request is cleared is not delivered.
 func TestClearFreezeBeforeItIsTold(t *testing.T) {
 	_, client, _, h := newFreezable(t)
 	client.write(bcRequestFreeze(h, 1), bcClearFreeze(h, 1))
@@ -207,7 +207,7 @@ func TestClearFreezeBeforeItIsTold(t *testing.T) {
 	client.writeRefused(bcFreezeDone(1))
 }
 
-// If it was read and not acknowledged, the withdrawal is acknowledged after that.
+// If it was read and not acknowledged, the clearing is acknowledged after that.
 func TestClearFreezeBeforeDone(t *testing.T) {
 	_, client, _, h := newFreezable(t)
 	client.write(bcRequestFreeze(h, 1))
@@ -235,7 +235,7 @@ func TestRequestFreezeBeforeCleared(t *testing.T) {
 	client.expect(brNoop, brFrozenBinder(1, true))
 }
 
-// Nor is it otherwise: what was not read is told in order.
+// The same if nothing was read: everything is delivered in order.
 func TestRequestFreezeAgainUnread(t *testing.T) {
 	_, client, _, h := newFreezable(t)
 	client.write(bcRequestFreeze(h, 1), bcClearFreeze(h, 1), bcRequestFreeze(h, 2), bcClearFreeze(h, 2), bcRequestFreeze(h, 3))
@@ -243,7 +243,7 @@ func TestRequestFreezeAgainUnread(t *testing.T) {
 	client.expectNothing()
 }
 
-// A read tells of one process's state for one node.
+// A read returns one process's state for one node.
 func TestFreezeNotificationsTogether(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	other := server.give(client, 0x11, 0x21)
@@ -268,7 +268,7 @@ func TestFreezeNotificationOrder(t *testing.T) {
 	client.expect(brNoop, brFrozenBinder(0, true))
 }
 
-// If there's another change before one was read, only the last state is told.
+// If there is another change before one was read, only the last state is delivered.
 func TestFreezeNotificationUnread(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.watch(h, 1)
@@ -289,7 +289,7 @@ func TestFreezeNotificationUnread(t *testing.T) {
 	client.expectNothing()
 }
 
-// A change while the one before is not acknowledged is told after that.
+// A change before the previous one is acknowledged is delivered after that.
 func TestFreezeNotificationUnacknowledged(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.watch(h, 1)
@@ -303,7 +303,7 @@ func TestFreezeNotificationUnacknowledged(t *testing.T) {
 	client.expectNothing()
 }
 
-// If there are two, which lead back to what was told, that is told again.
+// If there are two, which restore the delivered state, that is delivered again.
 func TestFreezeNotificationUnacknowledgedTwice(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.watch(h, 1)
@@ -322,7 +322,7 @@ func TestFreezeNotificationUnacknowledgedTwice(t *testing.T) {
 	client.expectNothing()
 }
 
-// Freezing what is frozen, or thawing what isn't, is told again.
+// Freezing what is frozen, or thawing what isn't, is delivered again.
 func TestFreezeNotificationOfSameState(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.watch(h, 1)
@@ -343,7 +343,7 @@ func TestFreezeNotificationOfSameState(t *testing.T) {
 	}
 }
 
-// But not if what was told is not acknowledged.
+// But not before the last one is acknowledged.
 func TestFreezeNotificationOfSameStateUnacknowledged(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.watch(h, 1)
@@ -354,8 +354,8 @@ func TestFreezeNotificationOfSameStateUnacknowledged(t *testing.T) {
 	client.expectNothing()
 }
 
-// An attempt to freeze that fails is not told. While it's under way, it is told
-// to who asks only then.
+// A failed attempt to freeze is not delivered. While it's in progress, only a new
+// requester gets it.
 func TestFreezeNotificationOfFailure(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.watch(h, 1)
@@ -391,14 +391,14 @@ func TestFreezeNotificationOfFailureWhenFrozen(t *testing.T) {
 	client.expect(brNoop, brFrozenBinder(1, false))
 }
 
-// The owner's death leaves the request, and what it has led to.
+// The owner's death leaves the request in place, and what has come of it.
 func TestFreezeNotificationOfDead(t *testing.T) {
 	for _, tc := range []string{"thawed", "frozen", "frozen, not acknowledged", "frozen, not read"} {
 		t.Run(tc, func(t *testing.T) {
 			server, client, freezer, h := newFreezable(t)
 			client.watch(h, 1)
-			// Deaths are told in the order of the nodes' pointers: whoever hears
-			// of this one's knows that the client was told.
+			// Deaths are delivered in the order of the nodes' pointers: once this one's
+			// is, the client has been notified.
 			freezer.write(bcRequestDeath(server.give(freezer, 0x1000, 0), 3))
 			if tc != "thawed" {
 				freezer.freeze(server)
@@ -431,7 +431,7 @@ func TestFreezeNotificationOfDead(t *testing.T) {
 	}
 }
 
-// Who asks about the dead is told nothing.
+// A request for a dead process's node delivers nothing.
 func TestRequestFreezeOfDead(t *testing.T) {
 	server, client, _, h := newFreezable(t)
 	client.write(bcRequestDeath(h, 2))
@@ -447,7 +447,7 @@ func TestRequestFreezeOfDead(t *testing.T) {
 	client.expect(brNoop, brClearFreezeDone(1))
 }
 
-// With the last reference the request is gone, whatever its state.
+// The request goes with the last reference, whatever its state.
 func TestFreezeNotificationEndsWithReference(t *testing.T) {
 	for _, tc := range []string{"idle", "unread", "unacknowledged", "cleared", "cleared, unacknowledged"} {
 		t.Run(tc, func(t *testing.T) {
@@ -479,7 +479,7 @@ func TestFreezeNotificationEndsWithReference(t *testing.T) {
 	}
 }
 
-// A process's end takes its requests along.
+// A process's end removes its requests.
 func TestFreezeNotificationEndsWithProcess(t *testing.T) {
 	for _, tc := range []string{"idle", "unread", "unacknowledged", "cleared", "cleared, unacknowledged"} {
 		t.Run(tc, func(t *testing.T) {
@@ -501,7 +501,7 @@ func TestFreezeNotificationEndsWithProcess(t *testing.T) {
 	}
 }
 
-// Notifications are for the process, not for the thread that asked.
+// Notifications go to the process, not to the requesting thread.
 func TestWhoIsToldOfFreeze(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	th := client.newLooper()
@@ -515,7 +515,7 @@ func TestWhoIsToldOfFreeze(t *testing.T) {
 	client.expect(brNoop, brClearFreezeDone(1))
 }
 
-// Two processes are each told.
+// Each of two processes is notified.
 func TestFreezeToldToAll(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	second := newProcess(t)
@@ -527,7 +527,7 @@ func TestFreezeToldToAll(t *testing.T) {
 	second.expect(brNoop, brFrozenBinder(2, true))
 }
 
-// A frozen process is told, too.
+// A frozen process is notified, too.
 func TestFreezeNotificationCycle(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.watch(h, 1)
@@ -536,7 +536,7 @@ func TestFreezeNotificationCycle(t *testing.T) {
 	client.expect(brNoop, brFrozenBinder(1, true))
 }
 
-// What could not be read is lost, but waits to be acknowledged.
+// What could not be read is lost, but must be acknowledged.
 func TestFreezeNotificationBadRead(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.write(bcRequestFreeze(h, 1))

@@ -15,8 +15,7 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// forever is a time-out of BINDER_FREEZE, in milliseconds, that no test
-// outlasts.
+// forever is a timeout of BINDER_FREEZE, in milliseconds, that no test outlasts.
 const forever = 1_000_000
 
 // freezeInfo returns the argument of BINDER_FREEZE.
@@ -24,7 +23,7 @@ func freezeInfo(pid int, enable, timeout uint32) []byte {
 	return words(uint32(pid), enable, timeout).encode()
 }
 
-// tryFreeze makes th freeze the process pid, with a time-out in milliseconds.
+// tryFreeze makes th freeze the process pid, with a timeout in milliseconds.
 func (th *thread) tryFreeze(pid int, timeout uint32) error {
 	th.t.Helper()
 	_, err := th.ioctlBytes(binder.BINDER_FREEZE, freezeInfo(pid, 1, timeout))
@@ -44,7 +43,7 @@ func (th *thread) thaw(p *process) {
 	require.NoError(th.t, err, "BINDER_FREEZE")
 }
 
-// startFreeze starts to freeze p and returns when th waits for that.
+// startFreeze starts to freeze p and returns when th waits for it.
 func (th *thread) startFreeze(p *process, timeout uint32) {
 	th.t.Helper()
 	copy(remote.Bytes(th.Scratch(), binder.SizeOfFreezeInfo), freezeInfo(p.pid(), 1, timeout))
@@ -52,15 +51,15 @@ func (th *thread) startFreeze(p *process, timeout uint32) {
 	th.AwaitBlocked(th.t)
 }
 
-// finishFreeze waits for the end of what startFreeze started.
+// finishFreeze waits for what startFreeze started.
 func (th *thread) finishFreeze() error {
 	th.t.Helper()
 	_, err := th.Wait(th.t)
 	return err
 }
 
-// startFreezeHandling is startFreeze for p that handles a call. It returns false
-// if there's nothing to wait for.
+// startFreezeHandling is startFreeze for p that is handling a call. It returns false if
+// there is nothing to wait for.
 func (th *thread) startFreezeHandling(p *process, timeout uint32) bool {
 	th.t.Helper()
 	if differs(th.t, onFreezeBusy) {
@@ -71,13 +70,13 @@ func (th *thread) startFreezeHandling(p *process, timeout uint32) bool {
 	return true
 }
 
-// frozenInfo is what BINDER_GET_FROZEN_INFO says of a process.
+// frozenInfo is the result of BINDER_GET_FROZEN_INFO.
 type frozenInfo struct{ sync, async uint32 }
 
-// What the first field of frozenInfo consists of.
+// Bits of frozenInfo's first field.
 const (
-	syncReceived = 1 // a call came since the process was frozen
-	syncPending  = 2 // a transaction is under way
+	syncReceived = 1 // a call has come since the process was frozen
+	syncPending  = 2 // a transaction is pending
 )
 
 // frozenInfo makes BINDER_GET_FROZEN_INFO.
@@ -88,7 +87,7 @@ func (th *thread) frozenInfo(pid int) (frozenInfo, error) {
 	return frozenInfo{binary.NativeEndian.Uint32(got[4:]), binary.NativeEndian.Uint32(got[8:])}, err
 }
 
-// expectInfo checks what BINDER_GET_FROZEN_INFO says of p.
+// expectInfo checks p's BINDER_GET_FROZEN_INFO.
 func (th *thread) expectInfo(p *process, sync, async uint32) {
 	th.t.Helper()
 	got, err := th.frozenInfo(p.pid())
@@ -96,11 +95,11 @@ func (th *thread) expectInfo(p *process, sync, async uint32) {
 	require.Equal(th.t, frozenInfo{sync, async}, got)
 }
 
-// oneWayUpdate is the flags of a one-way call that replaces an outdated one.
+// oneWayUpdate holds the flags of a one-way call that replaces a superseded one.
 const oneWayUpdate = oneWay | binder.TF_UPDATE_TXN
 
-// newFreezable returns the manager, a client with a handle to a node of its, and
-// a process that has nothing to do with them and freezes others.
+// newFreezable returns the manager, a client with a handle to one of its nodes, and an
+// unrelated process that freezes others.
 func newFreezable(t *testing.T) (server, client, freezer *process, h uint32) {
 	t.Helper()
 	server, client, h = newMortal(t)
@@ -120,7 +119,7 @@ func TestCallFrozen(t *testing.T) {
 	client.call(server.thread, bcTransaction{handle: h}, nil)
 }
 
-// The call is consumed as any that fails, and what follows it is not.
+// The call is consumed like any that fails, and what follows it is not.
 func TestCallFrozenStopsWriting(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.freeze(server)
@@ -130,7 +129,7 @@ func TestCallFrozenStopsWriting(t *testing.T) {
 	expect(t, r.returns, brNoop, brFrozenReply)
 }
 
-// What the call carried is undone: the caller hears nothing of references.
+// What the call carried is undone: the caller is told of no references.
 func TestCallFrozenUndone(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.freeze(server)
@@ -142,8 +141,8 @@ func TestCallFrozenUndone(t *testing.T) {
 	client.expectNothing()
 }
 
-// A one-way call to a frozen process is queued, and its sender told that it may
-// take a while.
+// A one-way call to a frozen process is queued, and its sender is told that it may take a
+// while.
 func TestOneWayFrozen(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.freeze(server)
@@ -161,7 +160,7 @@ func TestOneWayFrozen(t *testing.T) {
 	client.expect(brNoop, brTransactionComplete)
 }
 
-// That is no failure: the commands after it are carried out.
+// That is no failure: the following commands are executed.
 func TestOneWayFrozenWritesOn(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.freeze(server)
@@ -174,7 +173,7 @@ func TestOneWayFrozenWritesOn(t *testing.T) {
 	expect(t, r.ok(t), brNoop, brPendingFrozen, brPendingFrozen)
 }
 
-// A thread of a frozen process that reads nevertheless gets the call.
+// A thread of a frozen process that reads anyway gets the call.
 func TestOneWayFrozenReader(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.freeze(server)
@@ -183,7 +182,7 @@ func TestOneWayFrozenReader(t *testing.T) {
 	server.finishExpect(brNoop, &message{ptr: 0x10, cookie: 0x20, flags: oneWay})
 }
 
-// A frozen process can call others, be replied to, and release what it has.
+// A frozen process can call others, receive replies, and release what it holds.
 func TestFrozenCalls(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.freeze(client)
@@ -192,7 +191,7 @@ func TestFrozenCalls(t *testing.T) {
 	server.expect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
 }
 
-// A call back to a frozen process fails, though a thread of it waits.
+// A call back to a frozen process fails, even if one of its threads waits.
 func TestCallBackFrozen(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.freeze(client)
@@ -205,8 +204,8 @@ func TestCallBackFrozen(t *testing.T) {
 	client.finish().ok(t)
 }
 
-// A frozen process can read and answer what came before it was frozen; but then
-// freezing it fails.
+// A frozen process can read and answer what came before it was frozen; but then freezing
+// it fails.
 func TestFreezeBusy(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.start(readSize, bcTransaction{handle: h})
@@ -227,7 +226,7 @@ func TestFreezeBusy(t *testing.T) {
 	freezer.expectInfo(server, 0, 0)
 }
 
-// So it does if a one-way call has not been read, but not if it was and its
+// It also fails if a one-way call has not been read, but not if it was read and its
 // buffer is in use.
 func TestFreezeWithOneWay(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
@@ -239,7 +238,7 @@ func TestFreezeWithOneWay(t *testing.T) {
 	freezer.freeze(server)
 }
 
-// A one-way call that waits for one before it counts.
+// A one-way call that waits for a previous one counts.
 func TestFreezeWithOneWayWaiting(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.write(bcTransaction{handle: h, flags: oneWay}, bcTransaction{handle: h, flags: oneWay})
@@ -251,15 +250,15 @@ func TestFreezeWithOneWayWaiting(t *testing.T) {
 	freezer.freeze(server)
 }
 
-// A process that waits for a reply can't be frozen, nor can one to which a
-// reply is on its way.
+// A process that waits for a reply can't be frozen, nor can one to which a reply is in
+// flight.
 func TestFreezeCaller(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.setNonblock(true)
 	require.Equal(t, unix.EAGAIN, client.writeRead(readSize, bcTransaction{handle: h}).err)
 	client.setNonblock(false)
 	freezer.expectInfo(client, syncPending, 0)
-	// It does not wait: nothing is outstanding that the process is to do.
+	// Freezing does not wait: the process has nothing left to do.
 	require.Equal(t, unix.EAGAIN, freezer.tryFreeze(client.pid(), forever))
 	server.read()
 	server.write(bcReply{})
@@ -280,7 +279,7 @@ func TestFreezeFailsWithoutTrace(t *testing.T) {
 	freezer.expectInfo(server, syncPending, 0)
 }
 
-// If freezing again what is frozen fails, it is thawed.
+// If freezing a frozen process again fails, it is thawed.
 func TestFreezeAgainBusy(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.freeze(server)
@@ -293,7 +292,7 @@ func TestFreezeAgainBusy(t *testing.T) {
 	freezer.expectInfo(server, syncPending, 0)
 }
 
-// Freezing twice is as good as once; so is thawing.
+// Freezing twice equals freezing once; so does thawing.
 func TestFreezeTwice(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.thaw(server)
@@ -308,7 +307,7 @@ func TestFreezeTwice(t *testing.T) {
 	client.call(server.thread, bcTransaction{handle: h}, nil)
 }
 
-// What came since the process was frozen is told until it's thawed.
+// What has come since the process was frozen is reported until it is thawed.
 func TestFrozenInfo(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.expectInfo(server, 0, 0)
@@ -331,7 +330,7 @@ func TestFrozenInfo(t *testing.T) {
 	freezer.expectInfo(server, 0, 0)
 }
 
-// What is refused for its form is not noted.
+// What is refused as malformed is not recorded.
 func TestFrozenInfoOfMalformed(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.freeze(server)
@@ -342,13 +341,13 @@ func TestFrozenInfoOfMalformed(t *testing.T) {
 	freezer.expectInfo(server, 0, 0)
 }
 
-// Who is not there, or has not opened a device, can't be frozen or asked about.
+// A process that doesn't exist, or has not opened a device, can't be frozen or queried.
 func TestFreezeUnknown(t *testing.T) {
 	freezer, bare := newProcess(t), newBareProcess(t)
 	gone := newProcess(t)
 	gone.kill()
 	gone.remote.Reap(t)
-	// Linux takes a process apart some time after its end.
+	// Linux releases a process some time after its end.
 	eventually(t, "the process is gone", func() bool {
 		_, err := freezer.frozenInfo(gone.pid())
 		return err == unix.EINVAL
@@ -399,7 +398,7 @@ func TestFreezeByOther(t *testing.T) {
 	client.expect(brNoop, brFrozenReply)
 }
 
-// A thread's ID is none of a process.
+// A thread's ID is not a process ID.
 func TestFreezeThread(t *testing.T) {
 	freezer, p := newProcess(t), newProcess(t)
 	th := p.newThread()
@@ -438,8 +437,8 @@ func TestFreezeSeveral(t *testing.T) {
 	hwClient.finishExpect(brNoop, brTransactionComplete, &message{reply: true})
 }
 
-// If one of several is busy, it's not frozen, but those are that were opened after
-// it, and nothing is done about those before it.
+// If one of several is busy, it isn't frozen; those that were opened after it are, and
+// those before it are left alone.
 func TestFreezeSeveralBusy(t *testing.T) {
 	freezer, first := newProcess(t), newBareProcess(t)
 	var clients []*process
@@ -477,8 +476,8 @@ func TestFreezeForked(t *testing.T) {
 	}
 }
 
-// The process ID is that of the root namespace on Linux, and that of the caller's
-// in a sandbox.
+// The process ID is that in the root namespace on Linux, and that in the caller's
+// namespace in a sandbox.
 func TestFreezeNamespace(t *testing.T) {
 	client, outer := newProcess(t), newBareProcess(t)
 	outer.Must(t, unix.SYS_UNSHARE, unix.CLONE_NEWPID)
@@ -497,14 +496,14 @@ func TestFreezeNamespace(t *testing.T) {
 	require.NoError(t, inner.tryFreeze(pid, 0))
 	_, err = inner.frozenInfo(pid)
 	require.NoError(t, err)
-	// To others it has its ID in their namespace.
+	// Others use its ID in their namespace.
 	_, err = client.frozenInfo(inner.pid())
 	require.NoError(t, err)
 	client.write(bcTransaction{})
 	client.expect(brNoop, brFrozenReply)
 }
 
-// Freezing waits until what has come is done.
+// Freezing waits until what has come is handled.
 func TestFreezeWaits(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.start(readSize, bcTransaction{handle: h})
@@ -524,7 +523,7 @@ func TestFreezeWaits(t *testing.T) {
 	freezer.expectInfo(server, syncReceived, 0)
 }
 
-// One-way calls are waited for until they are read.
+// It waits for one-way calls until they are read.
 func TestFreezeWaitsForOneWay(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.write(bcTransaction{handle: h, flags: oneWay})
@@ -533,7 +532,7 @@ func TestFreezeWaitsForOneWay(t *testing.T) {
 	require.NoError(t, freezer.finishFreeze())
 }
 
-// One that comes meanwhile is waited for, too.
+// It also waits for one that comes meanwhile.
 func TestFreezeWaitsForNew(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.write(bcTransaction{handle: h, flags: oneWay})
@@ -548,8 +547,8 @@ func TestFreezeWaitsForNew(t *testing.T) {
 	require.NoError(t, freezer.finishFreeze())
 }
 
-// A process that has nothing left to do, but waits for a reply itself, isn't
-// frozen after the wait.
+// A process that has nothing left to do but itself waits for a reply isn't frozen after
+// the wait.
 func TestFreezeWaitsInVain(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	looper := client.newLooper()
@@ -563,7 +562,7 @@ func TestFreezeWaitsInVain(t *testing.T) {
 	client.finish().ok(t)
 }
 
-// When the time is over, it fails, and the process is not frozen.
+// When the time is up, it fails, and the process is not frozen.
 func TestFreezeTimesOut(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.start(readSize, bcTransaction{handle: h})
@@ -587,7 +586,7 @@ func TestFreezeInterrupted(t *testing.T) {
 	client.expect(brNoop, brTransactionComplete)
 }
 
-// With SA_RESTART the call is made again.
+// With SA_RESTART the call is restarted.
 func TestFreezeInterruptedAndRestarted(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.write(bcTransaction{handle: h, flags: oneWay})
@@ -599,7 +598,7 @@ func TestFreezeInterruptedAndRestarted(t *testing.T) {
 	require.NoError(t, freezer.finishFreeze())
 }
 
-// A device that's not to block makes no difference.
+// A non-blocking device makes no difference.
 func TestFreezeNonblocking(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.write(bcTransaction{handle: h, flags: oneWay})
@@ -609,7 +608,7 @@ func TestFreezeNonblocking(t *testing.T) {
 	require.NoError(t, freezer.finishFreeze())
 }
 
-// The calls that a thread has and leaves are done.
+// An exiting thread's calls count as handled.
 func TestFreezeWaitsForThreadExit(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.start(readSize, bcTransaction{handle: h})
@@ -623,7 +622,7 @@ func TestFreezeWaitsForThreadExit(t *testing.T) {
 	expect(t, client.finish().ok(t), brNoop, brTransactionComplete, brDeadReply)
 }
 
-// A call whose caller has died has to be answered all the same.
+// A call whose caller has died must still be answered.
 func TestFreezeWaitsForCallOfDead(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.start(readSize, bcTransaction{handle: h})
@@ -636,7 +635,7 @@ func TestFreezeWaitsForCallOfDead(t *testing.T) {
 	require.NoError(t, freezer.finishFreeze())
 }
 
-// One that fails on its way is done.
+// A call that fails on its way counts as handled.
 func TestFreezeWaitsForFailedReply(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.start(readSize, bcTransaction{handle: h})
@@ -649,7 +648,7 @@ func TestFreezeWaitsForFailedReply(t *testing.T) {
 	expect(t, client.finish().ok(t), brNoop, brTransactionComplete, brFailedReply)
 }
 
-// A reply counts for the process that it goes to until it's read.
+// A reply counts for its receiver until it is read.
 func TestFreezeWaitsForReply(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.setNonblock(true)
@@ -674,7 +673,7 @@ func TestFreezeDying(t *testing.T) {
 	expect(t, client.finish().ok(t), brNoop, brTransactionComplete, brDeadReply)
 }
 
-// A process is frozen though who froze it is gone.
+// A process stays frozen after its freezer is gone.
 func TestFreezerDies(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	freezer.freeze(server)
@@ -686,7 +685,7 @@ func TestFreezerDies(t *testing.T) {
 	client.call(server.thread, bcTransaction{handle: h}, nil)
 }
 
-// Who dies while it waits for another to freeze leaves that as it was.
+// A process that dies while it waits for another to freeze leaves that as it was.
 func TestFreezerDiesWaiting(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.start(readSize, bcTransaction{handle: h})
@@ -701,7 +700,7 @@ func TestFreezerDiesWaiting(t *testing.T) {
 	other.expect(brNoop, brTransactionComplete)
 }
 
-// A frozen process that dies is dead.
+// A frozen process that dies counts as dead.
 func TestFrozenDies(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.write(bcRequestDeath(h, 1))
@@ -716,7 +715,7 @@ func TestFrozenDies(t *testing.T) {
 	}
 }
 
-// Two can wait for the same process.
+// Two processes can wait for the same one.
 func TestFreezeTogether(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	other := newProcess(t)
@@ -728,7 +727,7 @@ func TestFreezeTogether(t *testing.T) {
 	require.NoError(t, other.finishFreeze())
 }
 
-// If another thaws the process meanwhile, the wait goes on, and ends well, but the
+// If another thaws the process meanwhile, the wait continues, and succeeds, but the
 // process is not frozen.
 func TestThawWhileFreezing(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
@@ -746,7 +745,7 @@ func TestThawWhileFreezing(t *testing.T) {
 	client.expect(brNoop, brTransactionComplete)
 }
 
-// A one-way call that replaces outdated ones replaces one that waits.
+// A one-way call that replaces superseded ones replaces one that waits.
 //
 //covers:flags
 func TestUpdate(t *testing.T) {
@@ -757,7 +756,7 @@ func TestUpdate(t *testing.T) {
 		client.expect(brNoop, brPendingFrozen)
 	}
 	freezer.thaw(server)
-	// The first is not waiting, it's there to be read.
+	// The first is not waiting: it can be read.
 	for _, i := range []uint32{0, 3} {
 		got := server.expect(brNoop, &message{ptr: 0x10, cookie: 0x20, flags: oneWayUpdate, payload: payload{words(i)}})
 		server.write(got.message(t).free())
@@ -821,7 +820,7 @@ func TestUpdateConditions(t *testing.T) {
 				t.Helper()
 				p.writeRead(readSize, tr).ok(t)
 			}
-			// The nodes are to be busy with something.
+			// Keep the nodes busy.
 			busy := 1
 			send(client, bcTransaction{handle: h, flags: oneWay, code: 99})
 			if tc.second.handle != 0 {

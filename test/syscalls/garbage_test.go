@@ -19,8 +19,8 @@ import (
 )
 
 var (
-	garbageRounds = flag.Int("garbage", 1500, "how many system calls TestGarbage makes")
-	garbageSeed   = flag.Uint64("garbage-seed", uint64(time.Now().UnixNano()), "what TestGarbage's choices begin with")
+	garbageRounds = flag.Int("garbage", 1500, "the number of system calls that TestGarbage makes")
+	garbageSeed   = flag.Uint64("garbage-seed", uint64(time.Now().UnixNano()), "the seed of TestGarbage's choices")
 )
 
 var allRequests = []uintptr{
@@ -46,14 +46,13 @@ var allTypes = []uint32{
 	binder.BINDER_TYPE_WEAK_HANDLE, binder.BINDER_TYPE_FD, binder.BINDER_TYPE_FDA, binder.BINDER_TYPE_PTR,
 }
 
-// A gibberish makes things up for a process.
+// A gibberish generates garbage for a process.
 type gibberish struct {
 	*rand.Rand
 	p *process
 }
 
-// number is a number that may mean something, or one that is at the edge of
-// meaning something.
+// number returns a number that may mean something, or almost does.
 func (g gibberish) number() uint64 {
 	switch g.IntN(6) {
 	case 0:
@@ -70,7 +69,7 @@ func (g gibberish) number() uint64 {
 	return g.address()
 }
 
-// address is an address, good or bad.
+// address returns an address, good or bad.
 func (g gibberish) address() uint64 {
 	switch g.IntN(5) {
 	case 0:
@@ -81,13 +80,12 @@ func (g gibberish) address() uint64 {
 	return g.scratch()
 }
 
-// scratch is an address in the process's scratch memory, which is full of
-// gibberish.
+// scratch returns an address in the process's scratch memory, which is full of gibberish.
 func (g gibberish) scratch() uint64 {
 	return uint64(g.p.Scratch()) + uint64(g.IntN(remote.ScratchSize/2))&^3
 }
 
-// bytes is n bytes.
+// bytes returns n bytes.
 func (g gibberish) bytes(n int) []byte {
 	b := make([]byte, 0, n+8)
 	for len(b) < n {
@@ -102,7 +100,7 @@ func (g gibberish) bytes(n int) []byte {
 	return b[:n]
 }
 
-// transaction is a transaction's data that is mostly well-formed.
+// transaction returns a mostly well-formed transaction's data.
 func (g gibberish) transaction() []byte {
 	tr := binder.TransactionData{
 		Target: g.number() % 4, Flags: uint32(g.number()), Code: uint32(g.number()),
@@ -110,7 +108,7 @@ func (g gibberish) transaction() []byte {
 		Buffer: g.scratch(), Offsets: g.scratch(),
 	}
 	if g.IntN(2) == 0 {
-		// Objects of all kinds where the offsets say.
+		// Objects of all kinds at the offsets.
 		data := uint64(g.p.Scratch()) + remote.ScratchSize - 8192
 		offsets := data + 4096
 		at := uint64(0)
@@ -131,7 +129,7 @@ func (g gibberish) transaction() []byte {
 	return b[:]
 }
 
-// commands is a stream of commands, most of which exist.
+// commands returns a stream of commands, most of which exist.
 func (g gibberish) commands() []byte {
 	var b []byte
 	for range 1 + g.IntN(6) {
@@ -176,8 +174,8 @@ func (g gibberish) request() error {
 			*[]*uint64{&bwr.WriteSize, &bwr.WriteConsumed, &bwr.WriteBuffer, &bwr.ReadSize, &bwr.ReadConsumed}[g.IntN(5)] = g.number()
 		}
 		if bwr.ReadSize-bwr.ReadConsumed > 4096 {
-			// A buffer that is not there, rather than one over what the test
-			// shares with the process.
+			// A nonexistent buffer, rather than one over memory that the test shares with
+			// the process.
 			bwr.ReadBuffer = badAddress
 		}
 		bwr.MarshalBytes(g.p.bwr())
@@ -185,8 +183,8 @@ func (g gibberish) request() error {
 	return g.p.ioctl(request, arg)
 }
 
-// Garbage of every kind in every request is answered with an error, or does
-// what it happens to say. The driver is none the worse for it.
+// Every kind of garbage in every request is answered with an error, or does what it
+// happens to mean. It does the driver no harm.
 func TestGarbage(t *testing.T) {
 	t.Logf("to repeat: -garbage=%d -garbage-seed=%d", *garbageRounds, *garbageSeed)
 	rng := rand.New(rand.NewPCG(*garbageSeed, 0))
@@ -195,14 +193,14 @@ func TestGarbage(t *testing.T) {
 	errs := map[error]int{}
 	for done := 0; done < *garbageRounds; {
 		p := newProcess(t)
-		// Whatever it is that it asks for, it does not wait for it.
+		// Whatever it asks for, it does not wait for it.
 		p.setNonblock(true)
 		copy(remote.Bytes(p.Scratch(), remote.ScratchSize), gibberish{rng, p}.bytes(remote.ScratchSize))
 		for range 100 {
 			err := gibberish{rng, p}.request()
 			errs[err]++
 			require.Contains(t, []error{nil, unix.EINVAL, unix.EFAULT, unix.EAGAIN, unix.EBUSY, unix.EPERM}, err)
-			// Let the server have what arrived there, and answer it.
+			// Let the server read what arrived there, and answer it.
 			if done++; done%10 == 0 {
 				server.writeRead(readSize)
 				server.writeRead(0, bcReply{})

@@ -16,7 +16,7 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// The driver's family has a group, and nothing that can be asked of it.
+// The driver's family has a group, and supports no requests.
 func TestReportFamily(t *testing.T) {
 	s := newGenlSocket(t)
 	family := s.familyByName(binder.BINDER_FAMILY_NAME)
@@ -60,7 +60,7 @@ func TestGenlController(t *testing.T) {
 		require.Equal(t, family, msgs[0].attrs)
 	}
 
-	// What is asked for comes before it's acknowledged.
+	// The answer precedes the acknowledgment.
 	msgs := get(unix.NLM_F_ACK, unix.CTRL_ATTR_FAMILY_ID, u16(id))
 	require.Len(t, msgs, 2)
 	require.Equal(t, family, msgs[0].attrs)
@@ -78,7 +78,7 @@ func TestGenlController(t *testing.T) {
 	require.Equal(t, controller, all[0])
 	require.Contains(t, all, family)
 
-	// What isn't a request isn't answered.
+	// Messages other than requests are not answered.
 	b := binary.NativeEndian.AppendUint32(nil, unix.SizeofNlMsghdr+sizeOfGenlHeader)
 	b = append(binary.NativeEndian.AppendUint16(b, unix.GENL_ID_CTRL), make([]byte, 10+sizeOfGenlHeader)...)
 	_, err := unix.Write(s.fd, b)
@@ -87,7 +87,7 @@ func TestGenlController(t *testing.T) {
 	require.Equal(t, unix.EAGAIN, err)
 }
 
-// What makes no sense to the controller is refused.
+// The controller refuses invalid requests.
 func TestGenlControllerErrors(t *testing.T) {
 	s := newGenlSocket(t)
 	for name, tc := range map[string]struct {
@@ -160,7 +160,8 @@ func TestReportAsAnyUser(t *testing.T) {
 	require.Equal(t, unix.EAGAIN, err)
 }
 
-// Who leaves the group gets no more, who has joined it by bind(2) does.
+// A socket that leaves the group receives nothing more; one that joined it with bind(2)
+// does.
 func TestReportMembership(t *testing.T) {
 	client := newProcess(t)
 	r := newReports(t)
@@ -185,12 +186,12 @@ func TestReportMembership(t *testing.T) {
 	bound.expect(report)
 }
 
-// Who listens in another network namespace than the first hears nothing.
+// A listener in a network namespace other than the initial one receives nothing.
 func TestReportInANetworkNamespace(t *testing.T) {
 	client := newProcess(t)
 	r := make(chan *reports)
 	go func() {
-		// The thread is not to be used for anything else, and ends.
+		// The thread must not be reused, and exits.
 		runtime.LockOSThread()
 		defer close(r)
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
@@ -207,8 +208,8 @@ func TestReportInANetworkNamespace(t *testing.T) {
 	there.expect()
 }
 
-// Whoever doesn't read is told that reports were lost, before those that were not. Then
-// none comes until these are read.
+// A listener that doesn't read is told that reports were lost, before those that were
+// not. Then it gets none until it has read these.
 func TestReportsAreLost(t *testing.T) {
 	client := newProcess(t)
 	r := newReports(t)
@@ -248,7 +249,7 @@ func TestReportsAreLost(t *testing.T) {
 	fail()
 	require.Equal(t, 1, drain())
 
-	// It may also be asked for, or not be wanted.
+	// The error can also be queried, or turned off.
 	for events()&unix.POLLERR == 0 {
 		fail()
 	}

@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The header of messages of generic netlink.
+// The header of generic netlink messages.
 const sizeOfGenlHeader = 4
 
-// attributes has the attributes of a message, by type.
+// attributes holds a message's attributes, by type.
 type attributes map[uint16][]byte
 
-// parseAttributes parses what an application was sent.
+// parseAttributes parses the attributes that an application received.
 func parseAttributes(t testing.TB, b []byte) attributes {
 	attrs := attributes{}
 	for len(b) > 0 {
@@ -34,7 +34,7 @@ func parseAttributes(t testing.TB, b []byte) attributes {
 func (a attributes) u16(typ uint16) uint16 { return binary.NativeEndian.Uint16(a[typ]) }
 func (a attributes) u32(typ uint16) uint32 { return binary.NativeEndian.Uint32(a[typ]) }
 
-// str returns an attribute that is a string with a NUL at its end.
+// str returns an attribute that is a NUL-terminated string.
 func (a attributes) str(t testing.TB, typ uint16) string {
 	b := a[typ]
 	require.NotEmpty(t, b)
@@ -49,8 +49,8 @@ func attribute(b []byte, typ uint16, value []byte) []byte {
 	return append(b, make([]byte, -len(b)&3)...)
 }
 
-// A genlMessage is a message of generic netlink, or one about it: an error, or that
-// there's no more.
+// A genlMessage is a generic netlink message, or one about it: an error, or the end of a
+// dump.
 type genlMessage struct {
 	unix.NlMsghdr
 	command, version uint8
@@ -59,11 +59,11 @@ type genlMessage struct {
 	err unix.Errno // of NLMSG_ERROR
 }
 
-// A genlSocket is a socket for generic netlink.
+// A genlSocket is a generic netlink socket.
 type genlSocket struct {
 	t       testing.TB
 	fd      int
-	sender  unix.SockaddrNetlink // of what was received last
+	sender  unix.SockaddrNetlink // of the last message received
 	lastSeq uint32
 }
 
@@ -76,7 +76,7 @@ func newGenlSocket(t testing.TB) *genlSocket {
 	return &genlSocket{t: t, fd: fd}
 }
 
-// send sends a request of generic netlink.
+// send sends a generic netlink request.
 func (s *genlSocket) send(family, flags uint16, command uint8, attrs []byte) {
 	s.t.Helper()
 	s.lastSeq++
@@ -90,7 +90,7 @@ func (s *genlSocket) send(family, flags uint16, command uint8, attrs []byte) {
 	require.NoError(s.t, err)
 }
 
-// receive returns the messages of a datagram, which is there already.
+// receive returns the messages of an already queued datagram.
 func (s *genlSocket) receive() ([]genlMessage, error) {
 	s.t.Helper()
 	b := make([]byte, 1<<16)
@@ -121,8 +121,7 @@ func (s *genlSocket) receive() ([]genlMessage, error) {
 	return msgs, nil
 }
 
-// request returns what a request is answered with: all of it, until nothing is left
-// to be received.
+// request returns all messages in answer to a request.
 func (s *genlSocket) request(family, flags uint16, command uint8, attrs []byte) []genlMessage {
 	s.t.Helper()
 	s.send(family, flags, command, attrs)
@@ -141,7 +140,7 @@ func (s *genlSocket) request(family, flags uint16, command uint8, attrs []byte) 
 	return all
 }
 
-// requestError returns the error that a request is answered with.
+// requestError returns the error in answer to a request.
 func (s *genlSocket) requestError(family, flags uint16, command uint8, attrs []byte) unix.Errno {
 	s.t.Helper()
 	msgs := s.request(family, flags, command, attrs)
@@ -163,7 +162,7 @@ func (s *genlSocket) familyByName(name string) attributes {
 	return m.attrs
 }
 
-// groupsOf returns the IDs of the multicast groups of a family, by name.
+// groupsOf returns the IDs of a family's multicast groups, by name.
 func groupsOf(t testing.TB, family attributes) map[string]uint32 {
 	groups := map[string]uint32{}
 	for _, b := range parseAttributes(t, family[unix.CTRL_ATTR_MCAST_GROUPS]) {

@@ -6,8 +6,8 @@
 // and expects the same of each; see differs for the exceptions.
 //
 // Each test starts the processes it needs (see package remote), so that they
-// can block, fork, and be killed, and says what they write to the driver and
-// exactly what they read.
+// can block, fork, and be killed, and specifies what they write to the driver
+// and exactly what they read.
 package syscalls
 
 import (
@@ -26,13 +26,13 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// mustRun makes it an error that there is no device.
+// mustRun makes the lack of a device an error.
 var mustRun = flag.Bool("must-run", false, "fail, rather than do nothing, on a machine without binder devices")
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if _, err := os.Stat(defaultDevice); errors.Is(err, fs.ErrNotExist) && !*mustRun {
-		fmt.Println("there is no", defaultDevice, "on this machine: nothing was tested")
+		fmt.Println("nothing was tested: there is no", defaultDevice, "on this machine")
 		os.Exit(0)
 	}
 	undo := findStats()
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// defaultDevice is the device that tests use if they do not care which.
+// defaultDevice is the device of tests for which any will do.
 const defaultDevice = "/dev/binder"
 
 // mapSize is the size of the mapping of a process, in bytes.
@@ -69,7 +69,7 @@ type thread struct {
 	p *process
 }
 
-// newBareProcess starts a process that has nothing to do with binder yet.
+// newBareProcess starts a process that does not use binder yet.
 func newBareProcess(t testing.TB) *process {
 	t.Helper()
 	watchCounters(t)
@@ -82,8 +82,8 @@ func wrap(t testing.TB, rp *remote.Process) *process {
 	return p
 }
 
-// newProcess starts a process that has opened and mapped the default device
-// and whose main thread is a looper: it handles what comes for the process.
+// newProcess starts a process that has opened and mapped the default device and whose
+// main thread is a looper: it handles the process's work.
 func newProcess(t testing.TB) *process {
 	t.Helper()
 	p := newBareProcess(t)
@@ -108,8 +108,8 @@ func newManager(t testing.TB) *process {
 	return p
 }
 
-// becomeManager makes the process the context manager. The end of the manager
-// before it may still be under way.
+// becomeManager makes the process the context manager. The previous one may still be
+// exiting.
 func (p *process) becomeManager() {
 	p.t.Helper()
 	eventually(p.t, "the device has no context manager", func() bool {
@@ -121,7 +121,7 @@ func (p *process) becomeManager() {
 	})
 }
 
-// eventually waits for a condition that nothing announces.
+// eventually polls for a condition that nothing announces.
 func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(remote.Timeout); ; {
@@ -129,13 +129,13 @@ func eventually(t testing.TB, what string, cond func() bool) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("still not so: %s", what)
+			t.Fatalf("not reached: %s", what)
 		}
 		unix.Nanosleep(&unix.Timespec{Nsec: 1_000_000}, nil)
 	}
 }
 
-// pid is the process's id.
+// pid returns the process ID.
 func (p *process) pid() int { return p.remote.PID() }
 
 // kill ends the process with SIGKILL.
@@ -144,15 +144,14 @@ func (p *process) kill() {
 	p.remote.Kill(p.t)
 }
 
-// newBareThread starts another thread in the process, which the driver does
-// not know yet.
+// newBareThread starts another thread in the process, which the driver does not know yet.
 func (p *process) newBareThread() *thread {
 	p.t.Helper()
 	return &thread{Thread: p.remote.NewThread(p.t), t: p.t, p: p}
 }
 
-// newThread starts another thread in the process. It is not a looper, and the
-// first ioctl, in which a thread does not block, is behind it.
+// newThread starts another thread in the process. It is not a looper, and has made its
+// first ioctl, in which a thread does not block.
 func (p *process) newThread() *thread {
 	p.t.Helper()
 	th := p.newBareThread()
@@ -176,8 +175,8 @@ func (p *process) fork() *process {
 	return child
 }
 
-// again returns the same process with another open file of the default device
-// and a mapping of it. To the driver it is another process with the same id.
+// again returns the same process with another open file of the default device and a
+// mapping of it. To the driver it is another process with the same ID.
 func (p *process) again() *process {
 	p.t.Helper()
 	other := wrap(p.t, p.remote)
@@ -185,8 +184,8 @@ func (p *process) again() *process {
 	return other
 }
 
-// as returns the thread for use in t, which is another test's or a part of the
-// test that it was started in.
+// as returns the thread for use in t, another test or a subtest of the one that started
+// it.
 func (th *thread) as(t testing.TB) *thread { return &thread{Thread: th.Thread, t: t, p: th.p} }
 
 // as returns the process for use in t.
@@ -197,7 +196,7 @@ func (p *process) as(t testing.TB) *process {
 	return &q
 }
 
-// str puts a NUL-terminated string where system calls can find it.
+// str stores a NUL-terminated string where system calls can find it.
 func (th *thread) str(s string) uintptr {
 	at := th.Scratch()
 	copy(remote.Bytes(at, len(s)+1), s+"\x00")
@@ -241,8 +240,8 @@ func (th *thread) tryMmap(fd, size, prot, flags int) (uintptr, error) {
 	return th.Call(th.t, unix.SYS_MMAP, 0, uintptr(size), uintptr(prot), uintptr(flags), uintptr(fd), 0)
 }
 
-// pageEdge returns the address of the end of a page that can be read and
-// written, behind which nothing can.
+// pageEdge returns the address of the end of a readable and writable page, behind which
+// nothing is accessible.
 func (th *thread) pageEdge() uintptr {
 	th.t.Helper()
 	page := th.Must(th.t, unix.SYS_MMAP, 0, 8192, unix.PROT_READ|unix.PROT_WRITE,
@@ -265,8 +264,8 @@ func (th *thread) ioctl(request, arg uintptr) error {
 	return err
 }
 
-// ioctlBytes makes an ioctl whose argument is at first arg, and returns what
-// it is afterwards.
+// ioctlBytes makes an ioctl whose argument is initially arg, and returns the argument's
+// contents afterwards.
 func (th *thread) ioctlBytes(request uintptr, arg []byte) ([]byte, error) {
 	th.t.Helper()
 	at := th.Scratch()
@@ -292,8 +291,8 @@ type result struct {
 	returns       returns
 }
 
-// Where things are in the scratch memory during BINDER_WRITE_READ: the
-// argument, the read buffer, and then whatever is written.
+// The layout of the scratch memory during BINDER_WRITE_READ: the argument, the read
+// buffer, and then whatever is written.
 const (
 	bwrOffset   = 0
 	readOffset  = 64
@@ -350,7 +349,7 @@ func (th *thread) writeRead(readSize int, cmds ...command) result {
 	return th.finish()
 }
 
-// ok checks that a BINDER_WRITE_READ did all it was asked for.
+// ok checks that a BINDER_WRITE_READ succeeded completely.
 func (r result) ok(t testing.TB) returns {
 	t.Helper()
 	require.NoError(t, r.err, "BINDER_WRITE_READ, after returns:\n%s", r.returns)
@@ -364,7 +363,7 @@ func (th *thread) write(cmds ...command) {
 	th.writeRead(0, cmds...).ok(th.t)
 }
 
-// read returns what the next read gives, which must succeed.
+// read returns the result of the next read, which must succeed.
 func (th *thread) read() returns {
 	th.t.Helper()
 	return th.writeRead(readSize).ok(th.t)
@@ -378,9 +377,9 @@ func (th *thread) expect(want ...br) returns {
 	return got
 }
 
-// expectInReads reads until it has as many returns as want, beside BR_NOOP,
-// and checks that they are want, in this order. It is for what happens while
-// the thread reads: that may take a read or several.
+// expectInReads reads until it has as many returns as want, not counting BR_NOOP, and
+// checks that they are want, in this order. It is for returns that may take one read or
+// several.
 func (th *thread) expectInReads(want ...br) {
 	th.t.Helper()
 	var got returns
@@ -392,15 +391,14 @@ func (th *thread) expectInReads(want ...br) {
 	expect(th.t, got, want...)
 }
 
-// startRead starts a read that is to block, and returns when it does.
+// startRead starts a read that must block, and returns when it does.
 func (th *thread) startRead() {
 	th.t.Helper()
 	th.start(readSize)
 	th.AwaitBlocked(th.t)
 }
 
-// startWriteRead starts a write and read of which the read is to block, and
-// returns when it does.
+// startWriteRead starts a write and read whose read must block, and returns when it does.
 func (th *thread) startWriteRead(cmds ...command) {
 	th.t.Helper()
 	th.start(readSize, cmds...)
@@ -448,9 +446,9 @@ func (th *thread) call(server *thread, tr bcTransaction, reply payload) (request
 	return request, answer
 }
 
-// give makes owner, which is the context manager, give to a new node and
-// returns the handle. The handle has one strong and one weak reference, and
-// the owner has acknowledged them; nothing else is left of it.
+// give makes owner, which is the context manager, give to a new node and returns the
+// handle. The handle has one strong and one weak reference, and the owner has
+// acknowledged them; nothing else remains.
 func (owner *process) give(to *process, ptr, cookie uint64) uint32 {
 	owner.t.Helper()
 	return owner.giveObject(to, node(ptr, cookie))
@@ -469,8 +467,7 @@ func (owner *process) giveObject(to *process, o object) uint32 {
 	return h
 }
 
-// poll returns the events that poll(2) reports for the process's device at
-// once.
+// poll returns the events that poll(2) reports at once for the process's device.
 func (th *thread) poll(events int16) int16 {
 	th.t.Helper()
 	th.startPoll(events, 0)
@@ -499,8 +496,8 @@ func (th *thread) finishPoll() int16 {
 	return revents
 }
 
-// timespec puts a timeout of ms milliseconds, or none if it is negative, where
-// system calls can find it.
+// timespec stores a timeout of ms milliseconds, or none if it is negative, where system
+// calls can find it.
 func (th *thread) timespec(ms int) uintptr {
 	if ms < 0 {
 		return 0
@@ -516,8 +513,8 @@ var (
 	isRust = exists("/sys/module/rust_binder")
 )
 
-// inSandbox reports whether the test runs in a sandbox, for what docs/conformance.md lists
-// as different there.
+// inSandbox returns whether the test runs in a sandbox, for what docs/conformance.md
+// lists as different there.
 func inSandbox() bool { return !isC && !isRust }
 
 func exists(path string) bool {
@@ -525,7 +522,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// setUser changes the real, effective and saved user id of a thread.
+// setUser changes the real, effective and saved user ID of a thread.
 func (th *thread) setUser(uid int) {
 	th.t.Helper()
 	th.Must(th.t, unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid))

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The receiver of a call learns the caller's process id, not its thread's, and
-// its effective user id.
+// The receiver of a call gets the caller's process ID, not its thread's, and its
+// effective user ID.
 func TestSenderIdentity(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	th := client.newThread()
@@ -31,7 +31,7 @@ func TestSenderIdentity(t *testing.T) {
 	server.expect(brNoop, &message{pid: client.pid(), euid: 2000})
 }
 
-// The receiver of a one-way transaction learns the user id.
+// The receiver of a one-way transaction gets the user ID.
 func TestOneWaySenderIdentity(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.setUser(1000)
@@ -39,7 +39,7 @@ func TestOneWaySenderIdentity(t *testing.T) {
 	server.expect(brNoop, &message{flags: oneWay, euid: 1000})
 }
 
-// The caller learns the user id of who replies, but not the process id.
+// The caller gets the replier's user ID, but not the process ID.
 func TestReplierIdentity(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{})
@@ -49,8 +49,8 @@ func TestReplierIdentity(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, euid: 1000})
 }
 
-// The user id is that of the process when it calls, not of when it opened the
-// device, and not of when the call is received.
+// The user ID is the process's at the time of the call, not of when it opened the device,
+// nor of when the call is received.
 func TestSenderIdentityIsThatOfTheCall(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.Must(t, unix.SYS_SETRESUID, ^uintptr(0), 1000, 0)
@@ -59,7 +59,7 @@ func TestSenderIdentityIsThatOfTheCall(t *testing.T) {
 	server.expect(brNoop, &message{flags: oneWay, euid: 1000})
 }
 
-// The user id is that of the thread that calls.
+// The user ID is that of the calling thread.
 func TestSenderIdentityOfAThread(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	th := client.newThread()
@@ -68,7 +68,7 @@ func TestSenderIdentityOfAThread(t *testing.T) {
 	server.expect(brNoop, &message{flags: oneWay, euid: 1000})
 }
 
-// A process id is that which the receiver's namespace has for the sender.
+// A process ID is the sender's in the receiver's namespace.
 func TestSenderInAnotherNamespace(t *testing.T) {
 	server, outer := newManager(t), newBareProcess(t)
 	outer.Must(t, unix.SYS_UNSHARE, unix.CLONE_NEWPID)
@@ -81,7 +81,7 @@ func TestSenderInAnotherNamespace(t *testing.T) {
 	inner.finish().ok(t)
 }
 
-// A sender that the receiver's namespace does not have is 0.
+// A sender that has no ID in the receiver's namespace is 0.
 func TestSenderOutsideTheNamespace(t *testing.T) {
 	client, outer := newProcess(t), newBareProcess(t)
 	outer.Must(t, unix.SYS_UNSHARE, unix.CLONE_NEWPID)
@@ -94,8 +94,8 @@ func TestSenderOutsideTheNamespace(t *testing.T) {
 	client.finish().ok(t)
 }
 
-// A user id is that which the receiver's namespace has for the sender's, or
-// all ones if it has none.
+// A user ID is the sender's in the receiver's namespace, or all ones if it has none
+// there.
 func TestUserInAnotherNamespace(t *testing.T) {
 	inner, client := newBareProcess(t), newProcess(t)
 	inner.Must(t, unix.SYS_UNSHARE, unix.CLONE_NEWUSER)

@@ -14,7 +14,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// BINDER_VERSION answers 8.
+// BINDER_VERSION returns 8.
 //
 //covers:version
 func TestVersion(t *testing.T) {
@@ -52,7 +52,7 @@ func TestBadArgument(t *testing.T) {
 	}
 }
 
-// A request that the driver does not know is refused.
+// An unknown request is refused.
 func TestUnknownRequest(t *testing.T) {
 	p := newProcess(t)
 	for _, request := range []uintptr{
@@ -71,19 +71,19 @@ func TestUnknownRequest(t *testing.T) {
 	}
 }
 
-// The upper half of a request number does not count.
+// The upper half of a request number is ignored.
 func TestRequestIs32Bits(t *testing.T) {
 	p := newProcess(t)
 	require.NoError(t, p.ioctl(binder.BINDER_VERSION|0xabcd<<32, p.Scratch()))
 }
 
-// Requests that take no argument take any.
+// Requests without an argument accept any.
 func TestUnusedArgument(t *testing.T) {
 	require.NoError(t, newProcess(t).ioctl(binder.BINDER_SET_CONTEXT_MGR, badAddress))
 	require.NoError(t, newProcess(t).ioctl(binder.BINDER_THREAD_EXIT, badAddress))
 }
 
-// Any number of threads can be asked for.
+// Any number of threads can be set.
 //
 //covers:threads
 func TestSetMaxThreads(t *testing.T) {
@@ -105,7 +105,7 @@ func TestThreadExit(t *testing.T) {
 	p.startRead()
 }
 
-// A thread that never did anything can exit.
+// A thread that has done nothing can exit.
 //
 //covers:threads
 func TestThreadExitFirst(t *testing.T) {
@@ -127,7 +127,7 @@ func TestReadOnlyArgument(t *testing.T) {
 	require.Equal(t, unix.EFAULT, manager.ioctl(binder.BINDER_GET_NODE_INFO_FOR_REF, page))
 }
 
-// The requests about idleness were never more than numbers.
+// The idle requests were never more than numbers.
 //
 //covers:version
 func TestIdleRequests(t *testing.T) {

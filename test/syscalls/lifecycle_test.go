@@ -13,7 +13,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// A call fails if its target goes, at whatever stage.
+// A call fails if its target goes away, at any stage.
 //
 //covers:ends,failures
 func TestTargetGoes(t *testing.T) {
@@ -62,8 +62,7 @@ func TestMappingKeepsDeviceOpen(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, brDeadReply)
 }
 
-// A thread that exits before a call is delivered to its process leaves it to
-// the others.
+// A thread that exits before a call is delivered to its process leaves it to the others.
 //
 //covers:ends,threads,dispatch
 func TestThreadExitsBeforeDelivery(t *testing.T) {
@@ -76,7 +75,7 @@ func TestThreadExitsBeforeDelivery(t *testing.T) {
 	client.finish().ok(t)
 }
 
-// A thread that ends without saying so keeps what it has until its process
+// A thread that ends without BINDER_THREAD_EXIT keeps what it holds until its process
 // ends.
 func TestThreadEndsSilently(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
@@ -90,7 +89,7 @@ func TestThreadEndsSilently(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, brDeadReply)
 }
 
-// One-way transactions to a process that dies are gone without a word.
+// One-way transactions to a process that dies vanish silently.
 //
 //covers:ends,one-way
 func TestOneWayTargetDies(t *testing.T) {
@@ -103,8 +102,7 @@ func TestOneWayTargetDies(t *testing.T) {
 	client.expectNothing()
 }
 
-// A reply to a caller that has gone meanwhile is done with, as far as who
-// replies is told.
+// A reply to a caller that is gone completes, as far as the replier is told.
 func TestCallerGoes(t *testing.T) {
 	for name, end := range map[string]func(p *process){
 		"dies":   func(p *process) { p.kill() },
@@ -121,7 +119,7 @@ func TestCallerGoes(t *testing.T) {
 	}
 }
 
-// What such a reply holds is not looked at, and nobody is told of it.
+// The contents of such a reply are not examined, and nobody is told of them.
 func TestReplyToNobody(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: binder.TF_ACCEPT_FDS})
@@ -142,13 +140,12 @@ func TestCallerThreadExits(t *testing.T) {
 	require.NoError(t, client.ioctl(binder.BINDER_THREAD_EXIT, 0))
 	server.write(bcReply{})
 	server.expect(brNoop, brTransactionComplete)
-	// What was done by the thread of the same number is nothing to it.
+	// The actions of an earlier thread with the same number don't affect it.
 	client.write(bcEnterLooper)
 	client.expectNothing()
 }
 
-// A call whose caller has gone before it was delivered is delivered; there is
-// no process id to tell.
+// A call whose caller is gone is still delivered, without a process ID.
 func TestCallerGoesBeforeDelivery(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	caller := client.newThread()
@@ -163,9 +160,9 @@ func TestCallerGoesBeforeDelivery(t *testing.T) {
 	server.expect(brNoop, brTransactionComplete)
 }
 
-// When a process in the middle of a chain dies while it waits for the rest of
-// the chain, that goes on without a caller, and the call to the dead process
-// fails only when the reply comes.
+// When a process in the middle of a chain dies while it waits for the rest of the chain,
+// the rest continues without a caller, and the call to the dead process fails only when
+// the reply comes.
 //
 //covers:ends,nested
 func TestMiddleOfChainDies(t *testing.T) {
@@ -177,18 +174,18 @@ func TestMiddleOfChainDies(t *testing.T) {
 	manager.startWriteRead(bcTransaction{handle: toLast, code: 2})
 	got := last.expect(brNoop, &message{ptr: 0x10, cookie: 0x11, code: 2, pid: manager.pid()})
 	manager.kill()
-	newManager(t) // which shows that the old one is gone
+	newManager(t) // This needs the old one to be gone.
 	client.AwaitBlocked(t)
 	last.write(bcReply{})
 	client.finishExpect(brNoop, brTransactionComplete, brDeadReply)
 	last.expect(brNoop, brTransactionComplete)
-	// The manager's references are gone, but the buffer holds one too.
+	// The manager's references are gone, but the buffer holds one, too.
 	last.expectNothing()
 	last.write(got.message(t).free())
 	last.expect(brNoop, brRelease(0x10, 0x11), brDecrefs(0x10, 0x11))
 }
 
-// When the end of a chain dies, who called it is told, and can still reply.
+// When the end of a chain dies, its caller is told, and can still reply.
 //
 //covers:ends,nested
 func TestEndOfChainDies(t *testing.T) {
@@ -204,8 +201,8 @@ func TestEndOfChainDies(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 4})
 }
 
-// A process that dies while it waits for a nested call's reply takes the whole
-// of its part in the chain along.
+// A process that dies while it waits for a nested call's reply takes its whole part of
+// the chain with it.
 //
 //covers:ends,nested
 func TestCallerDiesInNestedCall(t *testing.T) {
@@ -220,7 +217,7 @@ func TestCallerDiesInNestedCall(t *testing.T) {
 	manager.expect(brNoop, brTransactionComplete)
 }
 
-// A reply that is never read, with all that is in it, goes with the caller.
+// A reply that is never read, and everything in it, goes away with the caller.
 //
 //covers:ends,counts
 func TestReplyNeverRead(t *testing.T) {
@@ -234,7 +231,7 @@ func TestReplyNeverRead(t *testing.T) {
 	server.expectInReads(brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
 }
 
-// A call that is never read, with all that is in it, goes with its target.
+// A call that is never read, and everything in it, goes away with its target.
 //
 //covers:ends,counts
 func TestCallNeverRead(t *testing.T) {
@@ -250,7 +247,7 @@ func TestCallNeverRead(t *testing.T) {
 	client.expectInReads(brRelease(0x10, 0x20), brDecrefs(0x10, 0x20), brDecrefs(0x30, 0x40))
 }
 
-// The driver lets go of everything at the last close, not before.
+// The driver releases everything at the last close, not before.
 //
 //covers:close,inherit
 func TestLastClose(t *testing.T) {
@@ -264,8 +261,8 @@ func TestLastClose(t *testing.T) {
 	manager.expect(brNoop, brDeadBinder(1))
 }
 
-// An executed program has lost the mapping, but not what it did with the
-// device before; if the descriptor is close-on-exec it is as if it had died.
+// After execve a process has lost the mapping, but not its state in the driver; if the
+// descriptor is close-on-exec, it is as if it had died.
 //
 //covers:inherit
 func TestExec(t *testing.T) {
@@ -283,7 +280,7 @@ func TestExec(t *testing.T) {
 				return
 			}
 			manager.expectNothing()
-			// There is no mapping to receive anything in.
+			// Without a mapping, nothing can be received.
 			manager.write(bcTransaction{handle: h, flags: oneWay})
 			want := brDeadReply
 			if differs(t, onNoMapping) {
@@ -294,8 +291,7 @@ func TestExec(t *testing.T) {
 	}
 }
 
-// The threads that a program has beside end when it executes another, wherever
-// they are.
+// A process's other threads end when one calls execve, wherever they are.
 //
 //covers:inherit
 func TestExecWhileReading(t *testing.T) {
@@ -307,8 +303,8 @@ func TestExecWhileReading(t *testing.T) {
 	manager.expect(brNoop, brDeadBinder(1))
 }
 
-// A blocked reader whose descriptor another thread closes returns; only then
-// the driver lets go.
+// A blocked reader whose descriptor another thread closes returns; only then does the
+// driver release everything.
 //
 //covers:close
 func TestCloseWhileReading(t *testing.T) {

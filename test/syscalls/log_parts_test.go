@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A log that is longer than what is read at once is the same in parts of any size,
-// and from any offset on.
+// A log longer than one read is the same when read in parts of any size, and from any
+// offset on.
 func TestLogInParts(t *testing.T) {
 	const many = 1500
 	l, server, client := newLoggedPair(t)

@@ -22,16 +22,14 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// Each test makes the same traffic everywhere and compares what the logs say of
-// it with what Linux's driver in C says, but for numbers that are others each
-// time: see logs.mask.
+// Each test generates the same traffic everywhere and compares the logs with those
+// of Linux's C driver, except for numbers that differ each time: see logs.mask.
 
 // logs reads binder_logs.
 type logs struct {
 	t testing.TB
 
-	// ids has the names of the processes and threads that the test knows, by
-	// their IDs.
+	// ids holds the names of the processes and threads that the test knows, by ID.
 	ids map[string]string
 }
 
@@ -39,7 +37,7 @@ type logs struct {
 func newLogs(t testing.TB) *logs {
 	t.Helper()
 	if statsFile == "" {
-		t.Skip("there is no binder_logs")
+		t.Skip("no binder_logs")
 	}
 	if differs(t, onLogs) {
 		t.SkipNow()
@@ -50,7 +48,7 @@ func newLogs(t testing.TB) *logs {
 // name gives th's ID a name.
 func (l *logs) name(th *thread, name string) { l.ids[strconv.Itoa(th.TID())] = name }
 
-// raw returns the log called name as it is.
+// raw returns the log called name unmodified.
 func (l *logs) raw(name string) string {
 	l.t.Helper()
 	b, err := os.ReadFile(filepath.Join(filepath.Dir(statsFile), name))
@@ -58,16 +56,14 @@ func (l *logs) raw(name string) string {
 	return string(b)
 }
 
-// read returns the log called name with everything masked that isn't the same
-// everywhere.
+// read returns the log called name with everything masked that may differ.
 func (l *logs) read(name string) string {
 	l.t.Helper()
 	return l.mask(l.raw(name))
 }
 
-// What differs each time: the IDs of processes and threads, the numbers of
-// objects, the addresses of the driver's own objects, times, and lines of the
-// driver's source.
+// What differs each time: process and thread IDs, numbers of objects, addresses of the
+// driver's own objects, times, and lines of the driver's source.
 var (
 	idsInLogs       = regexp.MustCompile(`\bproc( \d+)+|\bthread \d+:|\bfrom \d+:\d+ to \d+:\d+`)
 	numbersInLogs   = regexp.MustCompile(`\b(node|work|ref|buffer|transaction) \d+|(?m:^)\d+:`)
@@ -78,9 +74,9 @@ var (
 	decimal = regexp.MustCompile(`\d+`)
 )
 
-// mask returns text with names in place of the IDs that have one, with #1, #2 and
-// so on, in ascending order, in place of the numbers of objects, and with marks
-// in place of what else differs.
+// mask returns text with names in place of the IDs that have one, with #1, #2 and so on,
+// in ascending order, in place of the numbers of objects, and with marks in place of what
+// else differs.
 func (l *logs) mask(text string) string {
 	text = idsInLogs.ReplaceAllStringFunc(text, func(s string) string {
 		return decimal.ReplaceAllStringFunc(s, func(id string) string {
@@ -124,8 +120,8 @@ func (l *logs) expect(name, want string) {
 	l.compare(name, l.read(name), want)
 }
 
-// expectLines checks that want is what the log called name, a log of transactions,
-// has of those who have a name.
+// expectLines checks that want is the part of a log of transactions that concerns threads
+// with a name.
 func (l *logs) expectLines(name, want string) {
 	l.t.Helper()
 	var lines strings.Builder
@@ -137,7 +133,7 @@ func (l *logs) expectLines(name, want string) {
 	l.compare(name, l.mask(lines.String()), want)
 }
 
-// compare checks that got is want, where LABEL stands for the space of a security
+// compare checks that got is want, in which LABEL stands for the size of a security
 // context.
 func (l *logs) compare(name, got, want string) {
 	l.t.Helper()
@@ -216,7 +212,7 @@ context binder
 `)
 }
 
-// What is queued, for whom, and the buffers that it's in.
+// What is queued, for whom, and its buffers.
 func TestLogQueues(t *testing.T) {
 	l, server, client := newLoggedPair(t)
 	h := server.give(client, 0x10, 0x20)
@@ -449,7 +445,7 @@ context binder
 `)
 }
 
-// A call back into a thread that waits, and another one that it has made.
+// A call back into a waiting thread, and another call that it has made.
 func TestLogChain(t *testing.T) {
 	l, server, client := newLoggedPair(t)
 	client.write(bcTransaction{payload: payload{node(0x30, 0)}})
@@ -498,7 +494,7 @@ context binder
 `)
 }
 
-// Threads in all states.
+// Threads in every state.
 func TestLogThreads(t *testing.T) {
 	l, _, client := newLoggedPair(t)
 	client.setMaxThreads(1)
@@ -571,7 +567,7 @@ context binder
 `+inherited)
 }
 
-// The ends of processes, as those learn of them who asked, and what is left.
+// The ends of processes, as reported to those who requested it, and what remains.
 func TestLogDeath(t *testing.T) {
 	l, server, client := newLoggedPair(t)
 	third := newProcess(t)
@@ -678,7 +674,8 @@ context binder
 `)
 }
 
-// Who opens a device twice is two processes, of which only the first is listed.
+// A process that opens a device twice is two processes, of which only the first is
+// listed.
 func TestLogProcesses(t *testing.T) {
 	l := newLogs(t)
 	p, q := newProcess(t), newBareProcess(t)
@@ -731,8 +728,8 @@ context binder
 	require.True(t, l.listed(p))
 }
 
-// A process is listed in the instance whose device it has opened first. All else
-// is about all instances.
+// A process is listed in the instance whose device it opened first. Everything else
+// covers all instances.
 func TestLogInstances(t *testing.T) {
 	l := newLogs(t)
 	one, two := mountBinderfs(t, "stats=global"), mountBinderfs(t, "stats=global")
@@ -786,7 +783,7 @@ func TestLogListing(t *testing.T) {
 // of returns the name of p's log.
 func (l *logs) of(p *process) string { return fmt.Sprintf("proc/%d", p.pid()) }
 
-// listed returns whether p is among the processes that have a log.
+// listed returns whether p has a log.
 func (l *logs) listed(p *process) bool {
 	l.t.Helper()
 	entries, err := os.ReadDir(filepath.Join(filepath.Dir(statsFile), "proc"))
@@ -996,11 +993,11 @@ transaction_complete: active 0 total 6
 
 var idlePages = regexp.MustCompile(`pages: \d+:\d+:\d+`)
 
-// expectStats checks what the log stats says of single processes.
+// expectStats checks the log stats for single processes.
 func (l *logs) expectStats(want string) {
 	l.t.Helper()
 	_, each, _ := strings.Cut(l.read("stats"), "\nproc ")
-	// An idle page may leave at any time.
+	// An idle page may be freed at any time.
 	each = idlePages.ReplaceAllStringFunc(each, func(s string) string {
 		var used, idle, absent int
 		_, err := fmt.Sscanf(s, "pages: %d:%d:%d", &used, &idle, &absent)
@@ -1010,8 +1007,7 @@ func (l *logs) expectStats(want string) {
 	l.compare("stats", "proc "+each, want)
 }
 
-// counts returns what the log stats says of all processes together: the lines and
-// their numbers.
+// counts returns the totals in the log stats: the lines and their numbers.
 func (l *logs) counts() map[string][]int {
 	l.t.Helper()
 	counts := make(map[string][]int)
@@ -1027,8 +1023,7 @@ func (l *logs) counts() map[string][]int {
 	return counts
 }
 
-// expectCounts checks by how much the counts of all processes together have
-// changed since before.
+// expectCounts checks by how much the totals have changed since before.
 func (l *logs) expectCounts(before map[string][]int, want string) {
 	l.t.Helper()
 	now := l.counts()
@@ -1133,11 +1128,11 @@ func TestLogTransactions(t *testing.T) {
 	require.NotContains(t, l.read("transaction_log"), "reply")
 }
 
-// expectOne returns the only return beside BR_NOOP.
+// expectOne returns the only return other than BR_NOOP.
 func expectOne(rs returns) br { return rs[len(rs)-1] }
 
-// The logs with hashes show the same, but for the addresses that applications
-// have given: equal ones are equal, and zero is zero.
+// The logs with hashes show the same, except for the addresses given by applications:
+// equal ones stay equal, and zero stays zero.
 func TestLogHashed(t *testing.T) {
 	l, server, client := newLoggedPair(t)
 	h := server.give(client, 0x10, 0)
@@ -1164,7 +1159,7 @@ func TestLogHashed(t *testing.T) {
 	}
 }
 
-// The logs are there for all to read, and for nobody to write.
+// Everybody can read the logs, and nobody can write them.
 func TestLogFiles(t *testing.T) {
 	newLogs(t)
 	p := newProcess(t)
@@ -1212,7 +1207,7 @@ func TestLogFiles(t *testing.T) {
 	require.Equal(t, text[7:12], at)
 }
 
-// Freezing, as those see it who are told of it, and calls to who is frozen.
+// Freezing, as shown for those who are notified of it, and calls to frozen processes.
 func TestLogFreeze(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	l := newLogs(t)
@@ -1306,7 +1301,7 @@ transaction_complete: active 1 total 2
 `)
 }
 
-// The suspicion that a process sends spam.
+// Suspected one-way spam.
 func TestLogSpam(t *testing.T) {
 	l, _, client := newLoggedPair(t)
 	client.setSpamDetection(1)
@@ -1326,9 +1321,9 @@ context binder
 `)
 }
 
-// Who is shown a node uses it for a moment, and makes its owner look for news of
-// it. A node that is in use by a call alone has none to tell, but the same log
-// shows that there's something to look at.
+// Showing a node uses it for a moment, and makes its owner look for reference
+// notifications. A node that only a call uses has none, but the same log shows that there
+// is something to look at.
 func TestLogMakesWork(t *testing.T) {
 	l, server, client := newLoggedPair(t)
 	h := server.give(client, 0x10, 0)
@@ -1355,7 +1350,7 @@ context binder
 	}
 }
 
-// Deaths and freezes that a process was told of are not counted.
+// Deaths and freezes of which a process was notified are not counted.
 func TestLogDelivered(t *testing.T) {
 	l, server, client := newLoggedPair(t)
 	one, two := server.give(client, 0x10, 0), server.give(client, 0x20, 0)

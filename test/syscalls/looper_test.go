@@ -13,8 +13,8 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// A process is asked for another thread when the last one that waits for work
-// gets some: BR_SPAWN_LOOPER then takes the place of BR_NOOP.
+// A process is asked for another thread when the last one that waits for work gets some:
+// BR_SPAWN_LOOPER then replaces BR_NOOP.
 func TestSpawnLooper(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	server.setMaxThreads(1)
@@ -41,7 +41,7 @@ func TestSpawnLooperOneAtATime(t *testing.T) {
 	receive(second, brSpawnLooper)
 	third := server.newBareThread()
 	third.write(bcRegisterLooper)
-	// Now there are two beside the main thread.
+	// Now there are two besides the main thread.
 	send()
 	receive(third, brNoop)
 }
@@ -66,7 +66,7 @@ func TestNoSpawnByDefault(t *testing.T) {
 	server.expect(brNoop, &message{flags: oneWay})
 }
 
-// A thread that is not a looper is not told to start one.
+// A thread that is not a looper is not asked to start one.
 func TestNoSpawnForOthers(t *testing.T) {
 	manager, client, h := newPeers(t)
 	client.setMaxThreads(1)
@@ -78,7 +78,7 @@ func TestNoSpawnForOthers(t *testing.T) {
 		&message{ptr: clientNode, cookie: clientNode + 1, pid: manager.pid()})
 }
 
-// A thread that handles a call back into its chain is told if it is a looper.
+// A thread that handles a call back into its chain is asked if it is a looper.
 //
 //covers:loopers,nested
 func TestSpawnInNestedCall(t *testing.T) {
@@ -91,8 +91,8 @@ func TestSpawnInNestedCall(t *testing.T) {
 		&message{ptr: clientNode, cookie: clientNode + 1, pid: manager.pid()})
 }
 
-// A reply asks for no thread... but the driver cannot tell: a looper that
-// reads anything when no other waits is told.
+// A reply needs no thread, but the driver can't tell: a looper that reads anything when
+// no other waits is asked.
 func TestSpawnWithReply(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.setMaxThreads(1)
@@ -120,7 +120,7 @@ func TestLooperCommands(t *testing.T) {
 	}
 }
 
-// A looper that has said that it exits still gets work if it reads.
+// A looper that has announced its exit still gets work if it reads.
 //
 //covers:loopers,dispatch
 func TestExitedLooperReads(t *testing.T) {
@@ -130,8 +130,7 @@ func TestExitedLooperReads(t *testing.T) {
 	server.expect(brNoop, &message{flags: oneWay})
 }
 
-// A thread that never said that it is a looper gets the process's work too if
-// it reads.
+// A thread that never became a looper also gets process work if it reads.
 //
 //covers:loopers,dispatch
 func TestNoLooperReads(t *testing.T) {
@@ -145,7 +144,7 @@ func TestNoLooperReads(t *testing.T) {
 	th.expect(brNoop, &message{flags: oneWay})
 }
 
-// Of the threads that wait, the one that began to wait last gets the work.
+// Of the waiting threads, the one that began to wait last gets the work.
 //
 //covers:dispatch
 func TestLastWaiterFirst(t *testing.T) {
@@ -162,8 +161,8 @@ func TestLastWaiterFirst(t *testing.T) {
 	}
 }
 
-// A waiting thread that is interrupted, ends, or whose reads fail does not
-// take work along: another gets it.
+// A waiting thread that is interrupted, ends, or whose reads fail takes no work with it:
+// another gets it.
 //
 //covers:dispatch,threads
 func TestWaiterLeaves(t *testing.T) {
@@ -191,9 +190,8 @@ func TestWaiterLeaves(t *testing.T) {
 	}
 }
 
-// Work that comes just as a waiting thread is interrupted is not lost,
-// whichever comes first: that thread finds it at its next read, or another
-// gets it.
+// Work that arrives just as a waiting thread is interrupted is not lost, whichever comes
+// first: that thread finds it at its next read, or another gets it.
 //
 //covers:dispatch,waiting
 func TestNoLostWakeup(t *testing.T) {
@@ -229,8 +227,7 @@ func TestNoLostWakeup(t *testing.T) {
 	}
 }
 
-// A call that comes just as its target dies fails, and the caller does not
-// wait for ever.
+// A call that arrives just as its target dies fails, and the caller doesn't wait forever.
 //
 //covers:dispatch,ends
 func TestCallWhileProcessDies(t *testing.T) {

@@ -12,9 +12,8 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// A transaction whose objects are malformed fails, with one failure to its
-// sender. The receiver sees nothing, no references are left, and the next
-// transaction is as ever.
+// A transaction with malformed objects fails, with one failure to its sender. The
+// receiver sees nothing, no references are left, and the next transaction works as usual.
 func TestMalformed(t *testing.T) {
 	nodeBytes := text(node(0x10, 0x20).encode())
 	fake := func(typ uint32) payload { return payload{object{Type: typ, Binder: 1}} }
@@ -91,7 +90,7 @@ func TestMalformed(t *testing.T) {
 				client.call(server.thread, bcTransaction{payload: payload{text("hello")}}, nil)
 			})
 		}
-		// A malformed reply fails the call; who replies is done with it.
+		// A malformed reply fails the call; the replier is done with it.
 		t.Run(tc.name+" reply", func(t *testing.T) {
 			server, client := sharedServer.as(t), sharedClient.as(t)
 			reply := bcReply{payload: tc.payload}
@@ -110,7 +109,7 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// Bytes that look like an object are not one if no offset says so.
+// Bytes that look like an object are none without an offset.
 func TestBytesThatLookLikeObjects(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	p := payload{text(node(0x10, 0x20).encode())}

@@ -20,7 +20,7 @@ func TestSecondManager(t *testing.T) {
 	require.Equal(t, unix.EBUSY, manager.ioctl(binder.BINDER_SET_CONTEXT_MGR, 0))
 }
 
-// The manager's node has the pointer and the cookie that it gave.
+// The manager's node has the given pointer and cookie.
 func TestManagerNode(t *testing.T) {
 	manager, client := newProcess(t), newProcess(t)
 	eventually(t, "there is no manager", func() bool {
@@ -32,8 +32,8 @@ func TestManagerNode(t *testing.T) {
 	manager.expect(brNoop, &message{ptr: 0x1234, cookie: 0x5678, flags: binder.TF_ONE_WAY})
 }
 
-// Without the extended request they are zero. So are the references: the
-// manager is not told of them.
+// Without the extended request they are zero. So are the references: the manager is not
+// told of them.
 func TestManagerNodeByDefault(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: binder.TF_ONE_WAY}, bcIncrefs(0), bcAcquire(0))
@@ -41,7 +41,7 @@ func TestManagerNodeByDefault(t *testing.T) {
 	manager.expectNothing()
 }
 
-// The type of the object that the extended request takes is not looked at.
+// The type of the extended request's object is ignored.
 func TestManagerNodeOfAnyType(t *testing.T) {
 	manager := newProcess(t)
 	eventually(t, "there is no manager", func() bool {
@@ -52,7 +52,7 @@ func TestManagerNodeOfAnyType(t *testing.T) {
 	})
 }
 
-// Handle 0 is gone with the manager, and works again with the next one.
+// Handle 0 goes away with the manager, and works again with the next one.
 //
 //covers:manager,ends
 func TestManagerGoneAndBack(t *testing.T) {
@@ -65,8 +65,8 @@ func TestManagerGoneAndBack(t *testing.T) {
 	client.expect(brNoop, brTransactionComplete)
 }
 
-// Handle 0 means the present manager even to a process that still holds
-// references on the one before.
+// Handle 0 refers to the present manager even for a process that still holds references
+// to the previous one.
 func TestManagerGoneWhileReferenced(t *testing.T) {
 	first, client := newManager(t), newProcess(t)
 	client.write(bcIncrefs(0), bcAcquire(0))
@@ -134,13 +134,13 @@ func TestManagerThreadExits(t *testing.T) {
 	client.expect(brNoop, brTransactionComplete)
 }
 
-// The manager need not have mapped its device to be the manager.
+// The manager need not map its device.
 func TestManagerWithoutMapping(t *testing.T) {
 	newUnmappedProcess(t).becomeManager()
 }
 
-// Another user is told first that there is a manager, and only then that it
-// cannot be one, by either request.
+// Either request tells another user first that there is a manager, and only then that it
+// cannot become one.
 func TestManagerUserAsksInVain(t *testing.T) {
 	manager, p := newManager(t), newProcess(t)
 	p.setUser(1000)

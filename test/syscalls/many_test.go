@@ -13,8 +13,8 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// A process can hold a million handles. They are numbered without a gap, and
-// numbers that become free are given out anew, the lowest first.
+// A process can hold a million handles. They are numbered without a gap, and freed
+// numbers are reused, the lowest first.
 //
 //covers:many-handles
 func TestMillionHandles(t *testing.T) {
@@ -42,7 +42,7 @@ func TestMillionHandles(t *testing.T) {
 			tr.Offsets, tr.OffsetsSize = uint64(offsets), batch*8
 		}})
 		client.finish().ok(t)
-		// To keep the memory of this test small its message is looked at here.
+		// To keep this test's memory small, its message is parsed here.
 		base := manager.Scratch()
 		manager.startRaw(binder.WriteRead{ReadSize: readSize, ReadBuffer: uint64(base + readOffset)})
 		_, err := manager.Wait(t)

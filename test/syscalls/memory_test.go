@@ -20,7 +20,7 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// hello makes client send server a word, and returns it as server has it.
+// hello makes client send server a word, and returns it as server received it.
 func hello(server, client *process) *message {
 	server.t.Helper()
 	client.write(bcTransaction{flags: oneWay, payload: payload{text("hello")}})
@@ -39,9 +39,9 @@ func newMapped(t testing.TB, flags int) *process {
 	return p
 }
 
-// Memory that no buffer is on goes back after a while, or when Linux is told to
-// shrink what it caches. To the application it's as if it had never been used.
-// Next to it, a buffer stays. When the memory comes again, it's zero.
+// Memory without a buffer is freed after a while, or when Linux is told to shrink its
+// caches. To the application it is as if it had never been used. A buffer next to it
+// stays. When the memory is allocated again, it is zero.
 func TestMemoryGoesBack(t *testing.T) {
 	const size = 1 << 20
 	server, client := newUnmappedProcess(t), newProcess(t)
@@ -93,12 +93,12 @@ func TestMemoryGoesBack(t *testing.T) {
 	free(receive('e', 2*size-4096))
 }
 
-// shrinkCaches makes Linux give back memory that is only kept for a later use.
+// shrinkCaches makes Linux free memory that is only kept for later use.
 func shrinkCaches() {
 	_ = os.WriteFile("/proc/sys/vm/drop_caches", []byte("2"), 0)
 }
 
-// Where the mapping begins in the file makes no difference.
+// The mapping's offset in the file makes no difference.
 //
 //covers:mmap
 func TestMmapOffset(t *testing.T) {
@@ -109,7 +109,7 @@ func TestMmapOffset(t *testing.T) {
 	require.Zero(t, server.offset(hello(server, client)))
 }
 
-// To populate or to lock a mapping that shows nothing yet does no harm.
+// Populating or locking a mapping that shows nothing yet does no harm.
 //
 //covers:mmap
 func TestMmapPopulate(t *testing.T) {
@@ -123,8 +123,8 @@ func TestMmapPopulate(t *testing.T) {
 	}
 }
 
-// A mapping may be longer than what is used of it by any length. There's nothing
-// behind its first 4 MiB.
+// A mapping may be longer than its used part by any length. There is nothing behind its
+// first 4 MiB.
 //
 //covers:mmap,pages
 func TestFarBehindTheEnd(t *testing.T) {
@@ -139,7 +139,7 @@ func TestFarBehindTheEnd(t *testing.T) {
 	}
 }
 
-// Advice about the mapping changes nothing for those who send.
+// Advice about the mapping doesn't affect senders.
 //
 //covers:remap
 func TestMadvise(t *testing.T) {
@@ -170,7 +170,7 @@ func TestMadvise(t *testing.T) {
 	}
 }
 
-// Advice that makes memory go away is refused.
+// Advice that discards memory is refused.
 //
 //covers:remap
 func TestMadviseRefused(t *testing.T) {
@@ -189,7 +189,7 @@ func TestMadviseRefused(t *testing.T) {
 	}
 }
 
-// A process receives in a mapping that it can't read at the time.
+// A process receives in a mapping that it currently can't read.
 //
 //covers:remap
 func TestReceiveWithoutAccess(t *testing.T) {
@@ -212,7 +212,7 @@ func TestMlock(t *testing.T) {
 	got = hello(server, client)
 	server.Must(t, unix.SYS_MUNLOCK, server.mapStart, 4096)
 	_, err := server.Call(t, unix.SYS_MLOCK, server.mapStart, mapSize)
-	require.Equal(t, unix.ENOMEM, err, "what shows nothing can't be locked")
+	require.Equal(t, unix.ENOMEM, err, "pages that show nothing can't be locked")
 	server.write(got.free())
 	hello(server, client)
 }
@@ -226,8 +226,8 @@ func TestMremapInPlace(t *testing.T) {
 	hello(server, client)
 }
 
-// Other processes, which may trace this one, read what it has received, and no
-// more, and don't write to it.
+// Other processes, if they may trace this one, can read what it has received, and no
+// more, and can't write it.
 //
 //covers:mmap,pages
 func TestMappingReadByOthers(t *testing.T) {
@@ -270,12 +270,11 @@ func TestMappingReadByOthers(t *testing.T) {
 	require.Equal(t, "hello", string(again))
 }
 
-// A debugger reads what a process has received, and no more, and doesn't write
-// to it.
+// A debugger can read what a process has received, and no more, and can't write it.
 //
 //covers:mmap,pages
 func TestMappingReadByDebugger(t *testing.T) {
-	runtime.LockOSThread() // Ptrace wants to be told what to do by one thread.
+	runtime.LockOSThread() // All ptrace requests must come from one thread.
 	defer runtime.UnlockOSThread()
 	server, client := newManager(t), newProcess(t)
 	got := hello(server, client)
@@ -323,18 +322,18 @@ func TestMappingInProc(t *testing.T) {
 	}
 }
 
-// A process can be killed while it writes more than it ever gets done with.
+// A process can be killed during a write that would take too long to finish.
 //
 //covers:write-read,ends
 func TestKilledInLongWrite(t *testing.T) {
 	const chunk = 1 << 20
 	chunks := 4096
 	if isC || isRust {
-		chunks = 8 // Linux gets done with all of it before the process dies.
+		chunks = 8 // Linux finishes all of it before the process dies.
 	}
 	server, p := newManager(t), newProcess(t)
-	// A call, by which the server knows that the write is under way, and then the
-	// same commands again and again.
+	// A call, which tells the server that the write is in progress, and then the same
+	// commands again and again.
 	const page = 4096
 	at := p.Must(t, unix.SYS_MMAP, 0, uintptr(page+chunk*chunks), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON, ^uintptr(0), 0)
 	commands := p.Must(t, unix.SYS_MEMFD_CREATE, p.str("commands"), 0)

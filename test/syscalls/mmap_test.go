@@ -53,7 +53,7 @@ func TestMmapProtection(t *testing.T) {
 	}
 }
 
-// A refused mapping does not use up the one that an open file may have.
+// A refused mapping doesn't use up the one that an open file may have.
 func TestMmapAfterRefusal(t *testing.T) {
 	p := newUnmappedProcess(t)
 	_, err := p.tryMmap(p.fd, mapSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE)
@@ -114,11 +114,11 @@ func TestForkWithoutMapping(t *testing.T) {
 	require.Equal(t, "hello", string(again))
 }
 
-// Nor does one that is forked before mmap has returned to another thread.
+// Nor does a child forked before another thread's mmap has returned.
 //
 //covers:inherit
 func TestForkDuringMmap(t *testing.T) {
-	runtime.LockOSThread() // Ptrace wants to be told what to do by one thread.
+	runtime.LockOSThread() // All ptrace requests must come from one thread.
 	defer runtime.UnlockOSThread()
 	p := newUnmappedProcess(t)
 	th := p.newBareThread()
@@ -137,7 +137,7 @@ func TestForkDuringMmap(t *testing.T) {
 	defer unix.PtraceDetach(th.TID())
 	await()
 	th.Start(t, unix.SYS_MMAP, 0, mapSize, unix.PROT_READ, unix.MAP_PRIVATE, uintptr(p.fd), 0)
-	// It stops where system calls begin and end.
+	// It stops at the beginning and the end of system calls.
 	for !mapped() {
 		require.NoError(t, unix.PtraceSyscall(th.TID(), 0))
 		await()
@@ -147,10 +147,10 @@ func TestForkDuringMmap(t *testing.T) {
 	addr, err := th.Wait(t)
 	require.NoError(t, err)
 	_, err = child.Call(t, unix.SYS_MADVISE, addr, mapSize, unix.MADV_DONTFORK)
-	require.Equal(t, unix.ENOMEM, err, "there is nothing")
+	require.Equal(t, unix.ENOMEM, err, "nothing is mapped")
 }
 
-// Nor can the mapping be made to be inherited.
+// Nor can the mapping be made inheritable.
 //
 //covers:inherit,remap
 func TestMadviseDoFork(t *testing.T) {
@@ -177,7 +177,7 @@ func TestMappingIsReadOnly(t *testing.T) {
 	require.Equal(t, unix.EFAULT, server.WriteMemory(t, uintptr(got.buffer), []byte("x")))
 }
 
-// What no transaction has filled yet cannot be read.
+// Pages that no transaction has filled yet can't be read.
 //
 //covers:mmap,pages
 func TestUntouchedPages(t *testing.T) {
@@ -231,8 +231,8 @@ func TestMmapOddSize(t *testing.T) {
 	require.Len(t, server.read().message(t).data, 8192)
 }
 
-// Nothing can be sent to a process that has not mapped its device: to the
-// sender it is as good as dead.
+// Nothing can be sent to a process that has not mapped its device: to the sender it is
+// dead.
 //
 //covers:mmap,failures
 func TestTransactionWithoutMapping(t *testing.T) {
@@ -244,7 +244,7 @@ func TestTransactionWithoutMapping(t *testing.T) {
 	client.expect(brNoop, brDeadReply)
 }
 
-// Nothing can be sent to a process whose mapping is no longer what it was.
+// Nothing can be sent to a process whose mapping has changed.
 //
 //covers:remap,failures
 func TestTransactionAfterChangeOfMapping(t *testing.T) {
@@ -311,7 +311,7 @@ func TestMremapCopy(t *testing.T) {
 	hello(server, client)
 }
 
-// A mapping can be moved and stay. What was received moves; the process still
+// A mapping can be moved and remain in place. What was received moves; the process still
 // receives, as long as it has both.
 //
 //covers:remap
@@ -337,9 +337,9 @@ func TestMremapDontUnmap(t *testing.T) {
 	}
 }
 
-// A caller without a mapping cannot receive a reply, even an empty one: the
-// call fails, and the server is told that its reply is done with. Nothing that
-// was written after the reply is consumed.
+// A caller without a mapping cannot receive a reply, even an empty one: the call fails,
+// and the server is told that its reply is complete. Commands after the reply are not
+// consumed.
 //
 //covers:mmap,failures
 func TestReplyWithoutMapping(t *testing.T) {
@@ -357,8 +357,8 @@ func TestReplyWithoutMapping(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, want)
 }
 
-// A mapping can be removed while transactions are in it, and their buffers
-// freed afterwards.
+// A mapping can be removed while it holds transactions, and their buffers freed
+// afterwards.
 //
 //covers:remap
 func TestMunmapWithBuffers(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// debugInfo returns the first of the process's nodes behind ptr. What else is in
-// the argument does not count.
+// debugInfo returns the first of the process's nodes behind ptr. The rest of the argument
+// is ignored.
 func (th *thread) debugInfo(ptr uint64) binder.NodeDebugInfo {
 	th.t.Helper()
 	info := binder.NodeDebugInfo{Ptr: ptr, Cookie: 1, HasStrongRef: 2, HasWeakRef: 3}
@@ -26,7 +26,7 @@ func (th *thread) debugInfo(ptr uint64) binder.NodeDebugInfo {
 	return info
 }
 
-// A process can visit its nodes in ascending order of their pointers.
+// A process can list its nodes in ascending order of their pointers.
 func TestNodeDebugInfo(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	require.Zero(t, client.debugInfo(0))
@@ -40,19 +40,20 @@ func TestNodeDebugInfo(t *testing.T) {
 	}
 	require.Equal(t, []uint64{0x8, 0x10, 0x20, 1 << 63}, ptrs)
 
-	// It need not be the pointer of a node, and all pointers are below the last.
+	// The pointer need not be a node's, and all nodes are before the last possible
+	// pointer.
 	require.EqualValues(t, 0x8, client.debugInfo(7).Ptr)
 	require.EqualValues(t, 0x10, client.debugInfo(0xf).Ptr)
 	require.EqualValues(t, uint64(1<<63), client.debugInfo(1<<63-1).Ptr)
 	require.Zero(t, client.debugInfo(^uint64(0)))
 }
 
-// A node at 0, such as the manager's, is behind nothing.
+// A node at 0, such as the manager's, is behind no pointer.
 func TestNodeDebugInfoOfManager(t *testing.T) {
 	require.Zero(t, newManager(t).debugInfo(0))
 }
 
-// The references are those that the owner has been told of.
+// The references are those of which the owner has been told.
 func TestNodeDebugInfoReferences(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	expect := func(strong, weak uint32) {
@@ -85,7 +86,7 @@ func (th *thread) nodeInfo(in binder.NodeInfoForRef) (binder.NodeInfoForRef, err
 	return out, err
 }
 
-// expectNodeInfo checks the counts of the node behind a handle.
+// expectNodeInfo checks the counts of a handle's node.
 func (th *thread) expectNodeInfo(h uint32, strong, weak uint32) {
 	th.t.Helper()
 	got, err := th.nodeInfo(binder.NodeInfoForRef{Handle: h})
@@ -93,7 +94,7 @@ func (th *thread) expectNodeInfo(h uint32, strong, weak uint32) {
 	require.Equal(th.t, binder.NodeInfoForRef{Handle: h, StrongCount: strong, WeakCount: weak}, got)
 }
 
-// The manager can ask how many processes and buffers hold a node strongly.
+// The manager can query how many processes and buffers hold a strong reference to a node.
 func TestNodeInfoForRef(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	h := client.offer(manager, 0x10)
@@ -115,14 +116,15 @@ func TestNodeInfoForRef(t *testing.T) {
 	manager.expectNodeInfo(h, 3, weak)
 	client.write(client.read().message(t).free())
 	manager.expectNodeInfo(h, 2, weak)
-	// When the owner dies, the references of the others stay.
+	// When the owner dies, the others' references stay.
 	client.kill()
 	manager.write(bcRequestDeath(h, 1))
 	manager.read()
 	manager.expectNodeInfo(h, 2, weak)
 }
 
-// What the owner has been told and has not acknowledged counts as its own.
+// References of which the owner has been told, but which it has not acknowledged, count
+// as its own.
 func TestNodeInfoForRefPending(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	strong, weak := uint32(2), uint32(1)
@@ -183,7 +185,7 @@ func TestNodeInfoForRefRefused(t *testing.T) {
 	}
 }
 
-// Without a manager nobody may ask.
+// Without a manager nobody may query.
 func TestNodeInfoForRefWithoutManager(t *testing.T) {
 	newManager(t).kill()
 	_, err := newProcess(t).nodeInfo(binder.NodeInfoForRef{})

@@ -12,8 +12,8 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// A node becomes a handle for its receiver. The pointer and the cookie do not
-// get out of the owner's process; the flags are carried.
+// A node becomes a handle for its receiver. The pointer and the cookie do not leave the
+// owner's process; the flags are passed on.
 func TestNodeBecomesHandle(t *testing.T) {
 	for _, flags := range []uint32{0, binder.FLAT_BINDER_FLAG_ACCEPTS_FDS, 0x7f, binder.FLAT_BINDER_FLAG_INHERIT_RT | 19} {
 		manager, client := newManager(t), newProcess(t)
@@ -32,8 +32,8 @@ func TestWeakNodeBecomesWeakHandle(t *testing.T) {
 	client.expect(brNoop, brIncrefs(0x10, 0x20), brTransactionComplete)
 }
 
-// A handle becomes a node again for its owner, with pointer and cookie. The
-// owner is told of no further reference.
+// A handle becomes a node again for its owner, with pointer and cookie. The owner is told
+// of no new reference.
 func TestHandleBecomesNodeForOwner(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	h := owner.give(client, 0x10, 0x20)
@@ -42,8 +42,8 @@ func TestHandleBecomesNodeForOwner(t *testing.T) {
 	owner.expectNothing()
 }
 
-// The node in the owner's buffer is a reference. Without any other the owner
-// is told of its end when it frees the buffer.
+// The node in the owner's buffer is a reference. If it is the last, the owner is told of
+// its end when it frees the buffer.
 //
 //covers:objects,counts
 func TestHandleSentToOwnerIsAReference(t *testing.T) {
@@ -57,8 +57,8 @@ func TestHandleSentToOwnerIsAReference(t *testing.T) {
 	owner.expect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
 }
 
-// A handle becomes a handle of the receiver's own for anybody else. The owner
-// is told nothing.
+// For anybody else, a handle becomes the receiver's own handle. The owner is told
+// nothing.
 func TestHandleToThirdProcess(t *testing.T) {
 	manager, one, two := newManager(t), newProcess(t), newProcess(t)
 	h := one.offer(manager, 0x10)
@@ -70,7 +70,7 @@ func TestHandleToThirdProcess(t *testing.T) {
 	one.expect(brNoop, &message{ptr: 0x10, cookie: 0x11, code: 5, flags: oneWay})
 }
 
-// A strong handle cannot be made of a weak one.
+// A weak handle can't be sent as a strong one.
 //
 //covers:objects,counts
 func TestWeakHandleStaysWeak(t *testing.T) {
@@ -85,7 +85,7 @@ func TestWeakHandleStaysWeak(t *testing.T) {
 	owner.expect(brNoop, &message{flags: oneWay, payload: payload{weakNode(0x10, 0x20)}})
 }
 
-// One node sent twice is one handle, also in one message.
+// A node sent twice is one handle, even in one message.
 func TestSameNodeTwice(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: oneWay, payload: payload{node(0x10, 0x20), node(0x30, 0x40), node(0x10, 0x20)}})
@@ -102,8 +102,8 @@ func TestNodeZero(t *testing.T) {
 	client.expect(brNoop, brIncrefs(0, 0), brAcquire(0, 0), brTransactionComplete)
 }
 
-// A node keeps the cookie that it was first sent with; sent with another it is
-// an error.
+// A node keeps the cookie with which it was first sent; sending it with another is an
+// error.
 //
 //covers:objects,malformed
 func TestCookieMismatch(t *testing.T) {
@@ -114,7 +114,7 @@ func TestCookieMismatch(t *testing.T) {
 	manager.expectNothing()
 }
 
-// A handle that the sender does not have is an error.
+// A handle that the sender lacks is an error.
 //
 //covers:objects,malformed
 func TestUnknownHandle(t *testing.T) {
@@ -126,8 +126,7 @@ func TestUnknownHandle(t *testing.T) {
 	manager.expectNothing()
 }
 
-// Handle 0 can be sent by who has a reference to it. For the manager it is its
-// own node.
+// Whoever has a reference to handle 0 can send it. For the manager it is its own node.
 //
 //covers:handles,objects
 func TestSendHandleZero(t *testing.T) {
@@ -138,8 +137,7 @@ func TestSendHandleZero(t *testing.T) {
 	manager.expect(brNoop, &message{flags: oneWay, payload: payload{node(0, 0)}})
 }
 
-// The upper half of a handle does not count, and what the receiver gets is
-// clean.
+// The upper half of a handle is ignored, and zero in what the receiver gets.
 func TestUpperHalfOfHandle(t *testing.T) {
 	manager, one, two := newManager(t), newProcess(t), newProcess(t)
 	h := one.offer(manager, 0x10)
@@ -150,8 +148,8 @@ func TestUpperHalfOfHandle(t *testing.T) {
 	require.Equal(t, handle(1), answer.object(0))
 }
 
-// When a transaction fails at one of its objects, what the ones before it did
-// is undone, and nobody is told of it.
+// When a transaction fails at one of its objects, the ones before it are undone, and
+// nobody is told of them.
 //
 //covers:objects,malformed
 func TestFailureUndoesObjects(t *testing.T) {
@@ -164,7 +162,7 @@ func TestFailureUndoesObjects(t *testing.T) {
 	manager.expect(brNoop, &message{flags: oneWay, payload: payload{handle(1)}})
 }
 
-// Data around objects is left alone.
+// Data around objects is unchanged.
 func TestDataAroundObjects(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	p := payload{text("1234"), node(0x10, 0), text("567890ab"), node(0x20, 0), text("odd")}
@@ -198,7 +196,7 @@ func TestManyObjects(t *testing.T) {
 	manager.write(got.message(t).free())
 }
 
-// Handles are the lowest numbers that are free, from 1 on.
+// Handles are the lowest free numbers, from 1 on.
 //
 //covers:handles
 func TestLowestHandle(t *testing.T) {
@@ -217,8 +215,8 @@ func TestLowestHandle(t *testing.T) {
 	require.EqualValues(t, 6, manager.give(client, 0x102, 0))
 }
 
-// A handle keeps its number while there is any reference to it, even if its
-// node is dead.
+// A handle keeps its number as long as any reference to it exists, even if its node is
+// dead.
 //
 //covers:handles
 func TestDeadHandleKeepsNumber(t *testing.T) {
@@ -230,7 +228,7 @@ func TestDeadHandleKeepsNumber(t *testing.T) {
 	require.Equal(t, h+1, two.offer(manager, 0x10))
 }
 
-// A weak reference is enough to keep the number.
+// A weak reference suffices to keep the number.
 //
 //covers:handles
 func TestWeakReferenceKeepsNumber(t *testing.T) {
@@ -241,7 +239,7 @@ func TestWeakReferenceKeepsNumber(t *testing.T) {
 	require.Equal(t, h+1, manager.give(client, 0x11, 0))
 }
 
-// Numbers are each process's own.
+// Each process has its own numbers.
 //
 //covers:handles
 func TestHandlesArePerProcess(t *testing.T) {
@@ -250,7 +248,7 @@ func TestHandlesArePerProcess(t *testing.T) {
 	require.EqualValues(t, 1, manager.give(two, 0x11, 0))
 }
 
-// Handle 0 is the manager's node alone: it stays free for it without one.
+// Handle 0 is reserved for the manager's node: it stays free without one.
 //
 //covers:handles
 func TestHandleZeroIsReserved(t *testing.T) {
@@ -262,7 +260,7 @@ func TestHandleZeroIsReserved(t *testing.T) {
 	require.EqualValues(t, 2, first.give(client, 0x11, 0))
 }
 
-// The manager's node is handle 0 also for who receives it as an object.
+// The manager's node is handle 0 even if it is received as an object.
 //
 //covers:handles,objects
 func TestManagerNodeIsHandleZero(t *testing.T) {
@@ -275,8 +273,8 @@ func TestManagerNodeIsHandleZero(t *testing.T) {
 	require.EqualValues(t, want, answer.handle(0))
 }
 
-// A node that is sent as a weak and as a strong object at once is announced
-// once for each, and after those that were announced when it became strong.
+// A node that is sent as a weak and as a strong object at once is announced once for
+// each, and after those that were announced when it became strong.
 //
 //covers:objects,counts
 func TestWeakAndStrongAtOnce(t *testing.T) {

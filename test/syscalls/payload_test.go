@@ -13,7 +13,7 @@ import (
 	"sentrybinder/test/wire"
 )
 
-// A payload is what a transaction carries: bytes, and objects among them.
+// A payload is the contents of a transaction: bytes, and objects among them.
 type payload []part
 
 // A part of a payload is bytes or an object.
@@ -28,7 +28,7 @@ type text string
 func (s text) encode() []byte { return []byte(s) }
 func (s text) isObject() bool { return false }
 
-// object is a flat_binder_object or something of the same size.
+// object is a flat_binder_object, or another object of the same size.
 type object binder.FlatObject
 
 func (o object) encode() []byte {
@@ -48,7 +48,7 @@ func weakNode(ptr, cookie uint64) object {
 	return object{Type: binder.BINDER_TYPE_WEAK_BINDER, Binder: ptr, Cookie: cookie}
 }
 
-// A node as others know it.
+// A node as others refer to it.
 func handle(h uint32) object {
 	return object{Type: binder.BINDER_TYPE_HANDLE, Binder: uint64(h)}
 }
@@ -67,8 +67,8 @@ func file(fd int) object {
 	return object{Type: binder.BINDER_TYPE_FD, Binder: uint64(uint32(fd))}
 }
 
-// anyFile, in an expected payload, is a descriptor that the receiver cannot
-// know beforehand.
+// anyFile, in an expected payload, is a descriptor that the receiver cannot know in
+// advance.
 var anyFile = file(-1)
 
 // encode returns the payload's bytes and the offsets of its objects.
@@ -148,7 +148,7 @@ func objectAt(data []byte, off uint64) object {
 	return object(o)
 }
 
-// words is bytes given as 32-bit numbers.
+// words holds bytes, given as 32-bit numbers.
 func words(values ...uint32) text {
 	var b []byte
 	for _, v := range values {
@@ -157,7 +157,7 @@ func words(values ...uint32) text {
 	return text(b)
 }
 
-// space is n bytes that differ from their neighbours.
+// space returns n bytes that differ from their neighbours.
 func space(n int) text {
 	return text(slices.Repeat([]byte("0123456789abcdef"), n/16+1)[:n])
 }

@@ -16,8 +16,7 @@ import (
 
 const allEvents = unix.POLLIN | unix.POLLOUT | unix.POLLPRI
 
-// There is nothing to wait for until there is work; then there is until it is
-// read. The device is never ready for writing.
+// The device becomes readable with work, until that is read. It is never writable.
 func TestPoll(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	require.Zero(t, server.poll(allEvents))
@@ -28,7 +27,7 @@ func TestPoll(t *testing.T) {
 	require.Zero(t, server.poll(allEvents))
 }
 
-// Events that were not asked for are not reported.
+// Events that were not requested are not reported.
 func TestPollMask(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: oneWay})
@@ -45,7 +44,7 @@ func TestPollFirst(t *testing.T) {
 	require.Equal(t, want, newProcess(t).newBareThread().poll(allEvents))
 }
 
-// A blocked poll ends with work for the process.
+// A blocked poll ends with process work.
 func TestPollBlocks(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	server.startPoll(unix.POLLIN, -1)
@@ -55,8 +54,7 @@ func TestPollBlocks(t *testing.T) {
 	server.expect(brNoop, &message{flags: oneWay})
 }
 
-// It ends with work for the thread: a reply. The completion of a call is not
-// work enough.
+// It ends with thread work: a reply. The completion of a call does not suffice.
 func TestPollReply(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{})
@@ -69,7 +67,7 @@ func TestPollReply(t *testing.T) {
 	client.expect(brNoop, brTransactionComplete, &message{reply: true})
 }
 
-// The completion of a one-way transaction is.
+// The completion of a one-way transaction does.
 func TestPollCompletion(t *testing.T) {
 	newManager(t)
 	client := newProcess(t)
@@ -77,7 +75,7 @@ func TestPollCompletion(t *testing.T) {
 	require.EqualValues(t, unix.POLLIN, client.poll(unix.POLLIN))
 }
 
-// Death is.
+// A death does.
 func TestPollDeath(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 1))
@@ -87,7 +85,7 @@ func TestPollDeath(t *testing.T) {
 	require.EqualValues(t, unix.POLLIN, client.finishPoll())
 }
 
-// Work for another thread is not.
+// Another thread's work does not.
 func TestPollOtherThread(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	th := client.newThread()
@@ -98,7 +96,7 @@ func TestPollOtherThread(t *testing.T) {
 	require.EqualValues(t, unix.POLLIN, th.poll(unix.POLLIN))
 }
 
-// A thread that waits for a reply is not told of work for the process.
+// A thread that waits for a reply is not woken for process work.
 func TestPollWhileWaitingForReply(t *testing.T) {
 	manager, client, h := newPeers(t)
 	client.write(bcTransaction{})
@@ -107,7 +105,7 @@ func TestPollWhileWaitingForReply(t *testing.T) {
 	require.Zero(t, client.poll(unix.POLLIN))
 }
 
-// A thread that is no looper is told of work for the process.
+// A thread that is no looper is woken for process work.
 func TestPollByNoLooper(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	th := server.newThread()
@@ -132,7 +130,7 @@ func TestPollInterrupted(t *testing.T) {
 	require.Equal(t, unix.EINTR, err)
 }
 
-// select(2) works as poll(2) does.
+// select(2) works like poll(2).
 func TestSelect(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	set := server.Scratch() + 256

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A thread that executes a program takes the main thread's place: what the main
-// thread was waiting for makes it ready, and its own work is left behind.
+// A thread that calls execve takes the main thread's place: what the main thread was
+// waiting for makes it ready, and its own work is left behind.
 //
 //covers:inherit
 func TestPollAfterExec(t *testing.T) {
@@ -40,7 +40,7 @@ func TestPollAfterExec(t *testing.T) {
 				ready = func() uint32 { return th.epollWait(ep, 0) }
 			}
 			require.Zero(t, ready(), "the main thread's call is not answered")
-			// There is no mapping to receive the answer in.
+			// Without a mapping, the answer can't be received.
 			server.write(bcReply{})
 			require.EqualValues(t, unix.POLLIN, ready())
 			th.expect(brNoop, brTransactionComplete, brDeadReply)
@@ -49,8 +49,8 @@ func TestPollAfterExec(t *testing.T) {
 	}
 }
 
-// Each of many threads is told of its own work, and of no other's, whichever way
-// it asks.
+// Each of many threads is notified of its own work, and of nobody else's, through every
+// interface.
 func TestPollManyThreads(t *testing.T) {
 	const many = 24
 	server, client := newManager(t), newProcess(t)
@@ -73,11 +73,11 @@ func TestPollManyThreads(t *testing.T) {
 		require.EqualValues(t, unix.POLLIN, th.poll(unix.POLLIN))
 		how := i % 3
 		if isC {
-			how = 0 // its epoll only hears of work for the thread that added the device
+			how = 0 // its epoll is only woken for work of the thread that added the device
 		}
 		switch how {
 		case 1:
-			// Whoever finds the device not ready takes it off the epoll's list.
+			// A waiter that finds the device not ready takes it off the epoll's list.
 			require.EqualValues(t, unix.EPOLLIN, th.epollWait(shared, 0))
 			require.EqualValues(t, unix.EPOLLIN, th.epollWait(shared, 0))
 			require.Zero(t, client.epollWait(shared, 0))

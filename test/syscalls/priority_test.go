@@ -27,8 +27,7 @@ func (th *thread) setNice(n int) {
 	th.Must(th.t, unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, uintptr(n))
 }
 
-// expectNice checks the thread's nice value. Linux's Rust driver leaves it alone:
-// there it is unchanged.
+// expectNice checks the thread's nice value. Linux's Rust driver doesn't change it.
 func (th *thread) expectNice(want, unchanged int) {
 	th.t.Helper()
 	if differs(th.t, onNice) {
@@ -37,9 +36,9 @@ func (th *thread) expectNice(want, unchanged int) {
 	require.Equal(th.t, want, th.nice())
 }
 
-// newNiceServer returns the manager, of which client knows a node with the least
-// urgency min. All its threads handle calls at nice value 10 unless the call says
-// otherwise.
+// newNiceServer returns the manager, one of whose nodes, with minimum priority min,
+// client has a handle to. All its threads handle calls at nice value 10 unless the call
+// says otherwise.
 func newNiceServer(t *testing.T, min uint32) (server, client *process, h uint32) {
 	server, client = newBareProcess(t), newProcess(t)
 	server.setNice(10)
@@ -48,8 +47,8 @@ func newNiceServer(t *testing.T, min uint32) (server, client *process, h uint32)
 	return server, client, server.giveObject(client, node(0x10, 0).withFlags(min))
 }
 
-// A call is handled at the nice value of the caller, but at least as urgently as
-// its node says. With the reply, the thread has back what it had.
+// A call is handled at the nice value of the caller, but at least as urgently as its node
+// requires. With the reply, the thread gets its own back.
 func TestNiceOfCall(t *testing.T) {
 	for _, tc := range []struct {
 		caller int
@@ -74,7 +73,7 @@ func TestNiceOfCall(t *testing.T) {
 	}
 }
 
-// The caller's nice value is that which it has when it calls.
+// The caller's nice value is the one at the time of the call.
 func TestNiceIsThatOfTheCall(t *testing.T) {
 	server, client, h := newNiceServer(t, 0)
 	client.setNice(-7)
@@ -90,8 +89,8 @@ func TestNiceIsThatOfTheCall(t *testing.T) {
 	require.Equal(t, 3, client.nice())
 }
 
-// The thread has its nice value back also if the reply fails, or nobody waits for
-// it; a reply to nothing changes nothing.
+// The thread also gets its nice value back if the reply fails, or nobody waits for it; a
+// reply without a call changes nothing.
 func TestNiceAfterFailingReply(t *testing.T) {
 	server, client, h := newNiceServer(t, 0)
 	call := func() {
@@ -115,8 +114,8 @@ func TestNiceAfterFailingReply(t *testing.T) {
 	server.expectNice(4, 4)
 }
 
-// A one-way transaction is handled as its node says, if that is more urgent than
-// the thread is, until the thread looks for more. The sender does not matter.
+// A one-way transaction is handled at its node's minimum if that is more urgent than the
+// thread, until the thread looks for more work. The sender does not matter.
 func TestNiceOfOneWay(t *testing.T) {
 	for _, tc := range []struct {
 		min  uint32
@@ -136,8 +135,8 @@ func TestNiceOfOneWay(t *testing.T) {
 	}
 }
 
-// Who looks for work gets the nice value that the process had when it opened the
-// device; who looks for something of its own keeps what it has.
+// A thread that looks for process work gets the nice value that the process had when it
+// opened the device; one that looks for its own work keeps what it has.
 func TestDefaultNice(t *testing.T) {
 	newManager(t)
 	p := newBareProcess(t)
@@ -153,7 +152,7 @@ func TestDefaultNice(t *testing.T) {
 	}
 }
 
-// A nested call has a nice value of its own: that of the thread that calls back.
+// A nested call has its own nice value: that of the thread that calls back.
 func TestNiceOfNestedCall(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{payload: payload{node(clientNode, 0).withFlags(15)}})
@@ -193,7 +192,7 @@ func TestNiceOfManager(t *testing.T) {
 	server.expectNice(12, 0)
 }
 
-// The flags that only Android's kernels know change nothing.
+// Flags that only Android's kernels implement change nothing.
 func TestInheritRealTime(t *testing.T) {
 	const flags = binder.FLAT_BINDER_FLAG_INHERIT_RT | binder.FLAT_BINDER_FLAG_SCHED_POLICY
 	server, client, h := newNiceServer(t, flags|5)
@@ -222,8 +221,8 @@ func (th *thread) expectPolicy(policy, priority uint32) {
 	require.Equal(th.t, priority, attr.Priority)
 }
 
-// Only nice values travel. A caller with a real-time policy lends the one that it
-// would have without it, and a thread with such a policy keeps the policy.
+// Only nice values are passed on. A caller with a real-time policy passes the one that it
+// would have without it, and a thread with such a policy keeps it.
 func TestRealTimePolicy(t *testing.T) {
 	policies := []struct{ policy, priority uint32 }{{unix.SCHED_NORMAL, 0}, {unix.SCHED_FIFO, 50}, {unix.SCHED_RR, 7}}
 	for _, caller := range policies {
@@ -257,9 +256,9 @@ func TestRealTimePolicy(t *testing.T) {
 	}
 }
 
-// callUnprivileged makes a call at nice value -8 to a thread without privileges
-// that is at 5, and returns the thread's nice values while it handles the call and
-// after its reply. Its limit is the argument.
+// callUnprivileged makes a call at nice value -8 to an unprivileged thread at 5, and
+// returns the thread's nice values while it handles the call and after its reply. The
+// argument is its limit.
 func callUnprivileged(t *testing.T, limit uint64) (during, after int) {
 	server, client := newManager(t), newProcess(t)
 	*remote.Struct[unix.Rlimit](server.Scratch()) = unix.Rlimit{Cur: limit, Max: 100}
@@ -280,15 +279,15 @@ func callUnprivileged(t *testing.T, limit uint64) (during, after int) {
 	return during, after
 }
 
-// A thread without privileges keeps what it has.
+// An unprivileged thread keeps what it has.
 func TestNiceOfUnprivileged(t *testing.T) {
 	during, after := callUnprivileged(t, 0)
 	require.Equal(t, 5, during)
 	require.Equal(t, 5, after)
 }
 
-// RLIMIT_NICE lets it have some values. It gets the nearest, even if it already
-// was more urgent, or less.
+// RLIMIT_NICE allows it some values. It gets the nearest, even if it already was more
+// urgent, or less.
 func TestNiceLimit(t *testing.T) {
 	for _, tc := range []struct {
 		limit         uint64

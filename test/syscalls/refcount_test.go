@@ -12,8 +12,8 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// When the last strong reference goes the owner gets BR_RELEASE, when the last
-// weak one goes BR_DECREFS.
+// When the last strong reference is dropped the owner gets BR_RELEASE, when the last weak
+// one is, BR_DECREFS.
 func TestReleaseAndDecrefs(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	h := owner.give(client, 0x10, 0x20)
@@ -24,7 +24,7 @@ func TestReleaseAndDecrefs(t *testing.T) {
 	owner.expectNothing()
 }
 
-// Both at once come in this order, in one read.
+// Both at once arrive in this order, in one read.
 func TestReleaseAndDecrefsAtOnce(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	h := owner.give(client, 0x10, 0x20)
@@ -32,7 +32,7 @@ func TestReleaseAndDecrefsAtOnce(t *testing.T) {
 	owner.expect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
 }
 
-// A strong reference alone keeps the weak one alive too.
+// A strong reference alone keeps the weak one alive, too.
 func TestDecrefsBeforeRelease(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	h := owner.give(client, 0x10, 0x20)
@@ -42,7 +42,7 @@ func TestDecrefsBeforeRelease(t *testing.T) {
 	owner.expect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
 }
 
-// References are counted: only the last counts for the owner.
+// References are counted: only the last matters to the owner.
 func TestReferencesAreCounted(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	h := owner.give(client, 0x10, 0x20)
@@ -53,7 +53,7 @@ func TestReferencesAreCounted(t *testing.T) {
 	owner.expect(brNoop, brRelease(0x10, 0x20))
 }
 
-// The references of two processes are counted together for the owner.
+// The references of two processes count together for the owner.
 func TestReferencesOfTwoProcesses(t *testing.T) {
 	owner, one, two := newManager(t), newProcess(t), newProcess(t)
 	h1 := owner.give(one, 0x10, 0x20)
@@ -82,8 +82,7 @@ func TestAcquireAgain(t *testing.T) {
 	require.Equal(t, h, answer.handle(0))
 }
 
-// call2 is call for a server that is told about references before its reply's
-// completion.
+// call2 is call for a server that is told of references before its reply's completion.
 func (th *thread) call2(server *process, tr bcTransaction, reply payload, told ...br) (request, answer *message) {
 	th.t.Helper()
 	th.start(readSize, tr)
@@ -94,8 +93,8 @@ func (th *thread) call2(server *process, tr bcTransaction, reply payload, told .
 	return request, answer
 }
 
-// Until the owner has acknowledged BR_ACQUIRE the node cannot go, so
-// BR_RELEASE waits for BC_ACQUIRE_DONE, and BR_DECREFS for BC_INCREFS_DONE.
+// Until the owner has acknowledged BR_ACQUIRE the node stays, so BR_RELEASE waits for
+// BC_ACQUIRE_DONE, and BR_DECREFS for BC_INCREFS_DONE.
 func TestReleaseWaitsForDone(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	_, answer := client.call2(owner, bcTransaction{}, payload{node(0x10, 0x20)}, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20))
@@ -107,7 +106,7 @@ func TestReleaseWaitsForDone(t *testing.T) {
 	owner.expect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
 }
 
-// The acknowledgements may come the other way round.
+// The acknowledgements may come in the opposite order.
 func TestDoneInOtherOrder(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	_, answer := client.call2(owner, bcTransaction{}, payload{node(0x10, 0x20)}, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20))
@@ -124,8 +123,8 @@ func TestDoneInOtherOrder(t *testing.T) {
 	owner.expect(brNoop, brDecrefs(0x10, 0x20))
 }
 
-// Acknowledgements that nobody asked for, of nodes that do not exist or with
-// a wrong cookie, are ignored.
+// Unexpected acknowledgements, or those for nonexistent nodes or with a wrong cookie, are
+// ignored.
 func TestUnaskedDone(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	h := owner.give(client, 0x10, 0x20)
@@ -138,7 +137,7 @@ func TestUnaskedDone(t *testing.T) {
 	owner.expect(brNoop, brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
 }
 
-// An acknowledgement with a wrong cookie does not count.
+// An acknowledgement with a wrong cookie doesn't count.
 func TestDoneWithWrongCookie(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	_, answer := client.call2(owner, bcTransaction{}, payload{node(0x10, 0x20)}, brIncrefs(0x10, 0x20), brAcquire(0x10, 0x20))
@@ -147,8 +146,8 @@ func TestDoneWithWrongCookie(t *testing.T) {
 	owner.expectNothing()
 }
 
-// A handle that is in a buffer lives as long as the buffer. If the receiver
-// takes no reference of its own the owner is told when it frees the buffer.
+// A handle in a buffer lives as long as the buffer. If the receiver takes no reference of
+// its own, the owner is told when the buffer is freed.
 //
 //covers:counts,free-buffer
 func TestBufferHoldsReference(t *testing.T) {
@@ -172,7 +171,7 @@ func TestWeakNode(t *testing.T) {
 	owner.expect(brNoop, brDecrefs(0x10, 0x20))
 }
 
-// A handle with weak references only cannot be called.
+// A handle with only weak references cannot be called.
 //
 //covers:counts,failures
 func TestCallThroughWeakHandle(t *testing.T) {
@@ -183,8 +182,8 @@ func TestCallThroughWeakHandle(t *testing.T) {
 	client.expect(brNoop, brFailedReply)
 }
 
-// Reference commands on handles that do not exist are ignored, and so are
-// those that would make a count negative.
+// Reference commands on nonexistent handles are ignored, and so are those that would make
+// a count negative.
 func TestReferenceCommandsOnNothing(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	h := owner.give(client, 0x10, 0x20)
@@ -196,8 +195,7 @@ func TestReferenceCommandsOnNothing(t *testing.T) {
 	owner.expectNothing()
 }
 
-// The manager is told nothing of references to handle 0, which are counted all
-// the same.
+// The manager is not told of references to handle 0, which are counted nevertheless.
 //
 //covers:references,handles
 func TestReferencesOfManager(t *testing.T) {
@@ -242,8 +240,8 @@ func TestOwnerEndsUnacknowledged(t *testing.T) {
 	owner.kill()
 }
 
-// The owner is told in the thread that sent the node; if the references change
-// later, any of its threads is.
+// The thread that sent the node is told; if the references change later, any of the
+// owner's threads is.
 func TestWhoIsTold(t *testing.T) {
 	owner, client := newManager(t), newProcess(t)
 	h := owner.give(client, 0x10, 0x20)

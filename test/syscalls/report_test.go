@@ -15,17 +15,17 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// reports is a socket that gets the reports of transactions that fail.
+// reports is a socket that receives the reports of failed transactions.
 type reports struct {
 	*genlSocket
 	family uint16
 	group  uint32
 
-	// ids has the names of processes and threads, by ID.
+	// ids holds the names of processes and threads, by ID.
 	ids map[uint32]string
 }
 
-// newReports starts to listen.
+// newReports starts listening.
 func newReports(t testing.TB) *reports {
 	t.Helper()
 	s := newGenlSocket(t)
@@ -35,10 +35,10 @@ func newReports(t testing.TB) *reports {
 	return &reports{genlSocket: s, family: family.u16(unix.CTRL_ATTR_FAMILY_ID), group: group, ids: map[uint32]string{}}
 }
 
-// name makes reports call a thread name.
+// name sets the name of a thread in reports.
 func (r *reports) name(th *thread, name string) { r.ids[uint32(th.TID())] = name }
 
-// text returns what m says.
+// text formats m.
 func (r *reports) text(m genlMessage) string {
 	r.t.Helper()
 	require.Equal(r.t, unix.NlMsghdr{Len: m.Len, Type: r.family}, m.NlMsghdr)
@@ -75,7 +75,7 @@ func (r *reports) text(m genlMessage) string {
 	return b.String()
 }
 
-// expect checks that exactly these reports have come, each in a datagram of its own.
+// expect checks that exactly these reports have arrived, each in its own datagram.
 func (r *reports) expect(want ...string) {
 	r.t.Helper()
 	var got []string
@@ -92,7 +92,7 @@ func (r *reports) expect(want ...string) {
 	require.Equal(r.t, want, got)
 }
 
-// Each transaction that fails is reported when it does, whoever hears of it.
+// Each failed transaction is reported when it fails, whoever is told of it.
 func TestReport(t *testing.T) {
 	sizes := func(data, offsets uint64) func(*binder.TransactionData) {
 		return func(tr *binder.TransactionData) { tr.DataSize, tr.OffsetsSize = data, offsets }
@@ -142,7 +142,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// A thread tells of who sends: it is that of the sender which makes the system call.
+// The reported thread is the one that makes the system call.
 func TestReportOfThread(t *testing.T) {
 	newManager(t)
 	client := newProcess(t)
@@ -156,7 +156,7 @@ func TestReportOfThread(t *testing.T) {
 	require.Contains(t, r.text(m[0]), " from client:thread to ")
 }
 
-// What comes of itself is no failure: that the receiver dies, or does not reply.
+// The receiver's death, or its failure to reply, is no failure of the transaction.
 func TestReportOfDeath(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	r := newReports(t)
@@ -167,7 +167,7 @@ func TestReportOfDeath(t *testing.T) {
 	r.expect()
 }
 
-// A reply that fails is one of the thread that replies.
+// A failed reply is reported for the thread that replies.
 func TestReportOfReply(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	second := client.newThread()
@@ -199,7 +199,7 @@ func TestReportOfReply(t *testing.T) {
 	r.expect("BR_DEAD_REPLY binder from server:server to -:- reply flags 0x0 code 0 size 0")
 }
 
-// A call to a thread that waits for what the sender does is for that thread.
+// A call back is reported for the waiting thread that would receive it.
 func TestReportInAChain(t *testing.T) {
 	manager, client, h := newPeers(t)
 	r := newReports(t)
@@ -215,7 +215,7 @@ func TestReportInAChain(t *testing.T) {
 	r.expect("BR_FAILED_REPLY binder from manager:manager to " + to + " flags 0x0 code 0 size 8")
 }
 
-// A frozen receiver refuses calls, and has one-way ones wait: both is reported.
+// A frozen receiver refuses calls, and lets one-way calls wait: both are reported.
 //
 //covers:report,freeze
 func TestReportOfFrozen(t *testing.T) {
@@ -253,7 +253,7 @@ func TestReportOfSpam(t *testing.T) {
 	}
 }
 
-// Reports tell of all devices by name.
+// Reports name the device, for all devices.
 func TestReportOfBinderfs(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	require.NoError(t, addDevice(t, dir, "another"))

@@ -15,13 +15,13 @@ import (
 	"sentrybinder/test/wire"
 )
 
-// A br is a return that was read from the driver, or that is expected. Two
-// that have the same String are the same.
+// A br is a return that was read from the driver, or that is expected. Two with the same
+// String are equal.
 type br interface {
 	String() string
 }
 
-// returns is what one read gave.
+// returns is the result of a read.
 type returns []br
 
 func (rs returns) String() string {
@@ -56,7 +56,7 @@ const (
 
 func (r plainReturn) String() string { return wire.ReturnName(uint32(r)) }
 
-// A nodeReturn tells the owner of a node about its references.
+// A nodeReturn notifies the owner of a node about its references.
 type nodeReturn struct {
 	cmd         uint32
 	ptr, cookie uint64
@@ -132,7 +132,7 @@ func (m *message) handle(i int) uint32 { return uint32(m.object(i).Binder) }
 // fd returns the descriptor in the i-th object of a received message.
 func (m *message) fd(i int) int { return int(int32(m.object(i).Binder)) }
 
-// free returns the command that gives the message's buffer back.
+// free returns the command that frees the message's buffer.
 func (m *message) free() command { return bcFreeBuffer(m.buffer) }
 
 // message returns the only message among the returns.
@@ -149,7 +149,7 @@ func (rs returns) message(t testing.TB) *message {
 	return found
 }
 
-// parse decodes what thread th has read.
+// parse decodes the returns that thread th has read.
 func (th *thread) parse(b []byte) returns {
 	th.t.Helper()
 	var rs returns

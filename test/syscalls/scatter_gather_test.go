@@ -27,8 +27,7 @@ func (o bufferObject) encode() []byte {
 
 func (o bufferObject) isObject() bool { return true }
 
-// in makes a buffer one that the object with index parent points to, by the
-// pointer at offset.
+// in makes the object with index parent point to the buffer, with the pointer at offset.
 func (o bufferObject) in(parent, offset uint64) bufferObject {
 	o.Flags |= binder.BINDER_BUFFER_FLAG_HAS_PARENT
 	o.Parent, o.ParentOffset = parent, offset
@@ -46,14 +45,13 @@ func (o fdArray) encode() []byte {
 
 func (o fdArray) isObject() bool { return true }
 
-// fds is n descriptors in the buffer of the object with index parent, from
-// offset on.
+// fds returns n descriptors in the buffer of the object with index parent, from offset
+// on.
 func fds(n, parent, offset uint64) fdArray {
 	return fdArray{Type: binder.BINDER_TYPE_FDA, NumFDs: n, Parent: parent, ParentOffset: offset}
 }
 
-// newMemory returns memory for what buffer objects point to, until the test's
-// end.
+// newMemory returns memory for what buffer objects point to, until the test ends.
 func newMemory(t testing.TB) *memory {
 	at := remote.Alloc(t, 64<<10)
 	return &memory{next: at, end: at + 64<<10}
@@ -64,12 +62,12 @@ func at(addr uintptr, n uint64) bufferObject {
 	return bufferObject{Type: binder.BINDER_TYPE_PTR, Buffer: uint64(addr), Length: n}
 }
 
-// buffer puts data into m and returns the buffer with that in it.
+// buffer stores data in m and returns the buffer that holds it.
 func (m *memory) buffer(data []byte) bufferObject {
 	return at(m.put(data), uint64(len(data)))
 }
 
-// quads is bytes given as 64-bit numbers.
+// quads holds bytes, given as 64-bit numbers.
 func quads(values ...uint64) []byte {
 	var b []byte
 	for _, v := range values {
@@ -99,8 +97,8 @@ func (c bcReplySG) append(b []byte, m *memory) []byte {
 	return binary.NativeEndian.AppendUint64(b, c.buffersSize)
 }
 
-// token is what transactions have before their first object: Linux's driver in C
-// doesn't see a parent at the data's start.
+// token precedes a transaction's first object: Linux's C driver overlooks a parent at the
+// start of the data.
 const token = text("token..\x00")
 
 // pointer returns the i-th object of a received message, which is a buffer.
@@ -110,7 +108,7 @@ func (m *message) pointer(i int) bufferObject {
 	return bufferObject(o)
 }
 
-// bytes returns what the i-th object of the message points to.
+// bytes returns the memory that the i-th object of the message points to.
 func (th *thread) bytes(m *message, i int) []byte {
 	th.t.Helper()
 	o := m.pointer(i)
@@ -119,22 +117,22 @@ func (th *thread) bytes(m *message, i int) []byte {
 	return b
 }
 
-// extra returns the address of the space for buffers of a received message.
+// extra returns the address of a received message's space for buffers.
 func (m *message) extra() uint64 {
 	return m.offsetsStart + uint64(8*len(m.offsets))
 }
 
-// sgCase is contents with buffers.
+// sgCase is a transaction's contents with buffers.
 type sgCase struct {
 	name string
 
-	// make returns the contents. What it points to is in m.
+	// make returns the contents. What they point to is in m.
 	make func(m *memory) payload
 
 	// size is the size of the space for buffers.
 	size uint64
 
-	// errno is the error that the transaction fails with, or 0.
+	// errno is the error with which the transaction fails, or 0.
 	errno unix.Errno
 }
 
@@ -343,8 +341,8 @@ var sgOther = map[string]struct {
 	"no files at 2^64-1":                {unix.EINVAL, onEmptyArrays},
 }
 
-// Contents with buffers come, or the transaction fails with one failure to its
-// sender, and nothing is left of it.
+// Contents with buffers arrive, or the transaction fails with one failure to its sender,
+// and nothing is left of it.
 //
 //covers:scatter-gather,pointers,files,malformed
 func TestScatterGather(t *testing.T) {
@@ -390,14 +388,14 @@ func (th *thread) readMessage() *message {
 	}
 }
 
-// sendSG sends p to the manager, and returns what comes.
+// sendSG sends p to the manager, and returns what arrives.
 func sendSG(server, client *process, size uint64, p payload) *message {
 	client.t.Helper()
 	client.write(bcTransactionSG{bcTransaction{flags: oneWay, payload: p}, size})
 	return server.read().message(server.t)
 }
 
-// moved is the buffer as its receiver finds it at address addr.
+// moved returns the buffer as its receiver finds it at address addr.
 func (o bufferObject) moved(addr uint64) bufferObject {
 	o.Buffer = addr
 	return o
@@ -410,8 +408,8 @@ func (m *message) expectPayload(t testing.TB, want ...part) {
 	require.Equal(t, describe(data, offsets), describe(m.data, m.offsets))
 }
 
-// Buffers come one after the other behind the offsets, each aligned to 8 bytes;
-// the objects say where.
+// Buffers follow each other behind the offsets, each aligned to 8 bytes; the objects say
+// where.
 func TestSGBuffers(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	m := newMemory(t)
@@ -426,7 +424,7 @@ func TestSGBuffers(t *testing.T) {
 	require.Equal(t, "three", string(server.bytes(got, 3)))
 }
 
-// Large buffers come whole.
+// Large buffers arrive whole.
 func TestSGLargeBuffers(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	m := newMemory(t)
@@ -436,7 +434,7 @@ func TestSGLargeBuffers(t *testing.T) {
 	require.Equal(t, string(space(9_000)), string(server.bytes(got, 1)))
 }
 
-// Objects that have no buffers can be in such a transaction as in any other.
+// Objects without buffers can be in such a transaction as in any other.
 func TestSGWithoutBuffers(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.call(server.thread, bcTransaction{}, nil)
@@ -444,7 +442,7 @@ func TestSGWithoutBuffers(t *testing.T) {
 	server.expect(brNoop, &message{flags: oneWay, code: 7, payload: payload{handle(1)}})
 }
 
-// A buffer of no bytes needs no space, so that it can be anywhere.
+// An empty buffer needs no space, so it can be anywhere.
 func TestEmptyBufferInPlainTransaction(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: oneWay, payload: payload{token, at(0, 0)}})
@@ -457,8 +455,8 @@ func TestEmptyBufferInPlainTransaction(t *testing.T) {
 	client.expectError(brFailedReply, unix.EINVAL)
 }
 
-// The pointer to a buffer in its parent is set to where the receiver finds it,
-// at any offset in the parent.
+// The pointer to a buffer in its parent is set to the receiver's address, at any offset
+// in the parent.
 func TestSGParent(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	for _, offset := range []uint64{0, 8, 16, 4, 12} {
@@ -474,11 +472,11 @@ func TestSGParent(t *testing.T) {
 	}
 }
 
-// hidlString is a hidl_string: a pointer, a length, and whether it's owned.
+// hidlString is a hidl_string: a pointer, a length, and whether it is owned.
 func hidlString(length uint64) []byte { return quads(0xdead, length) }
 
-// sgStrings puts a hidl_vec of hidl_strings into m. The first of the objects has
-// index first.
+// sgStrings stores a hidl_vec of hidl_strings in m. The first of the objects has index
+// first.
 func sgStrings(m *memory, first uint64, strings ...string) (p payload, size uint64) {
 	var elements []byte
 	for _, s := range strings {
@@ -513,8 +511,8 @@ func (th *thread) hidlStrings(addr uint64) []string {
 	return strings
 }
 
-// A vector of strings, as HIDL sends them, comes as such: in a call, in its
-// reply, and one-way.
+// A vector of strings, as HIDL sends it, arrives as such: in a call, in its reply, and
+// one-way.
 func TestSGStrings(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	m := newMemory(t)
@@ -552,8 +550,8 @@ func TestSGTwoVectors(t *testing.T) {
 	require.Equal(t, []string{"zzz"}, server.hidlStrings(got.pointer(5).Buffer))
 }
 
-// A chain of buffers, each in the one before it, and then the other children of
-// each, from the last to the first.
+// A chain of buffers, each in the previous one, and then the other children of each, from
+// the last to the first.
 func TestSGDeep(t *testing.T) {
 	const depth = 100
 	server, client := newManager(t), newProcess(t)
@@ -588,7 +586,7 @@ func TestSGWithSecurityContext(t *testing.T) {
 		return err == nil
 	})
 	m := newMemory(t)
-	// The space for buffers is not that for the context.
+	// The space for buffers excludes that for the context.
 	client.write(bcTransactionSG{bcTransaction{flags: oneWay, payload: payload{token, m.buffer(quads(1, 2)), m.buffer(quads(3))}}, 16})
 	client.expect(brNoop, brFailedReply)
 	got := sendSG(server, client, 24, payload{token, m.buffer(quads(1, 2)), m.buffer(quads(3))})
@@ -600,8 +598,8 @@ func TestSGWithSecurityContext(t *testing.T) {
 	require.Equal(t, label, string(context))
 }
 
-// A native_handle is a buffer with descriptors in it. They come as descriptors of
-// the receiver's, close-on-exec, with what is around them as it was.
+// A native_handle is a buffer with descriptors in it. They arrive as the receiver's
+// descriptors, close-on-exec, and what is around them is unchanged.
 //
 //covers:pointers,files
 func TestSGNativeHandle(t *testing.T) {
@@ -642,7 +640,7 @@ func (th *thread) isOpen(fd int) bool {
 	return err == nil
 }
 
-// Descriptors in arrays and by themselves come in their order.
+// Descriptors in arrays and separate ones arrive in order.
 //
 //covers:pointers,files
 func TestSGFilesInOrder(t *testing.T) {
@@ -663,8 +661,8 @@ func TestSGFilesInOrder(t *testing.T) {
 	}
 }
 
-// Descriptors in an array belong to the transaction: freeing its buffer closes
-// them. Those that came by themselves stay.
+// Descriptors in an array belong to the transaction: freeing its buffer closes them.
+// Separate ones stay open.
 //
 //covers:pointers,free-buffer
 func TestSGFreeClosesArrays(t *testing.T) {
@@ -684,7 +682,7 @@ func TestSGFreeClosesArrays(t *testing.T) {
 	require.True(t, server.isOpen(kept))
 }
 
-// The same for those in a reply.
+// The same in a reply.
 //
 //covers:pointers,free-buffer
 func TestSGFreeClosesArraysOfReply(t *testing.T) {
@@ -700,8 +698,7 @@ func TestSGFreeClosesArraysOfReply(t *testing.T) {
 	require.False(t, client.isOpen(fd))
 }
 
-// Whatever has the numbers by then is closed. Numbers that nothing has do no
-// harm.
+// Whatever uses the numbers by then is closed. Unused numbers do no harm.
 //
 //covers:pointers,free-buffer
 func TestSGFreeClosesNumbers(t *testing.T) {
@@ -719,7 +716,7 @@ func TestSGFreeClosesNumbers(t *testing.T) {
 	require.True(t, server.isOpen(100))
 }
 
-// A read in the same call as what closes descriptors in this way returns at once.
+// A read in the same call that closes descriptors in this way returns at once.
 //
 //covers:pointers,free-buffer,waiting
 func TestSGFreeMakesReadReturn(t *testing.T) {
@@ -749,8 +746,7 @@ func TestSGFreeClosesDevice(t *testing.T) {
 	}
 }
 
-// Nobody who doesn't accept descriptors gets any; an array of none is no
-// descriptor.
+// A receiver that doesn't accept descriptors gets none; an empty array contains none.
 //
 //covers:pointers,files
 func TestSGFilesNotAccepted(t *testing.T) {
@@ -783,7 +779,7 @@ func TestSGFilesInReplyNotAccepted(t *testing.T) {
 	client.expectError(brFailedReply, unix.EPERM)
 }
 
-// A reply with bad buffers fails the call; the one who replies has done its part.
+// A reply with bad buffers fails the call; the replier is done with it.
 //
 //covers:scatter-gather,malformed
 func TestSGMalformedReply(t *testing.T) {
@@ -797,7 +793,7 @@ func TestSGMalformedReply(t *testing.T) {
 	client.expectError(brFailedReply, unix.EINVAL)
 }
 
-// A receiver that can't have all descriptors has none.
+// A receiver that can't have all descriptors gets none.
 //
 //covers:pointers,files
 func TestSGTooManyFiles(t *testing.T) {
@@ -818,7 +814,7 @@ func TestSGTooManyFiles(t *testing.T) {
 	}
 }
 
-// Descriptors on their way hold their files open, and no longer than that.
+// Descriptors in flight keep their files open, and no longer than that.
 //
 //covers:pointers,files
 func TestSGFileInFlight(t *testing.T) {
@@ -904,7 +900,7 @@ func TestSGFilesPadding(t *testing.T) {
 	require.Equal(t, want, came)
 }
 
-// An array can hold many descriptors.
+// An array can contain many descriptors.
 //
 //covers:pointers,files
 func TestSGManyFiles(t *testing.T) {

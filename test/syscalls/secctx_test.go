@@ -15,7 +15,7 @@ import (
 
 const secCtx = binder.FLAT_BINDER_FLAG_TXN_SECURITY_CTX
 
-// label is everybody's security context, with the NUL at its end: that of Linux
+// label is everybody's security context, including its terminating NUL: that of Linux
 // with SELinux and no policy, or the sandbox's default.
 var label = func() string {
 	if inSandbox() {
@@ -24,7 +24,7 @@ var label = func() string {
 	return "kernel\x00"
 }()
 
-// labelSpace is how much of a buffer the label takes up.
+// labelSpace is the label's size in a buffer.
 var labelSpace = (len(label) + 7) &^ 7
 
 // newCuriousManager starts a manager whose node asks for security contexts.
@@ -44,8 +44,8 @@ func (p *process) becomeCuriousManager() {
 	})
 }
 
-// expectLabel checks that a message of the thread's process has the label, in
-// its buffer, behind size bytes.
+// expectLabel checks that a message of the thread's process has the label in its buffer,
+// behind size bytes.
 func (th *thread) expectLabel(m *message, size int) {
 	th.t.Helper()
 	require.EqualValues(th.t, m.buffer+uint64(size), m.secctx)
@@ -54,8 +54,8 @@ func (th *thread) expectLabel(m *message, size int) {
 	require.Equal(th.t, label, string(got))
 }
 
-// Who calls a node that asks for it is named by its security context, behind
-// the data and the offsets.
+// A node that asks for it gets the caller's security context, behind the data and the
+// offsets.
 func TestSecurityContext(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -90,7 +90,7 @@ func TestSecurityContextOfUser(t *testing.T) {
 	server.expectLabel(got, 0)
 }
 
-// Any node can ask for it when it is first sent, and not later.
+// Any node can ask for it when it is first sent, but not later.
 func TestSecurityContextOfNode(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	asks := server.giveObject(client, node(0x10, 0).withFlags(secCtx))
@@ -125,7 +125,7 @@ func TestSecurityContextOfNestedCall(t *testing.T) {
 	manager.finish().ok(t)
 }
 
-// It takes up space of the buffer.
+// It uses space in the buffer.
 func TestSecurityContextTakesSpace(t *testing.T) {
 	server, client := newCuriousManager(t), newProcess(t)
 	page := client.Must(t, unix.SYS_MMAP, 0, 2*mapSize, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON, ^uintptr(0), 0)
@@ -142,8 +142,7 @@ func TestSecurityContextTakesSpace(t *testing.T) {
 	client.expect(brNoop, brTransactionComplete, &message{reply: true})
 }
 
-// The buffer, label and all, is freed as any other, and nothing of it is left
-// for the next.
+// The buffer is freed together with its label, of which nothing is left for the next.
 func TestSecurityContextIsFreed(t *testing.T) {
 	server, client := newCuriousManager(t), newProcess(t)
 	for range 3 {
@@ -154,8 +153,8 @@ func TestSecurityContextIsFreed(t *testing.T) {
 	}
 }
 
-// A transaction with a label needs more room in the read buffer, but no more
-// than is asked for always.
+// A transaction with a label needs more room in the read buffer, but no more than is
+// always required.
 func TestSecurityContextReadSize(t *testing.T) {
 	server, client := newCuriousManager(t), newProcess(t)
 	client.write(bcTransaction{flags: oneWay})

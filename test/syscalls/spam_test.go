@@ -13,15 +13,15 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// setSpamDetection switches the report of one-way spam on or off.
+// setSpamDetection turns the detection of one-way spam on or off.
 func (th *thread) setSpamDetection(on uint32) {
 	th.t.Helper()
 	_, err := th.ioctlBytes(binder.BINDER_ENABLE_ONEWAY_SPAM_DETECTION, []byte(words(on)))
 	require.NoError(th.t, err, "BINDER_ENABLE_ONEWAY_SPAM_DETECTION")
 }
 
-// flood sends n one-way transactions of size bytes to the manager and returns
-// which of them, from 1 on, are suspected to be spam. All must be queued.
+// flood sends n one-way transactions of size bytes to the manager and returns which of
+// them, from 1 on, are suspected of being spam. All must be queued.
 func (th *thread) flood(n, size int) []int {
 	th.t.Helper()
 	var suspected []int
@@ -37,7 +37,7 @@ func (th *thread) flood(n, size int) []int {
 	return suspected
 }
 
-// drain makes the process take n one-way transactions and free their buffers.
+// drain makes the process read n one-way transactions and free their buffers.
 func (p *process) drain(n int) {
 	p.t.Helper()
 	for range n {
@@ -45,8 +45,8 @@ func (p *process) drain(n int) {
 	}
 }
 
-// Of the half for one-way transactions, spam is looked for when less than a
-// tenth of the mapping is left.
+// Spam is looked for when, of the half for one-way transactions, less than a tenth of the
+// mapping is left.
 const (
 	asyncSpace = mapSize / 2
 	lowSpace   = mapSize / 10
@@ -63,8 +63,8 @@ func firstOf(t *testing.T, first, n int) []int {
 	return want
 }
 
-// A sender is suspected when it makes the space low, and has sent more than a
-// quarter of the mapping before.
+// A sender is suspected when it makes the space low, and has sent more than a quarter of
+// the mapping before.
 func TestSpamBySize(t *testing.T) {
 	for _, size := range []int{64, 80, 1024, 4096, 16384} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestSpamBySize(t *testing.T) {
 	}
 }
 
-// A quarter is not more than a quarter. What is just being sent does not count.
+// Exactly a quarter is not more than a quarter. What is just being sent does not count.
 func TestSpamOfAQuarter(t *testing.T) {
 	for n, size := range map[int]int{1: asyncSpace, 2: asyncSpace / 2} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestSpamOfAQuarter(t *testing.T) {
 	}
 }
 
-// It counts if what was there before was the sender's, too.
+// It counts if the earlier transactions were the sender's, too.
 func TestSpamInOnesOwnPlace(t *testing.T) {
 	server, client, other := newManager(t), newProcess(t), newProcess(t)
 	client.setSpamDetection(1)
@@ -111,7 +111,7 @@ func TestSpamInOnesOwnPlace(t *testing.T) {
 	}
 }
 
-// Or when it has sent more than fifty. Others are not blamed.
+// It is also suspected when it has sent more than fifty. Others are not blamed.
 func TestSpamByNumber(t *testing.T) {
 	for name, tc := range map[string]struct{ before, first int }{
 		"low before fifty": {48, 52},
@@ -143,7 +143,7 @@ func (p *process) lowAfter(n int) {
 	require.Empty(p.t, p.flood(1, (asyncSpace-lowSpace+7)&^7-8*n))
 }
 
-// What a process has opened twice it floods as one.
+// A process that has opened the device twice floods as one.
 func TestSpamOfTwoOpens(t *testing.T) {
 	newManager(t)
 	client, other := newProcess(t), newProcess(t)
@@ -171,7 +171,7 @@ func TestSpamOfAChild(t *testing.T) {
 	require.Equal(t, []int{2}, client.flood(5, 8))
 }
 
-// Calls do not count, though they take of the same mapping.
+// Calls do not count, though they use the same mapping.
 func TestSpamIsOneWay(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.setSpamDetection(1)
@@ -179,8 +179,7 @@ func TestSpamIsOneWay(t *testing.T) {
 	require.Equal(t, firstOf(t, 13, 13), client.flood(13, 4096))
 }
 
-// There is one report until a one-way transaction comes that leaves enough
-// space.
+// There is one report until a one-way transaction leaves enough space.
 func TestSpamIsReportedOnce(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.setSpamDetection(1)
@@ -196,8 +195,7 @@ func TestSpamIsReportedOnce(t *testing.T) {
 	require.Equal(t, []int{2}, client.flood(4, 4096))
 }
 
-// Who does not ask is not told; but that there was something to be told
-// is not told later either.
+// A process that has detection off is not told; nor is it told later.
 func TestSpamDetectionOff(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	require.Empty(t, client.flood(13, 4096))
@@ -208,7 +206,7 @@ func TestSpamDetectionOff(t *testing.T) {
 	}
 	server.drain(13)
 
-	// What counts is whether it's on when the completion is read.
+	// What counts is whether it is on when the completion is read.
 	require.Empty(t, client.flood(12, 4096))
 	one, other := brOneWaySpamSuspect, brTransactionComplete
 	if differs(t, onSpamWhen) {
@@ -238,7 +236,7 @@ func TestSpamThatFails(t *testing.T) {
 	}
 }
 
-// Of a frozen receiver one hears that it is frozen, and of the spam nothing.
+// For a frozen receiver, a sender is told that it is frozen, and nothing about spam.
 //
 //covers:spam,freeze
 func TestSpamToFrozen(t *testing.T) {

@@ -21,22 +21,21 @@ import (
 )
 
 var (
-	stormDuration = flag.Duration("storm", 3*time.Second, "how long TestStorm kills processes; the long one is of 60s")
-	stormSize     = flag.Int("storm-processes", 50, "how many processes TestStorm keeps alive; in the long one 200")
-	stormSeed     = flag.Uint64("storm-seed", uint64(time.Now().UnixNano()), "what TestStorm's choices begin with")
+	stormDuration = flag.Duration("storm", 3*time.Second, "how long TestStorm kills processes; 60s in the long run")
+	stormSize     = flag.Int("storm-processes", 50, "how many processes TestStorm keeps alive; 200 in the long run")
+	stormSeed     = flag.Uint64("storm-seed", uint64(time.Now().UnixNano()), "the seed of TestStorm's choices")
 )
 
 // Codes of the storm's server.
 const (
 	stormEcho     = 1 // answers with the same data, backwards
-	stormRegister = 2 // keeps the node that is sent, and asks for its death
+	stormRegister = 2 // keeps the node that is sent, and requests its death
 	stormCallback = 3 // calls the node that is sent before it answers
 	stormLookup   = 4 // answers with some node that was registered
 )
 
-// A storm has one server and a few clients that live for as long as it lasts,
-// and hundreds of processes that are killed at random moments, whatever they
-// are doing.
+// A storm has one server and a few clients that live as long as it lasts, and hundreds of
+// processes that are killed at random moments, whatever they are doing.
 type storm struct {
 	t      *testing.T
 	server *process
@@ -45,18 +44,17 @@ type storm struct {
 	birth sync.Mutex
 
 	mu sync.Mutex
-	// registered has the handles for whose nodes' deaths the server waits,
-	// by the cookie of the request.
+	// registered holds the handles whose nodes' deaths the server awaits, by the
+	// request's cookie.
 	registered map[uint64]uint32
 	nextCookie uint64
 
 	calls, victims, alive, peak atomic.Int64
 }
 
-// TestStorm: many processes open the device, map it, talk to a server and to
-// each other, and are killed at random moments. Nobody else hangs or gets a
-// wrong answer; the server is told of each death that it asked for; and in the
-// end nothing is left.
+// TestStorm: many processes open the device, map it, talk to a server and to each other,
+// and are killed at random moments. Nobody else hangs or gets a wrong answer; the server
+// is notified of each death that it requested; and in the end nothing is left.
 func TestStorm(t *testing.T) {
 	t.Logf("to repeat: -storm=%v -storm-processes=%d -storm-seed=%d", *stormDuration, *stormSize, *stormSeed)
 	s := &storm{t: t, registered: map[uint64]uint32{}}
@@ -122,9 +120,9 @@ func TestStorm(t *testing.T) {
 
 func (s *storm) rand(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(*stormSeed, stream)) }
 
-// A worker is a goroutine that drives remote threads. It is the testing.TB for
-// what it does: it ends by itself if that fails, and the test fails with it,
-// unless a process that it drives has been killed on purpose.
+// A worker is a goroutine that drives remote threads. It is the testing.TB for what it
+// does: a failure ends it, and fails the test unless a process that it drives has been
+// killed on purpose.
 type worker struct {
 	testing.TB
 	// killed is set when the process is about to be killed.
@@ -137,7 +135,7 @@ func (s *storm) newWorker(killed *atomic.Bool) *worker {
 	return &worker{TB: s.t, killed: killed, done: make(chan struct{})}
 }
 
-// start makes the worker do f.
+// start runs f in the worker.
 func (w *worker) start(f func()) {
 	go func() {
 		defer close(w.done)
@@ -203,8 +201,8 @@ func (s *storm) handle(th *thread, r br) {
 		}
 		th.write(r.free())
 		if r.flags&oneWay == 0 {
-			// The caller may be dead, which is nothing to the server; and the
-			// reply may hold a handle that has gone meanwhile.
+			// The caller may be dead, which doesn't matter to the server; and the reply
+			// may hold a handle that is gone.
 			if got := th.writeRead(0, answer); got.err != nil {
 				th.t.Fatalf("reply: %v", got.err)
 			}
@@ -237,8 +235,8 @@ func (s *storm) register(th *thread, h uint32) {
 	th.write(bcAcquire(h), bcRequestDeath(h, cookie))
 }
 
-// lookup returns a handle that is registered, or nothing. The thread gets a
-// reference to it only if it is still there when it is sent.
+// lookup returns a registered handle, or nothing. The thread gets a reference to it only
+// if it still exists when it is sent.
 func (s *storm) lookup(th *thread) payload {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -248,7 +246,7 @@ func (s *storm) lookup(th *thread) payload {
 	return nil
 }
 
-// callback calls h and returns how it went.
+// callback calls h and returns the outcome.
 func (th *thread) callback(h uint32) string {
 	th.write(bcTransaction{handle: h, payload: payload{text("callback")}})
 	for {
@@ -272,8 +270,8 @@ func (th *thread) callback(h uint32) string {
 	}
 }
 
-// call makes a call and returns the reply, or nil if there is none. It handles
-// what comes meanwhile, as any thread that calls must.
+// call makes a call and returns the reply, or nil if there is none. Like any thread that
+// calls, it handles what comes meanwhile.
 func (s *storm) call(th *thread, tr bcTransaction) *message {
 	th.write(tr)
 	for {
@@ -296,7 +294,7 @@ func (s *storm) call(th *thread, tr bcTransaction) *message {
 	}
 }
 
-// answer answers a call as everybody in the storm does.
+// answer answers a call like everybody in the storm.
 func (th *thread) answer(m *message) {
 	cmds := []command{m.free()}
 	if m.flags&oneWay == 0 {
@@ -316,7 +314,7 @@ func (th *thread) acknowledge(r nodeReturn) {
 	}
 }
 
-// echo makes a call that must be answered rightly if at all.
+// echo makes a call that must be answered correctly, if at all.
 func (s *storm) echo(th *thread, h uint32, rng *rand.Rand) bool {
 	data := fmt.Sprintf("%d %s", rng.Uint64(), space(rng.IntN(3000)))
 	m := s.call(th, bcTransaction{handle: h, code: stormEcho, payload: payload{text(data)}})
@@ -353,7 +351,7 @@ func (s *storm) bear() *victim {
 	return v
 }
 
-// lifeOf is the life of a victim, and its end.
+// lifeOf runs a victim from start to end.
 func (s *storm) lifeOf(v *victim, rng *rand.Rand, end time.Time) {
 	// Some are killed at once; some live until the end, so that there are many.
 	lifetime := time.Duration(rng.IntN([]int{50, 1000, 20000}[rng.IntN(3)])) * time.Millisecond
@@ -398,7 +396,7 @@ func (th *thread) loop() {
 	}
 }
 
-// live does one thing after the other until the process is killed.
+// live does random things until the process is killed.
 func (s *storm) live(p *process, rng *rand.Rand) {
 	th := p.thread
 	for ptr := uint64(0x1000); ; ptr += 8 {
@@ -418,8 +416,8 @@ func (s *storm) live(p *process, rng *rand.Rand) {
 				th.write(m.free())
 			}
 		case 5:
-			// To another victim, which may not live to answer, or may not
-			// have a thread to spare until it dies.
+			// To another victim, which may die before it answers, or may have no thread
+			// to spare until then.
 			m := s.call(th, bcTransaction{code: stormLookup})
 			if m != nil && len(m.offsets) == 1 {
 				if o := m.object(0); o.Type == binder.BINDER_TYPE_HANDLE {
@@ -432,7 +430,7 @@ func (s *storm) live(p *process, rng *rand.Rand) {
 				th.write(m.free())
 			}
 		case 6:
-			// One-way transactions with a node, whose answers are not awaited.
+			// One-way transactions with a node, whose answers nobody awaits.
 			th.writeRead(0, bcTransaction{flags: oneWay, code: stormEcho, payload: payload{node(ptr, 2), space(rng.IntN(500))}})
 			for _, r := range th.read() {
 				if n, ok := r.(nodeReturn); ok {

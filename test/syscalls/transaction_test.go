@@ -30,7 +30,7 @@ func TestCall(t *testing.T) {
 		&message{reply: true, code: 9, flags: binder.TF_STATUS_CODE, payload: payload{text("world")}})
 }
 
-// Flags that mean nothing to the driver are carried too.
+// Flags that mean nothing to the driver are passed on, too.
 //
 //covers:flags
 func TestFlagsAreCarried(t *testing.T) {
@@ -42,8 +42,8 @@ func TestFlagsAreCarried(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, flags: flags})
 }
 
-// The cookie, the sender's identity and the upper half of the handle in a
-// command do not count.
+// The cookie, the sender's identity and the upper half of the handle in a command are
+// ignored.
 //
 //covers:transaction
 func TestIgnoredFields(t *testing.T) {
@@ -57,8 +57,8 @@ func TestIgnoredFields(t *testing.T) {
 	server.expect(brNoop, &message{flags: oneWay})
 }
 
-// The completion of a one-way transaction is there at once. The receiver does
-// not learn the sender's process id.
+// The completion of a one-way transaction is available at once. The receiver does not get
+// the sender's process ID.
 //
 //covers:one-way,transaction
 func TestOneWay(t *testing.T) {
@@ -68,9 +68,8 @@ func TestOneWay(t *testing.T) {
 	server.expect(brNoop, &message{code: 1, flags: oneWay, payload: payload{text("hello")}})
 }
 
-// Of the one-way transactions to a node only one is being handled at a time:
-// the next comes when the buffer of the one before it is freed. They come in
-// order, from whomever they are.
+// A node handles one one-way transaction at a time: the next is delivered when the buffer
+// of the previous one is freed. They arrive in order, whoever sent them.
 //
 //covers:one-way
 func TestOneWayOneAtATime(t *testing.T) {
@@ -88,8 +87,8 @@ func TestOneWayOneAtATime(t *testing.T) {
 	server.expectNothing()
 }
 
-// Any thread of the process may free the buffer; the next transaction comes to
-// whichever reads.
+// Any thread of the process may free the buffer; the next transaction goes to whichever
+// reads.
 //
 //covers:one-way,free-buffer
 func TestOneWayFreedByAnotherThread(t *testing.T) {
@@ -152,8 +151,8 @@ func TestCallsInOrder(t *testing.T) {
 	}
 }
 
-// newPeers returns the manager and a client of which each knows a node of the
-// other's: for the manager it is handle 1, for the client handle 0. The
+// newPeers returns the manager and a client, each of which holds a reference to one of
+// the other's nodes: for the manager it is handle 1, for the client handle 0. The
 // client's node is clientNode.
 func newPeers(t *testing.T) (manager, client *process, h uint32) {
 	manager, client = newManager(t), newProcess(t)
@@ -164,8 +163,8 @@ func newPeers(t *testing.T) (manager, client *process, h uint32) {
 // clientNode+1.
 const clientNode = 0x5000
 
-// offer makes the process give the manager a node and returns the handle. The
-// process has acknowledged the references; nothing else is left of it.
+// offer makes the process give the manager a node and returns the handle. The process has
+// acknowledged the references; nothing else remains.
 func (p *process) offer(manager *process, ptr uint64) uint32 {
 	p.t.Helper()
 	p.start(readSize, bcTransaction{payload: payload{node(ptr, ptr+1)}})
@@ -178,16 +177,16 @@ func (p *process) offer(manager *process, ptr uint64) uint32 {
 	return h
 }
 
-// replyAndWait replies to a nested call and then waits for the reply to the
-// call that it is nested in.
+// replyAndWait replies to a nested call and then waits for the reply to the call around
+// it.
 func (th *thread) replyAndWait(reply bcReply) {
 	th.t.Helper()
 	expect(th.t, th.writeRead(readSize, reply).ok(th.t), brNoop, brTransactionComplete)
 	th.startRead()
 }
 
-// A server can call back. The call comes to the very thread that waits, though
-// another is free.
+// A server can call back. The call goes to the very thread that waits, though another is
+// free.
 //
 //covers:nested
 func TestNestedCall(t *testing.T) {
@@ -214,7 +213,7 @@ func TestNestedCallThroughThird(t *testing.T) {
 	manager, client, toClient := newPeers(t)
 	third := newProcess(t)
 	toThird := third.offer(manager, 0x7000)
-	// The third process gets to know the client's node.
+	// The third process gets the client's node.
 	_, answer := third.call(manager.thread, bcTransaction{}, payload{handle(toClient)})
 	thirdToClient := answer.handle(0)
 	idle := client.newLooper()
@@ -301,8 +300,8 @@ func TestDeepChain(t *testing.T) {
 	client.finishExpect(brNoop, &message{reply: true})
 }
 
-// A thread that waits for a reply cannot make another call; one-way
-// transactions it can make.
+// A thread that waits for a reply cannot make another call, but it can make one-way
+// transactions.
 //
 //covers:synchronous,failures
 func TestCallWhileWaiting(t *testing.T) {
@@ -382,7 +381,7 @@ func TestReplyByAnotherThread(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 2})
 }
 
-// A thread that waits for a reply cannot reply to what it was called for.
+// A thread that waits for a reply cannot reply to the call that it is handling.
 //
 //covers:failures,transaction
 func TestReplyWhileWaiting(t *testing.T) {
@@ -422,8 +421,7 @@ func TestFailingReply(t *testing.T) {
 	server.expect(brNoop, brFailedReply)
 }
 
-// A call whose data cannot be read fails, and so does one whose offsets
-// cannot.
+// A call with unreadable data or offsets fails.
 //
 //covers:failures,transaction
 func TestUnreadableData(t *testing.T) {
@@ -443,7 +441,7 @@ func TestUnreadableData(t *testing.T) {
 	}
 }
 
-// Data that becomes unreadable in the middle fails the transaction too.
+// Partly unreadable data fails the transaction, too.
 //
 //covers:failures,transaction
 func TestDataFaultsInTheMiddle(t *testing.T) {
@@ -467,7 +465,7 @@ func TestNoData(t *testing.T) {
 	server.expect(brNoop, &message{flags: oneWay})
 }
 
-// Data of many pages arrives whole, from any alignment.
+// Many pages of data arrive whole, from any alignment.
 //
 //covers:transaction,buffers
 func TestLargeData(t *testing.T) {
@@ -483,7 +481,7 @@ func TestLargeData(t *testing.T) {
 	}
 }
 
-// TF_CLEAR_BUF: nothing can be read of the data after the buffer is freed.
+// TF_CLEAR_BUF: nothing of the data can be read after the buffer is freed.
 //
 //covers:flags,free-buffer
 func TestClearBuffer(t *testing.T) {
@@ -539,8 +537,8 @@ func TestManyInOneWrite(t *testing.T) {
 	}
 }
 
-// A chain of calls can go through many processes. A call back into it goes to
-// the thread that waits, wherever in the chain that is.
+// A chain of calls can go through many processes. A call back into it goes to the waiting
+// thread, wherever in the chain that is.
 //
 //covers:nested
 func TestLongChain(t *testing.T) {

@@ -15,14 +15,14 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// badAddress is an address that nothing is mapped at.
+// badAddress is an unmapped address.
 const badAddress = 0x10
 
 // transactionSize is the size of BC_TRANSACTION, BC_REPLY, BR_TRANSACTION and
 // BR_REPLY with their parameters, in bytes.
 const transactionSize = 4 + binder.SizeOfTransactionData
 
-// Neither a write part nor a read part: nothing happens.
+// Without a write part and a read part, nothing happens.
 func TestWriteReadNothing(t *testing.T) {
 	p := newProcess(t)
 	p.startRaw(binder.WriteRead{})
@@ -32,14 +32,14 @@ func TestWriteReadNothing(t *testing.T) {
 	require.Zero(t, r.readConsumed)
 }
 
-// An empty part's buffer is not looked at.
+// An empty part's buffer is ignored.
 func TestWriteReadNothingAtBadAddress(t *testing.T) {
 	p := newProcess(t)
 	p.startRaw(binder.WriteRead{WriteBuffer: badAddress, ReadBuffer: badAddress})
 	require.NoError(t, p.finish().err)
 }
 
-// The argument has to be readable and writable.
+// The argument must be readable and writable.
 //
 //covers:write-read,bad-requests
 func TestWriteReadBadArgument(t *testing.T) {
@@ -135,8 +135,7 @@ func TestWriteErrorInTheMiddle(t *testing.T) {
 	}
 }
 
-// A write buffer that cannot be read is an error, also if only its end
-// cannot.
+// An unreadable write buffer is an error, even if only its end is.
 func TestWriteBufferFault(t *testing.T) {
 	p := newProcess(t)
 	p.startRaw(binder.WriteRead{WriteSize: 4, WriteBuffer: badAddress})
@@ -152,7 +151,7 @@ func TestWriteBufferFault(t *testing.T) {
 	require.Equal(t, 4, r.writeConsumed)
 }
 
-// write_consumed says where to go on, and read_consumed where there is room.
+// write_consumed says where to continue, and read_consumed where there is room.
 func TestConsumedAtTheStart(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: binder.TF_ONE_WAY, code: 5})
@@ -170,18 +169,18 @@ func TestConsumedAtTheStart(t *testing.T) {
 	var bwr binder.WriteRead
 	bwr.UnmarshalBytes(server.bwr())
 	require.EqualValues(t, 8, bwr.WriteConsumed)
-	// A read that begins somewhere inside does not begin with BR_NOOP.
+	// A read that begins in the middle doesn't begin with BR_NOOP.
 	require.EqualValues(t, 8+transactionSize, bwr.ReadConsumed)
 	expect(t, server.parse(remote.Bytes(base+readOffset+8, transactionSize)),
 		&message{flags: binder.TF_ONE_WAY, code: 5})
 }
 
-// minReadSize is the size of the smallest read buffer in which anything but
-// BR_NOOP is returned: there has to be room for BR_NOOP and for the longest
-// return, whatever there is to return.
+// minReadSize is the size of the smallest read buffer in which anything but BR_NOOP is
+// returned: there must be room for BR_NOOP and for the longest return, whatever there is
+// to return.
 const minReadSize = 4 + 4 + binder.SizeOfTransactionDataSecctx
 
-// A transaction stays where it is until there is enough room.
+// A transaction stays queued until there is enough room.
 func TestSmallReadBuffer(t *testing.T) {
 	for _, size := range []int{4, 8, 4 + transactionSize, minReadSize - 1} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -193,7 +192,7 @@ func TestSmallReadBuffer(t *testing.T) {
 	}
 }
 
-// So does a return that is much shorter.
+// So does a much shorter return.
 func TestSmallReadBufferForCompletion(t *testing.T) {
 	newManager(t)
 	client := newProcess(t)
@@ -217,11 +216,11 @@ func TestSmallReadBufferBlocks(t *testing.T) {
 	server.finishExpect(brNoop)
 }
 
-// A read buffer of less than four bytes has no room even for BR_NOOP. Linux's
-// driver in C writes over its end, in which it is not to be followed.
+// A read buffer of less than four bytes has no room even for BR_NOOP. Linux's C driver
+// writes beyond its end, which is not followed here.
 func TestTinyReadBuffer(t *testing.T) {
 	if isC {
-		t.Skip("this driver writes over the end of the buffer")
+		t.Skip("this driver writes beyond the end of the buffer")
 	}
 	p := newProcess(t)
 	for size := 1; size < 4; size++ {
@@ -231,8 +230,8 @@ func TestTinyReadBuffer(t *testing.T) {
 	}
 }
 
-// One read returns at most one transaction, and no reply after it; what can
-// be returned before it is.
+// One read returns at most one transaction, and no reply after it; what can be returned
+// before it is.
 //
 //covers:write-read,transaction
 func TestOneTransactionPerRead(t *testing.T) {
@@ -260,7 +259,7 @@ func TestNonblock(t *testing.T) {
 	require.Zero(t, r.readConsumed)
 }
 
-// With O_NONBLOCK a read still returns what there is.
+// With O_NONBLOCK a read still returns what is available.
 //
 //covers:waiting
 func TestNonblockWithWork(t *testing.T) {
@@ -322,18 +321,18 @@ func TestInterruptedCall(t *testing.T) {
 	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true, code: 4})
 }
 
-// A transaction that cannot be returned, since the read buffer cannot be
-// written, is lost; its caller is told.
+// A transaction that can't be returned, because the read buffer is not writable, is lost;
+// its caller is told.
 func TestReadBufferFault(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.start(readSize, bcTransaction{code: 3})
-	// The whole page of the read buffer is readable only.
+	// The whole page of the read buffer is read-only.
 	page := server.Must(t, unix.SYS_MMAP, 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON, ^uintptr(0), 0)
 	server.startRaw(binder.WriteRead{ReadSize: 4096, ReadBuffer: uint64(page)})
 	r := server.finish()
 	require.Equal(t, unix.EFAULT, r.err)
 	require.Zero(t, r.readConsumed)
-	// BR_NOOP was already too much, so the transaction is still there.
+	// Even BR_NOOP failed, so the transaction is still queued.
 	server.expect(brNoop, &message{code: 3, pid: client.pid()})
 	server.write(bcReply{})
 	client.finish().ok(t)
@@ -352,7 +351,7 @@ func TestReadBufferFaultInTransaction(t *testing.T) {
 	server.expectNothing()
 }
 
-// What was consumed may be more than there is: then nothing is left to do.
+// The consumed size may exceed the total: then nothing is left to do.
 func TestConsumedBeyondTheEnd(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{flags: binder.TF_ONE_WAY, code: 5})
@@ -367,7 +366,7 @@ func TestConsumedBeyondTheEnd(t *testing.T) {
 	expect(t, r.returns, brNoop, &message{flags: binder.TF_ONE_WAY, code: 5})
 
 	if isC {
-		return // this driver writes on, over the end of the buffer
+		return // this driver continues beyond the end of the buffer
 	}
 	client.write(bcTransaction{code: 6})
 	server.write(r.returns.message(t).free())
@@ -378,7 +377,7 @@ func TestConsumedBeyondTheEnd(t *testing.T) {
 	server.expect(brNoop, &message{code: 6, pid: client.pid()})
 }
 
-// Nothing has to be aligned.
+// Nothing needs to be aligned.
 func TestUnalignedBuffers(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	base := client.Scratch()
@@ -399,8 +398,7 @@ func TestUnalignedBuffers(t *testing.T) {
 	server.expect(brNoop, &message{flags: binder.TF_ONE_WAY, code: 7})
 }
 
-// A signal that is ignored does not interrupt a read; being stopped and
-// continued does.
+// An ignored signal does not interrupt a read; being stopped and continued does.
 //
 //covers:waiting
 func TestStoppedRead(t *testing.T) {

@@ -1,8 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// What the driver writes into the argument of each ioctl, whether it succeeds or not:
-// every byte, and those around it.
+// What the driver writes to the argument of each ioctl, whether it succeeds or not: every
+// byte, and those around it.
 
 //covers:bad-requests
 package syscalls
@@ -19,11 +19,11 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// guard is what is before and behind an argument.
+// guard holds the bytes before and behind an argument.
 var guard = bytes.Repeat([]byte{0xa5}, 32)
 
-// requireWritten makes an ioctl on fd with arg, and checks that it gives err and that
-// arg is want then. An arg that is to stay as it is has a nil want.
+// requireWritten makes an ioctl on fd with arg, and checks that it returns err and that
+// arg is then want. A nil want means that arg must not change.
 func (th *thread) requireWritten(fd int, request uintptr, arg, want []byte, err error) {
 	th.t.Helper()
 	if want == nil {
@@ -36,17 +36,16 @@ func (th *thread) requireWritten(fd int, request uintptr, arg, want []byte, err 
 	require.Equal(th.t, bytes.Join([][]byte{guard, want, guard}, nil), append([]byte(nil), all...))
 }
 
-// written is requireWritten for requests of the process's device whose arguments
-// consist of 32-bit words.
+// written is requireWritten for the process's device and arguments of 32-bit words.
 func (th *thread) written(request uintptr, arg, want text, err error) {
 	th.t.Helper()
 	th.requireWritten(th.p.fd, request, arg.encode(), want.encode(), err)
 }
 
-// some are words that mean nothing.
+// some holds meaningless words.
 func some(n int) text { return text(strings.Repeat("\xef\xbe\xad\xde", n)) }
 
-// Requests that only tell the driver something leave their argument alone.
+// Requests that only pass something to the driver leave their argument alone.
 //
 //covers:freeze
 func TestWrittenNothing(t *testing.T) {
@@ -82,8 +81,8 @@ func TestWrittenNothing(t *testing.T) {
 	}
 }
 
-// BINDER_VERSION, BINDER_GET_NODE_DEBUG_INFO and BINDER_GET_EXTENDED_ERROR answer in all
-// of their argument.
+// BINDER_VERSION, BINDER_GET_NODE_DEBUG_INFO and BINDER_GET_EXTENDED_ERROR return results
+// in all of their argument.
 //
 //covers:extended-error
 func TestWrittenAnswers(t *testing.T) {
@@ -111,7 +110,7 @@ func TestWrittenAnswers(t *testing.T) {
 }
 
 // BINDER_GET_NODE_INFO_FOR_REF and BINDER_GET_FROZEN_INFO change nothing if they fail,
-// and else only what they answer. BINDER_FREEZE changes nothing.
+// and otherwise only their results. BINDER_FREEZE changes nothing.
 //
 //covers:node-info,freeze
 func TestWrittenInPart(t *testing.T) {
@@ -143,7 +142,7 @@ func TestWrittenInPart(t *testing.T) {
 	p.written(binder.BINDER_FREEZE, thawed, thawed, nil)
 }
 
-// BINDER_WRITE_READ says how far it came, and changes nothing else.
+// BINDER_WRITE_READ reports how far it got, and changes nothing else.
 //
 //covers:write-read
 func TestWrittenByWriteRead(t *testing.T) {
@@ -203,8 +202,8 @@ func TestWrittenByWriteRead(t *testing.T) {
 	}
 }
 
-// BINDER_CTL_ADD answers with the device's number, and ends the name: unless there's no
-// room for a device, but even if it can't have the name.
+// BINDER_CTL_ADD returns the device's number, and terminates the name: unless there is no
+// room for a device, but even if the name is invalid.
 //
 //covers:control
 func TestWrittenByControl(t *testing.T) {

@@ -259,7 +259,7 @@ func (s surface) table(known differences) string {
 			group = r.group
 			fmt.Fprintf(&b, "\n| %s | | where Linux's drivers differ |\n| --- | --- | --- |\n", group)
 		}
-		here := "as Linux"
+		here := "as on Linux"
 		if r.lacks != nil {
 			here = "except: " + strings.Join(r.lacks, "; ")
 		}

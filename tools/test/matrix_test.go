@@ -74,7 +74,7 @@ func TestSurface(t *testing.T) {
 | First | | where Linux's drivers differ |
 | --- | --- | --- |
 | what it is: this | except: one thing; another | [one](linux.md#some-group) |
-| more | as Linux | [one](linux.md#some-group), [other](linux.md#another-one) |
+| more | as on Linux | [one](linux.md#some-group), [other](linux.md#another-one) |
 
 | Second | | where Linux's drivers differ |
 | --- | --- | --- |

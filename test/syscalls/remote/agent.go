@@ -11,10 +11,9 @@ import (
 	"unsafe"
 )
 
-// A slot is how a remote thread is told what to do: its part of the arena
-// that the assembly knows. The test writes nr and args, then a byte to the
-// thread's control socket; the thread sets state and ret, then writes a byte
-// back.
+// A slot is a remote thread's part of the arena, which the assembly knows, and through
+// which it is controlled. The test writes nr and args, then a byte to the thread's
+// control socket; the thread sets state and ret, then writes a byte back.
 type slot struct {
 	nr   uintptr
 	args [6]uintptr
@@ -38,12 +37,12 @@ const (
 	slotDone   = 2
 )
 
-// agentEnv holds, for a process that is to become an agent, the descriptors
-// of the arena and of its control socket and the address of its slot.
+// agentEnv holds, for a process that becomes an agent, the descriptors of the arena and
+// of its control socket and the address of its slot.
 const agentEnv = "SENTRYBINDER_REMOTE_AGENT"
 
-// An agent never reaches its own main function, nor the initialisation of
-// packages that import this one.
+// An agent never reaches its own main function, nor the initialisation of packages that
+// import this one.
 func init() {
 	spec := os.Getenv(agentEnv)
 	if spec == "" {
@@ -62,15 +61,14 @@ func becomeAgent(arenaFD, ctl int, at uintptr) {
 	if err := mapArena(arenaFD); err != nil {
 		panic(err)
 	}
-	// Go's signal handlers need a Go runtime around them; what is forked
-	// from here has none.
+	// Go's signal handlers need a Go runtime, which processes forked from here lack.
 	for sig := uintptr(1); sig <= 64; sig++ {
 		var act sigaction
 		syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&act)), 0, 8, 0, 0)
 	}
 	s := (*slot)(arenaPointer(at))
 	s.ret, s.state = 0, slotDone
-	// For a process that got here by execve, this answers that call.
+	// If the process got here by execve, this answers that call.
 	syscall.RawSyscall(syscall.SYS_WRITE, uintptr(ctl), uintptr(unsafe.Pointer(&s.bell)), 1)
 	serve(uintptr(ctl), at)
 }

@@ -10,5 +10,5 @@ func serve(ctl, slot uintptr)
 // handlerAddress returns the address of a signal handler that does nothing.
 func handlerAddress() uintptr
 
-// restorerAddress returns the address of what a signal handler returns to.
+// restorerAddress returns the address that a signal handler returns to.
 func restorerAddress() uintptr

@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The arena is memory that the test shares with all remote processes, at the
-// same address in each: whatever the test builds there, pointers included,
-// can be the argument of a remote system call as it is.
+// The arena is memory that the test shares with all remote processes, at the same address
+// in each: whatever the test builds there, pointers included, can be the argument of a
+// remote system call unchanged.
 const (
 	arenaStart = 0x10_0000_0000
 	arenaSize  = 1 << 30
@@ -55,8 +55,8 @@ func mapArena(fd int) error {
 	return nil
 }
 
-// arenaPointer returns a pointer to address addr of the arena, which Go's
-// collector knows nothing of.
+// arenaPointer returns a pointer to address addr of the arena, which is unknown to Go's
+// garbage collector.
 func arenaPointer(addr uintptr) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(&addr))
 }
@@ -69,8 +69,8 @@ func Bytes(addr uintptr, n int) []byte {
 	return unsafe.Slice((*byte)(arenaPointer(addr)), n)
 }
 
-// Alloc returns the address of n zeroed bytes of the arena, page-aligned,
-// which are given back at the end of the test.
+// Alloc returns the address of n zeroed bytes of the arena, page-aligned, which are freed
+// at the end of the test.
 func Alloc(t testing.TB, n int) uintptr {
 	t.Helper()
 	addr, release := alloc(n)

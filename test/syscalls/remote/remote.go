@@ -4,7 +4,7 @@
 // Package remote lets a test make system calls in other processes and threads.
 //
 // A remote process is a real one: it has its own memory, descriptors and
-// credentials, can fork, exec, and be killed. It runs no code of its own but a
+// credentials, can fork, exec, and be killed. The only code that it runs is a
 // loop of a few instructions that waits for the test to name a system call,
 // makes it, and reports the result. There is no Go runtime in it: no threads,
 // no signals, and no system calls that the test did not ask for.
@@ -32,11 +32,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Timeout is how long a test waits for a remote system call before it fails.
-// It is far more than any call takes that is not stuck.
+// Timeout is how long a test waits for a remote system call before it fails. It is far
+// longer than any call takes that is not stuck.
 var Timeout = 10 * time.Second
 
-// ErrGone is the result of a system call in a thread that ended meanwhile.
+// ErrGone is the result of a system call whose thread ended meanwhile.
 var ErrGone = errors.New("the remote thread is gone")
 
 const (
@@ -59,10 +59,10 @@ type Process struct {
 	reaped bool
 	status unix.WaitStatus
 
-	// ctls holds the process's descriptors of its threads' control sockets.
+	// ctls holds the process's descriptors for its threads' control sockets.
 	ctls []int
 
-	// threads are those beside the main thread.
+	// threads holds the threads other than the main thread.
 	threads []*Thread
 }
 
@@ -82,7 +82,7 @@ type Thread struct {
 
 	release func()
 
-	// patient is whether Wait waits for ever.
+	// patient is set if Wait waits forever.
 	patient bool
 }
 
@@ -93,7 +93,7 @@ func (th *Thread) TID() int { return th.tid }
 // arguments of this thread's system calls.
 func (th *Thread) Scratch() uintptr { return th.base + scratchOffset }
 
-// zygote is the process that others are forked from.
+// zygote is the process from which others are forked.
 var zygote struct {
 	sync.Mutex
 	*Process
@@ -109,8 +109,8 @@ func Main(m *testing.M) int {
 	return m.Run()
 }
 
-// Descriptors of a process that was executed to become an agent. All remote
-// processes have that of the arena.
+// Descriptors of a process that was executed to become an agent. All remote processes
+// have that of the arena.
 const (
 	arenaFD  = 3
 	agentCtl = 4
@@ -139,8 +139,8 @@ func startZygote() error {
 		return err
 	}
 
-	// This process has a Go runtime, with threads and with memory that takes
-	// time to fork. Its child can do without.
+	// This process has a Go runtime, with threads and with memory that takes time to
+	// fork. Its child does without.
 	first := &Process{Thread: th, pid: pid, ctls: []int{agentCtl}}
 	zygote.Process = first.Fork(setUp{})
 	zygote.shed(setUp{})
@@ -149,7 +149,7 @@ func startZygote() error {
 	return nil
 }
 
-// setUp is the testing.TB while no test runs.
+// setUp is the testing.TB when no test runs.
 type setUp struct{ testing.TB }
 
 func (setUp) Helper()                           {}
@@ -157,8 +157,8 @@ func (setUp) Cleanup(func())                    {}
 func (setUp) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 func (setUp) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
-// shed unmaps all the process's memory but the code that it runs, the arena,
-// and what the kernel put there.
+// shed unmaps all of the process's memory except the code that it runs, the arena, and
+// the kernel's own mappings.
 func (p *Process) shed(t testing.TB) {
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", p.pid))
 	if err != nil {
@@ -177,20 +177,19 @@ func (p *Process) shed(t testing.TB) {
 	}
 }
 
-// agentEnviron returns the environment of a process that is to become an
-// agent.
+// agentEnviron returns the environment of a process that becomes an agent.
 func agentEnviron(ctl int, at uintptr) []string {
 	return []string{
 		fmt.Sprintf("%s=%d %d %d", agentEnv, arenaFD, ctl, at),
 		// An agent that was executed has a Go runtime. Keep it quiet.
 		"GODEBUG=asyncpreemptoff=1", "GOGC=off",
-		// Nor may the kernel know memory of the C library's, which goes.
+		// Nor may the kernel refer to the C library's memory, which is unmapped.
 		"GLIBC_TUNABLES=glibc.pthread.rseq=0",
 	}
 }
 
-// newThread returns a thread that is yet to be created, and the end of its
-// control socket that is to be its own.
+// newThread returns a thread that has yet to be created, and the thread's end of its
+// control socket.
 func newThread() (*Thread, int, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -224,14 +223,14 @@ func (p *Process) Fork(t testing.TB) *Process {
 	th.pid = th.tid
 	child := &Process{Thread: th, pid: th.pid, ctls: []int{th.remoteCtl}}
 	t.Cleanup(func() {
-		// Until it is dead it may write to its threads' parts of the arena.
+		// Until it is dead, it may write to its threads' parts of the arena.
 		child.Kill(t)
 		th.close()
 		for _, th := range child.threads {
 			th.close()
 		}
 	})
-	// Else the parent's end could not be noticed while the child lives.
+	// Otherwise the parent's end would go unnoticed while the child lives.
 	for _, ctl := range p.ctls {
 		child.Must(t, unix.SYS_CLOSE, uintptr(ctl))
 	}
@@ -261,15 +260,15 @@ func (p *Process) clone(t testing.TB, flags uintptr) *Thread {
 	child.remoteCtl = p.SendFD(t, theirs)
 	unix.Close(theirs)
 	p.slot.childCtl, p.slot.childSlot = uintptr(child.remoteCtl), child.base
-	// Only signals make use of the stack.
+	// Only signals use the stack.
 	stack := child.Scratch()
 	child.tid = int(p.Must(t, unix.SYS_CLONE, flags, stack))
 	p.slot.childSlot = 0
 	return child
 }
 
-// Exec makes the thread execute the test binary afresh, with the descriptors that
-// are not close-on-exec. It becomes the main thread of its process; the others end.
+// Exec makes the thread execute the test binary again, with the descriptors that are not
+// close-on-exec. It becomes the main thread of its process; the others end.
 func (th *Thread) Exec(t testing.TB) {
 	t.Helper()
 	at := th.Scratch()
@@ -301,7 +300,7 @@ func (th *Thread) close() {
 	th.release()
 }
 
-// Kill ends the process with SIGKILL and returns when it has gone.
+// Kill kills the process and returns when it is gone.
 func (p *Process) Kill(t testing.TB) {
 	t.Helper()
 	if !p.reaped {
@@ -310,8 +309,7 @@ func (p *Process) Kill(t testing.TB) {
 	}
 }
 
-// Reap waits for the end of the process, which must be under way, and returns
-// its status.
+// Reap waits for the process, which must be exiting, and returns its status.
 func (p *Process) Reap(t testing.TB) unix.WaitStatus {
 	t.Helper()
 	for !p.reaped {
@@ -407,8 +405,8 @@ func (th *Thread) rightsMessage() (uintptr, *rightsControl) {
 	return at, Struct[rightsControl](at + control)
 }
 
-// SetPatient makes Wait wait for as long as it takes, for a thread that may have
-// nothing to do, or for no longer than Timeout again.
+// SetPatient makes Wait wait as long as it takes, for a thread that may have nothing to
+// do, or no longer than Timeout again.
 func (th *Thread) SetPatient(patient bool) {
 	th.patient = patient
 	th.ctl.SetReadDeadline(time.Time{})
@@ -426,8 +424,8 @@ func (th *Thread) Start(t testing.TB, nr uintptr, args ...uintptr) {
 	}
 }
 
-// Wait waits for the end of the system call that was started last and returns
-// its result. The error is an errno or ErrGone.
+// Wait waits for the system call that was started last and returns its result. The error
+// is an errno or ErrGone.
 func (th *Thread) Wait(t testing.TB) (uintptr, error) {
 	t.Helper()
 	n, err := th.wait()
@@ -461,7 +459,7 @@ func (th *Thread) Call(t testing.TB, nr uintptr, args ...uintptr) (uintptr, erro
 	return th.Wait(t)
 }
 
-// Must makes a system call that has to succeed.
+// Must makes a system call that must succeed.
 func (th *Thread) Must(t testing.TB, nr uintptr, args ...uintptr) uintptr {
 	t.Helper()
 	n, err := th.Call(t, nr, args...)
@@ -476,8 +474,8 @@ func (th *Thread) Must(t testing.TB, nr uintptr, args ...uintptr) uintptr {
 func (th *Thread) AwaitBlocked(t testing.TB) {
 	t.Helper()
 	for deadline := time.Now().Add(Timeout); time.Now().Before(deadline); {
-		// Between the change of state and the system call the thread does
-		// not sleep, nor does it between the call and the next change.
+		// The thread does not sleep between the change of state and the system call, nor
+		// between the call and the next change.
 		before := atomic.LoadUint64(&th.slot.state)
 		proc := th.State()
 		switch after := atomic.LoadUint64(&th.slot.state); {
@@ -491,14 +489,14 @@ func (th *Thread) AwaitBlocked(t testing.TB) {
 	t.Fatalf("thread %d: system call %d does not block", th.tid, th.slot.nr)
 }
 
-// State returns the state of the thread as in /proc/pid/stat, for example "S",
-// or "" if there is no such thread.
+// State returns the thread's state from /proc/pid/stat, for example "S", or "" if it
+// doesn't exist.
 func (th *Thread) State() string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/stat", th.pid, th.tid))
 	if err != nil {
 		return ""
 	}
-	// The name, in parentheses, may hold anything.
+	// The name, in parentheses, may contain anything.
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	if len(fields) == 0 {
 		return ""
@@ -530,8 +528,8 @@ func (th *Thread) WriteMemory(t testing.TB, addr uintptr, data []byte) error {
 	return err
 }
 
-// viaArena reads or writes memory of the thread's process to or from the
-// arena: for this the arena serves as the file that it is.
+// viaArena reads or writes memory of the thread's process to or from the arena, which
+// serves as a file for that.
 func (th *Thread) viaArena(t testing.TB, nr, addr, buf uintptr, n int) (int, error) {
 	t.Helper()
 	done, err := th.Call(t, nr, arenaFD, addr, uintptr(n), buf-arenaStart)

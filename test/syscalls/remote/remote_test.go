@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(Main(m)) }
 
-// A remote process and its threads are not the test's.
+// A remote process and its threads are separate from the test's.
 func TestIdentity(t *testing.T) {
 	p := NewProcess(t)
 	th := p.NewThread(t)
@@ -30,8 +30,7 @@ func TestError(t *testing.T) {
 	require.Equal(t, unix.EBADF, err)
 }
 
-// A descriptor can be sent; what blocks is seen to block; threads run at the
-// same time.
+// A descriptor can be sent; blocking is noticed; threads run at the same time.
 func TestBlocking(t *testing.T) {
 	p := NewProcess(t)
 	r, w, err := os.Pipe()
@@ -49,11 +48,11 @@ func TestBlocking(t *testing.T) {
 	require.Equal(t, "hello", string(Bytes(th.Scratch(), int(n))))
 }
 
-// A caught signal interrupts what blocks.
+// A caught signal interrupts a blocked call.
 func TestSignal(t *testing.T) {
 	p := NewProcess(t)
 	p.Handle(t, unix.SIGUSR1, 0)
-	p.Start(t, unix.SYS_PPOLL) // of nothing, for ever
+	p.Start(t, unix.SYS_PPOLL) // of nothing, forever
 	p.AwaitBlocked(t)
 	p.Signal(t, unix.SIGUSR1)
 	_, err := p.Wait(t)
@@ -71,7 +70,7 @@ func TestFork(t *testing.T) {
 	child.Must(t, unix.SYS_CLOSE, fd)
 }
 
-// An executed process keeps its descriptors and its id, but not its memory.
+// After execve a process keeps its descriptors and its ID, but not its memory.
 func TestExec(t *testing.T) {
 	p := NewProcess(t)
 	fd := p.Must(t, unix.SYS_DUP, 0)
@@ -101,7 +100,7 @@ func TestMemory(t *testing.T) {
 func TestKill(t *testing.T) {
 	p := NewProcess(t)
 	th := p.NewThread(t)
-	p.Start(t, unix.SYS_PPOLL) // of nothing, for ever
+	p.Start(t, unix.SYS_PPOLL) // of nothing, forever
 	p.AwaitBlocked(t)
 	p.Kill(t)
 	_, err := p.Wait(t)
