@@ -4,11 +4,11 @@
 
 """Runs AOSP's programs in sandboxes of bin/runsc and on Linux's own drivers.
 
-Each program runs by itself, beside AOSP's servicemanager, in a fresh sandbox or a
-fresh Linux. A test must pass everywhere, but for what known.txt lists; and
-known.txt must list nothing else. With $BINDER_ORACLE, a program that runs a
-command on Linux's drivers as tools/oracle/run does, Linux is asked, too. What
-the programs wrote is in build/aosp/results.
+Each program runs alone, with AOSP's servicemanager, in a fresh sandbox or on a
+fresh Linux. A test must pass everywhere, except as listed in known.txt, which
+must list nothing else. With $BINDER_ORACLE, a program that runs a command on
+Linux's drivers like tools/oracle/run, they run on Linux, too. The programs'
+output is in build/aosp/results.
 """
 
 import argparse
@@ -31,10 +31,10 @@ RESULTS = TOP / "build/aosp/results"
 SANDBOX = ["systrap", "ptrace"]
 LINUX = ["linux-c", "linux-rust"]
 TESTS = "/data/nativetest64"
-# Which of binderRpcTest's parameters mean libraries, and servers, that are built.
+# The parameters of binderRpcTest for the libraries and servers that are built.
 RPC = "BinderRpc.*:BinderRpcParcel.*:BinderRpc/*:*clientV1_serverV1_multi_threaded_with_kernel*"
 
-# What a place may take longer than its program does.
+# How many seconds a place may take beyond its program's limit.
 START = 60
 
 
@@ -43,16 +43,16 @@ class Program:
     """A program of AOSP's, or of tools.sh.
 
     Attributes:
-        limit: for how many seconds it may run
-        isolated: a filter of gtest's: each of these tests has a process of its own
-        init: what init.sh does before it, if anything
+        limit: how many seconds it may run
+        isolated: a gtest filter: each of these tests runs in a separate process
+        init: what init.sh sets up first, if anything
         linux: whether Linux has what it needs
     """
 
     name: str
     arguments: list[str] = field(default_factory=list)
     limit: int = 120
-    # What a sandbox's config has for it.
+    # Annotations in a sandbox's config.
     annotations: list[str] = field(default_factory=list)
     isolated: str = ""
     init: str = ""
@@ -107,9 +107,9 @@ class Result:
     """How a program ended in a place.
 
     Attributes:
-        tests: what came of each
+        tests: the outcome of each
         ended: what is wrong with how it ended, if anything
-        seconds: that it took
+        seconds: how long it took
     """
 
     tests: dict[str, str]
@@ -121,7 +121,7 @@ class Result:
 
 
 def run(place: str, program: Program, runsc: str) -> Result:
-    """Runs a program in a place, and keeps what it wrote."""
+    """Runs a program in a place, and keeps its output."""
     inside = ["/aosp/run.sh", str(program.limit), *program.command()]
     limit = program.limit + START
     if place in SANDBOX:
@@ -132,7 +132,7 @@ def run(place: str, program: Program, runsc: str) -> Result:
         command = [os.environ["BINDER_ORACLE"], "-k", place.removeprefix("linux-"), "-s", "-m", "2G"]
         command += ["-t", str(limit), "--", str(HERE / "guest/on_linux.sh"), str(ROOT), *inside]
     start = time.monotonic()
-    # The sandbox keeps its own offset in a regular file: these are pipes.
+    # The sandbox keeps its own offset in a regular file: use pipes.
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
     ) as process:
@@ -149,12 +149,12 @@ def run(place: str, program: Program, runsc: str) -> Result:
 
 
 def parse(text: str, program: Program, seconds: float) -> Result:
-    """Reads what run.sh wrote."""
+    """Parses the output of run.sh."""
     parts = re.split(r"^@@ (stdout|stderr|others|status)\n", text, flags=re.MULTILINE)
     sections = dict(zip(parts[1::2], parts[2::2]))
     status = sections.get("status", "").split("\n")[0]
     tests: dict[str, str] = {}
-    # Not only where lines begin: other processes of a test write there, too.
+    # Not only at the start of lines: other processes of a test write there, too.
     line = r"\[( RUN      |       OK |  FAILED  |  SKIPPED )\] ([\w/-]+\.[\w/-]+)"
     for mark, name in re.findall(line, sections.get("stdout", "")):
         outcome = {"RUN": "ended", "OK": "passed", "FAILED": "failed", "SKIPPED": "skipped"}[mark.strip()]
@@ -207,7 +207,7 @@ def read_known(path: Path) -> list[Known]:
         names = {"everywhere": LINUX + SANDBOX, "linux": LINUX, "sandbox": SANDBOX}
         places = [name for word in where.split(",") for name in names.get(word, [word])]
         if unknown := set(places) - set(LINUX + SANDBOX):
-            sys.exit(f"run.py: {path.name}:{number}: no such place: {', '.join(unknown)}")
+            sys.exit(f"run.py: {path.name}:{number}: unknown place: {', '.join(unknown)}")
         known.append(Known(outcome, program, tests, places, reason.strip()))
     return known
 
@@ -217,40 +217,40 @@ Results = dict[str, dict[str, Result]]
 
 
 def judge(results: Results, known: list[Known]) -> tuple[list[str], int]:
-    """Returns what is not as it should be, and how many tests are known not to pass."""
+    """Returns what is wrong, and how many tests are known not to pass."""
     wrong = []
     explained = 0
     for place, programs in results.items():
         for program, result in programs.items():
-            # How the program ends is told as one more test.
+            # The program's end counts as one more test.
             outcomes = result.tests | {"-": "ended" if result.ended else "passed"}
             expected = {}
             for k in known:
                 covered = [name for name in outcomes if k.covers(place, program, name)]
                 expected |= dict.fromkeys(covered, k.outcome)
                 if not covered and program == k.program and place in k.places:
-                    wrong.append(f"{place}: {program}: there is no {k.tests}, which known.txt has")
+                    wrong.append(f"{place}: {program}: no test {k.tests}, which known.txt lists")
             for name, outcome in outcomes.items():
                 if outcome == expected.get(name, "passed"):
                     explained += outcome != "passed" and name != "-"
                 elif name == "-":
-                    wrong.append(f"{place}: {program}: {result.ended or 'it ended well, and known.txt says it does not'}")
+                    wrong.append(f"{place}: {program}: {result.ended or 'it ended well, but known.txt says it does not'}")
                 elif name in expected:
-                    wrong.append(f"{place}: {program}: {name} {outcome}, and known.txt says {expected[name]}")
+                    wrong.append(f"{place}: {program}: {name} {outcome}, but known.txt says {expected[name]}")
                 else:
                     wrong.append(f"{place}: {program}: {name} {outcome}")
-    # What Linux runs, the sandbox runs.
+    # The sandbox must run the same tests as Linux.
     for linux, place in itertools.product(LINUX, SANDBOX):
         for program, result in results.get(linux, {}).items():
             here = results.get(place, {}).get(program)
             if here and not result.ended and not here.ended and here.tests.keys() != result.tests.keys():
                 names = " ".join(sorted(here.tests.keys() ^ result.tests.keys()))
-                wrong.append(f"{place}: {program}: not the tests that {linux} runs: {names}")
+                wrong.append(f"{place}: {program}: the tests differ from those on {linux}: {names}")
     return wrong, explained
 
 
 def table(results: Results) -> None:
-    """Prints what came out: passed/failed/skipped, of each program in each place."""
+    """Prints the results: passed/failed/skipped, for each program in each place."""
     names = list(dict.fromkeys(name for programs in results.values() for name in programs))
     width = max(map(len, names))
     print(f"\n{'program':{width}}  tests  " + "".join(f"{place:13}" for place in results).rstrip())
@@ -268,19 +268,19 @@ def table(results: Results) -> None:
 def main() -> int:
     places = SANDBOX + (LINUX if os.environ.get("BINDER_ORACLE") else [])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-places", default=",".join(places), help="of systrap, ptrace, linux-c and linux-rust")
-    parser.add_argument("-programs", default="", help="to run; all by default")
-    parser.add_argument("-jobs", type=int, default=min(os.cpu_count(), 4), help="how many programs at a time")
+    parser.add_argument("-places", default=",".join(places), help="some of systrap, ptrace, linux-c and linux-rust")
+    parser.add_argument("-programs", default="", help="the programs to run; all by default")
+    parser.add_argument("-jobs", type=int, default=min(os.cpu_count(), 4), help="how many programs to run at a time")
     parser.add_argument("-runsc", default=str(TOP / "bin/runsc"))
     arguments = parser.parse_args()
     chosen = arguments.places.split(",")
     if unknown := set(chosen) - set(SANDBOX + LINUX):
-        parser.error(f"no such place: {', '.join(unknown)}")
+        parser.error(f"unknown place: {', '.join(unknown)}")
     if set(chosen) & set(LINUX) and not os.environ.get("BINDER_ORACLE"):
-        parser.error("BINDER_ORACLE names no program that runs a command on Linux's drivers; make oracle builds one")
+        parser.error("BINDER_ORACLE does not name a program that runs a command on Linux's drivers; make oracle builds one")
     names = arguments.programs.split(",") if arguments.programs else [program.name for program in PROGRAMS]
     if unknown := set(names) - {program.name for program in PROGRAMS}:
-        parser.error(f"no such program: {', '.join(unknown)}")
+        parser.error(f"unknown program: {', '.join(unknown)}")
     programs = [program for program in PROGRAMS if program.name in names]
     known = read_known(HERE / "known.txt")
 
@@ -306,7 +306,7 @@ def main() -> int:
     for line in wrong:
         print(f"FAILED {line}")
     passed = sum(result.count("passed") for r in results.values() for result in r.values())
-    # What is known not to pass counts as skipped.
+    # Tests that are known not to pass count as skipped.
     print(f"\n{passed} passed, {len(wrong)} failed, {explained} skipped")
     return bool(wrong)
 

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs real Binder clients against each other and checks what they say.
+"""Runs real Binder clients against each other and checks their output.
 
     checks.py [MANAGER]
 
-MANAGER, the service manager, is rsb_hub or aosp: Android 14's own.
+MANAGER, the service manager, is rsb_hub or aosp, Android 14's own.
 
 Runs as root on a system with a binder driver and the clients: rsb_hub and
 rsb_service (rsbinder-tools), AOSP's servicemanager and service, binder-list,
 binder-ping, binder-call and binder-bridge (libgbinder), libgbinder's Python
 module, and the programs of this directory: gb_test in C, cpp_test in C++ on
-AOSP's libbinder, and rsb_test in Rust. Prints one line per check, a table of
-calls and a summary last, and exits with 1 if a check failed.
+AOSP's libbinder, and rsb_test in Rust. Prints one line per check, then a table
+of calls and a summary, and exits with 1 if a check failed.
 """
 
 import json
@@ -36,13 +36,13 @@ LANGUAGES = ("c", "cpp", "python", "rust")
 # The service manager of /dev/binder: rsb_hub or aosp.
 manager = "rsb_hub"
 
-# How long anything may take before it is called hung. Nothing waits for this
-# long otherwise.
+# How long anything may take before it is considered hung. Nothing waits this long
+# otherwise.
 HUNG = 60
 
 passed = failed = 0
 
-# How many calls were made and failed, by client, server and kind.
+# The numbers of calls and of failures, by client, server and kind.
 table = {}
 
 
@@ -82,7 +82,7 @@ def print_table(table):
 
 
 def tally(*argv, env=None):
-    """Runs a client that checks by itself, and takes over what it counted."""
+    """Runs a client that makes its own checks, and adds its counts."""
     global passed, failed
     status, out = run(*argv, env=env, limit=5 * HUNG)
     lines = out.splitlines()
@@ -90,7 +90,7 @@ def tally(*argv, env=None):
     try:
         counted = json.loads(tables[-1])
     except (IndexError, ValueError):
-        check(" ".join(argv) + " comes to its end", "status %s\n%s" % (status, out), "a table of calls")
+        check(" ".join(argv) + " finishes", "status %s\n%s" % (status, out), "a table of calls")
         return
     for line in lines:
         if line not in tables:
@@ -105,7 +105,7 @@ def tally(*argv, env=None):
 def run(*argv, uid=None, env=None, limit=HUNG):
     """Runs a command; returns (exit status, standard output).
 
-    On a failure, what it wrote to standard error follows its output.
+    On a failure, its standard error follows its output.
     """
     with subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, user=uid, group=uid,
@@ -123,7 +123,7 @@ def run(*argv, uid=None, env=None, limit=HUNG):
 def eventually(want, f, *args, **kwargs):
     """Returns f(), asked again until it is what it should become.
 
-    For what comes about by itself and tells none of these clients.
+    For states that nothing reports to these clients.
     """
     deadline = time.monotonic() + HUNG
     while True:
@@ -220,7 +220,7 @@ def manager_name():
 
 
 def start_manager():
-    """Starts the service manager; returns it and whether it has become that."""
+    """Starts the service manager; returns it and whether it became one."""
     if manager == "rsb_hub":
         hub, notice = start_hub()
         return hub, notice[0] == "READY=1"
@@ -230,7 +230,7 @@ def start_manager():
 
 
 def end_manager(hub):
-    """Ends the service manager; answers whether it ends as it should."""
+    """Ends the service manager; returns whether it ends as it should."""
     return hub.end(signal.SIGTERM) == (0 if manager == "rsb_hub" else -signal.SIGTERM)
 
 
@@ -253,7 +253,7 @@ def echo_client(*arguments, name=ECHO, device=BINDER, uid=None):
 
 
 def configure(protocol="aidl3", servicemanager="aidl6"):
-    """Tells libgbinder what to speak on /dev/vndbinder.
+    """Sets the protocol that libgbinder speaks on /dev/vndbinder.
 
     On /dev/binder it is what the service manager speaks: rsb_hub as that of
     Android 16, AOSP's is that of Android 14.
@@ -265,7 +265,7 @@ def configure(protocol="aidl3", servicemanager="aidl6"):
 
 
 def prepare(which):
-    """Puts the devices and the clients' configuration where they look for it."""
+    """Sets up the devices and the clients' configuration where they expect them."""
     global manager
     manager = which
     os.environ["SERVICE_MANAGER"] = manager
@@ -288,28 +288,28 @@ def prepare(which):
 def check_manager():
     hub, ready = start_manager()
     check("%s becomes the service manager" % manager_name(), ready, True)
-    check("binder-list sees it alone", services(), ["manager"])
+    check("binder-list lists only it", services(), ["manager"])
     check("binder-ping reaches it",
           run("binder-ping", "-d", BINDER, "manager"), (0, "OK\n"))
     check("binder-ping says that a service does not exist",
           run("binder-ping", "-d", BINDER, "no.such"), (1, "ERROR: no.such not found\n"))
     if manager == "aosp":
-        check("service list sees it alone", run("service", "list"),
+        check("service list lists only it", run("service", "list"),
               (0, "Found 1 services:\n0\tmanager: [android.os.IServiceManager]\n"))
         check("service check says that a service does not exist",
               run("service", "check", "no.such"), (0, "Service no.such: not found\n"))
-        check("a second servicemanager is refused the device",
+        check("a second servicemanager can't have the device",
               run("servicemanager", BINDER)[0], -signal.SIGABRT)
         return hub
 
-    check("rsb_service list sees it alone, too", run("rsb_service", "list"), (0, "manager\n"))
+    check("rsb_service list lists only it, too", run("rsb_service", "list"), (0, "manager\n"))
     check("rsb_service check says so too", run("rsb_service", "check", "no.such")[0], 1)
-    # The process that asks is on the device too, so a refusal is the driver's.
+    # The process that asks has the device open, too, so the refusal is the driver's.
     status, out = run("rsb_hub", "--config", "/etc/rsbinder/hub.d")
-    check("a second rsb_hub is refused the device",
+    check("a second rsb_hub can't have the device",
           (status, "busy" in out.lower() or "already" in out.lower()), (1, True))
 
-    # The hub writes its dump into a pipe that comes with the call.
+    # The hub writes its dump into a pipe that it receives with the call.
     status, out = run("rsb_service", "dump", "manager")
     check("rsb_service dump reads what the hub wrote into its file descriptor",
           (status, out.startswith("rsb_hub "), "  manager\n" in out), (0, True, True))
@@ -348,8 +348,8 @@ def check_calls(echo):
           binder_call(4, "6", "reply", "i32", "i64", "f", "d"),
           "0 %d 3.000000 1.500000L \n" % (6 << 32))
 
-    # The caller's own pid is in its output as little as the driver's idea of
-    # it is in the caller's hands: the Python client compares the two.
+    # The caller's PID is not in its output, and the driver's idea of it is out of its
+    # hands: the Python client compares the two.
     check_call("sync", "the service is told the caller's pid and uid", echo_client("who"), (0, "pid 0\n"), client="python")
     check_call("sync", "and those of an ordinary user", echo_client("who", uid=1000), (0, "pid 1000\n"), client="python")
 
@@ -385,12 +385,12 @@ def check_objects():
 
 def check_access():
     refused = start_echo("test.other", uid=1000)
-    check("the hub refuses an ordinary user a name that is root's",
+    check("the hub refuses an ordinary user a name reserved for root",
           refused.line(), "refused")
     refused.end()
     check("and does not list it", services(), ["manager", ECHO])
     allowed = start_echo("test.open.echo", uid=1000)
-    check("but gives it one that is free", allowed.line(), "registered")
+    check("but allows a free one", allowed.line(), "registered")
     check("root calls the user's service",
           binder_call(3, "1", "2", "reply", "i32", "i32", name="test.open.echo"),
           "0 3 \n")
@@ -403,8 +403,8 @@ def check_death(echo):
     watcher = Daemon("python3", HERE + "/echo_client.py", BINDER, ECHO, "watch")
     check("a client watches the service", watcher.line(), "watching")
     check("the service is killed", echo.end(), -signal.SIGKILL)
-    check("the client is told", watcher.rest(), "died")
-    check("the service manager is told", eventually(["manager"], services), ["manager"])
+    check("the client is notified", watcher.rest(), "died")
+    check("the service manager is notified", eventually(["manager"], services), ["manager"])
     check("binder-ping no longer finds it",
           run("binder-ping", "-d", BINDER, ECHO), (1, "ERROR: %s not found\n" % ECHO))
     echo = start_echo()
@@ -442,7 +442,7 @@ def service_of(language, name):
 
 
 def client_of(language, name, server):
-    """Has a client make each of IEcho's calls."""
+    """Makes a client make each of IEcho's calls."""
     tally(*{
         "c": ("gb_test", "client", name, server),
         "cpp": ("cpp_test", "client", name, server),
@@ -459,7 +459,7 @@ def check_languages():
         check("a client in C waits for a service", waiting.line(), "waiting")
         service = service_of(server, name)
         check("the service in %s registers" % server, service.line(), "registered")
-        check("the client is told", waiting.rest(), "registered " + name)
+        check("the client is notified", waiting.rest(), "registered " + name)
         for client in LANGUAGES:
             client_of(client, name, server)
         watchers = [
@@ -490,15 +490,15 @@ def check_dump():
           (out[0], out[1].startswith("rsb_hub "), "  manager\n" in out[1]), (0, True, True))
 
 
-# What libgbinder calls the protocols of Android 8, 10, 11, 12 and 15: those
-# of its transactions and of its service manager. rsb_hub speaks the newest.
+# libgbinder's names for the protocols of Android 8, 10, 11, 12 and 15: those of its
+# transactions and of its service manager. rsb_hub speaks the newest.
 DIALECTS = (
     ("aidl", "aidl"), ("aidl2", "aidl2"), ("aidl3", "aidl3"), ("aidl4", "aidl4"), ("aidl3", "aidl5"),
 )
 
 
 def check_dialects():
-    """The older protocols, on another device than the present one."""
+    """The older protocols, on another device than the current one."""
     device = {"BINDER_DEVICE": VNDBINDER}
     for protocol, dialect in DIALECTS:
         configure(protocol, dialect)
@@ -567,18 +567,18 @@ def check_new_manager(hub, echo):
     presence = Daemon("gb_test", "presence")
     check("a client in C knows a service manager", presence.line(), "present")
     check("%s ends" % manager_name(), end_manager(hub), True)
-    check("the client is told", presence.line(), "absent")
+    check("the client is notified", presence.line(), "absent")
     if manager == "rsb_hub":
         check("rsb_service finds no service manager", run("rsb_service", "list")[0], 2)
     hub, ready = start_manager()
     check("another %s takes its place" % manager_name(), ready, True)
-    check("the client is told of that", presence.line(), "present")
+    check("the client is notified of that", presence.line(), "present")
     presence.end()
     check("the service registers with it", echo.line(), "registered")
     check("and is called through it",
           binder_call(3, "20", "22", "reply", "i32", "i32"), "0 42 \n")
     check("the service ends", echo.end(signal.SIGTERM), -signal.SIGTERM)
-    check("the service manager is told", eventually(["manager"], services), ["manager"])
+    check("the service manager is notified", eventually(["manager"], services), ["manager"])
     check("%s ends again" % manager_name(), end_manager(hub), True)
 
 

@@ -5,7 +5,7 @@
 
     echo_client.py DEVICE NAME COMMAND [ARGUMENT]
 
-prints what the service answered. It does what the command-line tools cannot:
+prints the service's answer. It does what the command-line tools cannot:
 objects and file descriptors in a call, and death notifications.
 """
 
@@ -28,7 +28,7 @@ def call(client, code, fill):
     reader = reply.init_reader()
     if reader.read_int32() != (True, 0):
         sys.exit("call %d was answered with an exception" % code)
-    # The reader reads from the reply and does not keep it.
+    # The reader reads from the reply without keeping it alive.
     return reader, reply
 
 
@@ -75,7 +75,7 @@ def write_fd(client, text):
 
 
 def write_fd_oneway(client, text):
-    """The same in a one-way call: the end of file says that it is done."""
+    """The same in a one-way call, whose end shows as the end of the file."""
     r, w = os.pipe()
     req = client.new_request()
     writer = req.init_writer()
@@ -126,14 +126,14 @@ def call_back(manager, client, text):
 
 
 def watch(remote):
-    """Says "watching", and "died" once the service has died."""
+    """Prints "watching", and "died" once the service has died."""
     loop = GLib.MainLoop()
 
     def died():
         print("died" if remote.is_dead() else "told of a death that was none", flush=True)
         loop.quit()
 
-    # libgbinder asked the driver for the notification when it got the object.
+    # libgbinder requested the notification when it got the object.
     remote.add_death_handler(died)
     print("watching", flush=True)
     loop.run()

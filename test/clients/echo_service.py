@@ -5,11 +5,11 @@
 
     echo_service.py DEVICE NAME [quiet]
 
-It implements the IEcho of c/echo.c, and what only Python's client uses. It
-prints "registered" once the service manager has it, and then a line for each
-one-way call, unless it shall be quiet. When the service manager dies and another takes its place, it
-registers again and says so again. Each reply starts with an int32 zero, as
-an AIDL reply without an exception does.
+It implements the IEcho of c/echo.c, and what only the Python client uses. It
+prints "registered" once the service manager has registered it, and then a line
+for each one-way call, unless it is quiet. When the service manager dies and
+another takes its place, it registers again and says so again. Each reply starts
+with an int32 zero, like an AIDL reply without an exception.
 """
 
 import os
@@ -25,7 +25,7 @@ INTERFACE = "org.sentrybinder.test.IEcho"
 UPPER, ADD, WIDEN, WHO, NOTE, CALL_BACK, WRITE_FD, OPEN_FD = range(2, 10)
 REVERSE, WRITE_FILE, OPEN_FILE, CALLER, FAIL, NOTES, HEARD = range(10, 17)
 
-# What AIDL calls an error that only the service knows the meaning of.
+# AIDL's exception for service-specific errors.
 EX_SERVICE_SPECIFIC = -8
 
 # One-way calls, all and by tag; see c/echo.c.
@@ -37,8 +37,8 @@ quiet = False
 ON_EVENT = 2
 
 
-# A request's and a reply's own read_ methods always read from its start: what
-# is more than one value takes a reader.
+# The read_ methods of a request and a reply always read from the start: reading more than
+# one value needs a reader.
 
 
 def upper(req, reply):
@@ -61,7 +61,7 @@ def widen(req, reply):
 
 
 def who(req, reply):
-    """Returns who the driver says is calling."""
+    """Returns the caller according to the driver."""
     reply.append_int32(req.sender_pid())
     reply.append_int32(req.sender_euid())
 
@@ -105,7 +105,7 @@ def write_fd(req, reply):
 
 
 def open_fd(req, reply):
-    """Returns a file descriptor of a pipe from which the string can be read."""
+    """Returns the descriptor of a pipe that holds the string."""
     append_pipe(reply.init_writer(), req.read_string16())
 
 
@@ -122,7 +122,7 @@ def append_pipe(writer, text):
 def append_bytes(writer, data):
     """Appends a byte[]: its length, and the bytes up to a whole int32.
 
-    The module's append_byte_array sends what lies at the address of the
+    The module's append_byte_array sends the memory at the address of the
     Python object.
     """
     writer.append_int32(len(data))
@@ -143,7 +143,7 @@ def reverse(req, reply):
 
 
 def write_file(req, reply):
-    """WRITE_FD with a ParcelFileDescriptor, as AIDL has it."""
+    """WRITE_FD with AIDL's ParcelFileDescriptor."""
     reader = req.init_reader()
     head = reader.read_int32(), reader.read_int32()
     fd = reader.read_fd()

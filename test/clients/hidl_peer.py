@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""HIDL on /dev/hwbinder in Python: as much of c/hidl.c as the module has.
+"""HIDL on /dev/hwbinder in Python: as much of c/hidl.c as the module supports.
 
     hidl_peer.py service INSTANCE
     hidl_peer.py client INSTANCE SERVER
 
-There are strings and vectors, but neither structures with buffers in them nor
+It supports strings and vectors, but neither structures with buffers in them nor
 handles. The client's last line is a table of calls in JSON.
 """
 

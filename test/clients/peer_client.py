@@ -6,9 +6,10 @@
     peer_client.py DEVICE client NAME SERVER
     peer_client.py DEVICE soak-client SECONDS NAME:SERVER...
 
-"client" makes each call once, "soak-client" makes calls at random while
-services and clients are killed, until SIGTERM at the latest; SERVER is the language of a service. The last
-line of output is a table of calls in JSON; soak-client prints it every second.
+"client" makes each call once, "soak-client" makes random calls while services
+and clients are killed, until SIGTERM at the latest; SERVER is the language of a
+service. The last line of output is a table of calls in JSON; soak-client prints
+it every second.
 """
 
 import faulthandler
@@ -25,7 +26,7 @@ from gi.repository import GLib
 
 import echo_service as echo
 
-# What libgbinder calls a transaction to a process that has died.
+# libgbinder's status for a transaction to a dead process.
 DEAD_OBJECT = 2
 
 # How long a one-way call may take to arrive.
@@ -33,11 +34,11 @@ LOST_SECONDS = 150
 
 
 class Died(Exception):
-    """The service has died, or there is none."""
+    """The service has died, or does not exist."""
 
 
 class Wrong(Exception):
-    """An answer is not what it should be."""
+    """An answer is wrong."""
 
 
 class Report:
@@ -68,7 +69,7 @@ class Report:
 
 
 class Peer:
-    """A service, found again when it was lost."""
+    """A service, looked up again when it is lost."""
 
     proxies = 0
 
@@ -93,7 +94,7 @@ class Peer:
     def call(self, code, fill=None, exception=0, serve=False):
         """Makes a call; returns the reader of its reply, and what that reads.
 
-        While it waits, this process' objects are served if serve says so.
+        While it waits, it serves this process's objects if serve is set.
         """
         req = self.client.new_request()
         if fill:
@@ -113,8 +114,8 @@ class Peer:
     def check_alive(self, status):
         """Raises Died if that is how a call ended, or why none was made.
 
-        Once it was told of the death, libgbinder makes no call, and the
-        status of none is undefined.
+        Once it is notified of the death, libgbinder makes no call, and leaves
+        the status undefined.
         """
         if self.remote.is_dead() or status == DEAD_OBJECT:
             raise Died
@@ -174,8 +175,8 @@ def call_call_back(peer):
         writer.append_local_object(listener)
         writer.append_string16(sent)
 
-    # libgbinder serves all objects in the main thread, and calls back from
-    # another thread than the one that took the call.
+    # libgbinder serves all objects in the main thread, and calls back from another thread
+    # than the one that received the call.
     reader, _ = peer.call(echo.CALL_BACK, fill, serve=True)
     expect("callBack", reader.read_string16(), sent[::-1] + "!")
 
@@ -207,8 +208,8 @@ def call_write_file(peer):
             reader, _ = peer.call(echo.WRITE_FILE, fill)
         finally:
             os.close(w)
-        # Ends only when the service has closed its descriptor, too. What
-        # libgbinder sent is closed with the request, which is gone by now.
+        # Ends only when the service has closed its descriptor, too. libgbinder's own was
+        # closed with the request, which is gone by now.
         came = f.read()
     expect("writeFile", (came, reader.read_int32()), (sent, (True, len(sent))))
 
@@ -222,7 +223,7 @@ def call_open_file(peer):
 
 
 def call_notes(peer):
-    """Sends notes and waits until the service has heard all, in order."""
+    """Sends notes and waits until the service has received all, in order."""
     deadline = time.monotonic() + LOST_SECONDS
     for _ in range(random.randint(1, 8)):
         req = peer.client.new_request()
@@ -240,9 +241,9 @@ def call_notes(peer):
             return
         if not 0 <= heard < peer.sent or time.monotonic() > deadline:
             raise Wrong("notes: sent %d, heard %d" % (peer.sent, heard))
-        # Not much oftener than needed, and more rarely if the service is
-        # busy: all of these calls may be ahead of each note, which waits
-        # until the one before it is done with.
+        # Poll not much more often than needed, and less often if the service is busy: all
+        # of these calls may precede each note, which waits until the previous one is
+        # handled.
         pause = min(max(2 * pause, 10 * (time.monotonic() - asked)), 10)
         time.sleep(pause)
 
@@ -305,7 +306,7 @@ def soak(manager, seconds, *names):
     dead = longest = 0
     reported = 0
     ended = []
-    # Says where it is when it is stuck.
+    # Prints where it is when it is stuck.
     faulthandler.register(signal.SIGUSR1, all_threads=False)
     signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
     while not ended and (now := time.monotonic()) < end:
@@ -325,7 +326,7 @@ def soak(manager, seconds, *names):
             peer.forget()
             time.sleep(random.uniform(0.02, 0.1))
         longest = max(longest, time.monotonic() - now)
-        # Death notifications, and nodes that are free.
+        # Handle death notifications, and freed nodes.
         while context.iteration(False):
             pass
         if time.monotonic() > reported + 1:

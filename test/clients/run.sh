@@ -2,12 +2,12 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Runs checks.py, in which Binder clients talk to each other, in one sandbox
-# of bin/runsc, or soak.py for some time:
+# Runs checks.py, in which Binder clients talk to each other, in one sandbox of
+# bin/runsc, or soak.py for a given time:
 #
 #   run.sh [--manager rsb_hub|aosp] [--soak "SECONDS [SERVICES [CLIENTS]]"] [RUNSC-FLAG...]
 #
-# or on Linux's own driver, to tell a fault of a client from one of ours:
+# or on Linux's own driver, to distinguish a client's bug from one of ours:
 #
 #   run.sh [--manager ...] [--soak ...] --oracle [c|rust]
 #
@@ -17,11 +17,11 @@
 
 set -euo pipefail
 
-# More than any run of checks.py takes; the checks have limits of their own.
+# More seconds than any run of checks.py takes; the checks have their own limits.
 limit=600
-# How much more memory of the host a sandbox may have after a soak, in percent.
+# How much a sandbox's host memory may grow in a soak, in percent.
 readonly GROWTH=5
-# A soak that takes fewer seconds is too short to tell its memory's growth.
+# A soak of fewer seconds is too short to measure the growth of memory.
 readonly MEASURED=60
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -36,7 +36,7 @@ fi
 program="checks.py $manager" seconds=0
 if [[ ${1:-} == --soak ]]; then
 	program="soak.py $manager $2"
-	# Starting and stopping is slower on Linux's driver as a program.
+	# Starting and stopping are slower on Linux's driver as a program.
 	seconds=${2%% *}
 	limit=$((seconds + 600))
 	shift 2
@@ -46,8 +46,7 @@ inside=(/usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin:/system/bin HOME=/root
 	python3 /clients/$program)
 
 if [[ ${1:-} == --on-linux ]]; then
-	# On the oracle's kernel, with the machine's file system and the
-	# kernel's own /dev.
+	# On the oracle's kernel, with the machine's file system and the kernel's own /dev.
 	mount --rbind /dev "$root/dev"
 	mount -t proc proc "$root/proc"
 	mount -t tmpfs tmpfs "$root/tmp"
@@ -60,31 +59,31 @@ fi
 
 if [[ ${1:-} == --oracle ]]; then
 	[[ -n ${BINDER_ORACLE:-} ]] || {
-		echo "run.sh: BINDER_ORACLE names no program that runs a command on Linux's driver" >&2
+		echo "run.sh: BINDER_ORACLE does not name a program that runs a command on Linux's driver" >&2
 		exit 1
 	}
 	same=(--manager "$manager")
 	[[ $program == checks.py* ]] || same+=(--soak "${program#"soak.py $manager "}")
-	# AOSP's service manager asks for security contexts, which Linux without a
-	# module for them refuses.
+	# AOSP's service manager requests security contexts, which Linux refuses without a
+	# security module.
 	exec "$BINDER_ORACLE" -s -k "${2:-c}" -m 3G -t "$limit" -- "$here/run.sh" "${same[@]}" --on-linux
 fi
 
 [[ -x $top/bin/runsc ]] || {
-	echo "run.sh: there is no bin/runsc; make runsc builds it" >&2
+	echo "run.sh: bin/runsc is missing; make runsc builds it" >&2
 	exit 1
 }
 sandbox=(timeout -k 10 "$limit" "$top/bin/runsc" --network=none --ignore-cgroups "$@"
 	do -root "$root" -cwd / -volume "$here:/clients" -- "${inside[@]}")
 
 if [[ $program == checks.py* ]]; then
-	# The sandbox keeps its own offset in a regular file, so that it writes
-	# over what others write: give it a pipe.
+	# The sandbox keeps its own offset in a regular file, and would overwrite what others
+	# write there: give it a pipe.
 	"${sandbox[@]}" 2>&1 | cat
 	exit
 fi
 
-# Prints the pid $1 and those of all its descendants.
+# Prints the PID $1 and those of all its descendants.
 family() {
 	local child
 	echo "$1"
@@ -93,11 +92,11 @@ family() {
 	done
 }
 
-# Measures what a sandbox has of the host whose first process is $1, in KiB:
-# $sentry and $others, what the sentry with the driver and the other processes
-# (gofers, and those that run the applications' code) have for themselves, and
-# $memory, what is allocated of the file that all memory of the applications is
-# in. $total is their sum, and $files the number of files the sentry has open.
+# Measures the host memory, in KiB, of the sandbox whose first process is $1: $sentry and
+# $others, the private memory of the sentry with the driver and of the other processes
+# (gofers, and those that run the applications' code), and $memory, the allocated part of
+# the file that holds all memory of the applications. $total is their sum, and $files the
+# number of files that the sentry has open.
 measure() {
 	local pid kib file
 	sentry=0 others=0 memory=0 files=0 processes=0
@@ -118,8 +117,7 @@ measure() {
 	total=$((sentry + others + memory))
 }
 
-# Measures once a sandbox has at most $2 KiB, or has given nothing back for $3
-# seconds.
+# Measures once a sandbox uses at most $2 KiB, or has freed nothing for $3 seconds.
 settle() {
 	local least last=$SECONDS
 	measure "$1"
@@ -143,10 +141,10 @@ while IFS= read -r line; do
 		if [[ -z $start ]]; then
 			settle "$pid" 0 10
 		else
-			# With nothing to do, Go collects garbage every two minutes.
+			# When idle, Go collects garbage every two minutes.
 			settle "$pid" $((start * (100 + GROWTH) / 100)) 150
 		fi
-		echo "the sandbox has $total KiB of the host's memory: the sentry $sentry, $processes other processes $others," \
+		echo "the sandbox uses $total KiB of the host's memory: the sentry $sentry, $processes other processes $others," \
 			"the applications $memory; and the sentry has $files open files"
 		start=${start:-$total}
 		echo >&"$out"
@@ -158,4 +156,4 @@ if ((100 * total > (100 + GROWTH) * start)); then
 	echo "FAILED the sandbox's memory has grown by more than $GROWTH %" >&2
 	exit 1
 fi
-echo "ok     the sandbox has $((100 * total / start)) % of the memory that it had at the start"
+echo "ok     the sandbox uses $((100 * total / start)) % of the memory that it used at the start"

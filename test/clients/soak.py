@@ -1,21 +1,20 @@
 #!/usr/bin/env python3
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Services and clients in four languages, killed and started all the time.
+"""Services and clients in four languages, constantly killed and started.
 
     soak.py MANAGER SECONDS [SERVICES [CLIENTS]]
 
 MANAGER is rsb_hub or aosp, as for checks.py.
 
-Every client calls every service and checks every answer. What may fail is a
-call to a service that has just been killed, and nothing else: no answer is
-wrong, no one-way call is lost or out of order, nobody waits for long, nobody
-dies who was not killed. Before and after, when only the service manager is
-left, the driver's counters must be the same, but for threads of the service
-manager's, and run.sh measures the memory.
+Every client calls every service and checks every answer. Only calls to a service
+that was just killed may fail: no answer is wrong, no one-way call is lost or out
+of order, nobody waits for long, and nobody dies without being killed. Before and
+after, when only the service manager is left, the driver's counters must be the
+same, except for threads of the service manager, and run.sh measures the memory.
 
-Prints a table of calls. Those of a client's last second, before it is killed,
-are not in it.
+Prints a table of calls, without those in the last second before a client is
+killed.
 """
 
 import json
@@ -32,17 +31,17 @@ from checks import BINDER, HERE, HUNG, check, count, eventually
 LANGUAGES = checks.LANGUAGES
 LOGS = "/dev/binderfs/binder_logs/"
 
-# How long one of them lives until another is killed, on average.
+# The average time between two kills.
 KILL_SECONDS = 0.25
 
-# What clients are told, which are ended before.
+# The duration given to clients, which are killed earlier.
 FOREVER = 1000000
 
-# How long one may have nothing to say, which is longer than a client waits for
-# the service to hear its one-way calls.
+# How long one may be silent, which is longer than a client waits for the service to
+# receive its one-way calls.
 SILENT = 200
 
-# How long all of them run before the first measurement, at most.
+# How long all of them run at most before the first measurement.
 WARM_UP_SECONDS = 20
 
 
@@ -64,7 +63,7 @@ class Service(checks.Daemon):
             self.said.append(line)
 
     def wrong(self):
-        """Returns what is wrong with a service that runs, if anything is."""
+        """Returns what is wrong with a running service, if anything is."""
         if self.process.poll() is not None:
             return "ended with %d: %s" % (self.process.returncode, self.said)
         if self.said not in ([], ["registered"]):
@@ -120,14 +119,14 @@ class Soak:
         self.wrong = []
 
     def found(self, process):
-        """Notes what is wrong with a process; answers whether anything is."""
+        """Records what is wrong with a process; returns whether anything is."""
         wrong = process.wrong()
         if wrong:
             self.note(process, wrong)
         return wrong
 
     def note(self, process, wrong):
-        """Notes what is wrong, the first time with what the driver has to do."""
+        """Records what is wrong, the first time with the driver's pending work."""
         if not self.wrong:
             with open(LOGS + "transactions") as f:
                 print(f.read())
@@ -135,7 +134,7 @@ class Soak:
         print(self.wrong[-1], flush=True)
 
     def over(self, client):
-        """Takes over the counts of a client that has ended."""
+        """Adds the counts of a client that has exited."""
         client.reader.join()
         count(self.table, client.counts["calls"])
         self.dead += client.counts["dead"]
@@ -151,7 +150,7 @@ class Soak:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(left, random.expovariate(1 / KILL_SECONDS)))
-            # One in five is a service, as there are.
+            # One in five is a service, as in the population.
             kind = random.choices((services, clients), (1, 4))[0]
             i = random.randrange(len(kind))
             kind[i].end()
@@ -172,7 +171,7 @@ class Soak:
                             clients[i] = Client(i, services)
                         else:
                             services[i] = Service(i)
-        # When asked to end, they end in order, unless they are stuck.
+        # Unless they are stuck, they exit cleanly on request.
         for client in clients:
             self.begun(client)
             client.asked_to_end = True
@@ -198,13 +197,13 @@ class Soak:
             time.sleep(0.05)
 
     def found_killed(self, process):
-        """Notes what a process that was killed had said of failures before."""
+        """Records failures that a killed process had reported before."""
         if getattr(process, "noise", None):
             self.note(process, "said %s" % process.noise)
 
 
 def counters():
-    """Returns how many objects of each kind the driver has, and the total."""
+    """Returns how many objects of each kind the driver holds, and the total."""
     with open(LOGS + "stats") as f:
         lines = re.findall(r"^(\w+): active (\d+) total (\d+)$", f.read(), re.MULTILINE)
     return {kind: int(active) for kind, active, _ in lines}, {kind: int(total) for kind, _, total in lines}
@@ -229,8 +228,8 @@ def open_files(pid):
 def own_threads(pid):
     """Returns how many of a process's threads the driver knows.
 
-    It knows those that have called it. How many have is chance: which of the
-    service manager's threads is the last to let go of a dead service.
+    It knows those that have called it. Which have is random: it depends on which
+    of the service manager's threads is the last to release a dead service.
     """
     with open(LOGS + "state") as f:
         known = re.findall(r"^  thread (\d+):", f.read(), re.MULTILINE)
@@ -238,7 +237,7 @@ def own_threads(pid):
 
 
 def idle(when, hub):
-    """Says that nothing happens any more, for run.sh to measure.
+    """Announces that everything is idle, for run.sh to measure.
 
     Returns the driver's counts, without the service manager's own threads, and
     how many files the service manager has open.

@@ -4,8 +4,8 @@
 
 # Usage: init.sh logd|cgroups COMMAND...
 #
-# Runs a command after a part of what Android's init does at boot: starts logd, or
-# sets up control groups.
+# Runs a command after a part of Android's init's work at boot: starting logd, or setting
+# up control groups.
 
 set -euo pipefail
 
@@ -13,7 +13,7 @@ case $1 in
 logd)
 	logd &
 	until [[ -S /dev/socket/logdw && -S /dev/socket/logdr ]]; do sleep 0.1; done
-	# On a device there is always something in it, and another who writes.
+	# On a device the log is never empty, and others write to it, too.
 	LD_LIBRARY_PATH=/system/lib64/logd /data/nativetest64/stand_in one two three &
 	until logcat -d -s stand_in | grep -q three; do sleep 0.1; done
 	;;

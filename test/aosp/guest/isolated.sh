@@ -4,15 +4,15 @@
 
 # Usage: isolated.sh PROGRAM PATTERN
 #
-# Runs each test that gtest's filter matches in a process of its own, as AOSP runs
-# the programs that say "isolated" in their Android.bp.
+# Runs each test that matches gtest's filter in a separate process, as AOSP runs the
+# programs that are "isolated" in their Android.bp.
 
 set -euo pipefail
 
 tests=$("$1" --gtest_list_tests --gtest_filter="$2")
 status=0
 while IFS= read -r line; do
-	# The names of tests are below that of their suite.
+	# A suite's name precedes those of its tests.
 	case $line in
 	"  "*) "$1" --gtest_filter="$suite${line// /}" || status=$? ;;
 	*.) suite=$line ;;

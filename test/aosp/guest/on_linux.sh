@@ -4,9 +4,8 @@
 
 # Usage: on_linux.sh ROOT COMMAND...
 #
-# Runs a command in a root file system on the oracle's kernel, which has the
-# machine's files as its own, with this directory on /aosp. What is mounted is the
-# kernel's own, and ends with it.
+# Runs a command in a root file system on the oracle's kernel, which shares the machine's
+# files, with this directory on /aosp. The mounts are the kernel's own, and end with it.
 
 set -euo pipefail
 

@@ -4,12 +4,12 @@
 
 # Usage: tools.sh TOOL
 #
-# Checks what one of AOSP's tools says, and writes it like gtest.
+# Checks the output of one of AOSP's tools, and reports like gtest.
 
 set -uo pipefail
 
-# expect NAME PATTERN COMMAND... runs a command, which has to succeed and to write
-# lines that match, with a blank instead of each newline.
+# expect NAME PATTERN COMMAND... runs a command, which must succeed, and whose output,
+# with blanks for newlines, must match.
 expect() {
 	local name=$tool.$1 pattern=$2 output
 	shift 2
@@ -36,12 +36,12 @@ vndservice)
 	expect List '^Found 1 services: 0.manager: \[android.os.IServiceManager\] $' vndservice list
 	;;
 selinux)
-	# The kernel has labels, and with this file libselinux believes it.
+	# The kernel has labels; libselinux needs this file to believe it.
 	mkdir -p /sys/fs/selinux /etc/selinux /vendor/etc/selinux
 	mount -t selinuxfs selinuxfs /sys/fs/selinux
 	echo SELINUX=permissive >/etc/selinux/config
 	contexts=/vendor/etc/selinux/vndservice_contexts
-	# manage LABEL starts Android's service manager, unmodified, with a label.
+	# manage LABEL starts Android's unmodified service manager with a label.
 	manage() {
 		runcon "$1" vndservicemanager.selinux /dev/vndbinder &
 		manager=$!
@@ -56,7 +56,7 @@ selinux)
 	done
 	kill "$manager"
 	wait "$manager"
-	# Whoever calls: a service whose own label nobody knows can't be found.
+	# A service without a known label can't be found, whoever calls.
 	echo "other u:object_r:other_service:s0" >$contexts
 	manage u:r:vndservicemanager:s0
 	expect NoContext '^Service manager: not found $' vndservice check manager
