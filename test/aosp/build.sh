@@ -4,25 +4,25 @@
 
 # Usage: build.sh [--program PATH SOURCES [AIDL [FILE...]]]
 #
-# Builds what modules.py lists of AOSP into build/aosp/root, a Debian system,
-# where Android has it: /system/bin/servicemanager, /system/bin/service,
+# Builds the parts of AOSP that modules.py lists into build/aosp/root, a Debian system,
+# in Android's places: /system/bin/servicemanager, /system/bin/service,
 # /vendor/bin/vndservicemanager, /system/bin/logd, /system/lib64/libbinder.so, tests
-# in /data/nativetest64/NAME/NAME... Takes ten minutes, and no time when nothing that
-# it depends on has changed.
+# in /data/nativetest64/NAME/NAME... Takes ten minutes, and no time if none of its
+# inputs has changed.
 #
-# With --program builds, after that, a program of our own on libbinder and
-# libbinder_ndk: of each *.cpp of the directory SOURCES, and of the C++ that the
-# AIDL compiler makes (--lang=cpp) of each FILE in the directory AIDL, by default of
-# all *.aidl there. FILE is as the package says, org/example/IEcho.aidl, so that
-# it is included as <org/example/IEcho.h>. The program is compiled with the flags of
-# AOSP's own, and comes to PATH in the root. For example
+# With --program, then builds a program of our own with libbinder and libbinder_ndk:
+# from each *.cpp in the directory SOURCES, and from the C++ that the AIDL compiler
+# generates (--lang=cpp) for each FILE in the directory AIDL, by default for all
+# *.aidl there. FILE's path follows its package, as in org/example/IEcho.aidl, which
+# is included as <org/example/IEcho.h>. The program is compiled with the flags of
+# AOSP's own, and installed at PATH in the root. For example
 #
 #   test/aosp/build.sh --program /system/bin/echo test/clients/cpp test/clients/aidl \
 #       org/sentrybinder/test/{IEcho,IListener}.aidl
 #
-# If $SENTRYBINDER_CACHE names a directory, what is built is kept there, too, and
-# taken from there, by any clone. build/aosp/build and build/aosp/download are
-# needed to build only.
+# If $SENTRYBINDER_CACHE names a directory, what is built is also kept there, and taken
+# from there by any clone. build/aosp/build and build/aosp/download are needed only to
+# build.
 
 set -euo pipefail
 
@@ -32,19 +32,19 @@ build=$top/build/aosp
 root=$build/root
 . "$top/tools/debian/system"
 
-# digest FILE... prints a digest of files and of those in directories, with their
+# digest FILE... prints a digest of files and of those in directories, including their
 # names.
 digest() {
 	(cd "$top" && find "$@" -type f ! -name '*.pyc' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum | cut -c -32
 }
 
-# cached NAME answers whether $SENTRYBINDER_CACHE has a file, and says so.
+# cached NAME returns whether $SENTRYBINDER_CACHE has a file, and announces that.
 cached() {
 	[[ -n ${SENTRYBINDER_CACHE:-} && -e $SENTRYBINDER_CACHE/$1 ]] || return
 	echo "Taking $1 from the cache..."
 }
 
-# cache NAME COMMAND... keeps there what a command writes, if there is such a place.
+# cache NAME COMMAND... keeps a command's output there, if the cache exists.
 cache() {
 	local file=${SENTRYBINDER_CACHE:-}/$1
 	shift
@@ -56,8 +56,8 @@ cache() {
 	mv "$file.$$" "$file"
 }
 
-# copy FROM TO copies the files of a directory that differ, so that what was made
-# of the others is still newer.
+# copy FROM TO copies a directory's files that differ, so that outputs of the others stay
+# newer.
 copy() {
 	local file
 	(cd "$1" && find . -type f ! -name '*.pyc') | while read -r file; do
@@ -120,7 +120,7 @@ if [[ $(cat "$root/etc/built-by" 2>/dev/null) != "$id" ]]; then
 fi
 if [[ ${1:-} == --program ]]; then
 	shift
-	# With the names that they have in any clone.
+	# By names that are the same in any clone.
 	sources=("$(realpath --relative-to="$top" "$2")" ${3:+"$(realpath --relative-to="$top" "$3")"})
 	program_id=$({ digest "${sources[@]}" && echo "$1" "${sources[@]}" "${@:4}"; } | sha256sum | cut -c -32)
 	if [[ ! -e $root$1 || $(cat "$root/etc/built-by-${1##*/}" 2>/dev/null) != "$id $program_id" ]]; then

@@ -4,9 +4,9 @@
 
 # Usage: change.sh SOURCE
 #
-# Changes the few lines of AOSP's source that can't be compiled, or don't mean
-# the same, with libstdc++ and glibc. Each must change as many lines as are
-# said, so that it isn't forgotten when the source is another one.
+# Changes the few lines of AOSP's source that don't compile, or mean something else, with
+# libstdc++ and glibc. Each change must affect the given number of lines, so that none is
+# forgotten when the source changes.
 
 set -euo pipefail
 cd "$1"
@@ -23,19 +23,19 @@ change() {
 	fi
 }
 
-# C++ does not know the defaults of a nested class's fields before the end of
-# the outer one, and so can't construct the variant's first alternative.
+# The default initializers of a nested class are unknown before the end of the outer
+# class, so the variant's first alternative can't be constructed.
 change 1 frameworks/native/libs/binder/include/binder/Parcel.h \
 	's/^    struct KernelFields {$/&KernelFields() {}/'
 
-# By Debian's patch, for C++17. In C++20 they are variables.
+# From Debian's patch for C++17. In C++20 these are variables.
 change 4 system/core/libcutils/include/cutils/atomic.h \
 	's/std::memory_order::memory_order_/std::memory_order_/'
 
-# A duration's count is a long with libstdc++.
+# With libstdc++, a duration's count is a long.
 change 1 frameworks/native/cmds/dumpsys/dumpsys.cpp \
 	's/return std::max(diff.count(), 0LL);/return std::max<long long>(diff.count(), 0LL);/'
 
-# With glibc a thread inherits its policy unless told not to.
+# With glibc, a thread inherits its policy unless told not to.
 change 1 frameworks/native/libs/binder/tests/schd-dbg.cpp \
 	's/^  ASSERT(!pthread_attr_setschedpolicy(&attr, SCHED_FIFO));$/  pthread_attr_setinheritsched(\&attr, PTHREAD_EXPLICIT_SCHED);&/'

@@ -1,7 +1,7 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""What is built of AOSP: the parts of its Android.bp files that matter here.
+"""The parts of AOSP that are built: what matters here of its Android.bp files.
 
 Paths are relative to AOSP's source, or, with "stubs/" in front, to this
 directory. ninja.py makes a ninja file of it.
@@ -18,7 +18,7 @@ CMDS = NATIVE + "cmds/"
 CORE = "system/core/"
 BASE = "system/libbase/"
 
-# Where Android has them. A test's path is NATIVE_TESTS/NAME/NAME.
+# Android's places. A test's path is NATIVE_TESTS/NAME/NAME.
 LIBRARIES = "/system/lib64"
 NATIVE_TESTS = "/data/nativetest64"
 
@@ -39,24 +39,25 @@ INCLUDES = [
 ]
 INCLUDES_NDK = [NDK + "include_ndk", NDK + "include_platform"]
 
-# For what is not in the source. These are other versions of what is.
+# For headers that are not in the source. Other versions of those in the source are here,
+# too.
 DEBIAN_HEADERS = "-idirafter /usr/include/android"
 
-# Debian's libraries, of the same source.
+# Debian's libraries, from the same source.
 ANDROID = ["utils", "cutils", "base", "log"]
 
 
 @dataclass
 class Aidl:
-    """Interfaces of which C++ is made.
+    """Interfaces from which C++ is generated.
 
     Attributes:
-        name: of the directory that what is made is in
-        root: what the packages' directories are in
+        name: of the output directory
+        root: the parent of the packages' directories
         files: relative to root
         lang: cpp or ndk
-        imports: where else to look for a type
-        flags: of the compiler
+        imports: where else to look for types
+        flags: for the compiler
     """
 
     name: str
@@ -72,16 +73,16 @@ class Module:
     """A library or a program.
 
     Attributes:
-        out: its path in the root, or lib*.a for one that is linked into others
-        srcs: files, or glob-free paths; an Aidl stands for what is made of it
-        uses: other modules whose symbols it needs, and whose headers it may include
-        aidl: interfaces whose C++ is a part of it
+        out: its path in the root, or lib*.a if it is linked into others
+        srcs: files, or glob-free paths; an Aidl stands for what is generated from it
+        uses: modules whose symbols it needs, and whose headers it may include
+        aidl: interfaces whose C++ is part of it
         flags: for all its files
-        file_flags: for some
+        file_flags: for some of them
         includes: directories, for itself
-        exports: directories, for itself and for those that use it
+        exports: directories, for itself and its users
         proto: a protocol buffer whose C++ is in gen/, in a directory of its name
-        libs: of Debian, besides ANDROID
+        libs: Debian's, in addition to ANDROID
     """
 
     out: str
@@ -116,7 +117,7 @@ def module(*args, **kwargs) -> Module:
     return MODULES[-1]
 
 
-# Files that are in the root as they are, one after the other: by their path there.
+# Files that the root contains as they are, concatenated, by their path there.
 FILES: dict[str, list[str]] = {}
 
 
@@ -147,7 +148,7 @@ libbinder = module(
         " IMemory.cpp IShellCallback.cpp LazyServiceRegistrar.cpp MemoryBase.cpp MemoryDealer.cpp"
         " MemoryHeapBase.cpp ParcelableHolder.cpp PersistableBundle.cpp",
     )
-    # Debian's libutils goes without.
+    # Debian's libutils lacks this.
     + ["system/core/libutils/Errors.cpp"],
     aidl=[
         Aidl(
@@ -158,7 +159,7 @@ libbinder = module(
                 "ConnectionInfo.aidl IClientCallback.aidl IServiceCallback.aidl IServiceManager.aidl"
                 " ServiceDebugInfo.aidl",
             )
-            # packagemanager_aidl-cpp, a library of its own
+            # packagemanager_aidl-cpp, a separate library
             + under(
                 "android/content/pm/",
                 "IPackageChangeObserver.aidl IPackageManagerNative.aidl PackageChangeEvent.aidl"
@@ -168,7 +169,7 @@ libbinder = module(
     ],
     flags="-DBINDER_WITH_KERNEL_IPC -DBINDER_RPC_DEV_SERVERS -DBINDER_ENABLE_RECORDING"
     " -DANDROID_UTILS_REF_BASE_DISABLE_IMPLICIT_CONSTRUCTION -DANDROID_BASE_UNIQUE_FD_DISABLE_IMPLICIT_CONVERSION",
-    # The ioctls are for Android alone.
+    # Only Android has the ioctls.
     file_flags={BINDER + "IPCThreadState.cpp": "-D__ANDROID__"},
 )
 
@@ -199,7 +200,7 @@ module(
     flags=manager["flags"] + " -DVENDORSERVICEMANAGER=1",
 )
 
-# The same, unmodified, as for Android: SELinux is asked. Access.cpp alone is told that
+# The same, unmodified, as on Android: these ask SELinux. Only Access.cpp is told that
 # this is Android.
 module(
     "/vendor/bin/vndservicemanager.selinux",
@@ -216,13 +217,13 @@ module(
         CMDS + "servicemanager/Access.cpp": f"-D__ANDROID__ {DEBIAN_HEADERS}",
         "stubs/selinux_android.cpp": DEBIAN_HEADERS,
     },
-    # In android/ there is another one, which lacks most.
+    # android/ has another one, which lacks most of it.
     libs=["/usr/lib/x86_64-linux-gnu/libselinux.so.1"],
 )
 
 # The tools.
 
-# For another system it asks adb for a device.
+# On another system it asks adb for a device.
 android = "-D__ANDROID__ -DXP_UNIX"
 module("/system/bin/service", [CMDS + "service/service.cpp"], uses=[libbinder], flags=android)
 module(
@@ -245,14 +246,13 @@ module(
     "/system/bin/cmd",
     [CMDS + "cmd/cmd.cpp", CMDS + "cmd/main.cpp", "stubs/selinux.cpp"],
     uses=[libbinder],
-    # libstdc++ of C++20 does not compare what cmd compares.
+    # In C++20, libstdc++ does not compare what cmd compares.
     flags=f"-std=gnu++17 -DXP_UNIX {DEBIAN_HEADERS}",
 )
 
 
-# The log. Debian's liblog writes to the standard error, as it does on any system
-# but Android. This one writes to logd, for programs that are run with
-# LD_LIBRARY_PATH=/system/lib64/logd.
+# The log. Debian's liblog writes to standard error, as on any system but Android. This
+# one writes to logd, for programs that run with LD_LIBRARY_PATH=/system/lib64/logd.
 
 LOG = "system/logging/"
 event_tags = "-DAUDITD_LOG_TAG=1003 -DTAG_DEF_LOG_TAG=1005 -DLIBLOG_LOG_TAG=1006 -DSNET_EVENT_LOG_TAG=1397638484"
@@ -268,7 +268,7 @@ def log_library(out: str) -> Module:
             " logd_writer.cpp",
         ),
         flags=event_tags + " -DANDROID_DEBUGGABLE=0",
-        # What writes and reads. There are no properties.
+        # Writers and readers. There are no properties.
         file_flags={
             LOG + "liblog/logger_read.cpp": "-D__ANDROID__",
             LOG + "liblog/properties.cpp": "-D__ANDROID__",
@@ -314,7 +314,7 @@ module(
     + ["stubs/sched_policy.cpp"],
     uses=[liblogd, libsysutils, liblog, libbinder],
     flags=event_tags + " -include test.h",
-    # glibc's header has no names for them.
+    # glibc's header lacks names for them.
     file_flags={LOG + "logd/main.cpp": "-DKLOG_READ=2 -DKLOG_READ_ALL=3 -DKLOG_SIZE_UNREAD=9 -DKLOG_SIZE_BUFFER=10"},
     aidl=[Aidl("liblogd_binder", LOG + "logd/binder/", ["android/os/ILogd.aidl"])],
     includes=[CORE + "libpackagelistparser/include"],
@@ -343,7 +343,7 @@ gmock_main = ["/usr/lib/x86_64-linux-gnu/libgmock_main.a", *gmock]
 def test(
     name: str, srcs: list[str], uses: list[Module], libs: list[str] = gtest, flags: str = "", where: str = "", **kwargs
 ) -> Module:
-    """Adds a program to NATIVE_TESTS/where, by default a directory of its own."""
+    """Adds a program to NATIVE_TESTS/where, by default a directory of its name."""
     flags = f"-include test.h {flags}".strip()
     return module(f"{NATIVE_TESTS}/{where or name}/{name}", srcs, uses, libs=libs, flags=flags, **kwargs)
 
@@ -449,7 +449,7 @@ test(
     gmock,
 )
 
-# What is over sockets, and TLS.
+# RPC over sockets and TLS.
 
 ssl = ["-lssl", "-lcrypto"]
 binder_tls = module(
@@ -494,9 +494,9 @@ test(
     where="binderRpcTest",
 )
 
-# The tests of the libraries under libbinder. Debian builds the libraries for any
-# Linux; what differs on a device is built here, as for a device. Not optimizing saves
-# half of the time, and the kernel is asked the same.
+# The tests of the libraries below libbinder. Debian builds the libraries for any Linux;
+# what differs on a device is built here, as for a device. Not optimizing saves half of
+# the time, and the kernel gets the same requests.
 
 device = "-include device.h"
 quick = "-O0"
@@ -522,7 +522,7 @@ libprocessgroup = module(
     exports=[PROCESS_GROUP, *under(PROCESS_GROUP, "cgrouprc/include cgrouprc_format/include setup/include")],
     includes=["/usr/include/jsoncpp"],
 )
-# What init does before it starts anything else.
+# init's work before it starts anything else.
 module(f"{NATIVE_TESTS}/cgroup_setup", ["stubs/cgroup_setup.cpp"], [libprocessgroup], libs=["-ljsoncpp"])
 copy("/etc/cgroups.json", [PROCESS_GROUP + "profiles/cgroups.json"])
 copy("/etc/task_profiles.json", [PROCESS_GROUP + "profiles/task_profiles.json"])
@@ -546,11 +546,11 @@ test(
     [libcutils, libprocessgroup],
     [*gtest_main, "-ljsoncpp"],
     flags=quick,
-    # libc++ of C++20 has C's atomic types.
+    # In C++20, libc++ has C's atomic types.
     file_flags={CUTILS + "trace-dev_test.cpp": "'-D_Atomic(T)=std::atomic<T>'"},
     includes=["stubs/bionic"],
 )
-# On a device it has all files of libcutils_test, and runs the tests of this one.
+# On a device it contains all files of libcutils_test, and runs this one's tests.
 test(
     "KernelLibcutilsTest",
     [CUTILS + "ashmem_test.cpp"],
@@ -573,7 +573,7 @@ test(
         " CallStack.cpp Errors.cpp",
     ),
     [],
-    # The names of functions are what one test looks for.
+    # One test looks for the names of functions.
     [*gtest_main, "-lbacktrace", "-rdynamic"],
     flags=quick,
     includes=["system/unwinding/libunwindstack/include"],
@@ -591,7 +591,7 @@ test(
     ),
     [],
     gmock,
-    # What is thrown elsewhere ends the process, as some tests expect.
+    # Exceptions from elsewhere end the process, as some tests expect.
     flags=f"{quick} -fno-exceptions",
     includes=[BASE],
 )
@@ -615,8 +615,8 @@ test(
     [liblog],
     gtest_main,
     flags=f"{quick} -fno-builtin",
-    # The others need properties, which are bionic's, if they are as on a device. And
-    # UTF-8 was char before C++20.
+    # The others need properties, which are bionic's if they are as on a device. And
+    # before C++20, UTF-8 was char.
     file_flags=dict.fromkeys(
         under(
             LOG + "liblog/tests/",
@@ -638,7 +638,7 @@ test(
     [*gtest_main, *liblogd_libs],
     flags=f"{device} {quick} {event_tags} {DEBIAN_HEADERS} -include grp.h",
 )
-# A device's has the tags of its other programs, too.
+# A device's has its other programs' tags, too.
 copy(
     "/system/etc/event-log-tags",
     under(LOG, "liblog/event.logtags logcat/event.logtags logd/event.logtags")
@@ -649,5 +649,5 @@ copy(
     ),
 )
 
-# Ours.
+# Our own.
 module(f"{NATIVE_TESTS}/stand_in", ["stubs/stand_in.cpp"], [libbinder])

@@ -4,9 +4,9 @@
 
 """Prints the ninja file for what modules.py lists.
 
-It is for /aosp in the system that prepare.sh makes for building: src/ is
-AOSP's source, stubs/ are ours, aidl/ is the compiler of interfaces; what is
-made comes to gen/, obj/ and lib/, and, as it is to be in the root, to out/.
+It is for /aosp in the build system that prepare.sh makes: src/ is AOSP's source,
+stubs/ are ours, aidl/ is the AIDL compiler; outputs go to gen/, obj/ and lib/, and,
+as installed in the root, to out/.
 """
 
 import argparse
@@ -22,8 +22,8 @@ HEAD = f"""\
 ninja_required_version = 1.10
 builddir = /aosp
 
-# Warnings about AOSP's code are for others. Like Android's own build, this one
-# lets no variable begin with a value of chance, on which a test or two rely.
+# Warnings about AOSP's code don't concern us. Like Android's own build, this one
+# initializes all variables, on which a test or two rely.
 cxxflags = -std=gnu++2a -O2 -fPIC -pthread -DNDEBUG -fno-strict-aliasing -ftrivial-auto-var-init=zero $
     -Wno-everything -include compat.h $
     -DFLAT_BINDER_FLAG_SCHED_POLICY_SHIFT=9 -DFLAT_BINDER_FLAG_INHERIT_RT=0x800
@@ -63,12 +63,12 @@ rule program
 
 
 def source(path: str) -> str:
-    """Returns where a path of modules.py is."""
+    """Returns the location of a path in modules.py."""
     return path if path.startswith(("stubs", "own", "gen/", "/")) else "src/" + path
 
 
 def generated(aidl: Aidl, file: str) -> tuple[str, str]:
-    """Returns the C++ and the header that are made of an interface."""
+    """Returns the C++ file and the header generated from an interface."""
     base = file.removesuffix(".aidl")
     return f"gen/{aidl.name}/{base}.cpp", f"gen/{aidl.name}/{'aidl/' if aidl.lang == 'ndk' else ''}{base}.h"
 
@@ -146,7 +146,7 @@ class Writer:
 
 
 def used(module: Module) -> list[Module]:
-    """Returns what a module uses, directly or not, users first."""
+    """Returns the modules that a module uses, directly or indirectly, users first."""
     found: dict[str, Module] = {}
 
     def walk(m: Module) -> None:
@@ -160,7 +160,7 @@ def used(module: Module) -> list[Module]:
 
 
 def own(path: str, sources: str, interfaces: str | None, files: list[str]) -> Module:
-    """Returns a module of a program of our own; build.sh has copied its files."""
+    """Returns the module of a program of our own, whose files build.sh has copied."""
     root = f"own/{os.path.basename(path)}/"
     aidl = []
     if interfaces:

@@ -2,10 +2,10 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Makes two Debian systems: build/aosp/root, in which AOSP's programs will run,
-# and build/aosp/build, in which build.sh builds them, with AOSP's source in its
-# /aosp/src and the compiler of AIDL in /aosp/aidl. Takes three minutes, and no
-# time when they are there and were made by these same files.
+# Makes two Debian systems: build/aosp/root, in which AOSP's programs will run, and
+# build/aosp/build, in which build.sh builds them, with AOSP's source in its /aosp/src and
+# the AIDL compiler in /aosp/aidl. Takes three minutes, and no time if these same files
+# made them already.
 
 set -euo pipefail
 
@@ -23,12 +23,12 @@ build=$top/build/aosp
 
 id=$(cat "$here"/{prepare.sh,files.txt,change.sh} "$top/tools/debian/system" | sha256sum)
 
-# made SYSTEM answers whether it is there.
+# made SYSTEM returns whether it is up to date.
 made() {
 	[[ $(cat "$build/$1/etc/made-by" 2>/dev/null) == "$id" ]]
 }
 
-# done_with SYSTEM puts a new one in its place.
+# done_with SYSTEM replaces it with the new one.
 done_with() {
 	echo "$id" >"$build/$1.new/etc/made-by"
 	rm -rf --one-file-system "${build:?}/$1"
@@ -38,16 +38,16 @@ done_with() {
 if made root && made build; then
 	exit 0
 fi
-# build.sh has it.
+# build.sh holds the lock.
 [[ -n ${AOSP_LOCKED:-} ]] || begin_build
 
-# download DIR gets the files of files.txt, with the apt of a system, into
-# build/aosp/download, or into $SENTRYBINDER_CACHE, where they stay.
+# download DIR gets the files in files.txt, with a system's apt, into build/aosp/download,
+# or into $SENTRYBINDER_CACHE, where they stay.
 download() {
 	local sum path file from
 	files=${SENTRYBINDER_CACHE:-$build}/download
 	mkdir -p "$files" "$1/download"
-	# Where debootstrap has got the system from.
+	# The mirror that debootstrap used.
 	from=$(sed -n '1s/^deb \([^ ]*\) .*/\1/p' "$1/etc/apt/sources.list")
 	while read -r sum path; do
 		[[ $sum != "#" && -n $sum ]] || continue
@@ -58,7 +58,7 @@ download() {
 		chroot "$1" /usr/lib/apt/apt-helper download-file "${from%/}/pool/$path" \
 			"/download/${path##*/}" "SHA256:$sum" >"$build/log" 2>&1 9>&- || {
 			tail -n 5 "$build/log" >&2
-			die "can't get ${path##*/}, which files.txt names. If Debian has a newer one instead: get this one" \
+			die "can't get ${path##*/}, which files.txt names. If Debian has a newer version: get this one" \
 				"from Debian's archive of snapshots and put it into $files, or let files.txt name the newer one."
 		}
 		mv "$1/download/${path##*/}" "$file"
@@ -86,7 +86,7 @@ if ! made build; then
 	in_system "$new" apt-get clean
 	echo "Getting AOSP's source..."
 	download "$new"
-	# A root from the cache has it already.
+	# A root from the cache has this directory already.
 	mkdir -p "$new/aosp"
 	cp "$files"/* "$new/aosp/"
 	in_system "$new" sh -c 'cd /aosp && dpkg-source --no-check -x *.dsc src && dpkg-deb -x aidl_*.deb aidl'

@@ -2,10 +2,9 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Compiles this directory's own programs, which use the clients' libraries as
-# their documentation says, into the root that prepare.sh made, and puts there
-# what is needed of AOSP. Takes no time when all is there and neither the
-# sources nor the root nor AOSP have changed.
+# Compiles this directory's own programs, which use the clients' libraries as documented,
+# into the root that prepare.sh made, and adds what they need of AOSP. Takes no time if
+# neither the sources nor the root nor AOSP have changed.
 
 set -euo pipefail
 
@@ -15,7 +14,7 @@ build=$top/build/clients
 root=$build/root
 aosp=$top/build/aosp/root
 stamp=$root/etc/built-by
-# What is in C++ is built with AOSP's flags, and in its root.
+# C++ is built with AOSP's flags, and in its root.
 "$top/test/aosp/build.sh" --program /system/bin/cpp_test "$here/cpp" "$here/aidl"
 built_by=$(cd "$here" && find build.sh aidl c rust "$root/etc/made-by" "$aosp"/etc/built-by{,-cpp_test} -type f -print0 |
 	sort -z | xargs -0 sha256sum | sha256sum)
@@ -26,7 +25,7 @@ fi
 exec 9>"$build/lock"
 flock 9
 
-# In C, with the compiler and the library of the root.
+# C, with the root's compiler and library.
 in_c() {
 	rm -rf "$root/usr/src/clients"
 	cp -r "$here/c" "$root/usr/src/clients"
@@ -35,8 +34,7 @@ in_c() {
 			$(pkg-config --cflags --libs libgbinder glib-2.0)' 9>&-
 }
 
-# In Rust, with the compiler that has made rsb_hub: most of what is needed is
-# compiled already.
+# Rust, with the compiler that built rsb_hub: most dependencies are compiled already.
 in_rust() {
 	local cargo=(cargo build --quiet --release --locked)
 	if [[ -x $root/usr/bin/cargo ]]; then
@@ -46,14 +44,14 @@ in_rust() {
 			--manifest-path /usr/src/rust/Cargo.toml --target-dir /usr/src/target 9>&-
 		cp "$root/usr/src/target/release/rsb_test" "$root/usr/local/bin/"
 	else
-		# Where rustup puts it, which a CI service's shell may not know.
+		# rustup's directory, which a CI service's shell may not have in its path.
 		PATH=$PATH:${HOME:-/root}/.cargo/bin "${cargo[@]}" \
 			--manifest-path "$here/rust/Cargo.toml" --target-dir "$build/target" 9>&-
 		cp "$build/target/release/rsb_test" "$root/usr/local/bin/"
 	fi
 }
 
-# From AOSP's root, with the libraries that it was linked with there.
+# From AOSP's root, with the libraries with which it was linked there.
 of_aosp() {
 	install -D -t "$root/system/lib64" "$aosp"/system/lib64/libbinder.so
 	install -D -t "$root/system/bin" "$aosp"/system/bin/{servicemanager,service,cpp_test}

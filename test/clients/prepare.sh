@@ -2,11 +2,10 @@
 # Copyright 2026 The sentrybinder Authors.
 # SPDX-License-Identifier: Apache-2.0
 
-# Makes build/clients/root, a Debian system with the clients in it: rsb_hub
-# and rsb_service from crates.io, libgbinder's tools and Python module from
-# Debian, and what build.sh needs to compile programs for libgbinder. Takes a
-# minute or two, and no time when the root is there and was made by this same
-# script. Needs root: a root file system has more than one owner.
+# Makes build/clients/root, a Debian system with the clients: rsb_hub and rsb_service from
+# crates.io, libgbinder's tools and Python module from Debian, and what build.sh needs to
+# compile programs for libgbinder. Takes a minute or two, and no time if this same script
+# made it already. Needs root: a root file system has more than one owner.
 
 set -euo pipefail
 
@@ -16,7 +15,7 @@ readonly RUST=1.86
 # The first Debian release whose backports have libgbinder.
 readonly SUITE=trixie
 readonly BACKPORTS=(libgbinder-tools python3-gbinder libgbinder-dev)
-# What AOSP's programs, which build.sh adds, are linked with.
+# The libraries of AOSP's programs, which build.sh adds.
 readonly ANDROID=(android-libbase android-libcutils android-liblog android-libutils)
 readonly PACKAGES=(python3-gi gcc libc6-dev pkgconf "${ANDROID[@]}")
 
@@ -33,16 +32,16 @@ if [[ -e $stamp && $(<"$stamp") == "$made_by" ]]; then
 fi
 begin_build
 
-# Not optimized: that would take most of the time, and nothing here waits for it.
+# Not optimized, which would take most of the time without benefit.
 install=(env CARGO_PROFILE_RELEASE_OPT_LEVEL=0 cargo install --locked --version "$RSBINDER_TOOLS" rsbinder-tools
 	--bin rsb_hub --bin rsb_service)
-# Where rustup puts it, which a CI service's shell may not know.
+# rustup's directory, which a CI service's shell may not have in its path.
 export PATH=$PATH:${HOME:-/root}/.cargo/bin
 have=$(cargo --version 2>/dev/null | cut -d ' ' -f 2 || true)
 builder=
 if newer "${have:-0}" "$RUST"; then
 	echo "Building rsb_hub..."
-	# What links with this machine's libc runs with the newer one of the root.
+	# What links with this machine's libc runs with the root's newer one.
 	quietly "${install[@]}" --root "$build/cargo" --target-dir "$build/target" &
 	builder=$!
 fi
@@ -62,7 +61,7 @@ if [[ -n $builder ]]; then
 else
 	echo "Building rsb_hub with Debian's compiler..."
 	install_in "$new" -t "$SUITE-backports" cargo ca-certificates
-	# The root trusts whom this machine trusts, a proxy of its owner's included.
+	# The root trusts what this machine trusts, including its owner's proxy.
 	if [[ -e /etc/ssl/certs/ca-certificates.crt ]]; then
 		cp /etc/ssl/certs/ca-certificates.crt "$new/etc/ssl/certs/"
 	fi
@@ -70,7 +69,7 @@ else
 fi
 
 in_system "$new" apt-get clean
-# Where the tests' own files are mounted.
+# The mount point of the tests' own files.
 mkdir "$new/clients"
 echo "$made_by" >"$new${stamp#"$root"}"
 rm -rf "$root"

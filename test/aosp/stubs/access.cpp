@@ -1,9 +1,9 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// The service manager's Access: who calls is what the driver says, and all is
-// allowed. AOSP's asks SELinux, and on another system than Android does not
-// say who calls at all.
+// The service manager's Access: the driver identifies the caller, and everything is
+// allowed. AOSP's asks SELinux, and on systems other than Android does not identify the
+// caller at all.
 
 #include "Access.h"
 

@@ -1,8 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Sets up the cgroups of /etc/cgroups.json, as init does. Has to be the first
-// process of its PID namespace.
+// Sets up the cgroups of /etc/cgroups.json, like init. Must be the first process of its
+// PID namespace.
 
 #include <processgroup/setup.h>
 

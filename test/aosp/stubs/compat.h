@@ -1,8 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// What AOSP's code takes for granted, being compiled with bionic and libc++. It
-// is included before each of its files.
+// What AOSP's code assumes because it is compiled with bionic and libc++. Included before
+// each of its files.
 
 #ifndef SENTRYBINDER_COMPAT_H_
 #define SENTRYBINDER_COMPAT_H_
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #ifdef __cplusplus
-// Other headers of libc++ include these.
+// libc++'s headers include these.
 #include <algorithm>
 #include <atomic>
 #include <bitset>
@@ -36,14 +36,14 @@
 #include <vector>
 #endif
 
-// binder_module.h defines what the kernel's header of its day lacked, if it is
-// not a macro. In a newer header it is an enumerator.
+// binder_module.h defines what older kernel headers lacked, unless it is a macro. In
+// newer headers it is an enumerator.
 #include <linux/android/binder.h>
 #define BINDER_FREEZE BINDER_FREEZE
 #define BINDER_GET_FROZEN_INFO BINDER_GET_FROZEN_INFO
 #define BINDER_ENABLE_ONEWAY_SPAM_DETECTION BINDER_ENABLE_ONEWAY_SPAM_DETECTION
-// Installed headers have lost the _UAPI of their guards, by which
-// binder_module.h sees that it has been included.
+// Installed headers lack the _UAPI in their guards, by which binder_module.h recognizes
+// that they have been included.
 #define _UAPI_LINUX_BINDER_H
 
 #endif  // SENTRYBINDER_COMPAT_H_

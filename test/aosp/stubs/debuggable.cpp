@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Tests that are for Android's debuggable builds run in one.
+// Makes tests for Android's debuggable builds run.
 
 #include <android-base/properties.h>
 

@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// For tests as they are on a device; but gtest's library is that of Debian.
+// For tests as on a device, but with Debian's gtest library.
 
 #ifndef SENTRYBINDER_DEVICE_H_
 #define SENTRYBINDER_DEVICE_H_

@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Of libprocessgroup: threads stay as they are, for there is no profile.
+// A stub for libprocessgroup: threads stay as they are, as there is no profile.
 
 #include <processgroup/sched_policy.h>
 

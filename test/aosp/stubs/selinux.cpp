@@ -1,8 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// As much of libselinux as cmd uses, on a system that goes without SELinux.
-// Debian's lacks selinux_check_access.
+// The part of libselinux that cmd uses, on a system without SELinux. Debian's lacks
+// selinux_check_access.
 
 #include <errno.h>
 #include <selinux/selinux.h>

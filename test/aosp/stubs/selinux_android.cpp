@@ -1,8 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// What Android's libselinux has, and Debian's has not, of that which the service
-// managers use.
+// The functions of Android's libselinux that Debian's lacks and the service managers use.
 
 #include <selinux/android.h>
 #include <selinux/label.h>
@@ -13,7 +12,7 @@
 namespace {
 
 // Debian's libselinux is built without the files of Android's services. Those of media
-// have the same form: a name and its context in a line, and "*" for all other names.
+// have the same format: a name and its context per line, and "*" for all other names.
 struct selabel_handle* open(const char* path) {
     const struct selinux_opt options[] = {{SELABEL_OPT_PATH, path}};
     return selabel_open(SELABEL_CTX_MEDIA, options, 1);
@@ -51,7 +50,7 @@ int selinux_vendor_log_callback(int, const char* format, ...) {
     return written;
 }
 
-// The event log is logd's.
+// logd has the event log.
 int __android_log_error_write(int, const char*, int32_t, const char*, uint32_t) {
     return 0;
 }

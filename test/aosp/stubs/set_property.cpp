@@ -1,10 +1,10 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// android::base::SetProperty as on Android, where it asks init over a socket:
-// so are services started on demand ("ctl.interface_start"). The message is
-// bionic's PROP_MSG_SETPROP2. Without an init the property is the process's
-// own, which is all that libbase knows on other systems.
+// android::base::SetProperty as on Android, where it asks init over a socket: this is how
+// services are started on demand ("ctl.interface_start"). The message is bionic's
+// PROP_MSG_SETPROP2. Without an init, the property is the process's own, as in libbase on
+// other systems.
 
 #include <android-base/properties.h>
 #include <android-base/unique_fd.h>
@@ -19,7 +19,7 @@ namespace {
 constexpr char kSocket[] = "/dev/socket/property_service";
 constexpr uint32_t kSetProperty = 0x00020001;
 
-// Returns whether init has set the property, or nothing if there is no init.
+// Returns whether init set the property, or nothing if there is no init.
 std::optional<bool> askInit(const std::string& key, const std::string& value) {
     android::base::unique_fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (fd == -1) return {};

@@ -3,10 +3,9 @@
 
 // Usage: stand_in NAME...
 //
-// A service of these names, for AOSP's tests and tools to find. Waits for the
-// service manager, writes "ready", logs that they are there, and does what it is asked: dumps "NAME here";
-// as a shell command writes its arguments; and adds two numbers, as the
-// transaction 1.
+// A service with these names, for AOSP's tests and tools to find. Waits for the service
+// manager, prints "ready", logs that the names are registered, and serves: a dump prints
+// "NAME here", a shell command its arguments, and transaction 1 adds two numbers.
 
 #define LOG_TAG "stand_in"
 
@@ -67,7 +66,7 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    // Asks more often than libbinder does.
+    // Polls more often than libbinder.
     while (!ProcessState::self()->getContextObject(nullptr)) usleep(5000);
     for (int i = 1; i < argc; i++) {
         if (defaultServiceManager()->addService(String16(argv[i]), sp<StandIn>::make(argv[i])) != OK) return 1;

@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// C's <stdatomic.h> in C++, where C++23 has it and libstdc++ before it has not.
+// C's <stdatomic.h> in C++: C++23 has it, and libstdc++ before that lacks it.
 
 #ifndef SENTRYBINDER_STDATOMIC_H_
 #define SENTRYBINDER_STDATOMIC_H_

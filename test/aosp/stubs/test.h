@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// What AOSP's tests take for granted beside what compat.h has.
+// What AOSP's tests assume in addition to compat.h.
 
 #ifndef SENTRYBINDER_TEST_H_
 #define SENTRYBINDER_TEST_H_
@@ -25,8 +25,8 @@
 #define PAGE_SIZE 4096
 #endif
 
-// On bionic it writes to the standard error, where death tests look; the NDK's
-// header, where there is none, to the system's log. glibc's takes other arguments.
+// bionic's writes to standard error, where death tests look; the NDK header's, where
+// there is none, to the system's log. glibc's takes other arguments.
 #define __assert(file, line, expression)                                                    \
     do {                                                                                    \
         fprintf(stderr, "%s:%d: assertion \"%s\" failed\n", file, line, expression); \

@@ -1,8 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Clients of IEcho that check every answer: "client" makes each call once,
-// "soak-client" makes calls at random while services and clients are killed.
+// Clients of IEcho that check every answer: "client" makes each call once, "soak-client"
+// makes random calls while services and clients are killed.
 
 #define _GNU_SOURCE
 #include "gb_test.h"
@@ -18,23 +18,23 @@
 // How long a one-way call may take to arrive.
 #define LOST_SECONDS 150
 
-// What became of a call.
+// The outcome of a call.
 typedef enum {
 	RIGHT,
-	// The answer is not what it should be.
+	// The answer is wrong.
 	WRONG,
 	// The service has died.
 	DEAD,
 } Outcome;
 
-// A service as a client knows it.
+// A client's view of a service.
 typedef struct {
 	const char *name;
 	// The language it is written in.
 	const char *server;
 	GBinderRemoteObject *remote;
 	GBinderClient *client;
-	// What this proxy's notes are called, and how many were sent.
+	// The tag of this proxy's notes, and how many were sent.
 	char tag[64];
 	gint32 sent;
 } Peer;
@@ -78,8 +78,8 @@ static Outcome wrong(const char *format, ...)
 	return WRONG;
 }
 
-// Answers whether a call ended with its service's death or was not made since
-// that is known to libgbinder, which leaves the status as it was.
+// Returns whether a call ended with its service's death, or was not made because
+// libgbinder knows about that, and leaves the status unchanged.
 static gboolean is_dead(Peer *peer, int status)
 {
 	return status == GBINDER_STATUS_DEAD_OBJECT || gbinder_remote_object_is_dead(peer->remote);
@@ -104,7 +104,7 @@ static Outcome replied(Peer *peer, guint code, int status, GBinderRemoteReply *r
 	return RIGHT;
 }
 
-// Makes a call. The reply, if any, is the caller's.
+// Makes a call. The caller owns the reply, if any.
 static Outcome call(Peer *peer, guint code, GBinderLocalRequest *req, GBinderRemoteReply **reply, GBinderReader *reader,
 	gint32 exception)
 {
@@ -130,10 +130,10 @@ static void got_reply(GBinderClient *client, GBinderRemoteReply *reply, int stat
 	g_main_loop_quit(waiting->loop);
 }
 
-// Makes a call while this thread's objects can be called. It is the main
-// thread, which libgbinder has serve all objects. Services on libgbinder call
-// back from another thread than the one that took the call, and so the
-// driver can't know that the call that waits here is where this belongs.
+// Makes a call while this thread's objects can be called. It is the main thread, which
+// serves all of libgbinder's objects. Services on libgbinder call back from another
+// thread than the one that received the call, so the driver can't know that this belongs
+// to the call that waits here.
 static Outcome call_and_serve(Peer *peer, guint code, GBinderLocalRequest *req, GBinderRemoteReply **reply,
 	GBinderReader *reader)
 {
@@ -225,7 +225,7 @@ static GBinderLocalReply *on_event(GBinderLocalObject *object, GBinderRemoteRequ
 	return reply;
 }
 
-// Each call has an object of its own.
+// Each call has its own object.
 static Outcome call_call_back(Peer *peer)
 {
 	GBinderLocalRequest *req = gbinder_client_new_request(peer->client);
@@ -283,7 +283,7 @@ static Outcome call_reverse(Peer *peer)
 	return call_reverse_of(peer, g_random_int_range(1, 64 << 10));
 }
 
-// Reads what is in a pipe until its writers are gone, and closes it.
+// Reads from a pipe until its writers are gone, and closes it.
 static char *read_all(int fd)
 {
 	GString *all = g_string_new(NULL);
@@ -361,7 +361,7 @@ static Outcome call_open_file(Peer *peer)
 	return outcome;
 }
 
-// Sends notes and waits until the service has heard all of them, in order.
+// Sends notes and waits until the service has received all of them, in order.
 static Outcome call_notes(Peer *peer)
 {
 	gint64 deadline = g_get_monotonic_time() + LOST_SECONDS * G_USEC_PER_SEC;
@@ -405,9 +405,9 @@ static Outcome call_notes(Peer *peer)
 		if (heard < 0 || heard > peer->sent || g_get_monotonic_time() > deadline) {
 			return wrong("%s of %s: sent %d, heard %d", peer->tag, peer->name, peer->sent, heard);
 		}
-		// Not much oftener than needed, and more rarely if the service is
-		// busy: all of these calls may be ahead of each note, which waits
-		// until the one before it is done with.
+		// Poll not much more often than needed, and less often if the service is busy:
+		// all of these calls may precede each note, which waits until the previous one is
+		// handled.
 		pause = MIN(MAX(2 * pause, 10 * (g_get_monotonic_time() - asked)), 10 * G_USEC_PER_SEC);
 		g_usleep(pause);
 	}
@@ -467,7 +467,7 @@ static const Call calls[] = {
 	{ "a file descriptor in a call", "fd", call_write_file },
 	{ "a file descriptor in a reply", "fd", call_open_file },
 	{ "one-way calls, in order", "oneway", call_notes },
-	// What follows is for the client alone.
+	// The rest is for the client only.
 	{ "the caller's pid and uid", "sync", call_caller },
 	{ "an exception of the service's own", "sync", call_fail },
 	{ "400 KiB", "large", call_reverse_most },
@@ -512,7 +512,7 @@ static void on_sigterm(int signal)
 	ended = 1;
 }
 
-// Goes on until SIGTERM at the latest.
+// Runs until SIGTERM at the latest.
 int run_soak_client(int argc, char **argv)
 {
 	gint64 start = g_get_monotonic_time(), end = start + atoll(argv[0]) * G_USEC_PER_SEC, report = start, now, took;
@@ -548,7 +548,7 @@ int run_soak_client(int argc, char **argv)
 			count(peer->server, next->kind, outcome == RIGHT);
 			g_usleep(5000);
 		}
-		// Death notifications, and nodes that are free.
+		// Handle death notifications, and freed nodes.
 		while (g_main_context_iteration(NULL, FALSE)) {
 		}
 		if (g_get_monotonic_time() > report) {

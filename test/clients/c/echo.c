@@ -1,8 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// A service that implements IEcho. A reply starts with int32 0, as an AIDL
-// reply without an exception does.
+// A service that implements IEcho. A reply starts with int32 0, like an AIDL
+// reply without an exception.
 //
 //    2  String upper(String)
 //    3  int add(int, int)
@@ -108,7 +108,7 @@ static gint32 write_file(GBinderReader *reader)
 
 	gbinder_reader_read_int32(reader, &present);
 	gbinder_reader_read_int32(reader, &extra);
-	// It is the request's, and closed with it.
+	// It belongs to the request, and is closed with it.
 	fd = gbinder_reader_read_fd(reader);
 	text = gbinder_reader_read_string16(reader);
 	if (present == 1 && extra == 0 && fd >= 0 && text) {

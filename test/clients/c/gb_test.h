@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// What the parts of gb_test share.
+// Shared by the parts of gb_test.
 
 #ifndef GB_TEST_H
 #define GB_TEST_H
@@ -31,14 +31,14 @@ enum {
 // The one method of LISTENER_INTERFACE.
 #define LISTENER_ON_EVENT 2
 
-// What AIDL calls an error that only the service knows the meaning of.
+// AIDL's exception for service-specific errors.
 #define EX_SERVICE_SPECIFIC (-8)
 
 // Returns the binder device to use: BINDER_DEVICE in the environment, or
 // the default.
 const char *device(void);
 
-// Returns the service manager of a device, or ends the process.
+// Returns a device's service manager, or exits.
 GBinderServiceManager *manager_of(const char *path);
 
 // Prints a line of output at once.
@@ -58,7 +58,7 @@ void print_counts(const char *members);
 // Returns how many checks and calls have failed.
 guint failures(void);
 
-// Makes each of the calls of an IEcho. Returns FALSE if there's none.
+// Makes each of an IEcho's calls. Returns FALSE if there is none.
 gboolean call_all(const char *name, const char *server);
 
 // The commands. Each returns the exit status of the process.

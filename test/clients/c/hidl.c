@@ -1,9 +1,9 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// A HIDL service and its client. What HIDL passes lies in buffers of its own,
-// whose addresses the driver puts into the buffers that they belong to, and
-// file descriptors lie in arrays within them. A reply starts with int32 0.
+// A HIDL service and its client. HIDL passes data in separate buffers, whose
+// addresses the driver writes to the buffers that they belong to, and file
+// descriptors in arrays within them. A reply starts with int32 0.
 //
 //    1  upper(string) generates (string)
 //    2  reverse(vec<string>) generates (vec<string>)
@@ -50,7 +50,7 @@ static const GBinderWriterField record_fields[] = {
 
 static const GBinderWriterType record_type = { GBINDER_WRITER_STRUCT_NAME_AND_SIZE(Record), record_fields };
 
-// A queue in shared memory, as HIDL describes it to a peer.
+// A queue in shared memory, in HIDL's format.
 typedef struct {
 	GBinderHidlVec grantors;
 	union {
@@ -72,10 +72,10 @@ typedef struct {
 // The places in a queue's memory, in the order of its grantors.
 enum { READ_COUNT, WRITE_COUNT, ITEMS, EVENT, GRANTORS };
 
-// The bit by which the service says that the queue is empty.
+// The bit with which the service reports that the queue is empty.
 #define DRAINED 2
 
-// Fills in a string whose characters the writer keeps.
+// Fills in a string whose characters the writer owns.
 static void set_string(GBinderWriter *writer, GBinderHidlString *s, const char *text)
 {
 	s->data.str = gbinder_writer_strdup(writer, text);
@@ -106,7 +106,7 @@ static const Record *read_record(GBinderReader *reader)
 	return record;
 }
 
-// Returns what a Record says, in a line.
+// Formats a Record on one line.
 static char *describe(const Record *record)
 {
 	const GBinderHidlString *names = record->names.data.ptr;
@@ -185,8 +185,8 @@ static void append_handle(GBinderWriter *writer, const int *files, guint n)
 	gbinder_writer_append_fds(writer, fds, &parent);
 }
 
-// Writes a string into all files of a handle. They are closed by the driver
-// with the buffer that they came in.
+// Writes a string into all files of a handle. The driver closes them with the buffer that
+// they arrived in.
 static gboolean write_handle(GBinderReader *reader)
 {
 	char *text = gbinder_reader_read_hidl_string(reader);
@@ -251,8 +251,8 @@ static void call_back(GBinderReader *reader, GBinderWriter *writer)
 	gbinder_remote_object_unref(listener);
 }
 
-// Takes all numbers out of a queue in shared memory and says that it has.
-// libgbinder can only be the one who makes a queue.
+// Reads all numbers from a queue in shared memory and reports that it has. libgbinder can
+// only create queues.
 static guint64 sum(GBinderReader *reader)
 {
 	const Queue *queue = gbinder_reader_read_hidl_struct(reader, Queue);
@@ -389,14 +389,14 @@ static GBinderLocalReply *on_event(GBinderLocalObject *object, GBinderRemoteRequ
 	return reply;
 }
 
-// Where the client is. Each check makes one call and compares its answer.
+// The client's progress. Each check makes one call and compares its answer.
 static GBinderServiceManager *manager;
 static GBinderClient *client;
 static const char *server;
 static gboolean answered;
 
-// Makes a call and reads its status, and says in answered how it went. The
-// reply is the caller's.
+// Makes a call, reads its status, and stores the outcome in answered. The caller owns the
+// reply.
 static GBinderRemoteReply *call(guint code, GBinderLocalRequest *req, GBinderReader *reader)
 {
 	GBinderRemoteReply *reply = gbinder_client_transact_sync_reply(client, code, req, NULL);
@@ -569,7 +569,7 @@ static void check_handles(void)
 	gbinder_remote_reply_unref(reply);
 	for (i = 0; i < G_N_ELEMENTS(files); i++) {
 		close(pipes[i][1]);
-		// Until the service has none of them any more.
+		// Until the service has closed all of them.
 		while ((n = read(pipes[i][0], buffer, sizeof(buffer))) > 0) {
 			g_string_append_len(came, buffer, n);
 		}

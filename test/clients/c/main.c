@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Services and clients in C, on libgbinder. main.c has what they share.
+// Services and clients in C, on libgbinder. main.c has their common parts.
 
 #include "gb_test.h"
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Uses two devices in one process, each in its own protocol.
+// Uses two devices in one process, each with its own protocol.
 static int run_both(int argc, char **argv)
 {
 	return call_all(argv[0], argv[1]) && run_hidl_client(argc - 2, argv + 2) == 0 ? 0 : 1;
@@ -137,7 +137,7 @@ int main(int argc, char **argv)
 {
 	guint i;
 
-	// Of pipes that are closed the writers are told.
+	// Writers to closed pipes get an error.
 	signal(SIGPIPE, SIG_IGN);
 	for (i = 0; argc > 1 && i < G_N_ELEMENTS(commands); i++) {
 		if (!strcmp(argv[1], commands[i].name) && argc - 2 >= commands[i].least) {

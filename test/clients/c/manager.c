@@ -4,11 +4,11 @@
 // A service manager, in each dialect that libgbinder's client side knows:
 // those of Android 8 (aidl), 9 and 10 (aidl2), 11 to 14 (aidl3, aidl4) and 15
 // (aidl5) on binder, and hidl, the hwservicemanager's, on hwbinder. It does
-// what libgbinder asks of one, and no more: names are anybody's. Without
-// notifications (aidl and aidl2) libgbinder asks for the list now and then.
+// only what libgbinder needs: anybody may use any name. Without notifications
+// (aidl and aidl2) libgbinder polls the list.
 //
-// The library has no call by which to become the context manager: its own
-// object is made that by the one ioctl(2) here.
+// The library has no call to become the context manager: the one ioctl(2) here
+// makes its object that.
 
 #define _GNU_SOURCE
 #include "gb_test.h"
@@ -35,10 +35,9 @@ typedef enum { NONE, GET, ADD, LIST, NOTIFY } Method;
 
 typedef struct {
 	const char *name;
-	// Whether a list is asked for one name after the other, and replies
-	// have no exception.
+	// Whether a list is requested name by name, and replies have no exception.
 	gboolean old;
-	// What the transaction codes from 1 on are.
+	// The meanings of the transaction codes from 1 on.
 	Method methods[8];
 } Dialect;
 
@@ -58,7 +57,7 @@ typedef struct {
 } Service;
 
 typedef struct {
-	// A name, or for hidl an interface, of which it means all instances.
+	// A name, or for hidl an interface, all instances of which it means.
 	char *name;
 	GBinderRemoteObject *callback;
 } Watch;
@@ -95,7 +94,7 @@ static void died(GBinderRemoteObject *remote, void *data)
 	g_ptr_array_remove(services, data);
 }
 
-// Tells one watch of a service. Instance is hidl's.
+// Notifies one watch of a service. Instance is hidl's.
 static void tell(Watch *watch, const char *name, const char *instance, GBinderRemoteObject *remote)
 {
 	GBinderClient *client = gbinder_client_new(watch->callback, instance ? HIDL_NOTIFICATION : AIDL_CALLBACK);
@@ -143,8 +142,8 @@ static void add(char *name, GBinderRemoteObject *remote)
 	g_ptr_array_add(services, service);
 }
 
-// Adds a HIDL service under each interface that it says it has, but for the
-// one that all have.
+// Adds a HIDL service under each interface that it declares, except the one that all
+// have.
 static gboolean add_hidl(GBinderReader *reader)
 {
 	char *instance = gbinder_reader_read_hidl_string(reader), **chain = NULL, **interface;
@@ -242,7 +241,7 @@ static GBinderLocalReply *handle(GBinderLocalObject *object, GBinderRemoteReques
 			gbinder_writer_append_hidl_string_vec(&writer, names, -1);
 		} else if (dialect->old) {
 			if (!gbinder_reader_read_int32(&reader, &index) || index < 0 || (guint) index >= services->len) {
-				// This is how a list ends.
+				// This ends a list.
 				break;
 			}
 			gbinder_writer_append_string16(&writer, ((Service *) services->pdata[index])->name);
@@ -277,7 +276,7 @@ static GBinderLocalReply *handle(GBinderLocalObject *object, GBinderRemoteReques
 	return NULL;
 }
 
-// Returns the descriptor by which libgbinder has opened a device.
+// Returns the descriptor with which libgbinder has opened a device.
 static int descriptor_of(const char *path)
 {
 	char *real = realpath(path, NULL), link[64], target[512];
@@ -317,7 +316,7 @@ int run_manager(int argc, char **argv)
 	}
 	services = g_ptr_array_new_with_free_func(service_free);
 	watches = g_ptr_array_new();
-	// It is for libgbinder to find in a transaction, by its address.
+	// libgbinder finds it in a transaction by its address.
 	object.binder = (uintptr_t) gbinder_servicemanager_new_local_object(sm,
 		strcmp(dialect->name, "hidl") ? AIDL_INTERFACE : HIDL_INTERFACE, handle, NULL);
 	if (ioctl(descriptor_of(argv[0]), BINDER_SET_CONTEXT_MGR_EXT, &object) < 0) {

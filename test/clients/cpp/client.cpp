@@ -1,8 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Clients of IEcho that check every answer: "client" makes each call,
-// "soak-client" makes calls at random while services and clients are killed.
+// Clients of IEcho that check every answer: "client" makes each call, "soak-client" makes
+// random calls while services and clients are killed.
 
 #include "cpp_test.h"
 
@@ -29,7 +29,7 @@ namespace {
 // How long one-way calls may take to arrive, with many clients at once.
 constexpr std::chrono::seconds kLost{150};
 
-// How many failures of a soak are told one by one.
+// How many failures of a soak are reported individually.
 constexpr int kTold = 5;
 
 std::string reversed(const std::string& text) {
@@ -46,7 +46,7 @@ public:
     bool found() const { return mEcho != nullptr; }
     void forget() { mEcho = nullptr; }
 
-    // Takes the service; answers whether it is one.
+    // Sets the service; returns whether it is one.
     bool take(const sp<IBinder>& service) {
         mEcho = service == nullptr ? nullptr : android::interface_cast<IEcho>(service);
         static std::atomic<int> proxies;
@@ -55,7 +55,7 @@ public:
         return found();
     }
 
-    // Of a call that is not answered, what became of it; OK of all others.
+    // The outcome of a call that is not answered; OK for all others.
     status_t status() const { return mStatus; }
 
     // Each of these makes one or more calls and returns what was wrong.
@@ -133,9 +133,9 @@ public:
             const Wrong wrong = judge("heard", mEcho->heard(mTag, &heard));
             if (!wrong.empty() || heard == mSent) return wrong;
             if (heard < 0 || heard > mSent || Clock::now() > end) return differ(mTag, heard, mSent);
-            // Not much oftener than needed, and more rarely if the service is
-            // busy: all of these calls may be ahead of each note, which waits
-            // until the one before it is done with.
+            // Poll not much more often than needed, and less often if the service is
+            // busy: all of these calls may precede each note, which waits until the
+            // previous one is handled.
             pause = std::min<Clock::duration>(std::max(2 * pause, 10 * (Clock::now() - asked)),
                                               std::chrono::seconds(10));
             std::this_thread::sleep_for(pause);
@@ -177,21 +177,21 @@ private:
     // The language that it is written in.
     const std::string mServer;
     sp<IEcho> mEcho;
-    // What this proxy's notes are called, and how many were sent.
+    // The tag of this proxy's notes, and how many were sent.
     std::string mTag;
     int32_t mSent = 0;
     status_t mStatus = android::OK;
     Random mRandom;
 };
 
-// Does something with i from 0 on until it goes wrong.
+// Calls something with i from 0 on until it fails.
 Wrong repeat(int times, const std::function<Wrong(int)>& f) {
     Wrong wrong;
     for (int i = 0; i < times && wrong.empty(); i++) wrong = f(i);
     return wrong;
 }
 
-// Does something in several threads at once, each with a Peer of its own.
+// Runs something in several threads at once, each with its own Peer.
 Wrong threads(int count, const sp<IBinder>& service, const std::function<Wrong(Peer&)>& f) {
     return inThreads(count, [&](int) {
         Peer peer("service", "");
@@ -202,7 +202,7 @@ Wrong threads(int count, const sp<IBinder>& service, const std::function<Wrong(P
 
 volatile sig_atomic_t ended;
 
-// Tells of a death, once.
+// Reports a death, once.
 class Mourner : public IBinder::DeathRecipient {
 public:
     void binderDied(const wp<IBinder>& who) override { mDied.set_value(who); }
@@ -286,7 +286,7 @@ int runFreeze(const std::string& name, const std::string& server, pid_t pid) {
     Peer peer(name, server);
     peer.take(findService(name));
     const auto freezing = [&](int) -> Wrong {
-        // It is busy if it has not heard yet that it is registered.
+        // It is busy if it does not know yet that it is registered.
         const auto end = Clock::now() + kHung;
         status_t status;
         while ((status = IPCThreadState::freeze(pid, true, 60000)) == -EAGAIN && Clock::now() < end) {
@@ -306,7 +306,7 @@ int runFreeze(const std::string& name, const std::string& server, pid_t pid) {
         if (wrong.empty()) wrong = differ<uint32_t>("sync_received", sync & 1, 1);
         if (wrong.empty()) wrong = differ<uint32_t>("async_received", async, 1);
         if (wrong.empty()) wrong = peer.add(1, 1);
-        // What was sent one way has come, or will.
+        // One-way calls have arrived, or will.
         return wrong.empty() ? peer.notes(1) : wrong;
     };
     report.check(server, "freeze", "a service is frozen and thawed", 5 * 4,

@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// What the parts of cpp_test share.
+// Shared by the parts of cpp_test.
 
 #ifndef SENTRYBINDER_CPP_TEST_H_
 #define SENTRYBINDER_CPP_TEST_H_
@@ -36,42 +36,42 @@ using org::sentrybinder::test::IEcho;
 using org::sentrybinder::test::IListener;
 using Clock = std::chrono::steady_clock;
 
-// The language of what is here, in the table of calls.
+// The language of these programs, in the table of calls.
 inline constexpr char kCpp[] = "cpp";
 
-// How long anything may take before it is called hung. Nothing waits for this
-// long otherwise.
+// How long anything may take before it is considered hung. Nothing waits this long
+// otherwise.
 inline constexpr std::chrono::seconds kHung{60};
 
 // Opens the device, and starts the threads that serve this process's objects.
 void open();
 
-// Offers a service. Answers whether the service manager has taken it.
+// Registers a service. Returns whether the service manager accepted it.
 bool addService(const std::string& name, const sp<android::IBinder>& service);
 
-// Returns a service if there is one.
+// Returns a service if it exists.
 sp<android::IBinder> checkService(const std::string& name);
 
-// Waits until there is such a service.
+// Waits for a service.
 sp<android::IBinder> findService(const std::string& name);
 
 // Serves this process's objects until it is killed.
 [[noreturn]] void serve();
 
-// Makes the service that clients in every language call. It prints each note
-// if print says so.
+// Creates the service that clients in every language call. It prints each note if print
+// is set.
 sp<android::IBinder> newEcho(bool print);
 
 // Prints a line of output at once.
 void say(const std::string& line);
 
-// Who has made the call that is being answered: pid << 32 | uid.
+// The caller of the current call: pid << 32 | uid.
 int64_t caller();
 
-// Returns a pipe's ends, that to read from first.
+// Returns a pipe's ends, the reading one first.
 std::pair<unique_fd, unique_fd> newPipe();
 
-// Answers whether all of it could be written.
+// Returns whether all of it was written.
 bool writeAll(int fd, const std::string& text);
 
 // Reads to the end.
@@ -82,7 +82,7 @@ class Random {
 public:
     uint64_t below(uint64_t limit) { return mEngine() % limit; }
     int32_t number() { return static_cast<int32_t>(mEngine()); }
-    // Printable ASCII characters, at most so many.
+    // At most that many printable ASCII characters.
     std::string text(size_t most);
     std::vector<uint8_t> bytes(size_t size);
 
@@ -90,7 +90,7 @@ private:
     std::mt19937_64 mEngine{std::random_device{}()};
 };
 
-// What an answer was, and what it should have been; nothing if it was right.
+// The answer, and the expected one; nothing if it was right.
 using Wrong = std::string;
 
 template <typename T>
@@ -107,7 +107,7 @@ Wrong differ(const std::string& what, const T& got, const T& want) {
     }
 }
 
-// Does something in so many threads at once. Returns what went wrong in one.
+// Runs something in that many threads at once. Returns what went wrong in one.
 Wrong inThreads(int count, const std::function<Wrong(int)>& f);
 
 // Counts checks and calls.
@@ -116,12 +116,12 @@ public:
     // Counts calls of one kind to a server of some language.
     void add(const std::string& server, const std::string& kind, uint64_t calls, uint64_t failures);
 
-    // Counts a check that consists of so many calls, and says how it went.
+    // Counts a check that consists of that many calls, and reports its outcome.
     void check(const std::string& server, const std::string& kind, const std::string& name, uint64_t calls,
                const Wrong& wrong);
 
-    // Prints a line for programs, with other members of its object. Returns the
-    // exit status.
+    // Prints a line for programs, with additional members of its object. Returns the exit
+    // status.
     int finish(const std::string& members = "") const;
 
 private:
@@ -131,13 +131,13 @@ private:
     std::map<std::pair<std::string, std::string>, std::pair<uint64_t, uint64_t>> mCalls;
 };
 
-// A listener that answers with the text in the opposite order.
+// A listener that returns the reversed text.
 class Listener : public org::sentrybinder::test::BnListener {
 public:
     Status onEvent(const std::string& text, std::string* reply) override;
     Status onNote(int32_t number) override;
 
-    // Waits until so many notes have come. Returns them.
+    // Waits until that many notes have arrived. Returns them.
     std::vector<int32_t> notes(size_t count);
 
 private:

@@ -62,7 +62,7 @@ public:
     }
 
     Status writeFile(const ParcelFileDescriptor& file, const std::string& text, int32_t* reply) override {
-        // If the caller has died, nobody hears of the error.
+        // If the caller has died, nobody gets the error.
         if (!writeAll(file.get(), text)) return Status::fromStatusT(-errno);
         *reply = static_cast<int32_t>(text.size());
         return Status::ok();

@@ -32,8 +32,8 @@ using org::sentrybinder::test::IServiceManager16;
 
 namespace {
 
-// Answers whether the service manager is the one that this libbinder knows,
-// Android 14's, and not rsb_hub, which speaks as that of Android 16.
+// Returns whether the service manager is the one that this libbinder supports, Android
+// 14's, and not rsb_hub, which speaks Android 16's protocol.
 bool isOwnManager() {
     const char* manager = getenv("SERVICE_MANAGER");
     return manager != nullptr && std::string(manager) == "aosp";
@@ -173,9 +173,9 @@ int Report::finish(const std::string& members) const {
 using namespace sentrybinder;
 
 int main(int argc, char** argv) {
-    // Of pipes that are closed the writers are told.
+    // Writers to closed pipes get an error.
     signal(SIGPIPE, SIG_IGN);
-    // libbinder logs what fails, also where that is what is asked for.
+    // libbinder logs failures, even expected ones.
     if (getenv("ANDROID_LOG_TAGS") == nullptr) __android_log_set_minimum_priority(ANDROID_LOG_FATAL);
     const std::vector<std::string> args(argv + 1, argv + argc);
     const std::string command = args.empty() ? "" : args[0];

@@ -1,8 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// The service that clients whose interfaces are made of AIDL call, and such a
-// client.
+// The service for clients with interfaces generated from AIDL, and such a client.
 
 #include "cpp_test.h"
 
@@ -41,7 +40,7 @@ namespace {
 // How many sessions live in this process.
 std::atomic<int32_t> sessionsAlive;
 
-// A session, which is among the live ones as long as anybody keeps it.
+// A session, which counts as live as long as anybody keeps it.
 class Session : public BnSession {
 public:
     Session(std::string name, int32_t depth) : mName(std::move(name)), mDepth(depth) { sessionsAlive++; }
@@ -125,7 +124,7 @@ public:
     Status addListener(const sp<IListener>& listener) override {
         const sp<Mourner> mourner = sp<Mourner>::make(wp<Suite>::fromExisting(this));
         {
-            // Before it is linked: it may die at once.
+            // Before linking: it may die at once.
             std::lock_guard lock(mLock);
             mListeners.emplace_back(listener, mourner);
         }
@@ -151,7 +150,7 @@ public:
     Status storm(int32_t sender, int32_t number) override {
         std::lock_guard lock(mLock);
         int32_t& next = mStorms[sender];
-        // Who makes a one-way call is not said.
+        // The sender of a one-way call is not reported.
         next = next == number && caller() >> 32 == 0 ? number + 1 : -1;
         return Status::ok();
     }
@@ -252,7 +251,7 @@ private:
     };
 
     std::mutex mLock;
-    // libbinder keeps death recipients weakly.
+    // libbinder holds death recipients weakly.
     std::vector<std::pair<sp<IListener>, sp<Mourner>>> mListeners;
     // By sender, the next number, or -1.
     std::map<int32_t, int32_t> mStorms;
@@ -282,8 +281,7 @@ Record newRecord() {
     return record;
 }
 
-// A client's calls of a suite. Each function makes some and returns what was
-// wrong.
+// A client's calls of a suite. Each function makes some and returns what was wrong.
 class Client {
 public:
     explicit Client(const sp<ISuite>& suite) : mSuite(suite) {}
@@ -333,14 +331,14 @@ public:
             wrong = good("name", sessions[i]->name(&name));
             if (wrong.empty()) wrong = good("depth", sessions[i]->depth(&depth));
             if (wrong.empty()) wrong = good("next", sessions[i]->next(&next));
-            // There it is an object of its own.
+            // There it is a different object.
             if (wrong.empty()) wrong = good("inspect", mSuite->inspect(sessions[i], &inspected));
             if (wrong.empty()) wrong = differ("name", name, "session " + std::to_string(i));
             if (wrong.empty()) wrong = differ("depth", depth, static_cast<int32_t>(i));
             if (wrong.empty()) wrong = differ("next", next, 1);
             if (wrong.empty()) wrong = differ("inspect", inspected, static_cast<int32_t>(i));
         }
-        // Every other one: those between live on.
+        // Every other one: the rest live on.
         for (size_t i = 0; i < sessions.size(); i += 2) sessions[i] = nullptr;
         if (wrong.empty()) wrong = alive(25);
         sessions.clear();
@@ -406,7 +404,7 @@ public:
         while (sent < 100 && (status = mSuite->swallow(std::vector<uint8_t>(kSize))).isOk()) sent++;
         const Wrong letGo = good("letGo", mSuite->letGo());
         wrong = differ<status_t>("swallow", status.transactionError(), android::FAILED_TRANSACTION);
-        // Half of 1 MiB - 8 KiB, less what each has around it.
+        // Half of 1 MiB - 8 KiB, less the overhead of each.
         if (wrong.empty()) wrong = differ("calls that fit", sent, 7);
         if (wrong.empty()) wrong = letGo;
         if (!wrong.empty()) return wrong;
@@ -415,7 +413,7 @@ public:
 
     Wrong rendezvous() { return good("rendezvous", mSuite->rendezvous(15)); }
 
-    // The whole mapping, and not more.
+    // The whole mapping, and no more.
     Wrong large() {
         constexpr size_t kMapping = (1 << 20) - 8192;
         for (size_t size : {size_t{1}, size_t{4095}, size_t{500000}, kMapping - 256}) {
@@ -453,7 +451,7 @@ public:
             writers.clear();
             for (size_t i = 0; i < kFiles; i++) writeAll(back[kFiles - 1 - i].get(), std::to_string(i));
             back.clear();
-            // All ends for writing are closed, or this would not end.
+            // All writing ends are closed, or this would not end.
             for (size_t i = 0; i < kFiles && wrong.empty(); i++) {
                 wrong = differ("a pipe", readAll(readers[i]), std::to_string(i));
             }
@@ -499,7 +497,7 @@ public:
         return wrong.empty() ? differ<std::string>("upper", got, "EXTENDED") : wrong;
     }
 
-    // Every object's recipient is told of the service's death, which ends in the
+    // Every object's recipient is notified of the service's death, which happens in the
     // middle of a call.
     Wrong death() {
         class Mourner : public IBinder::DeathRecipient {
@@ -534,7 +532,7 @@ private:
         return status.isOk() ? "" : what + ": " + status.toString8().c_str();
     }
 
-    // For what comes about by itself and tells nobody.
+    // For states that nothing reports.
     static Wrong eventually(const std::string& what, int32_t want, const std::function<Status(int32_t*)>& call) {
         const auto end = Clock::now() + kHung;
         for (;;) {
@@ -555,7 +553,7 @@ private:
     Random mRandom;
 };
 
-// Does something in several threads at once, each with a Client of its own.
+// Runs something in several threads at once, each with its own Client.
 Wrong threads(int count, const sp<ISuite>& suite, const std::function<Wrong(Client&, int)>& f) {
     return inThreads(count, [&](int i) {
         Client client(suite);

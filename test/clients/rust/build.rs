@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//! Generates the interfaces of ../aidl/, and of aidl/ those that rsbinder alone has.
+//! Generates the interfaces in ../aidl/, and those in aidl/, which only rsbinder uses.
 
 fn main() {
     let generated = rsbinder_aidl::Builder::new()

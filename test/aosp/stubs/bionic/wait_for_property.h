@@ -1,8 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// libbase's WaitForProperty, which needs bionic: there is nothing to wait for, as
-// no process has another's properties.
+// libbase's WaitForProperty, which needs bionic: there is nothing to wait for, as no
+// process sees another's properties.
 
 #pragma once
 

@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// The requests on /dev/ashmem, which Linux's headers never had.
+// The ioctls of /dev/ashmem, which Linux's headers never had.
 
 #pragma once
 

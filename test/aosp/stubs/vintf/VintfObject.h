@@ -1,9 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// libvintf, which no distribution has, on a device whose manifests are empty:
-// it declares no interface of a vendor's. This is as much of it as the service
-// manager uses.
+// libvintf, which no distribution packages, on a device whose manifests are empty: it
+// declares no vendor interfaces. This is the part of it that the service manager uses.
 
 #pragma once
 

@@ -1,8 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//! rsbinder's clients with services of its own or of another library for AIDL, in
-//! several processes.
+//! rsbinder's clients with its own services or those of another AIDL library, in several
+//! processes.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -87,7 +87,7 @@ pub fn run(language: &str) -> ExitCode {
 /// Makes a check: its kind, its name, and what it does.
 type Checks<'a> = &'a mut dyn FnMut(&'static str, &str, &mut dyn FnMut(&Check) -> Option<()>);
 
-/// Another process. It is killed when it is dropped.
+/// Another process. It is killed when dropped.
 struct Process {
     child: Child,
     lines: mpsc::Receiver<String>,
@@ -132,7 +132,7 @@ impl Process {
         Process { child, lines }
     }
 
-    /// The next line that it prints.
+    /// Returns the next line that it prints.
     fn line(&self) -> Option<String> {
         self.lines.recv_timeout(HUNG).ok()
     }
@@ -150,7 +150,7 @@ impl Drop for Process {
     }
 }
 
-/// Prints what a service says who this process is.
+/// Prints the identity that a service sees for this process.
 pub fn identity(name: &str) -> ExitCode {
     match find::<dyn IEcho>(name).map(|echo| echo.caller()) {
         Ok(Ok(caller)) => {
@@ -380,7 +380,7 @@ fn objects(check: Checks, suite: &Strong<dyn ISuite>, name: &str) {
                 c.want(session.next(), 1);
                 c.want(session.next(), 2);
             }
-            // Every other one: those between live on.
+            // Every other one: the rest live on.
             let mut keep = false;
             sessions.retain(|_| {
                 keep = !keep;
@@ -576,9 +576,9 @@ fn one_way(check: Checks, suite: &Strong<dyn ISuite>) {
                     }
                 }
             }
-            // Half of 1 MiB - 8 KiB, less what each has around it.
+            // Half of 1 MiB - 8 KiB, less the overhead of each.
             c.want(Ok::<_, ()>(sent), 7);
-            // Calls that are answered go past those that wait.
+            // Two-way calls overtake those that wait.
             c.want(suite.swallowed(), before);
             c.want(suite.letGo(), ());
             c.eventually(before + sent * SIZE, || suite.swallowed());
@@ -600,7 +600,7 @@ fn large(check: Checks, suite: &Strong<dyn ISuite>) {
     });
     check("large", "the whole mapping, and not more", &mut |c| {
         let mapping = ProcessState::default_mmap_size();
-        // What is around the data: the interface's name, lengths and alignment.
+        // The overhead of the data: the interface's name, lengths and alignment.
         let data = noise(mapping - 256, 3);
         let got = c.get(suite.repeat(&data, 1))?;
         c.same(got == data, true);
@@ -652,7 +652,7 @@ fn files(check: Checks, suite: &Strong<dyn ISuite>) {
                 let mut file = echo::file(file);
                 write!(file, "{round} {i}").ok()?;
             }
-            // All ends for writing are closed, or this would not end.
+            // All writing ends are closed, or this would not end.
             for (i, reader) in readers.into_iter().enumerate() {
                 c.same(read_all(reader).ok(), Some(format!("{round} {i}")));
             }

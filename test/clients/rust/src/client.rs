@@ -25,10 +25,10 @@ pub fn run(name: &str, language: &str) -> ExitCode {
     report.finish("")
 }
 
-/// What a listener heard, and on which thread.
+/// What a listener received, and on which thread.
 type Heard = (String, ThreadId);
 
-/// A listener that tells what it hears.
+/// A listener that reports what it receives.
 pub struct Listener(Mutex<mpsc::Sender<Heard>>);
 
 impl Listener {
@@ -50,7 +50,7 @@ impl Listener {
 impl Interface for Listener {}
 
 impl IListener for Listener {
-    /// Returns the text in the opposite order.
+    /// Returns the reversed text.
     fn onEvent(&self, text: &str) -> BinderResult<String> {
         self.hear(text.to_string());
         Ok(text.chars().rev().collect())
@@ -62,7 +62,7 @@ impl IListener for Listener {
     }
 }
 
-/// Tells of deaths.
+/// Reports deaths.
 pub struct Mourner(Mutex<mpsc::Sender<WIBinder>>);
 
 impl Mourner {
@@ -78,7 +78,7 @@ impl DeathRecipient for Mourner {
     }
 }
 
-/// Tells of a process that is frozen and thawed.
+/// Reports the freezing and thawing of a process.
 struct Freezes(Mutex<mpsc::Sender<FrozenState>>);
 
 impl FrozenStateChangeCallback for Freezes {
@@ -106,7 +106,7 @@ pub fn freeze(name: &str, to: &str, pid: i32) -> ExitCode {
             let driver = ProcessState::as_self();
             for round in 0..5 {
                 let tag = format!("{}.{round}", std::process::id());
-                // It is busy if it has not heard yet that it is registered.
+                // It is busy if it does not know yet that it is registered.
                 c.eventually(Ok(()), || {
                     Ok::<_, ()>(driver.freeze_process(pid, true, HUNG))
                 });
@@ -117,7 +117,7 @@ pub fn freeze(name: &str, to: &str, pid: i32) -> ExitCode {
                 c.same((info.sync_received, info.async_received), (true, true));
                 c.want(driver.freeze_process(pid, false, HUNG), ());
                 c.want(states.recv_timeout(HUNG), FrozenState::Unfrozen);
-                // What was sent one way has come, or will.
+                // One-way calls have arrived, or will.
                 c.eventually(1, || echo.heard(&tag));
             }
             Some(())
@@ -133,7 +133,7 @@ pub fn read_all(file: ParcelFileDescriptor) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// Bytes of which no two neighbourhoods are the same.
+/// Returns bytes of which no two neighbourhoods are the same.
 pub fn noise(size: usize, seed: u64) -> Vec<u8> {
     let mut random = Random::new(seed);
     (0..size).map(|_| random.next() as u8).collect()
@@ -154,7 +154,7 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 8
     }
 
-    /// A number less than the limit.
+    /// Returns a number less than the limit.
     pub fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
@@ -287,7 +287,8 @@ pub fn calls(report: &mut Report, name: &str, to: &str) {
                 let (event, thread) = c.get(heard.try_recv())?;
                 c.same(event, format!("{i} stressed"));
                 if to == RUST {
-                    // The one that waits for its call's end; libgbinder calls back from a thread of its own.
+                    // The thread that waits for its call; libgbinder calls back from
+                    // another thread.
                     c.same(thread, std::thread::current().id());
                 }
             }

@@ -24,7 +24,7 @@ pub struct Echo {
     print: bool,
 }
 
-/// Offers the service until the process is killed.
+/// Provides the service until the process is killed.
 pub fn run(name: &str, print: bool) -> ExitCode {
     let echo = BnEcho::new_binder(Echo {
         print,
@@ -45,12 +45,12 @@ pub fn run(name: &str, print: bool) -> ExitCode {
     }
 }
 
-/// A file of the standard library's.
+/// Returns a file of the standard library.
 pub fn file(file: ParcelFileDescriptor) -> std::fs::File {
     std::os::fd::OwnedFd::from(file).into()
 }
 
-/// The pid and uid of who has made the call that is being answered.
+/// Returns the PID and UID of the current call's sender.
 pub fn caller() -> (i32, u32) {
     (
         rsbinder::get_calling_pid() as i32,
@@ -146,7 +146,7 @@ impl IEcho for Echo {
     }
 }
 
-/// The same service as asynchronous code, which gives up its thread before it answers.
+/// The same service as asynchronous code, which yields its thread before it answers.
 pub struct AsyncEcho(pub Echo);
 
 impl Interface for AsyncEcho {}

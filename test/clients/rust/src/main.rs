@@ -11,14 +11,14 @@
 //!     rsb_test soak-server NAME           offers IEcho, and says nothing
 //!     rsb_test soak-client SECONDS NAME[:LANGUAGE]...
 //!
-//! What checks prints one line for each check, and last the calls that they
-//! made, as one line for programs:
+//! checks prints one line for each check, and finally the calls that they made, as
+//! one line for programs:
 //!
 //!     {"passed": N, "failed": N, "calls": [[CLIENT, SERVER, KIND, CALLS, FAILURES], ...]}
 //!
 //! soak-client prints that line every second, and failures above it. The exit
-//! status is 1 if anything failed. BINDER_DEVICE names another device than
-//! rsbinder's default; if SERVICE_MANAGER is aosp, it is that of Android 14.
+//! status is 1 if anything failed. BINDER_DEVICE replaces rsbinder's default
+//! device; if SERVICE_MANAGER is aosp, the service manager is Android 14's.
 
 mod checks;
 mod client;
@@ -34,7 +34,7 @@ rsbinder::include_aidl!("interfaces");
 use org::sentrybinder::test;
 
 fn main() -> ExitCode {
-    // rsbinder logs what fails, also where that is what is asked for.
+    // rsbinder logs failures, even expected ones.
     if std::env::var_os("RUST_LOG").is_some() {
         env_logger::init();
     }
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
             _ => usage(),
         },
         ["suite", name] => suite::run(name),
-        // What checks starts.
+        // Started by checks.
         ["lazy", name] => suite::run_lazy(name),
         ["identity", name] => checks::identity(name),
         ["listener", name] => checks::listener(name),

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use rsbinder::{ExceptionCode, Status, StatusCode};
 
-/// How long anything may take before it is called hung. Nothing waits for this
-/// long otherwise.
+/// How long anything may take before it is considered hung. Nothing waits this long
+/// otherwise.
 pub const HUNG: Duration = Duration::from_secs(60);
 
 /// The language of the clients here, in the table of calls.
@@ -26,7 +26,7 @@ pub struct Report {
     calls: BTreeMap<(String, &'static str), (u64, u64)>,
 }
 
-/// One check, which passes if all that it asks for is so.
+/// One check, which passes if all of its expectations hold.
 #[derive(Default)]
 pub struct Check(Mutex<Counts>);
 
@@ -34,7 +34,7 @@ pub struct Check(Mutex<Counts>);
 struct Counts {
     calls: u64,
     failures: u64,
-    /// What was first found wrong.
+    /// The first thing found wrong.
     wrong: Option<(String, String)>,
 }
 
@@ -70,7 +70,7 @@ impl Check {
         }
     }
 
-    /// Asks that these are the same. It is no call of its own.
+    /// Expects these to be the same, without counting a call.
     pub fn same<T: Debug + PartialEq>(&self, got: T, want: T) -> bool {
         let differ = (got != want).then(|| (format!("{got:?}"), format!("{want:?}")));
         self.count(false, differ)
@@ -108,7 +108,7 @@ impl Check {
 
     /// Counts calls, each of which returned f's value, until it is this.
     ///
-    /// For what comes about by itself and tells nobody.
+    /// For states that nothing reports.
     pub fn eventually<T: Debug + PartialEq, E: Debug>(
         &self,
         want: T,
@@ -126,7 +126,7 @@ impl Check {
 }
 
 impl Report {
-    /// Makes a check of calls of one kind to a server of some language.
+    /// Runs a check of calls of one kind to a server in some language.
     pub fn check(
         &mut self,
         server: &str,
@@ -159,8 +159,8 @@ impl Report {
         total.1 += failures;
     }
 
-    /// Prints the line for programs, with other members of its object, and
-    /// returns the exit status.
+    /// Prints the line for programs, with additional members of its object, and returns
+    /// the exit status.
     pub fn finish(&self, more: &str) -> ExitCode {
         let calls: Vec<String> = self
             .calls

@@ -1,10 +1,10 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//! Offering and finding services.
+//! Registering and finding services.
 //!
-//! On another system than Android, rsbinder knows the service manager of
-//! Android 16 alone, rsb_hub's. What is here knows Android 14's as well.
+//! On systems other than Android, rsbinder only supports the service manager of
+//! Android 16, rsb_hub's. This module supports Android 14's as well.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use rsbinder::{Endpoint, FromIBinder, ProcessState, Result, SIBinder, StatusCode
 use crate::report::HUNG;
 use crate::test::IServiceManager14::IServiceManager14;
 
-/// Where services are offered and found.
+/// The place where services are registered and found.
 pub fn kernel() -> Uri {
     let device = std::env::var_os("BINDER_DEVICE");
     Uri::new(match device {
@@ -29,12 +29,12 @@ pub fn open() -> Result<()> {
     rsbinder::Client::open(kernel()).map(|_| ())
 }
 
-/// Makes this process one that offers services, in threads of its own.
+/// Makes this process one that offers services, in separate threads.
 pub fn serve() -> Result<()> {
     rsbinder::serve(kernel())?.spawn().map(|_| ())
 }
 
-/// Answers whether the service manager is the one that rsbinder knows.
+/// Returns whether the service manager is the one that rsbinder supports.
 pub fn has_own_manager() -> bool {
     std::env::var("SERVICE_MANAGER").map_or(true, |manager| manager != "aosp")
 }
@@ -47,7 +47,7 @@ fn android_14() -> Result<Option<Strong<dyn IServiceManager14>>> {
     FromIBinder::try_from(ProcessState::as_self().context_object()?).map(Some)
 }
 
-/// Offers a service.
+/// Registers a service.
 pub fn add(name: &str, service: SIBinder) -> Result<()> {
     match android_14()? {
         Some(manager) => manager.addService(
@@ -72,7 +72,7 @@ pub fn check<T: FromIBinder + ?Sized>(name: &str) -> Result<Strong<T>> {
     }
 }
 
-/// Waits until there is such a service.
+/// Waits for a service.
 pub fn find<T: FromIBinder + ?Sized>(name: &str) -> Result<Strong<T>> {
     open()?;
     if has_own_manager() {

@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//! A client that calls services which are killed and started again all the time.
+//! A client that calls services which are constantly killed and restarted.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,13 +14,13 @@ use crate::echo::io_status;
 use crate::report::Report;
 use crate::test::IEcho::IEcho;
 
-/// How often the calls so far are told.
+/// How often the calls so far are reported.
 const TELL: Duration = Duration::from_secs(1);
 
 /// How long one-way calls may take to arrive.
 const LOST: Duration = Duration::from_secs(150);
 
-/// How many failures are told one by one.
+/// How many failures are reported individually.
 const TOLD: u32 = 5;
 
 static ENDED: AtomicBool = AtomicBool::new(false);
@@ -33,7 +33,7 @@ extern "C" fn end(_: libc::c_int) {
 struct Service<'a> {
     name: &'a str,
     language: &'a str,
-    /// With a tag for the notes to it.
+    /// Has a tag for the notes to it.
     echo: Option<(Strong<dyn IEcho>, String)>,
     /// How many notes were sent with the tag.
     notes: i32,
@@ -182,9 +182,9 @@ fn send_notes(
         if heard == *notes || heard < 0 || start.elapsed() > LOST {
             return Ok(differ(heard, *notes));
         }
-        // Not much oftener than needed, and more rarely if the service is busy:
-        // all of these calls may be ahead of each note, which waits until the one
-        // before it is done with.
+        // Poll not much more often than needed, and less often if the service is busy:
+        // all of these calls may precede each note, which waits until the previous one is
+        // handled.
         pause = (2 * pause)
             .max(10 * asked.elapsed())
             .min(Duration::from_secs(10));

@@ -26,11 +26,11 @@ use crate::test::IStreams::{BnStreams, IStreams};
 use crate::test::ISuite::{BnSuite, ISuite};
 use crate::test::Record::Record;
 
-/// Offers the suite; under the name with ".async" an asynchronous IEcho, with
+/// Registers the suite; under the name with ".async" an asynchronous IEcho, with
 /// ".streams" an IStreams.
 pub fn run(name: &str) -> ExitCode {
     let serve = || -> rsbinder::Result<()> {
-        // Before any object: what has an object needs the process's state.
+        // Before any object: objects need the process's state.
         services::serve()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -59,7 +59,7 @@ pub fn run(name: &str) -> ExitCode {
     }
 }
 
-/// Offers an IEcho until the service manager says that nobody uses it any more.
+/// Provides an IEcho until the service manager reports that nobody uses it any more.
 pub fn run_lazy(name: &str) -> ExitCode {
     let serve = || -> Result<(), Status> {
         services::serve()?;
@@ -77,7 +77,7 @@ pub fn run_lazy(name: &str) -> ExitCode {
     }
 }
 
-/// Makes the suite's object, here or in a client.
+/// Creates the suite's object, here or in a client.
 pub fn new() -> Strong<dyn ISuite> {
     let state = Arc::new(State::default());
     let suite = BnSuite::new_binder(Suite(state.clone()));
@@ -90,7 +90,7 @@ struct State {
     me: OnceLock<rsbinder::Weak<dyn ISuite>>,
     sessions: Arc<AtomicI32>,
     listeners: Mutex<Vec<Strong<dyn IListener>>>,
-    /// Told of the listeners' deaths; made for the first of them.
+    /// Notified of the listeners' deaths; created for the first of them.
     mourner: OnceLock<Arc<Mourner>>,
     /// By sender, the next number, or -1.
     storms: Mutex<HashMap<i32, i32>>,
@@ -192,7 +192,7 @@ impl ISuite for Suite {
             .0
             .mourner
             .get_or_init(|| Arc::new(Mourner(Arc::downgrade(&self.0))));
-        // Before it is linked: it may die at once.
+        // Before linking: it may die at once.
         self.0.listeners.lock().unwrap().push(listener.clone());
         Ok(listener.link_to_death_arc(mourner)?)
     }
@@ -332,7 +332,7 @@ impl IStreams for Streams {
                     number,
                     ..Default::default()
                 };
-                // Waits when the client does not keep up.
+                // Waits if the client does not keep up.
                 if sink.send(&record).is_err() {
                     return;
                 }
@@ -343,7 +343,7 @@ impl IStreams for Streams {
     }
 }
 
-/// Makes a session, which is among the live ones as long as anybody keeps it.
+/// Creates a session, which counts as live as long as anybody keeps it.
 pub fn session(name: &str, depth: i32, live: &Arc<AtomicI32>) -> Strong<dyn ISession> {
     live.fetch_add(1, Ordering::SeqCst);
     BnSession::new_binder(Session {

@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// bionic has it here, too, and more of it.
+// bionic has this here, too, and more.
 
 #pragma once
 

@@ -6,8 +6,8 @@ package org.sentrybinder.test;
 import org.sentrybinder.test.IListener;
 
 /**
- * What services in every language offer to clients in every other. The codes
- * start with 2, for binder-call refuses 1; the gaps are echo_service.py's
+ * The interface between services and clients in every language. The codes
+ * start with 2, since binder-call refuses 1; the gaps are echo_service.py's
  * calls that AIDL cannot express.
  */
 interface IEcho {
@@ -23,19 +23,19 @@ interface IEcho {
 
     byte[] reverse(in byte[] data) = 9;
 
-    /** Writes the text; returns how many bytes that were. */
+    /** Writes the text; returns its size in bytes. */
     int writeFile(in ParcelFileDescriptor file, @utf8InCpp String text) = 10;
 
     /** The end of a pipe from which the text can be read. */
     ParcelFileDescriptor openFile(@utf8InCpp String text) = 11;
 
-    /** Who is calling: pid << 32 | uid. */
+    /** The caller: pid << 32 | uid. */
     long caller() = 12;
 
     /** Answers with a service-specific error. */
     void fail(int code, @utf8InCpp String message) = 13;
 
-    /** How many notes have come. */
+    /** How many notes have arrived. */
     int notes() = 14;
 
     /**

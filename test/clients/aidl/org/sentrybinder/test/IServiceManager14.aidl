@@ -4,8 +4,8 @@
 package org.sentrybinder.test;
 
 /**
- * What is needed here of the service manager of Android 11 to 14, for a library
- * that only knows another's codes.
+ * The part of Android 11 to 14's service manager that is needed here, for a
+ * library that only knows another's codes.
  */
 @Descriptor(value="android.os.IServiceManager")
 interface IServiceManager14 {

@@ -3,7 +3,7 @@
 
 package org.sentrybinder.test;
 
-/** An object that is made for one client and lives until the client lets go of it. */
+/** An object that is created for one client and lives until the client releases it. */
 interface ISession {
     @utf8InCpp String name();
 

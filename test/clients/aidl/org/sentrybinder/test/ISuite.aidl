@@ -7,7 +7,7 @@ import org.sentrybinder.test.IListener;
 import org.sentrybinder.test.ISession;
 import org.sentrybinder.test.Record;
 
-/** What services whose interfaces are made of AIDL offer to such clients, beyond IEcho. */
+/** What services generated from AIDL offer to such clients, beyond IEcho. */
 interface ISuite {
     Record echo(in Record record);
 
@@ -20,13 +20,13 @@ interface ISuite {
 
     ISession open(@utf8InCpp String name);
 
-    /** How many sessions live. */
+    /** How many sessions are live. */
     int sessions();
 
     /** The depth of a session; negative if the session is in another process. */
     int inspect(ISession session);
 
-    /** Calls the peer's bounce with a depth less by one, and so on down to 0; each adds a mark to the text. */
+    /** Calls the peer's bounce with the depth reduced by one, and so on down to 0; each adds a mark to the text. */
     @utf8InCpp String bounce(ISuite peer, int depth, @utf8InCpp String text);
 
     /** Keeps a listener for notifyListeners, until it dies. */
@@ -40,7 +40,7 @@ interface ISuite {
     /** Takes number 0, 1, 2, ... from a sender. */
     oneway void storm(int sender, int number);
 
-    /** How many of a sender's numbers have come; -1 if one was out of order, or named a process. */
+    /** How many of a sender's numbers have arrived; -1 if one was out of order, or named a process. */
     int taken(int sender);
 
     /** Returns once this many calls of it are in progress. */
@@ -53,18 +53,18 @@ interface ISuite {
 
     oneway void swallow(in byte[] data);
 
-    /** How many bytes swallow has got. */
+    /** How many bytes swallow has received. */
     int swallowed();
 
-    /** The same files in the opposite order. */
+    /** The same files in reverse order. */
     ParcelFileDescriptor[] reverseFiles(in ParcelFileDescriptor[] files);
 
-    /** Adds one to each byte of shared memory; returns what they were, added up. */
+    /** Adds one to each byte of shared memory; returns the sum of their old values. */
     long share(in ParcelFileDescriptor memory);
 
     /** How many files this process has open. */
     int files();
 
-    /** Ends this process instead of answering. */
+    /** Exits instead of answering. */
     void exit(int status);
 }
