@@ -217,7 +217,7 @@ func newSpinners(t *testing.T) *spinners {
 	require.NoError(t, f.Truncate(4096))
 	counts, err := unix.Mmap(int(f.Fd()), 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	require.NoError(t, err)
-	cmd, err := startAgain(spinnersEnv + "=" + path)
+	cmd, err := startChild(spinnersEnv + "=" + path)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		cmd.Process.Kill()
@@ -636,7 +636,7 @@ func TestFreezerStorm(t *testing.T) {
 		go func() {
 			defer busy.Done()
 			for round := 0; !stop.Load(); round++ {
-				cmd, err := startAgain(spinnersEnv + "=/nowhere")
+				cmd, err := startChild(spinnersEnv + "=/nowhere")
 				if err != nil {
 					t.Errorf("starting a child: %v", err)
 					return

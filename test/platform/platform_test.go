@@ -42,8 +42,8 @@ func onLinux() bool {
 	return err == nil && !strings.Contains(string(version), "gvisor")
 }
 
-// startAgain starts the test binary as a child, with a variable that tells it what to do.
-func startAgain(variable string) (*exec.Cmd, error) {
+// startChild starts the test binary as a child, with a variable that tells it what to do.
+func startChild(variable string) (*exec.Cmd, error) {
 	child := exec.Command("/proc/self/exe")
 	child.Env = append(os.Environ(), variable)
 	return child, child.Start()

@@ -29,12 +29,12 @@ import (
 )
 
 var (
-	most      = flag.Int("max", 0, "the maximum number of mutants of a package, spread evenly over its code; 0 for all")
-	match     = flag.String("match", "", "test only the mutants whose names match this regular expression")
-	parallel  = flag.Int("parallel", 2, "the number of mutants to test at once")
-	least     = flag.Float64("min", 95, "the minimum percentage of mutants that must be killed")
-	explained = flag.String("explained", "tools/mutate/explained.txt", "the file that lists the mutants that are known to survive")
-	verbose   = flag.Bool("v", false, "print every mutant")
+	maxMutants = flag.Int("max", 0, "the maximum number of mutants of a package, spread evenly over its code; 0 for all")
+	match      = flag.String("match", "", "test only the mutants whose names match this regular expression")
+	parallel   = flag.Int("parallel", 2, "the number of mutants to test at once")
+	minKilled  = flag.Float64("min", 95, "the minimum percentage of mutants that must be killed")
+	explained  = flag.String("explained", "tools/mutate/explained.txt", "the file that lists the mutants that are known to survive")
+	verbose    = flag.Bool("v", false, "print every mutant")
 )
 
 func main() {
@@ -78,7 +78,7 @@ func run(patterns []string) error {
 	defer os.RemoveAll(tmp)
 
 	// Only all mutants together show whether each test catches one.
-	whole := *most == 0 && *match == ""
+	whole := *maxMutants == 0 && *match == ""
 	var complaints []string
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "package\tmutants\tkilled\texplained\tunexplained\tkilled\ttime")
@@ -94,7 +94,7 @@ func run(patterns []string) error {
 		}
 		valid := t.testAll(spread(slices.DeleteFunc(slices.Clone(all), func(m *mutant) bool {
 			return !matched.MatchString(m.id)
-		}), *most))
+		}), *maxMutants))
 
 		killed, known, unknown := 0, 0, 0
 		caught := make(map[string]bool)
@@ -130,8 +130,8 @@ func run(patterns []string) error {
 			}
 		}
 		percent := 100 * float64(killed) / float64(max(1, len(valid)))
-		if percent < *least {
-			complaints = append(complaints, fmt.Sprintf("%s: less than %v%% killed", p.name(), *least))
+		if percent < *minKilled {
+			complaints = append(complaints, fmt.Sprintf("%s: less than %v%% killed", p.name(), *minKilled))
 		}
 		fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%d\t%.1f%%\t%v\n",
 			p.name(), len(valid), killed, known, unknown, percent, time.Since(start).Round(time.Second))
