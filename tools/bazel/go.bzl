@@ -3,18 +3,18 @@
 
 """Rules that build and test Go packages with the machine's own go command.
 
-The go command resolves modules, caches and links by itself; what Bazel adds is
-the graph of what depends on what, tests that rerun only when something they
-depend on has changed, and one command for tests that run in different places.
+The go command itself resolves modules, caches and links; Bazel adds the
+dependency graph, tests that rerun only when a dependency has changed, and one
+command for tests that run in different places.
 
-Imports from outside this module are not declared: go.sum fixes them. The go
-command itself is not an input either: after an upgrade of Go, what Bazel has
-cached stays until its sources change.
+Imports from outside this module are not declared: go.sum pins them. The go
+command itself is not an input either: after an upgrade of Go, Bazel's cached
+results stay until their sources change.
 """
 
 GoInfo = provider(
     doc = "A Go package of this module.",
-    fields = {"srcs": "depset of its files and those of every package of this module it imports"},
+    fields = {"srcs": "depset of its files and those of every package of this module that it imports"},
 )
 
 def _go_library_impl(ctx):
@@ -110,9 +110,9 @@ def go_test(name, srcs, deps = [], data = [], **kwargs):
     Args:
       name: the test target.
       srcs: the package's _test.go files.
-      deps: the package itself and what else of this module its tests import.
+      deps: the package itself and this module's other packages that its tests import.
       data: what the tests read, found below their working directory.
-      **kwargs: what every test rule takes, such as size.
+      **kwargs: attributes of every test rule, such as size.
     """
     _go_test_binary(name = name + "_binary", srcs = srcs, deps = deps, data = data, testonly = True)
     _test_at(name = name, binary = name + "_binary", place = "host", **kwargs)
@@ -121,17 +121,17 @@ def syscall_test(name, srcs, deps = [], data = [], runsc = "//runsc", annotation
     """Tests of the device, run in the sandbox and on Linux's own drivers.
 
     One test binary, and four test targets: name_systrap and name_ptrace run it in
-    a sandbox on that platform of gVisor, name_linux-c and name_linux-rust on the
-    drivers of Linux, if $BINDER_ORACLE names a program that can.
+    a sandbox on that gVisor platform, name_linux-c and name_linux-rust on Linux's
+    drivers, if $BINDER_ORACLE names a program that can.
 
     Args:
-      name: what the test targets' names begin with.
+      name: the prefix of the test targets' names.
       srcs: the package's _test.go files.
-      deps: what of this module the tests import.
+      deps: this module's packages that the tests import.
       data: what the tests read, found below their working directory.
       runsc: the runsc to test.
       annotations: of the container in the sandbox, "KEY=VALUE" without spaces.
-      **kwargs: what every test rule takes, such as size.
+      **kwargs: attributes of every test rule, such as size.
     """
     _go_test_binary(name = name + "_binary", srcs = srcs, deps = deps, data = data, testonly = True)
     for platform in ["systrap", "ptrace"]:

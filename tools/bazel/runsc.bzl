@@ -25,10 +25,10 @@ runsc_binary = rule(
     implementation = _runsc_binary_impl,
     doc = """runsc, built by make runsc on Bazel's tree of the declared sources.
 
-A runsc built before bazel test was asked for would not do: Bazel tests the tree
-as it is, so a test in the sandbox depends on all that runsc is made of. That the
-sources lie in another directory costs a copy of gVisor's and a link; the go
-command's cache has the rest.""",
+A previously built runsc would not do: Bazel tests the tree as it is, so a test
+in the sandbox depends on all of runsc's sources. Building from another directory
+costs a copy of gVisor's sources and a link; the go command's cache has the
+rest.""",
     attrs = {
         "srcs": attr.label_list(allow_files = True),
         "deps": attr.label_list(providers = [GoInfo]),

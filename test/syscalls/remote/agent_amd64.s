@@ -20,7 +20,7 @@
 // func serve(ctl, slot uintptr)
 //
 // R12 is the control socket, R13 the slot. Nothing else is kept from one system
-// call to the next, so that the child of a clone can go on with its own.
+// call to the next, so that the child of a clone can continue with its own.
 TEXT ·serve(SB), NOSPLIT, $0-16
 	MOVQ	ctl+0(FP), R12
 	MOVQ	slot+8(FP), R13
@@ -36,8 +36,8 @@ next:
 	CMPQ	AX, $1
 	JNE	gone
 
-	// A clone's child must not look into its parent's slot, which may have
-	// been told the next system call by then.
+	// A clone's child must not read its parent's slot, which may hold the
+	// next system call by then.
 	MOVQ	slot_childCtl(R13), R14
 	MOVQ	slot_childSlot(R13), R15
 
