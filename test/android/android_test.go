@@ -6,10 +6,10 @@
 // in their way. The same binary runs in the sandbox, with all of Android's annotations,
 // and on Linux.
 //
-// On Linux every step succeeds, but for those that depend on how Linux is configured,
-// which says that a step asks for the right thing. In the sandbox a step may fail: the
-// table in docs/android.md says which do, and with what result. Another result is an
-// error. With -table the table is written instead.
+// On Linux every step succeeds, except those that depend on Linux's configuration,
+// which shows that the steps ask for the right things. In the sandbox a step may fail:
+// the table in docs/android.md lists which do, and with what result. Any other result
+// is an error. With -table the table is printed instead.
 package android
 
 import (
@@ -28,11 +28,11 @@ import (
 )
 
 var (
-	// mustRun makes the tests run. They mount file systems and change sysctls, so
-	// they only run where they are sent.
+	// mustRun enables the tests. They mount file systems and change sysctls, so they only
+	// run where that is intended.
 	mustRun = flag.Bool("must-run", false, "run the tests, which need root and change the machine")
 
-	printTable = flag.Bool("table", false, "print the table of docs/android.md, and compare nothing with it")
+	printTable = flag.Bool("table", false, "print the table of docs/android.md instead of comparing with it")
 )
 
 // A stage is a part of the boot.
@@ -42,45 +42,45 @@ type stage struct {
 }
 
 // A step is something that Android's user space asks of the kernel: a row of the
-// the table in docs/android.md.
+// table in docs/android.md.
 type step struct {
 	what    string
 	who     string
 	without string // what happens if it fails
 
-	// run does it. It returns an errno, or in words what is wrong.
+	// run executes the step. It returns an errno, or an error that says what is wrong.
 	run func(b *boot) error
 
-	// linux tells what Linux has to be, or to be configured with, for the step to
-	// succeed, if it may fail there.
+	// linux says what the step needs on Linux, or in its configuration, if it may fail
+	// there.
 	linux string
 
-	// why tells why it fails in the sandbox, if it does.
+	// why says why the step fails in the sandbox, if it does.
 	why string
 }
 
 // The stages in the order of the boot.
 var stages = []stage{firstStage, secondStage, services, devices, daemons, sharedMemory, zygote, systemServer}
 
-// A boot is what the steps share.
+// A boot is the state that the steps share.
 type boot struct {
 	*testing.T // of the step
 
-	// root is a file system of its own, for what init would mount at /.
+	// root is a separate file system, for what init would mount at /.
 	root string
 	// cgroup is where cgroup2 is mounted, or "".
 	cgroup string
 }
 
-// Variables that tell the test binary what it is.
+// Variables that tell the test binary its role.
 const (
-	// insideEnv: it runs in a mount namespace of its own.
+	// insideEnv: it runs in a separate mount namespace.
 	insideEnv = "ANDROID_INSIDE"
 	// childEnv: it is a child, and runs the function of that name.
 	childEnv = "ANDROID_CHILD"
 )
 
-// children are what a child of the test binary can do.
+// children are the functions that a child of the test binary can run.
 var children = map[string]func() error{
 	"reboot": rebootNamespace,
 }
@@ -95,7 +95,7 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if !*mustRun {
-		fmt.Println("nothing was tested: these tests change the machine; -must-run runs them")
+		fmt.Println("nothing was tested: these tests change the machine; -must-run enables them")
 		os.Exit(0)
 	}
 	if os.Getenv(insideEnv) == "" {
@@ -104,8 +104,7 @@ func TestMain(m *testing.M) {
 	os.Exit(remote.Main(m))
 }
 
-// runInside runs the tests in a mount namespace of their own, and returns their exit
-// status.
+// runInside runs the tests in a separate mount namespace, and returns their exit status.
 func runInside() int {
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Env = append(os.Environ(), insideEnv+"=1")
@@ -124,7 +123,7 @@ const (
 	tableEnd   = "<!-- end of beyond binder -->\n"
 )
 
-// testName makes a name of a test, which has no slashes, of what a step does.
+// testName turns a step's description into a test's name, without slashes.
 var testName = strings.NewReplacer("`", "", "/", ".")
 
 func TestBoot(t *testing.T) {
@@ -146,7 +145,7 @@ func TestBoot(t *testing.T) {
 	}
 	var table strings.Builder
 	for _, stage := range stages {
-		fmt.Fprintf(&table, "\n| %s | who needs it | without it | here |\n| --- | --- | --- | --- |\n", stage.name)
+		fmt.Fprintf(&table, "\n| %s | needed by | without it | here |\n| --- | --- | --- | --- |\n", stage.name)
 		t.Run(stage.name, func(t *testing.T) {
 			for _, s := range stage.steps {
 				t.Run(testName.Replace(s.what), func(t *testing.T) {
@@ -155,14 +154,14 @@ func TestBoot(t *testing.T) {
 					table.WriteString(row)
 					switch {
 					case compare && !strings.Contains(documented, row):
-						t.Errorf("make android-table would write what docs/android.md does not say:\n%s", row)
+						t.Errorf("docs/android.md lacks this row, which make android-table would write:\n%s", row)
 					case err == nil:
 					case onLinux() && s.linux == "":
 						t.Errorf("%s", describe(err))
 					case onLinux():
-						t.Skipf("Linux has this with %s: %s", s.linux, describe(err))
+						t.Skipf("on Linux this needs %s: %s", s.linux, describe(err))
 					case s.why == "":
-						t.Errorf("nothing says why: %s", describe(err))
+						t.Errorf("unexplained: %s", describe(err))
 					default:
 						t.Skipf("no: %s", describe(err))
 					}
@@ -172,7 +171,7 @@ func TestBoot(t *testing.T) {
 	}
 	table.WriteString("\n")
 	if compare {
-		require.Equal(t, table.String(), documented, "docs/android.md has rows that there are no steps for; make android-table writes it anew")
+		require.Equal(t, table.String(), documented, "docs/android.md has rows without steps; make android-table updates it")
 	}
 	if *printTable {
 		fmt.Print("\n", tableBegin, table.String(), tableEnd)
@@ -190,7 +189,7 @@ func readTable(t *testing.T) string {
 	return table
 }
 
-// try takes the step.
+// try executes the step.
 func (s *step) try(b *boot, t *testing.T) error {
 	here := *b
 	here.T = t
@@ -220,7 +219,7 @@ type failure struct {
 func (f *failure) Error() string { return f.part + ": " + f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// in says in what part of a step an error occurred.
+// in adds to an error the part of the step in which it occurred.
 func in(part string, err error) error {
 	if err == nil {
 		return nil
@@ -228,7 +227,7 @@ func in(part string, err error) error {
 	return &failure{part, err}
 }
 
-// describe returns an error in as few words as the table has.
+// describe formats an error briefly, for the table.
 func describe(err error) string {
 	if errs, ok := err.(interface{ Unwrap() []error }); ok {
 		var parts []string
@@ -246,8 +245,8 @@ func describe(err error) string {
 	return err.Error()
 }
 
-// onLinux reports whether the kernel is Linux itself. In the sandbox, an annotation has
-// chosen the release, but gVisor's version is always of the same time.
+// onLinux returns whether the kernel is Linux itself. In the sandbox, an annotation sets
+// the release, but gVisor's version always has the same date.
 func onLinux() bool {
 	version, err := os.ReadFile("/proc/version")
 	return err == nil && !strings.Contains(string(version), "#1 SMP Sun Jan 10 15:06:54 PST 2016")

@@ -19,7 +19,7 @@ import (
 // daemons are the native services.
 var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 	{
-		what: "`/proc/self/attr/current`", who: "servicemanager; not redroid's", without: "servicemanager ends",
+		what: "`/proc/self/attr/current`", who: "servicemanager; not redroid's", without: "servicemanager exits",
 		run: func(*boot) error {
 			_, err := read("/proc/thread-self/attr/current")
 			return err
@@ -27,7 +27,7 @@ var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 		linux: "SELinux",
 	},
 	{
-		what: "selinuxfs's `status`, mapped", who: "servicemanager; not redroid's", without: "servicemanager ends",
+		what: "selinuxfs's `status`, mapped", who: "servicemanager; not redroid's", without: "servicemanager exits",
 		run: func(b *boot) error {
 			fd, err := b.open("/sys/fs/selinux/status", unix.O_RDONLY)
 			if err != nil {
@@ -46,11 +46,11 @@ var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 		linux: "SELinux",
 	},
 	{
-		what: "datagrams to `/dev/socket/logdw`, with who sent them", who: "liblog, logd", without: "no logcat",
+		what: "datagrams to `/dev/socket/logdw`, with their sender", who: "liblog, logd", without: "no logcat",
 		run: logdw,
 	},
 	{
-		what: "`/proc/kmsg`: init's log", who: "logd", without: "logcat has none of the kernel's log",
+		what: "`/proc/kmsg`: init's log", who: "logd", without: "logcat lacks the kernel log",
 		run: procKmsg,
 	},
 	{
@@ -58,12 +58,12 @@ var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 		run: syslog,
 	},
 	{
-		what: "the socket for audit, with a process that listens", who: "logd", without: "logged",
+		what: "the audit socket, with a listening process", who: "logd", without: "logged",
 		run:   audit,
 		linux: "CONFIG_AUDIT",
 	},
 	{
-		what: "a trigger in `/proc/pressure/memory`", who: "lmkd", without: "lmkd ends, and after four times init (not redroid's of 12 to 14)",
+		what: "a trigger in `/proc/pressure/memory`", who: "lmkd", without: "lmkd exits; after four times, so does init (not redroid's of 12 to 14)",
 		run: pressure, linux: "CONFIG_PSI",
 	},
 	{
@@ -78,7 +78,7 @@ var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 		},
 	},
 	{
-		what: "`/proc/zoneinfo`", who: "lmkd", without: "lmkd goes by pressure alone",
+		what: "`/proc/zoneinfo`", who: "lmkd", without: "lmkd uses only pressure",
 		run: func(*boot) error { return readable("/proc/zoneinfo", "Node 0, zone") },
 	},
 	{
@@ -92,7 +92,7 @@ var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 		},
 	},
 	{
-		what: "process_mrelease of what it killed", who: "lmkd", without: "memory comes back a little later",
+		what: "process_mrelease of a killed process", who: "lmkd", without: "memory is freed a little later",
 		run: release,
 	},
 	{
@@ -119,13 +119,13 @@ var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 		what: "project quotas", who: "vold, installd, where `/data` has them", without: "ignored by redroid",
 		run:   projectQuota,
 		linux: "ext4 or f2fs",
-		why:   "there is no file system with quotas",
+		why:   "no file system has quotas",
 	},
 	{
-		what: "rules for routes, RTM_NEWRULE", who: "netd", without: "netd ends, and zygote with it; redroid's goes on",
+		what: "routing rules, RTM_NEWRULE", who: "netd", without: "netd exits, and zygote with it; redroid's continues",
 		run:   routeRule,
 		linux: "CONFIG_IP_MULTIPLE_TABLES",
-		why:   "gVisor's network has one table of routes",
+		why:   "gVisor's network has one routing table",
 	},
 	{
 		what: "iptables", who: "netd", without: "logged",
@@ -134,7 +134,7 @@ var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 		why:   "runsc's flag `-net-raw` allows it",
 	},
 	{
-		what: "netlink for netfilter, sock_diag and xfrm", who: "netd", without: "netd ends, and zygote with it; redroid's goes on",
+		what: "netlink for netfilter, sock_diag and xfrm", who: "netd", without: "netd exits, and zygote with it; redroid's continues",
 		run: func(b *boot) error {
 			var errs []error
 			for _, n := range []struct {
@@ -150,7 +150,7 @@ var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 		why:   "gVisor's network has none of them",
 	},
 	{
-		what: "SO_MARK", who: "netd, for each socket of an app", without: "sockets take the default network",
+		what: "SO_MARK", who: "netd, for each of an app's sockets", without: "sockets use the default network",
 		run: func(b *boot) error {
 			s, err := b.closing(unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0))
 			if err != nil {
@@ -167,12 +167,12 @@ var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 		},
 	},
 	{
-		what: "bpf", who: "bpfloader, netd", without: "a reboot; redroid's go on",
+		what: "bpf", who: "bpfloader, netd", without: "a reboot; redroid's continue",
 		run: bpf, linux: "CONFIG_BPF_SYSCALL",
-		why: "no programs run in the sentry",
+		why: "the sentry runs no bpf programs",
 	},
 	{
-		what: "a release from 5.4 on", who: "NetBpfLoad of Android 16", without: "a reboot",
+		what: "release 5.4 or later", who: "NetBpfLoad of Android 16", without: "a reboot",
 		run: func(*boot) error {
 			var uts unix.Utsname
 			if err := unix.Uname(&uts); err != nil {
@@ -188,7 +188,7 @@ var daemons = stage{"servicemanager, logd, lmkd, debuggerd, vold, netd", []step{
 	},
 }}
 
-// logdw logs a line as an app does, and receives it as logd does.
+// logdw logs a line like an app, and receives it like logd.
 func logdw(b *boot) error {
 	path := b.path("dev/socket/logdw")
 	s, err := b.closing(unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0))
@@ -231,7 +231,7 @@ func logdw(b *boot) error {
 	}
 	messages, err := unix.ParseSocketControlMessage(control[:controlLen])
 	if err != nil || len(messages) != 1 {
-		return or(err, errors.New("nobody sent it"))
+		return or(err, errors.New("lacks a sender"))
 	}
 	who, err := unix.ParseUnixCredentials(&messages[0])
 	if err != nil {
@@ -243,7 +243,7 @@ func logdw(b *boot) error {
 	return nil
 }
 
-// procKmsg looks for what init has written to /dev/kmsg.
+// procKmsg looks for what init wrote to /dev/kmsg.
 func procKmsg(b *boot) error {
 	fd, err := b.open("/proc/kmsg", unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
@@ -289,7 +289,7 @@ func syslog(*boot) error {
 	return nil
 }
 
-// netlinkRequest sends a request and returns the error that is its answer.
+// netlinkRequest sends a request and returns the error in its answer.
 func netlinkRequest(b *boot, protocol int, kind, flags uint16, body []byte) error {
 	s, err := b.closing(unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol))
 	if err != nil {
@@ -323,7 +323,7 @@ func netlinkRequest(b *boot, protocol int, kind, flags uint16, body []byte) erro
 	}
 }
 
-// audit makes this process the one that gets the messages.
+// audit makes this process the one that receives the messages.
 func audit(b *boot) error {
 	const (
 		set       = 1001 // AUDIT_SET
@@ -335,7 +335,7 @@ func audit(b *boot) error {
 	return netlinkRequest(b, unix.NETLINK_AUDIT, set, 0, status)
 }
 
-// pressure asks to be told of it as lmkd does.
+// pressure sets a trigger like lmkd.
 func pressure(b *boot) error {
 	const path = "/proc/pressure/memory"
 	if err := readable(path, "some avg10=", "full avg10="); err != nil {
@@ -359,12 +359,12 @@ func pressure(b *boot) error {
 		return in("epoll", err)
 	}
 	if _, err := unix.Write(fd, []byte("some 70000 1000000\x00")); err != unix.EBUSY {
-		return in("a second trigger", or(err, errors.New("is taken")))
+		return in("a second trigger", or(err, errors.New("is accepted")))
 	}
 	return nil
 }
 
-// setFIFO makes the process one of real time.
+// setFIFO makes the process a real-time one.
 func (p process) setFIFO(priority uint32) error {
 	if err := p.do(unix.SYS_SCHED_SETSCHEDULER, 0, unix.SCHED_FIFO, p.words(priority)); err != nil {
 		return err
@@ -383,19 +383,19 @@ func release(b *boot) error {
 		return err
 	}
 	if _, err := call(unix.SYS_PROCESS_MRELEASE, uintptr(fd), 0); err != unix.EINVAL {
-		return or(err, errors.New("of one that lives is done"))
+		return or(err, errors.New("succeeds for a living process"))
 	}
 	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil {
 		return err
 	}
-	// It may be gone by now.
+	// It may have exited by now.
 	if _, err := call(unix.SYS_PROCESS_MRELEASE, uintptr(fd), 0); err != unix.ESRCH {
 		return err
 	}
 	return nil
 }
 
-// debuggerd looks at a process that has crashed, or so it thinks.
+// debuggerd inspects a process as if it had crashed.
 func debuggerd(b *boot) error {
 	p := b.process()
 	copy(remote.Bytes(p.Scratch(), 8), "tombston")
@@ -429,7 +429,7 @@ func debuggerd(b *boot) error {
 	})
 }
 
-// projectQuota gives a directory a project, as for what an app has stored.
+// projectQuota gives a directory a project, as for an app's data.
 func projectQuota(b *boot) error {
 	const (
 		get = 0x801c581f // FS_IOC_FSGETXATTR
@@ -448,7 +448,7 @@ func projectQuota(b *boot) error {
 	return err
 }
 
-// routeRule adds a rule and takes it away again.
+// routeRule adds and removes a rule.
 func routeRule(b *boot) error {
 	const (
 		toTable                        = 1 // FR_ACT_TO_TBL
@@ -470,7 +470,7 @@ func routeRule(b *boot) error {
 	return in("RTM_DELRULE", netlinkRequest(b, unix.NETLINK_ROUTE, unix.RTM_DELRULE, 0, body))
 }
 
-// iptables asks for a table as iptables-restore does.
+// iptables requests a table like iptables-restore.
 func iptables(b *boot) error {
 	const getInfo = 64 // IPT_SO_GET_INFO
 	s, err := b.closing(unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW))

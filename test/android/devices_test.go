@@ -12,19 +12,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// devices is what ueventd does, and what it would have made.
+// devices is what ueventd does, and the devices that it would create.
 var devices = stage{"ueventd and devices", []step{
 	{
-		what: "the socket for uevents, with 16 MiB", who: "ueventd", without: "ueventd ends, and init with it",
+		what: "the uevent socket, with 16 MiB", who: "ueventd", without: "ueventd exits, and init with it",
 		run: func(b *boot) error {
 			_, err := ueventSocket(b)
 			return err
 		},
 	},
 	{
-		what: "an event for whoever writes `add` to a device's `uevent`", who: "ueventd, for devices that were there before", without: "no devices, where `/dev` is replaced (not in redroid)",
+		what: "an event for whoever writes `add` to a device's `uevent`", who: "ueventd, for existing devices", without: "no devices, where `/dev` is replaced (not in redroid)",
 		run:   coldboot,
-		linux: "a network namespace that gets them",
+		linux: "a network namespace that receives them",
 		why:   "gVisor's sysfs has no devices",
 	},
 	{
@@ -35,7 +35,7 @@ var devices = stage{"ueventd and devices", []step{
 				_, err := b.open("/dev/"+name, unix.O_RDWR)
 				errs = append(errs, in(name, err))
 			}
-			// Who has no terminal gets this answer.
+			// A process without a terminal gets this error.
 			if _, err := b.open("/dev/tty", unix.O_RDWR); err != nil && err != unix.ENXIO {
 				errs = append(errs, in("tty", err))
 			}
@@ -56,7 +56,7 @@ var devices = stage{"ueventd and devices", []step{
 		linux: "CONFIG_TUN",
 	},
 	{
-		what: "`/dev/dma_heap/system`", who: "graphics and codecs; not redroid's", without: "redroid's graphics take ashmem or a memfd",
+		what: "`/dev/dma_heap/system`", who: "graphics and codecs; not redroid's", without: "redroid's graphics use ashmem or a memfd",
 		run: func(b *boot) error {
 			_, err := b.open("/dev/dma_heap/system", unix.O_RDONLY)
 			return err
@@ -66,7 +66,7 @@ var devices = stage{"ueventd and devices", []step{
 	},
 }}
 
-// ueventSocket makes libcutils' socket.
+// ueventSocket creates libcutils' socket.
 func ueventSocket(b *boot) (int, error) {
 	const size = 16 << 20
 	s, err := b.closing(unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_KOBJECT_UEVENT))
@@ -90,7 +90,7 @@ func ueventSocket(b *boot) (int, error) {
 	return s, in("bind", unix.Bind(s, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: uint32(unix.Getpid()), Groups: 0xffffffff}))
 }
 
-// coldboot asks for the event of a device that every Linux has.
+// coldboot requests the event of a device that every Linux has.
 func coldboot(b *boot) error {
 	s, err := ueventSocket(b)
 	if err != nil {

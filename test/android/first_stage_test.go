@@ -15,23 +15,23 @@ import (
 )
 
 // firstStage is what init does before anything of Android's is mounted. In a container
-// that brings its own /dev, as redroid's does, it does without most of it.
+// with its own /dev, like redroid's, init skips most of it.
 var firstStage = stage{"init, first stage", []step{
 	{
-		what: "tmpfs on `/dev`, devpts on `/dev/pts`", who: "init", without: "init ends",
+		what: "tmpfs on `/dev`, devpts on `/dev/pts`", who: "init", without: "init exits",
 		run: mountDev,
 	},
 	{
-		what: "`/dev/null`, `/dev/random` and `/dev/urandom`, made by mknod", who: "init", without: "init ends",
+		what: "`/dev/null`, `/dev/random` and `/dev/urandom`, made by mknod", who: "init", without: "init exits",
 		run: memoryDevices,
 	},
 	{
 		what: "`/dev/ptmx`, made by mknod", who: "adbd, for shells", without: "no terminals, where `/dev` is replaced (not in redroid)",
 		run: ptmx,
-		why: "gVisor's terminals are opened by `/dev/pts/ptmx`",
+		why: "gVisor's terminals are opened through `/dev/pts/ptmx`",
 	},
 	{
-		what: "proc with `hidepid=2`; `/proc/cmdline` for init alone", who: "init", without: "init ends",
+		what: "proc with `hidepid=2`; `/proc/cmdline` only for init", who: "init", without: "init exits",
 		run: func(b *boot) error {
 			if err := unix.Mount("proc", b.mkdir("proc"), "proc", 0, "hidepid=2,gid=3009"); err != nil {
 				return err
@@ -40,12 +40,12 @@ var firstStage = stage{"init, first stage", []step{
 		},
 	},
 	{
-		what: "what `hidepid=2` hides", who: "apps, from each other", without: "an app sees which processes there are",
+		what: "what `hidepid=2` hides", who: "apps, from each other", without: "an app sees all processes",
 		run: hidden,
-		why: "gVisor's proc takes the option and shows all processes",
+		why: "gVisor's proc accepts the option but shows all processes",
 	},
 	{
-		what: "sysfs", who: "init", without: "init ends",
+		what: "sysfs", who: "init", without: "init exits",
 		run: func(b *boot) error {
 			if err := unix.Mount("sysfs", b.mkdir("sys"), "sysfs", 0, ""); err != nil {
 				return err
@@ -59,7 +59,7 @@ var firstStage = stage{"init, first stage", []step{
 		run: kmsg,
 	},
 	{
-		what: "selinuxfs on `/sys/fs/selinux`", who: "init; not redroid's", without: "init ends",
+		what: "selinuxfs on `/sys/fs/selinux`", who: "init; not redroid's", without: "init exits",
 		run: func(*boot) error {
 			if err := unix.Mount("selinuxfs", "/sys/fs/selinux", "selinuxfs", 0, ""); err != nil && err != unix.EBUSY {
 				return err
@@ -69,12 +69,12 @@ var firstStage = stage{"init, first stage", []step{
 		linux: "SELinux",
 	},
 	{
-		what: "a policy for SELinux", who: "init; not redroid's", without: "init ends",
+		what: "an SELinux policy", who: "init; not redroid's", without: "init exits",
 		run:   loadPolicy,
-		linux: "a policy that makes sense",
+		linux: "a valid policy",
 	},
 	{
-		what: "the device mapper", who: "init, for verified partitions; not redroid's", without: "init ends, unless the root is the image",
+		what: "the device mapper", who: "init, for verified partitions; not redroid's", without: "init exits, unless the root is the image",
 		run: func(b *boot) error {
 			_, err := b.open("/dev/mapper/control", unix.O_RDWR)
 			return err
@@ -83,9 +83,9 @@ var firstStage = stage{"init, first stage", []step{
 		why:   "there are no block devices",
 	},
 	{
-		what: "reboot(2), which ends a container", who: "init, for shutdown and in despair", without: "init aborts, which does as well",
+		what: "reboot(2), which ends a container", who: "init, for shutdown and on fatal errors", without: "init aborts, which has the same effect",
 		run: reboot,
-		why: "gVisor has none; a container ends with its init",
+		why: "gVisor lacks it; a container ends with its init",
 	},
 }}
 
@@ -101,7 +101,7 @@ func mknod(path string, major, minor uint32) error {
 	return unix.Mknod(path, unix.S_IFCHR|0o666, int(unix.Mkdev(major, minor)))
 }
 
-// memoryDevices makes devices and uses them.
+// memoryDevices creates devices and uses them.
 func memoryDevices(b *boot) error {
 	data := make([]byte, 32)
 	for _, d := range []struct {
@@ -129,7 +129,7 @@ func memoryDevices(b *boot) error {
 	return nil
 }
 
-// ptmx opens a terminal and says something to its other side.
+// ptmx opens a terminal and writes to its other side.
 func ptmx(b *boot) error {
 	path := b.path("dev/ptmx")
 	if err := mknod(path, 5, 2); err != nil {
@@ -161,7 +161,7 @@ func ptmx(b *boot) error {
 	return err
 }
 
-// hidden looks at a process as another user does.
+// hidden looks at a process as another user.
 func hidden(b *boot) error {
 	app := b.process()
 	if err := app.do(unix.SYS_SETRESUID, 10001, 10001, 10001); err != nil {
@@ -174,7 +174,7 @@ func hidden(b *boot) error {
 	return err
 }
 
-// kmsgText is what init's log begins with here.
+// kmsgText is the first message of init's log here.
 const kmsgText = "init: init first stage started!"
 
 func kmsg(b *boot) error {
@@ -191,13 +191,13 @@ func kmsg(b *boot) error {
 	return err
 }
 
-// loadPolicy loads what begins as a policy does.
+// loadPolicy loads data that begins like a policy.
 func loadPolicy(*boot) error {
 	const magic = "\x8c\xff\x7c\xf9"
 	return write("/sys/fs/selinux/load", magic+"\x08\x00\x00\x00SE Linux\x21\x00\x00\x00"+strings.Repeat("\x00", 64))
 }
 
-// reboot has a first process reboot its PID namespace, which is what a container is.
+// reboot makes an init process reboot its PID namespace, which is what a container is.
 func reboot(*boot) error {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), childEnv+"=reboot")
@@ -226,10 +226,10 @@ func exitStatus(err error) (syscall.WaitStatus, bool) {
 	return status, ok
 }
 
-// rebootNamespace is what the child does.
+// rebootNamespace is the child's program.
 func rebootNamespace() error {
 	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART); err != nil {
 		return err
 	}
-	select {} // The kernel ends it.
+	select {} // The kernel kills it.
 }

@@ -19,22 +19,22 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// path returns the path of a file below the root that init would see. Its directory is
-// made.
+// path returns the path of a file below the root that init would see, and creates its
+// directory.
 func (b *boot) path(elem ...string) string {
 	path := filepath.Join(append([]string{b.root}, elem...)...)
 	require.NoError(b, os.MkdirAll(filepath.Dir(path), 0o755))
 	return path
 }
 
-// mkdir makes a directory below the root.
+// mkdir creates a directory below the root.
 func (b *boot) mkdir(elem ...string) string {
 	path := b.path(elem...)
 	require.NoError(b, os.MkdirAll(path, 0o755))
 	return path
 }
 
-// closing has a descriptor closed at the end of the step.
+// closing closes a descriptor at the end of the step.
 func (b *boot) closing(fd int, err error) (int, error) {
 	if err == nil {
 		b.Cleanup(func() { unix.Close(fd) })
@@ -55,13 +55,13 @@ func (b *boot) mount(source, dir, fsType string, flags uintptr, options string) 
 	return err
 }
 
-// read returns what a file of /proc or /sys says.
+// read returns the contents of a file in /proc or /sys.
 func read(path string) (string, error) {
 	data, err := os.ReadFile(path)
 	return strings.TrimSpace(string(data)), err
 }
 
-// write writes to a file of /proc or /sys, in one call as such files want it.
+// write writes to a file in /proc or /sys with one call, as such files require.
 func write(path, value string) error {
 	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -72,8 +72,7 @@ func write(path, value string) error {
 	return err
 }
 
-// readable requires that a file begins with, or has a line that begins with, each of
-// wants.
+// readable requires that a file, or a line in it, begins with each of wants.
 func readable(path string, wants ...string) error {
 	text, err := read(path)
 	if err != nil {
@@ -105,7 +104,7 @@ func first(fs ...func() error) error {
 	return nil
 }
 
-// inThread runs f in a thread that ends then, for what can't be undone.
+// inThread runs f in a thread that then exits, for what can't be undone.
 func inThread(f func() error) error {
 	done := make(chan error)
 	go func() {
@@ -115,7 +114,7 @@ func inThread(f func() error) error {
 	return <-done
 }
 
-// patience is how long a step waits for what should come about at once.
+// patience is how long a step waits for what should happen immediately.
 const patience = 10 * time.Second
 
 // await waits until a descriptor is ready.
@@ -127,7 +126,7 @@ func await(fd int, events int16) error {
 	return err
 }
 
-// readyWithin returns whether a descriptor gets ready within a time.
+// readyWithin returns whether a descriptor becomes ready within a time.
 func readyWithin(fd int, events int16, limit time.Duration) (bool, error) {
 	for deadline := time.Now().Add(limit); ; {
 		left := max(time.Until(deadline), 0)
@@ -138,7 +137,7 @@ func readyWithin(fd int, events int16, limit time.Duration) (bool, error) {
 	}
 }
 
-// eventually waits until f, which looks at something that is under way, returns true.
+// eventually waits until f, which checks a state in progress, returns true.
 func eventually(f func() (bool, error)) error {
 	for deadline := time.Now().Add(patience); ; {
 		ok, err := f()
@@ -146,7 +145,7 @@ func eventually(f func() (bool, error)) error {
 			return err
 		}
 		if time.Now().After(deadline) {
-			return errors.New("does not come about")
+			return errors.New("does not happen")
 		}
 		unix.Nanosleep(&unix.Timespec{Nsec: 1_000_000}, nil)
 	}
@@ -163,7 +162,7 @@ func call(nr uintptr, args ...uintptr) (uintptr, error) {
 	return r, nil
 }
 
-// A process is another one, which makes system calls for the step.
+// A process is a separate process, which makes system calls for the step.
 type process struct {
 	b *boot
 	*remote.Process
@@ -178,7 +177,7 @@ func (p process) call(nr uintptr, args ...uintptr) (uintptr, error) {
 	return p.Call(p.b, nr, args...)
 }
 
-// do is call for those that return nothing.
+// do is call for system calls without a result.
 func (p process) do(nr uintptr, args ...uintptr) error {
 	_, err := p.call(nr, args...)
 	return err
@@ -191,7 +190,7 @@ func (p process) text(s string) uintptr {
 	return addr
 }
 
-// words returns the address of numbers of 32 bits there.
+// words returns the address of 32-bit numbers there.
 func (p process) words(numbers ...uint32) uintptr {
 	addr := remote.Alloc(p.b, 4*len(numbers))
 	for i, n := range numbers {
@@ -219,7 +218,7 @@ func (p process) opened(path string, flags int) (uintptr, error) {
 	return p.call(unix.SYS_OPENAT, ^uintptr(99), p.text(path), uintptr(flags|unix.O_CLOEXEC), 0)
 }
 
-// has requires values of fields, each field followed by its value, of the process's
+// has requires values of fields, each field followed by its value, in the process's
 // /proc/PID/status.
 func (p process) has(fields ...string) error {
 	text, err := read(fmt.Sprintf("/proc/%d/status", p.PID()))

@@ -16,11 +16,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// secondStage is what init does until it starts services: properties, mount
-// namespaces, what init.rc writes.
+// secondStage is what init does before it starts services: properties, mount namespaces,
+// what init.rc writes.
 var secondStage = stage{"init, second stage", []step{
 	{
-		what: "files in `/dev/__properties__`, labelled by `security.selinux`, which all processes map", who: "init, bionic", without: "init ends",
+		what: "files in `/dev/__properties__`, labelled with `security.selinux`, which all processes map", who: "init, bionic", without: "init exits",
 		run:   properties,
 		linux: "CONFIG_TMPFS_XATTR",
 	},
@@ -29,7 +29,7 @@ var secondStage = stage{"init, second stage", []step{
 		run: propertyService,
 	},
 	{
-		what: "SO_PEERSEC", who: "init, for who sets a property; not redroid's", without: "no property is set",
+		what: "SO_PEERSEC", who: "init, to identify who sets a property; not redroid's", without: "no property is set",
 		run: func(b *boot) error {
 			fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 			if err != nil {
@@ -43,45 +43,45 @@ var secondStage = stage{"init, second stage", []step{
 		linux: "SELinux",
 	},
 	{
-		what: "`/proc/self/attr/exec`, written", who: "init, for vendor's scripts and each service; not redroid's", without: "vendor's scripts do not run",
+		what: "`/proc/self/attr/exec`, written", who: "init, for vendor scripts and each service; not redroid's", without: "vendor scripts do not run",
 		run: func(b *boot) error {
 			return inThread(func() error { return write("/proc/thread-self/attr/exec", "u:r:vendor_init:s0") })
 		},
 		linux: "SELinux",
 	},
 	{
-		what: "`/proc/sys/kernel/kptr_restrict`, 2 at least", who: "init", without: "init ends",
+		what: "`/proc/sys/kernel/kptr_restrict`, at least 2", who: "init", without: "init exits",
 		run: func(*boot) error { return highest("/proc/sys/kernel/kptr_restrict", 2, 4) },
 	},
 	{
-		what: "`/proc/sys/vm/mmap_rnd_bits`, 32", who: "init", without: "init ends",
+		what: "`/proc/sys/vm/mmap_rnd_bits`, 32", who: "init", without: "init exits",
 		run:   func(*boot) error { return highest("/proc/sys/vm/mmap_rnd_bits", 32, 32) },
 		linux: "an architecture other than User Mode Linux",
 	},
 	{
-		what: "`/proc/sys/vm/mmap_rnd_compat_bits`, 16", who: "init, in Android 12 and where there are 32-bit programs", without: "init ends",
+		what: "`/proc/sys/vm/mmap_rnd_compat_bits`, 16", who: "init, in Android 12 and with 32-bit programs", without: "init exits",
 		run:   func(*boot) error { return highest("/proc/sys/vm/mmap_rnd_compat_bits", 16, 16) },
 		linux: "an architecture other than User Mode Linux",
 	},
 	{
-		what: "the sysctls that init.rc writes: of the kernel", who: "init.rc", without: "logged",
+		what: "the sysctls that init.rc writes: kernel", who: "init.rc", without: "logged",
 		run: sysctls("/proc/sys/kernel/", map[string]string{
 			"sysrq": "0", "modprobe": "", "panic_on_oops": "1", "hung_task_timeout_secs": "0", "randomize_va_space": "2",
 			"sched_rt_runtime_us": "950000", "sched_rt_period_us": "1000000", "perf_event_paranoid": "3",
 			"perf_event_max_sample_rate": "100000", "perf_cpu_time_max_percent": "25", "perf_event_mlock_kb": "516",
 		}),
 		linux: "CONFIG_DETECT_HUNG_TASK, CONFIG_PERF_EVENTS and CONFIG_MODULES",
-		why:   "there is no scheduler to set",
+		why:   "there is no scheduler to configure",
 	},
 	{
-		what: "the sysctls that init.rc writes: of memory", who: "init.rc", without: "logged",
+		what: "the sysctls that init.rc writes: memory", who: "init.rc", without: "logged",
 		run: sysctls("/proc/sys/vm/", map[string]string{
 			"mmap_min_addr": "32768", "overcommit_memory": "1", "dirty_expire_centisecs": "200",
 			"dirty_background_ratio": "5", "watermark_boost_factor": "0",
 		}),
 	},
 	{
-		what: "the sysctls that init.rc writes: of the network", who: "init.rc", without: "logged",
+		what: "the sysctls that init.rc writes: network", who: "init.rc", without: "logged",
 		run: sysctls("/proc/sys/net/", map[string]string{
 			"ipv4/ping_group_range": "0\t2147483647", "unix/max_dgram_qlen": "2400", "core/rmem_max": "262144",
 			"core/wmem_max": "262144", "ipv4/fwmark_reflect": "1", "ipv6/fwmark_reflect": "1",
@@ -90,7 +90,7 @@ var secondStage = stage{"init, second stage", []step{
 		linux: "CONFIG_IPV6",
 	},
 	{
-		what: "`/` shared and slave; two mount namespaces, and back by `/proc/self/ns/mnt`", who: "init, for APEXes", without: "init ends",
+		what: "`/` shared and slave; two mount namespaces, and back through `/proc/self/ns/mnt`", who: "init, for APEXes", without: "init exits",
 		run: mountNamespaces,
 	},
 	{
@@ -104,11 +104,11 @@ var secondStage = stage{"init, second stage", []step{
 		},
 	},
 	{
-		what: "epoll on `/proc/mounts`", who: "init, for what is mounted", without: "init ends",
+		what: "epoll on `/proc/mounts`", who: "init, for what is mounted", without: "init exits",
 		run: mountHandler,
 	},
 	{
-		what: "loop devices", who: "apexd of Android 14 on", without: "no APEX is mounted, and so there is no ART",
+		what: "loop devices", who: "apexd, from Android 14 on", without: "no APEX is mounted, so there is no ART",
 		run: func(b *boot) error {
 			fd, err := b.open("/dev/loop-control", unix.O_RDWR)
 			if err == nil {
@@ -124,7 +124,7 @@ var secondStage = stage{"init, second stage", []step{
 		run: binderfs,
 	},
 	{
-		what: "tracefs, debugfs, pstore, configfs, bpf, fusectl", who: "init.rc, for diagnosis", without: "logged",
+		what: "tracefs, debugfs, pstore, configfs, bpf, fusectl", who: "init.rc, for diagnostics", without: "logged",
 		run: func(b *boot) error {
 			var errs []error
 			for _, fsType := range []string{"tracefs", "debugfs", "pstore", "configfs", "bpf", "fusectl"} {
@@ -132,11 +132,11 @@ var secondStage = stage{"init, second stage", []step{
 			}
 			return errors.Join(errs...)
 		},
-		linux: "each of them configured",
-		why:   "there is nothing to trace or to configure by them",
+		linux: "all of them configured",
+		why:   "there is nothing to trace or to configure with them",
 	},
 	{
-		what: "signalfd, eventfd, timerfd and epoll", who: "init, libutils", without: "init ends",
+		what: "signalfd, eventfd, timerfd and epoll", who: "init, libutils", without: "init exits",
 		run: mainLoop,
 	},
 	{
@@ -159,8 +159,7 @@ var secondStage = stage{"init, second stage", []step{
 	},
 }}
 
-// properties makes a property area as bionic does, and looks at it from another
-// process.
+// properties creates a property area like bionic, and reads it in another process.
 func properties(b *boot) error {
 	const (
 		dir   = "/dev/__properties__"
@@ -215,7 +214,7 @@ func properties(b *boot) error {
 	return nil
 }
 
-// propertyService makes init's socket, and asks who calls.
+// propertyService creates init's socket, and asks who calls.
 func propertyService(b *boot) error {
 	const dir, path = "/dev/socket", "/dev/socket/property_service"
 	if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
@@ -270,7 +269,7 @@ func propertyService(b *boot) error {
 	return nil
 }
 
-// highest sets an option to the highest value that sticks, as init does.
+// highest sets an option to the highest value that is kept, like init.
 func highest(path string, least, most int) error {
 	var got string
 	var err error
@@ -285,7 +284,7 @@ func highest(path string, least, most int) error {
 	return or(err, fmt.Errorf("stays %q", got))
 }
 
-// sysctls returns a function that writes values and reads them again.
+// sysctls returns a function that writes values and reads them back.
 func sysctls(dir string, values map[string]string) func(*boot) error {
 	return func(*boot) error {
 		wrong := make(map[string][]string)
@@ -294,7 +293,7 @@ func sysctls(dir string, values map[string]string) func(*boot) error {
 			if err == nil {
 				var got string
 				if got, err = read(dir + name); err == nil && got != values[name] {
-					err = errors.New("do not stick")
+					err = errors.New("are not kept")
 				}
 			}
 			if err != nil {
@@ -309,8 +308,8 @@ func sysctls(dir string, values map[string]string) func(*boot) error {
 	}
 }
 
-// mountNamespaces does what init does for its two sets of APEXes, and looks at them
-// from each side.
+// mountNamespaces does what init does for its two sets of APEXes, and looks at them from
+// both sides.
 func mountNamespaces(b *boot) error {
 	init := b.process()
 	apex, etc, bound := b.mkdir("apex"), b.mkdir("bootstrap-apex"), b.mkdir("bound")
@@ -338,7 +337,7 @@ func mountNamespaces(b *boot) error {
 	if err := init.do(unix.SYS_UNSHARE, unix.CLONE_NEWNS); err != nil {
 		return err
 	}
-	// A private mount stays apart, and a shared one is propagated.
+	// A private mount stays private, and a shared one is propagated.
 	if err := init.mount(etc, apex, "", unix.MS_BIND); err != nil {
 		return err
 	}
@@ -389,7 +388,7 @@ func mountHandler(b *boot) error {
 	return await(epoll, unix.POLLIN)
 }
 
-// binderfs mounts it as init.rc and redroid's binder_alloc do.
+// binderfs mounts it like init.rc and redroid's binder_alloc.
 func binderfs(b *boot) error {
 	dir := b.mkdir("dev/binderfs")
 	if err := unix.Mount("binder", dir, "binder", 0, "stats=global"); err != nil {
@@ -408,7 +407,8 @@ func binderfs(b *boot) error {
 			return err
 		}
 	}
-	// What a program makes on the sandbox's own /dev, which has none of that name.
+	// The link that a program creates in the sandbox's own /dev, which has no file of
+	// that name.
 	if onLinux() {
 		return nil
 	}
@@ -432,7 +432,7 @@ func mainLoop(b *boot) error {
 	if err != nil {
 		return in("timerfd", err)
 	}
-	// A signal that comes to the thread alone, which has it blocked.
+	// A signal for this thread only, which has it blocked.
 	return inThread(func() error {
 		set := unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGUSR2 - 1)}}
 		if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, nil); err != nil {

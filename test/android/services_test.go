@@ -17,22 +17,22 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// services is what init does to start a service, and libprocessgroup for it.
+// services is what init, and libprocessgroup for it, does to start a service.
 var services = stage{"init starts services: libprocessgroup", []step{
 	{
 		what: "cgroup2", who: "libprocessgroup", without: "from Android 13 on no service starts",
 		run: mountCgroup2,
 	},
 	{
-		what: "`uid_N/pid_N`: made, entered, left, removed", who: "libprocessgroup", without: "from Android 13 on no service starts; apps from 14 on",
+		what: "`uid_N/pid_N`: created, entered, left, removed", who: "libprocessgroup", without: "from Android 13 on no service starts; apps from 14 on",
 		run: processGroup,
 	},
 	{
-		what: "`cgroup.kill`", who: "libprocessgroup, to end an app", without: "it kills one process after another",
+		what: "`cgroup.kill`", who: "libprocessgroup, to end an app", without: "it kills the processes one by one",
 		run: killGroup,
 	},
 	{
-		what: "`cgroup.freeze`, and `cgroup.events` that tells of it", who: "ActivityManager's freezer", without: "apps in the background go on",
+		what: "`cgroup.freeze`, and `cgroup.events` that reports it", who: "ActivityManager's freezer", without: "background apps keep running",
 		run: freezeGroup,
 	},
 	{
@@ -64,7 +64,7 @@ var services = stage{"init starts services: libprocessgroup", []step{
 		run: credentials,
 	},
 	{
-		what: "limits: files, memory locked, real-time priority, cores", who: "init.rc", without: "the service does not start",
+		what: "limits: files, locked memory, real-time priority, cores", who: "init.rc", without: "the service does not start",
 		run: func(b *boot) error {
 			return limits(b, unix.RLIMIT_NOFILE, unix.RLIMIT_MEMLOCK, unix.RLIMIT_RTPRIO, unix.RLIMIT_CORE)
 		},
@@ -74,12 +74,12 @@ var services = stage{"init starts services: libprocessgroup", []step{
 		run: func(b *boot) error { return limits(b, unix.RLIMIT_NICE) },
 	},
 	{
-		what: "nice values and priorities of I/O", who: "init", without: "the service does not start",
+		what: "nice values and I/O priorities", who: "init", without: "the service does not start",
 		run:   priorities,
 		linux: "CONFIG_BLOCK",
 	},
 	{
-		what: "`/proc/PID/oom_score_adj`", who: "init, lmkd", without: "no order in which apps are killed",
+		what: "`/proc/PID/oom_score_adj`", who: "init, lmkd", without: "apps are killed in no particular order",
 		run: func(b *boot) error {
 			path := fmt.Sprintf("/proc/%d/oom_score_adj", b.process().PID())
 			if err := write(path, "-1000"); err != nil {
@@ -94,7 +94,7 @@ var services = stage{"init starts services: libprocessgroup", []step{
 	},
 }}
 
-// mountCgroup2 mounts it as libprocessgroup does.
+// mountCgroup2 mounts it like libprocessgroup.
 func mountCgroup2(b *boot) error {
 	const flags = unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOSUID
 	dir := b.mkdir("sys-fs-cgroup")
@@ -108,7 +108,7 @@ func mountCgroup2(b *boot) error {
 	return err
 }
 
-// group makes a cgroup for a process of a user, as for an app, and moves it there.
+// group creates a cgroup for a process of a user, as for an app, and moves it there.
 func (b *boot) group() (string, process, error) {
 	p := b.process()
 	if b.cgroup == "" {
@@ -152,7 +152,7 @@ func processGroup(b *boot) error {
 		return in("cgroup.events", err)
 	}
 	if err := unix.Rmdir(dir); err != unix.EBUSY {
-		return in("rmdir of a group with members", or(err, errors.New("is done")))
+		return in("rmdir of a group with members", or(err, errors.New("succeeds")))
 	}
 	child.Kill(b)
 	p.Kill(b)
@@ -165,7 +165,7 @@ func processGroup(b *boot) error {
 	return in("rmdir", unix.Rmdir(dir))
 }
 
-// sameFields returns whether text is of those numbers, in any order.
+// sameFields returns whether text consists of those numbers, in any order.
 func sameFields(text string, numbers ...int) bool {
 	fields := strings.Fields(text)
 	for _, n := range numbers {
@@ -190,7 +190,7 @@ func killGroup(b *boot) error {
 	return nil
 }
 
-// freezeGroup freezes a process that is to write to a pipe.
+// freezeGroup freezes a process that is about to write to a pipe.
 func freezeGroup(b *boot) error {
 	dir, p, err := b.group()
 	if err != nil {
@@ -228,7 +228,7 @@ func freezeGroup(b *boot) error {
 		return in("cgroup.events", err)
 	}
 	p.Start(b, unix.SYS_WRITE, uintptr(theirs), p.text("x"), 1)
-	// It can't be told from a slow one but by its not writing for a while.
+	// Only its not writing for a while distinguishes it from a slow one.
 	early, err := readyWithin(pipe[0], unix.POLLIN, 100*time.Millisecond)
 	if err := write(freezer, "0"); err != nil {
 		return err
@@ -260,7 +260,7 @@ func threadsOfGroup(b *boot) error {
 	return write(path, strconv.Itoa(th.TID()))
 }
 
-// v1Group returns a function that mounts a hierarchy of controllers, makes a group
+// v1Group returns a function that mounts a hierarchy of controllers, creates a group
 // there, sets values, files followed by contents, and moves a thread.
 func v1Group(name, fsType, options string, values ...string) func(*boot) error {
 	return func(b *boot) error {
@@ -309,7 +309,8 @@ func timerSlack(b *boot) error {
 	return in("timerslack_ns", write(path, "50000"))
 }
 
-// credentials makes of a process what init makes of a service with one capability.
+// credentials gives a process the credentials that init gives a service with one
+// capability.
 func credentials(b *boot) error {
 	const (
 		// The capability that Android's surfaceflinger has.
@@ -344,7 +345,7 @@ func (p process) setCapabilities(permitted, inheritable uint64) error {
 	return p.do(unix.SYS_CAPSET, header, p.words(lo, lo, uint32(inheritable), hi, hi, uint32(inheritable>>32)))
 }
 
-// limits raises limits to what init.rc wants.
+// limits raises limits like init.rc.
 func limits(b *boot, resources ...int) error {
 	values := map[int]uint64{
 		unix.RLIMIT_NOFILE: 32768, unix.RLIMIT_MEMLOCK: 65536, unix.RLIMIT_RTPRIO: 10,
@@ -388,7 +389,7 @@ func priorities(b *boot) error {
 	return nil
 }
 
-// pidfd waits for the end of a process.
+// pidfd waits for a process to exit.
 func pidfd(b *boot) error {
 	p := b.process()
 	fd, err := b.closing(unix.PidfdOpen(p.PID(), 0))

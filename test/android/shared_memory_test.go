@@ -12,30 +12,30 @@ import (
 )
 
 // sharedMemory is what libcutils does for a region that processes share: ashmem, or a
-// memfd in its place.
+// memfd instead.
 var sharedMemory = stage{"libcutils: shared memory", []step{
 	{
-		what: "`/dev/ashmem`, also with the boot's id behind", who: "libcutils", without: "no CursorWindow, no large Parcel, unless memfds take its place",
+		what: "`/dev/ashmem`, also with the boot ID appended", who: "libcutils", without: "no CursorWindow, no large Parcel, unless memfds replace it",
 		run:   ashmemDevice,
-		linux: "ashmem, which is gone since 5.18",
+		linux: "ashmem, which Linux dropped in 5.18",
 	},
 	{
-		what: "a region of ashmem: name, size, shared mappings", who: "libcutils", without: "the same",
+		what: "an ashmem region: name, size, shared mappings", who: "libcutils", without: "the same",
 		run:   ashmemRegion,
-		linux: "ashmem, which is gone since 5.18",
+		linux: "ashmem, which Linux dropped in 5.18",
 	},
 	{
-		what: "ASHMEM_SET_PROT_MASK", who: "libcutils, for who may only read", without: "receivers can write",
+		what: "ASHMEM_SET_PROT_MASK", who: "libcutils, for read-only receivers", without: "receivers can write",
 		run:   ashmemProtection,
-		linux: "ashmem, which is gone since 5.18",
+		linux: "ashmem, which Linux dropped in 5.18",
 	},
 	{
 		what: "ASHMEM_PIN, ASHMEM_UNPIN, ASHMEM_GET_PIN_STATUS", who: "libcutils", without: "nothing is purged",
 		run:   ashmemPins,
-		linux: "ashmem, which is gone since 5.18",
+		linux: "ashmem, which Linux dropped in 5.18",
 	},
 	{
-		what: "ASHMEM_GET_SIZE of a memfd", who: "libcutils from Android 16 on", without: "it takes `/dev/ashmem`",
+		what: "ASHMEM_GET_SIZE of a memfd", who: "libcutils, from Android 16 on", without: "it uses `/dev/ashmem`",
 		run: func(b *boot) error {
 			fd, err := b.memfd()
 			if err != nil {
@@ -43,7 +43,7 @@ var sharedMemory = stage{"libcutils: shared memory", []step{
 			}
 			return ashmemSize(fd, regionSize)
 		},
-		linux: "a kernel of Android's",
+		linux: "an Android kernel",
 	},
 	{
 		what: "the seals F_SEAL_GROW and F_SEAL_SHRINK", who: "libcutils, for memfds", without: "a receiver can make the sender fault",
@@ -64,11 +64,11 @@ var sharedMemory = stage{"libcutils: shared memory", []step{
 		},
 	},
 	{
-		what: "the seal F_SEAL_FUTURE_WRITE", who: "libcutils, for who may only read", without: "receivers can write",
+		what: "the seal F_SEAL_FUTURE_WRITE", who: "libcutils, for read-only receivers", without: "receivers can write",
 		run: futureWrite,
 	},
 	{
-		what: "MFD_NOEXEC_SEAL and F_SEAL_EXEC", who: "libcutils, in some of its versions", without: "a file can be made a program",
+		what: "MFD_NOEXEC_SEAL and F_SEAL_EXEC", who: "libcutils, in some of its versions", without: "a file can be made executable",
 		run: func(b *boot) error {
 			fd, err := b.closing(unix.MemfdCreate("region", unix.MFD_CLOEXEC|unix.MFD_NOEXEC_SEAL))
 			if err != nil {
@@ -87,7 +87,7 @@ var sharedMemory = stage{"libcutils: shared memory", []step{
 
 const regionSize = 64 << 10
 
-// The requests of ashmem.
+// ashmem's ioctls.
 const (
 	ashmemSetName     = 0x41007701
 	ashmemGetName     = 0x81007702
@@ -100,7 +100,7 @@ const (
 	ashmemPinStatus   = 0x7709
 )
 
-// memfd returns a file that libcutils takes in place of ashmem.
+// memfd returns a file that libcutils uses instead of ashmem.
 func (b *boot) memfd() (int, error) {
 	fd, err := b.closing(unix.MemfdCreate("region", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING))
 	if err != nil {
@@ -114,7 +114,7 @@ func addSeals(fd, seals int) error {
 	return err
 }
 
-// futureWrite seals a region that is mapped already, and gives it to an app.
+// futureWrite seals a region that is already mapped, and passes it to an app.
 func futureWrite(b *boot) error {
 	fd, err := b.memfd()
 	if err != nil {
@@ -152,7 +152,7 @@ func futureWrite(b *boot) error {
 	return err
 }
 
-// ashmem opens the device by the name that libcutils tries first.
+// ashmem opens the device under the name that libcutils tries first.
 func (b *boot) ashmem() (int, error) {
 	id, err := read("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -169,7 +169,7 @@ func ashmemDevice(b *boot) error {
 	return err
 }
 
-// region returns a region of ashmem.
+// region returns an ashmem region.
 func (b *boot) region() (int, error) {
 	fd, err := b.ashmem()
 	if err != nil {
@@ -245,7 +245,7 @@ func ashmemProtection(b *boot) error {
 		return in("ASHMEM_GET_PROT_MASK", or(err, fmt.Errorf("is %#x", mask)))
 	}
 	if _, err := call(unix.SYS_IOCTL, uintptr(fd), ashmemSetProtMask, unix.PROT_READ|unix.PROT_WRITE); err != unix.EINVAL {
-		return or(err, errors.New("can be taken back"))
+		return or(err, errors.New("can be revoked"))
 	}
 	app := b.process()
 	theirs := uintptr(app.SendFD(b, fd))

@@ -19,25 +19,25 @@ import (
 // systemServer is what system_server and surfaceflinger do.
 var systemServer = stage{"system_server, surfaceflinger", []step{
 	{
-		what: "timerfd with CLOCK_REALTIME_ALARM and CLOCK_BOOTTIME_ALARM", who: "system_server, for alarms", without: "system_server ends, again and again",
+		what: "timerfd with CLOCK_REALTIME_ALARM and CLOCK_BOOTTIME_ALARM", who: "system_server, for alarms", without: "system_server exits repeatedly",
 		run: alarms,
 	},
 	{
-		what: "TFD_TIMER_CANCEL_ON_SET, EPOLLWAKEUP", who: "system_server, for alarms", without: "alarms miss a change of the time",
+		what: "TFD_TIMER_CANCEL_ON_SET, EPOLLWAKEUP", who: "system_server, for alarms", without: "alarms miss time changes",
 		run: timeChange,
 	},
 	{
-		what: "inotify on `/dev/input`", who: "system_server's EventHub", without: "system_server ends",
+		what: "inotify on `/dev/input`", who: "system_server's EventHub", without: "system_server exits",
 		run: eventHub,
 	},
 	{
-		what: "a frozen app: BINDER_FREEZE, then `cgroup.freeze`", who: "ActivityManager's freezer", without: "apps in the background go on",
+		what: "a frozen app: BINDER_FREEZE, then `cgroup.freeze`", who: "ActivityManager's freezer", without: "background apps keep running",
 		run: freezeApp,
 	},
 	{
-		what: "process_madvise of another process", who: "ActivityManager, to compact apps", without: "apps in the background keep their memory",
+		what: "process_madvise of another process", who: "ActivityManager, to compact apps", without: "background apps keep their memory",
 		run: compact,
-		why: "gVisor has none",
+		why: "gVisor lacks it",
 	},
 	{
 		what: "`/proc/stat`, `/proc/loadavg`, `/proc/PID/task/TID/stat`", who: "ActivityManager, for statistics", without: "no statistics",
@@ -99,12 +99,12 @@ var systemServer = stage{"system_server, surfaceflinger", []step{
 	},
 }}
 
-// alarms sets one of each clock, and waits for it.
+// alarms sets one on each clock, and waits for it.
 func alarms(b *boot) error {
 	for _, c := range []struct {
 		name  string
 		clock int
-		// plain is the clock that programs read the time from.
+		// plain is the clock from which programs read the time.
 		plain int32
 	}{
 		{"CLOCK_REALTIME_ALARM", unix.CLOCK_REALTIME_ALARM, unix.CLOCK_REALTIME},
@@ -133,7 +133,7 @@ func alarms(b *boot) error {
 	return nil
 }
 
-// timeChange waits for a change of the time, which does not come.
+// timeChange waits for a time change, which does not come.
 func timeChange(b *boot) error {
 	const cancelOnSet = 1 << 1 // TFD_TIMER_CANCEL_ON_SET
 	fd, err := b.closing(unix.TimerfdCreate(unix.CLOCK_REALTIME, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK))
@@ -157,7 +157,7 @@ func timeChange(b *boot) error {
 	return nil
 }
 
-// eventHub waits for a device to come and to go.
+// eventHub waits for a device to appear and disappear.
 func eventHub(b *boot) error {
 	const dir = "/dev/input"
 	if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
@@ -197,7 +197,8 @@ func eventHub(b *boot) error {
 	return nil
 }
 
-// freezeApp freezes an app in the order of CachedAppOptimizer: its Binder, then itself.
+// freezeApp freezes an app in the order of CachedAppOptimizer: its Binder, then its
+// cgroup.
 func freezeApp(b *boot) error {
 	dir, app, err := b.group()
 	if err != nil {
@@ -242,7 +243,7 @@ func freezeApp(b *boot) error {
 	)
 }
 
-// compact has another process's memory paged out, which stays as it was.
+// compact pages out another process's memory, whose contents stay the same.
 func compact(b *boot) error {
 	app := b.process()
 	addr, err := app.call(unix.SYS_MMAP, 0, 64<<10, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uintptr(0), 0)
@@ -263,7 +264,7 @@ func compact(b *boot) error {
 	}
 	seen, err := app.ReadMemory(b, addr, len("bitmap"))
 	if err == nil && string(seen) != "bitmap" {
-		err = errors.New("loses them")
+		err = errors.New("loses the contents")
 	}
 	return err
 }

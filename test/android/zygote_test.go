@@ -17,14 +17,14 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// zygote is what it does to become an app, and what ART and bionic do in one.
+// zygote is what zygote does to become an app, and what ART and bionic do in one.
 var zygote = stage{"zygote, ART, bionic", []step{
 	{
 		what: "capabilities dropped: PR_CAPBSET_DROP, capset; groups; user", who: "zygote", without: "no app starts",
 		run: specialize,
 	},
 	{
-		what: "a mount namespace for each app: slave, bind, what vold mounts later", who: "zygote", without: "no app starts",
+		what: "a mount namespace for each app: slave, bind, vold's later mounts", who: "zygote", without: "no app starts",
 		run: appNamespace,
 	},
 	{
@@ -32,11 +32,11 @@ var zygote = stage{"zygote, ART, bionic", []step{
 		run: seccomp,
 	},
 	{
-		what: "what `/proc/self/fd` calls files", who: "zygote, before it forks", without: "zygote ends",
+		what: "file names in `/proc/self/fd`", who: "zygote, before it forks", without: "zygote exits",
 		run: fileNames,
 	},
 	{
-		what: "MAP_32BIT", who: "ART", without: "ART looks for room itself",
+		what: "MAP_32BIT", who: "ART", without: "ART searches for room itself",
 		run: func(*boot) error {
 			addr, err := call(unix.SYS_MMAP, lowHint, 4096, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|lowFlag, ^uintptr(0), 0)
 			if err != nil {
@@ -51,7 +51,7 @@ var zygote = stage{"zygote, ART, bionic", []step{
 		linux: "an architecture other than User Mode Linux",
 	},
 	{
-		what: "a memfd that is mapped twice, to be written and to be run", who: "ART's compiler", without: "no compiler",
+		what: "a memfd that is mapped twice, writable and executable", who: "ART's compiler", without: "no compiler",
 		run: dualMapping,
 	},
 	{
@@ -69,17 +69,17 @@ var zygote = stage{"zygote, ART, bionic", []step{
 		},
 	},
 	{
-		what: "a handler for SIGSEGV that knows the address", who: "ART, for null pointers", without: "an app ends by a NullPointerException",
+		what: "a SIGSEGV handler that gets the address", who: "ART, for null pointers", without: "a NullPointerException kills an app",
 		run: segmentationFault,
 	},
 	{
-		what: "userfaultfd", who: "ART's newer collector", without: "it takes its older one",
+		what: "userfaultfd", who: "ART's newer collector", without: "it uses its older one",
 		run:   userfaultfd,
 		linux: "CONFIG_USERFAULTFD",
-		why:   "gVisor has none",
+		why:   "gVisor lacks it",
 	},
 	{
-		what: "MREMAP_DONTUNMAP", who: "ART's newer collector", without: "it takes its older one",
+		what: "MREMAP_DONTUNMAP", who: "ART's newer collector", without: "it uses its older one",
 		run: func(*boot) error {
 			const flags = unix.MREMAP_MAYMOVE | unix.MREMAP_DONTUNMAP
 			m, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
@@ -101,7 +101,7 @@ var zygote = stage{"zygote, ART, bionic", []step{
 		},
 	},
 	{
-		what: "madvise with MADV_FREE, MADV_COLD, MADV_PAGEOUT", who: "ART, bionic", without: "memory is given back later",
+		what: "madvise with MADV_FREE, MADV_COLD, MADV_PAGEOUT", who: "ART, bionic", without: "memory is freed later",
 		run: func(*boot) error {
 			m, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 			if err != nil {
@@ -114,15 +114,15 @@ var zygote = stage{"zygote, ART, bionic", []step{
 				in("MADV_PAGEOUT", unix.Madvise(m, unix.MADV_PAGEOUT)),
 			)
 		},
-		why: "gVisor knows MADV_DONTNEED alone",
+		why: "gVisor only implements MADV_DONTNEED",
 	},
 	{
-		what: "names of memory, PR_SET_VMA_ANON_NAME", who: "bionic, ART", without: "`maps` has fewer names",
+		what: "memory names, PR_SET_VMA_ANON_NAME", who: "bionic, ART", without: "`maps` has fewer names",
 		run:   nameMemory,
 		linux: "CONFIG_ANON_VMA_NAME",
 	},
 	{
-		what: "names of threads", who: "bionic", without: "traces have fewer names",
+		what: "thread names", who: "bionic", without: "traces have fewer names",
 		run: func(b *boot) error {
 			p := b.process()
 			other := p.NewThread(b)
@@ -133,7 +133,7 @@ var zygote = stage{"zygote, ART, bionic", []step{
 			if err := readable(path(p.Thread), "RenderThread"); err != nil {
 				return err
 			}
-			// That of another one of the process.
+			// Another thread's in the process.
 			comm, err := p.opened(path(other), unix.O_WRONLY)
 			if err != nil {
 				return in("comm", err)
@@ -145,7 +145,7 @@ var zygote = stage{"zygote, ART, bionic", []step{
 		},
 	},
 	{
-		what: "`/sys/devices/system/cpu/{online,possible}`", who: "bionic", without: "it takes one CPU to be there",
+		what: "`/sys/devices/system/cpu/{online,possible}`", who: "bionic", without: "it assumes one CPU",
 		run: func(*boot) error {
 			return first(
 				func() error { return in("online", readable("/sys/devices/system/cpu/online", "0")) },
@@ -154,7 +154,7 @@ var zygote = stage{"zygote, ART, bionic", []step{
 		},
 	},
 	{
-		what: "futexes with inheritance of priority", who: "bionic, for audio", without: "such a mutex fails",
+		what: "futexes with priority inheritance", who: "bionic, for audio", without: "such a mutex fails",
 		run: func(b *boot) error {
 			const lock, unlock = 6, 7 // FUTEX_LOCK_PI, FUTEX_UNLOCK_PI
 			p := b.process()
@@ -171,7 +171,7 @@ var zygote = stage{"zygote, ART, bionic", []step{
 	},
 }}
 
-// memory returns memory that the kernel gave.
+// memory returns memory allocated by the kernel.
 func memory(addr uintptr, size int) []byte {
 	return unsafe.Slice(*(**byte)(unsafe.Pointer(&addr)), size)
 }
@@ -181,7 +181,7 @@ func specialize(b *boot) error {
 	const last = unix.CAP_CHECKPOINT_RESTORE
 	p := b.process()
 	for c := uintptr(0); c <= last; c++ {
-		// bionic's EINVAL is the end of the list.
+		// EINVAL ends the list, as in bionic.
 		if err := p.do(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil && err != unix.EINVAL {
 			return in("PR_CAPBSET_DROP", err)
 		}
@@ -210,7 +210,7 @@ func specialize(b *boot) error {
 	return nil
 }
 
-// appNamespace makes one, and mounts storage behind it.
+// appNamespace creates one, and mounts storage from outside.
 func appNamespace(b *boot) error {
 	vold, app := b.process(), b.process()
 	storage, user, data := b.mkdir("storage"), b.mkdir("mnt/user/0"), b.mkdir("data/data")
@@ -233,10 +233,10 @@ func appNamespace(b *boot) error {
 		func() error { return in("unshare", app.do(unix.SYS_UNSHARE, unix.CLONE_NEWNS)) },
 		func() error { return in("slave", app.mount("", "/", "", unix.MS_SLAVE|unix.MS_REC)) },
 		func() error { return in("bind", app.mount(user, storage, "", unix.MS_BIND|unix.MS_REC)) },
-		// What hides other apps' data.
+		// This hides other apps' data.
 		func() error { return in("tmpfs", app.mount("tmpfs", data, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV)) },
 		func() error { return touch(app, filepath.Join(data, "own")) },
-		// The user's storage is mounted when it's unlocked.
+		// The user's storage is mounted when it is unlocked.
 		func() error { return vold.mount("tmpfs", user, "tmpfs", 0) },
 		func() error { return touch(vold, filepath.Join(user, "photo")) },
 	} {
@@ -260,7 +260,7 @@ func appNamespace(b *boot) error {
 	return nil
 }
 
-// seccomp gives a process a filter, which traps one call and lets others be.
+// seccomp gives a process a filter that traps one call and allows others.
 func seccomp(b *boot) error {
 	const (
 		trap   = unix.SECCOMP_RET_TRAP
@@ -298,7 +298,7 @@ func seccomp(b *boot) error {
 	p.Handle(b, unix.SIGSYS, resetHandler)
 	p.call(forbid, 0, 0)
 	if _, err := p.call(forbid, 0, 0); err != remote.ErrGone {
-		return or(err, errors.New("does not end who has no handler"))
+		return or(err, errors.New("does not kill a process without a handler"))
 	}
 	if status := p.Reap(b); status.Signal() != unix.SIGSYS {
 		return fmt.Errorf("ends with %v", status)
@@ -306,7 +306,7 @@ func seccomp(b *boot) error {
 	return nil
 }
 
-// fileNames looks at the files that zygote has, which have to be of kinds it knows.
+// fileNames checks zygote's open files, which must be of kinds that it knows.
 func fileNames(b *boot) error {
 	for _, f := range []struct {
 		want string
@@ -330,8 +330,8 @@ func fileNames(b *boot) error {
 	return nil
 }
 
-// dualMapping writes a function through one mapping and calls it through the other, and
-// once more.
+// dualMapping writes a function through one mapping and calls it through the other,
+// twice.
 func dualMapping(b *boot) error {
 	fd, err := b.closing(unix.MemfdCreate("jit-cache", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING))
 	if err != nil {
@@ -364,10 +364,10 @@ func dualMapping(b *boot) error {
 	return nil
 }
 
-// pointerTo returns where p is kept.
+// pointerTo returns a pointer to a copy of p.
 func pointerTo(p **byte) *(**byte) { return &p }
 
-// segmentationFault reads memory that can't be read.
+// segmentationFault reads unreadable memory.
 func segmentationFault(*boot) (err error) {
 	m, err := unix.Mmap(-1, 0, 4096, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
@@ -384,7 +384,7 @@ func segmentationFault(*boot) (err error) {
 	return fmt.Errorf("reads %d", m[0])
 }
 
-// userfaultfd makes one, and has it tell of a fault.
+// userfaultfd creates one, and has it report a fault.
 func userfaultfd(b *boot) error {
 	const (
 		userMode = 1          // UFFD_USER_MODE_ONLY
