@@ -303,9 +303,9 @@ func (d *divergence) halfAcknowledged() bool {
 	return false
 }
 
-// unwritten matches the result of a thread that has slept and has no memory for what
-// it would return.
-var unwritten = regexp.MustCompile(`^  P\d+\.\d+:  EFAULT w=\d+/\d+ r=0$`)
+// unwritten matches the result of a thread that has no memory for what it would return,
+// whether it has slept or not.
+var unwritten = regexp.MustCompile(`^  (P\d+\.\d+:  )?EFAULT w=\d+/\d+ r=0$`)
 
 // returns returns what the divergent step lets threads read on Linux, and not here,
 // and the other way round: each with the thread, if it's not the step's, before it.

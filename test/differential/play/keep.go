@@ -257,7 +257,7 @@ func (g *Generator) keepWriteRead(th *thread, dev *device, s *program.Step) {
 				break
 			}
 			last = true
-			s.ReadSize = max(s.ReadSize, 256)
+			s.ReadSize, s.Excess = max(s.ReadSize, 256), min(s.Excess, 0)
 			if s.Fault == program.ReadFault {
 				s.Fault = program.NoFault
 			}
