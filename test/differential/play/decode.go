@@ -29,8 +29,8 @@ func (w *World) writeReadResult(th *thread, dev *device, c *actor.Call) string {
 	if wr.ReadBuffer != uint64(base+readOffset) || wr.ReadConsumed > maxRead || s.ReadConsumed < 0 {
 		return out.String()
 	}
-	if c.Errno() == 0 && s.ReadSize >= 256 && dev != nil && th.index < len(dev.unread) {
-		dev.unread[th.index] = false
+	if s.ReadSize > 0 && dev != nil && th.index < len(dev.unread) {
+		dev.unread[th.index] = c.Errno() != 0 || s.ReadSize < 256
 	}
 	// What was there before the call is not the driver's.
 	returns := actor.Bytes(base+readOffset, int(wr.ReadConsumed))

@@ -35,8 +35,8 @@ type known struct {
 	// loopers are the threads that have said that they are.
 	loopers [program.Threads]bool
 
-	// unread are the threads that may have what a driver in C forgets if they leave: news
-	// of nodes.
+	// unread are the threads that may have something to read which the driver in C drops,
+	// or keeps for good, if they leave: changes of nodes, or a transaction.
 	unread [program.Threads]bool
 }
 
