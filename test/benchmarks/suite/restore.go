@@ -248,7 +248,8 @@ type sandboxed struct {
 // command returns a sandbox that is to be run by a command, of which the last
 // argument is still missing.
 func (s *snapshots) command(args ...string) *sandboxed {
-	one := &sandboxed{snapshots: s, id: fmt.Sprintf("bench-%d-%d", os.Getpid(), pods.Add(1))}
+	// No ID may be the beginning of another: runsc would not know which is meant.
+	one := &sandboxed{snapshots: s, id: fmt.Sprintf("bench-%d-%05d", os.Getpid(), pods.Add(1))}
 	one.cmd = s.runsc(append(args, one.id)...)
 	one.cmd.Stderr = &one.errors
 	s.sandboxes = append(s.sandboxes, one)
