@@ -55,9 +55,9 @@ var figures = map[string]figure{
 	"processes": {x: fewCounts, y: perSecondFromZero, series: slices.Concat(
 		ours("systrap, one CPU", "binder", "Binder, one CPU"), ours("systrap", "binder", "Binder"))},
 	"processes-time": {x: fewCounts, y: microseconds, series: []series{
-		{"systrap, one CPU", "99th percentile", "99 %, one CPU", linuxRust(true)},
+		{"systrap, one CPU", "99th percentile", "p99, one CPU", linuxRust(true)},
 		{"systrap, one CPU", "median", "median, one CPU", linuxRust(false)},
-		{"systrap", "99th percentile", "99 %", emphasised(true)},
+		{"systrap", "99th percentile", "p99", emphasised(true)},
 		{"systrap", "median", "median", emphasised(false)}}},
 	"sandboxes-startup": {x: counts, y: milliseconds, series: []series{{"systrap", "cold start", "start", emphasised(false)}}},
 	"sandboxes-memory":  {x: counts, y: mebibytes, series: []series{{"systrap", "memory", "memory", emphasised(false)}}},
