@@ -115,6 +115,7 @@ type citizen struct {
 // runCitizen is the role of the n-th citizen, which the hub knows.
 func runCitizen() {
 	e := open()
+	e.Dozing = true // There are many.
 	e.publish(node(0))
 	c := &citizen{}
 	for range citizenThreads - 1 {

@@ -27,6 +27,11 @@ type Process struct {
 	wr      binder.WriteRead
 	write   [16 << 10]byte
 	read    [16 << 10]byte
+
+	// Dozing says whether Go knows of calls. If it doesn't, they take less time; but a
+	// process whose threads all wait in them is busy to Go, which looks at it every
+	// 10 ms.
+	Dozing bool
 }
 
 // Open opens and maps device.
@@ -40,7 +45,7 @@ func Open(device string) *Process {
 
 // Thread returns the same device for another thread.
 func (p *Process) Thread() *Process {
-	return &Process{device: p.device, fd: p.fd, mapping: p.mapping}
+	return &Process{device: p.device, fd: p.fd, mapping: p.mapping, Dozing: p.Dozing}
 }
 
 func (p *Process) ioctl(request uintptr, arg unsafe.Pointer) {
@@ -56,8 +61,12 @@ func (p *Process) check(errno unix.Errno) {
 // Try makes an ioctl that may fail.
 func (p *Process) Try(request uintptr, arg unsafe.Pointer) unix.Errno {
 	// An interrupted call goes on where it was; its argument says how far it got.
+	call := unix.RawSyscall
+	if p.Dozing {
+		call = unix.Syscall
+	}
 	for {
-		_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(p.fd), request, uintptr(arg))
+		_, _, errno := call(unix.SYS_IOCTL, uintptr(p.fd), request, uintptr(arg))
 		if errno != unix.EINTR {
 			return errno
 		}
