@@ -86,6 +86,13 @@ android: runsc ## Rehearse Android's boot: ask of the kernel what its user space
 android-table: runsc ## Update the table of its results in docs/android.md.
 	@$(GO) run ./tools/test -android-table
 
+# The first time, it gets two kernels, of 200 MB. All of it takes an hour;
+# "ARM64=-arm64-small" is what CI runs.
+.PHONY: arm64
+arm64: prerequisites ## Test on arm64: user mode, and machines with Debian's kernels, emulated.
+	@$(NEED) qemu-aarch64=qemu-user qemu-system-aarch64=qemu-system-arm
+	@$(GO) run ./tools/test $(or $(ARM64),-arm64)
+
 .PHONY: oracle
 oracle: ## Build Linux's own Binder drivers as programs on which the tests run, too.
 	@tools/oracle/build

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,24 +85,7 @@ func (t *testTarget) results() (*packageResult, error) {
 		return nil, err
 	}
 	defer log.Close()
-	convert := exec.Command("go", "tool", "test2json", "-p", t.suite())
-	convert.Stdin = log
-	convert.Stderr = os.Stderr
-	events, err := convert.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := convert.Start(); err != nil {
-		return nil, err
-	}
-	packages := readEvents(events, io.Discard)
-	if err := convert.Wait(); err != nil {
-		return nil, err
-	}
-	if len(packages) != 1 {
-		return nil, fmt.Errorf("%s is not the log of a Go test", t.log)
-	}
-	return packages[0], nil
+	return readLog(t.suite(), log, io.Discard)
 }
 
 // readBuildEvents reads the build events of a bazel test, and returns the test targets,

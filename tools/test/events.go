@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 )
@@ -156,4 +158,27 @@ func (p *packageResult) count(names []string) counts {
 		}
 	}
 	return c
+}
+
+// readLog reads what the test binary of a package printed, with -test.v=test2json, and
+// writes to w what readEvents does.
+func readLog(name string, log io.Reader, w io.Writer) (*packageResult, error) {
+	convert := exec.Command("go", "tool", "test2json", "-p", name)
+	convert.Stdin = log
+	convert.Stderr = os.Stderr
+	events, err := convert.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := convert.Start(); err != nil {
+		return nil, err
+	}
+	packages := readEvents(events, w)
+	if err := convert.Wait(); err != nil {
+		return nil, err
+	}
+	if len(packages) != 1 {
+		return nil, fmt.Errorf("what %s printed is no log of a Go test", name)
+	}
+	return packages[0], nil
 }

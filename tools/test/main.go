@@ -9,6 +9,8 @@
 // It exits with status 1 if anything failed. make test runs it in the repository's root.
 // With -table it only updates the table of what works in docs/conformance.md; with -android
 // it only rehearses Android's boot, and with -android-table it updates the table of results.
+// With -arm64 it only tests arm64 under emulation, and with -arm64-small only what CI has
+// time for.
 package main
 
 import (
@@ -59,7 +61,12 @@ func main() {
 	table := flag.Bool("table", false, "only update the table in "+tableFile)
 	boot := flag.Bool("android", false, "only rehearse Android's boot")
 	bootTable := flag.Bool("android-table", false, "only update the rehearsal's table in "+bootTableFile)
+	arm64 := flag.Bool("arm64", false, "only test arm64, under emulation")
+	small := flag.Bool("arm64-small", false, "only do a small part of that")
 	flag.Parse()
+	if *arm64 || *small {
+		steps = emulate(*small)
+	}
 	for _, mode := range []struct {
 		chosen bool
 		run    func() error

@@ -1,0 +1,199 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// emulatedUnits are the packages whose unit tests run on arm64: the driver and what it
+// is built of.
+var emulatedUnits = []string{
+	"pkg/abi/binder",
+	"pkg/binder/idpool",
+	"pkg/binder/kvvec",
+	"pkg/binder/list",
+	"pkg/binder/pool",
+	"pkg/sentry/devices/binder",
+	"pkg/sentry/devices/binder/account",
+	"pkg/sentry/devices/binder/alloc",
+	"pkg/sentry/devices/binder/trace",
+}
+
+// A job runs in an emulated machine.
+type job struct {
+	suite   string
+	place   string
+	command string // of the shell
+	isTest  bool   // whether it prints what a Go test does; else it is one
+}
+
+// A machine is one that test/arm64/machine emulates.
+type machine struct {
+	name string
+	args []string
+	jobs []job
+}
+
+// unitJob runs the unit tests of a package on the machine's kernel.
+func unitJob(pkg string) job {
+	return job{pkg, "kernel", "cd /tmp && " + arm64Test(pkg) + " -test.v=test2json -test.short", true}
+}
+
+// arm64Test returns the path of a package's tests in a machine.
+func arm64Test(pkg string) string { return "/programs/tests/" + testBinary(pkg) }
+
+// testBinary returns the name of a package's tests, as tools/build/programs has it.
+func testBinary(pkg string) string { return strings.ReplaceAll(pkg, "/", "-") + ".test" }
+
+// sandboxed returns a command that runs another one in a sandbox.
+func sandboxed(platform, command string) string {
+	return "set -o pipefail; runsc --network=none --ignore-cgroups --platform=" + platform +
+		" do --annotation dev.sentrybinder.cgroup=v2 " + command + " | cat"
+}
+
+// syscallsJob runs the conformance tests in a sandbox, or on the machine's kernel.
+func syscallsJob(place, args string) job {
+	command := arm64Test(surfaceSuite) + " -test.v=test2json -must-run " + args
+	if place != "linux" {
+		command = sandboxed(place, command)
+	}
+	return job{surfaceSuite, place, command, true}
+}
+
+// stormJob attacks the driver in a sandbox.
+func stormJob(seconds int) job {
+	j := syscallsJob("systrap", fmt.Sprintf("-test.run=^TestStorm$ -storm=%ds -storm-processes=20", seconds))
+	j.suite = "a storm"
+	return j
+}
+
+func demoJob(platform string) job {
+	return job{"examples/demo", platform, sandboxed(platform, "/programs/programs/demo"), false}
+}
+
+// checkpointJob saves and restores sandboxes.
+func checkpointJob(platforms, tests string) job {
+	// It is what runs in the containers, too.
+	return job{"checkpoint and restore", platforms, "cp " + arm64Test("test/pod") + " /tmp/pod.test && cd /tmp && " +
+		"RUNSC=/bin/runsc ./pod.test -test.v=test2json -test.run='" + tests + "'", true}
+}
+
+// smallMachines is what CI has time for.
+var smallMachines = []machine{{"4 KiB pages", []string{"-t", "300"}, []job{
+	demoJob("systrap"),
+	demoJob("ptrace"),
+	syscallsJob("systrap", "-test.run='^Test(Transaction|Reply|Death|FD|Poll)'"),
+	stormJob(3),
+	checkpointJob("systrap", "^TestSyscallsGoOn$/^systrap$"),
+}}}
+
+// machines is everything.
+func machines() []machine {
+	first := machine{name: "4 KiB pages", args: []string{"-n", "4", "-t", "3600"}}
+	for _, pkg := range emulatedUnits {
+		first.jobs = append(first.jobs, unitJob(pkg))
+	}
+	first.jobs = append(first.jobs, unitJob("test/syscalls/remote"), unitJob("test/differential/actor"),
+		demoJob("systrap"), demoJob("ptrace"), stormJob(10), checkpointJob("both platforms", "^TestSyscallsGoOn$"))
+	const limit = "-test.timeout=3500s"
+	return []machine{
+		first,
+		{"4 KiB pages", []string{"-t", "3600"}, []job{syscallsJob("systrap", limit)}},
+		{"4 KiB pages", []string{"-t", "3600"}, []job{syscallsJob("ptrace", limit)}},
+		// For comparison: Linux's own driver.
+		{"4 KiB pages", []string{"-bs", "-t", "3600"}, []job{syscallsJob("linux", limit)}},
+		{"16 KiB pages", []string{"-bs", "-p", "16k", "-t", "3600"}, []job{syscallsJob("linux", limit)}},
+	}
+}
+
+// emulate returns the steps that test on emulated arm64: all, or the small ones.
+func emulate(small bool) []step {
+	steps := []step{
+		{"build for arm64", check("make", "--no-print-directory", "programs", "ARCH=arm64")},
+		{"unit tests under qemu-aarch64", emulateUnits},
+		{"Debian's kernels", check("test/arm64/prepare.sh")},
+	}
+	all := smallMachines
+	if !small {
+		all = machines()
+	}
+	for _, m := range all {
+		steps = append(steps, step{"a machine with " + m.name, m.run})
+	}
+	return steps
+}
+
+// emulateUnits runs unit tests as processes of this machine.
+func emulateUnits() ([]row, error) {
+	var rows []row
+	for _, pkg := range emulatedUnits {
+		binary, err := filepath.Abs("bin/arm64/tests/" + testBinary(pkg))
+		if err != nil {
+			return rows, err
+		}
+		cmd := exec.Command("qemu-aarch64", binary, "-test.v=test2json", "-test.short")
+		cmd.Dir = pkg
+		output, err := cmd.Output()
+		results, readErr := readLog(pkg, bytes.NewReader(output), os.Stdout)
+		if readErr != nil {
+			return rows, errors.Join(err, readErr)
+		}
+		rows = append(rows, row{pkg, "arm64, user mode", results.counts(err != nil)})
+	}
+	return rows, nil
+}
+
+// jobMark begins the lines before and after what a job prints.
+const jobMark = "==== job "
+
+// run runs all of m's jobs, one after the other.
+func (m machine) run() ([]row, error) {
+	script := "cp /programs/runsc /bin/runsc\n"
+	for i, j := range m.jobs {
+		script += fmt.Sprintf("echo; echo '%s%d'; (%s) 2>&1; status=$?; echo; echo '%send' $status\n",
+			jobMark, i, j.command, jobMark)
+	}
+	cmd := exec.Command("test/arm64/machine", append(m.args, "--", "sh", "-c", script)...)
+	cmd.Stderr = os.Stderr
+	output, err := cmd.Output()
+	rows, broken := m.results(string(output))
+	if err != nil && !broken {
+		return rows, err
+	}
+	return rows, nil
+}
+
+// results returns what the jobs counted, and whether one has failed, from what m
+// printed.
+func (m machine) results(output string) (rows []row, broken bool) {
+	for i, j := range m.jobs {
+		_, printed, _ := strings.Cut(output, fmt.Sprintf("\n%s%d\n", jobMark, i))
+		printed, rest, ended := strings.Cut(printed, "\n"+jobMark+"end ")
+		ok := ended && strings.HasPrefix(rest, "0\n")
+		c := counts{passed: 1}
+		if !ok {
+			c = counts{failed: 1}
+		}
+		if j.isTest {
+			if results, err := readLog(j.suite, strings.NewReader(printed), os.Stdout); err == nil {
+				c = results.counts(!ok)
+			} else {
+				c = counts{failed: 1}
+			}
+		}
+		if c.failed > 0 && !j.isTest {
+			fmt.Println(printed)
+		}
+		broken = broken || c.failed > 0
+		rows = append(rows, row{j.suite, fmt.Sprintf("arm64, %s: %s", m.name, j.place), c})
+	}
+	return rows, broken
+}

@@ -1,0 +1,39 @@
+// Copyright 2026 The sentrybinder Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMachineResults(t *testing.T) {
+	m := machine{name: "m", jobs: []job{
+		{"demo", "systrap", "", false},
+		{"tests", "ptrace", "", true},
+		{"tests", "linux", "", true},
+		{"cut off", "systrap", "", true},
+		{"not begun", "systrap", "", false},
+	}}
+	const pass = "\x16=== RUN   TestA\n\x16--- PASS: TestA (0.00s)\n\x16PASS\n"
+	const fail = "\x16=== RUN   TestA\n\x16--- FAIL: TestA (0.00s)\n\x16FAIL\n"
+	rows, broken := m.results("hello\n" +
+		"\n==== job 0\nworks\n\n==== job end 0\n" +
+		"\n==== job 1\n" + pass + "\n==== job end 0\n" +
+		"\n==== job 2\n" + fail + "\n==== job end 1\n" +
+		"\n==== job 3\n" + "\x16=== RUN   TestA\n")
+	require.True(t, broken)
+	require.Equal(t, []row{
+		{"demo", "arm64, m: systrap", counts{passed: 1}},
+		{"tests", "arm64, m: ptrace", counts{passed: 1}},
+		{"tests", "arm64, m: linux", counts{failed: 1}},
+		{"cut off", "arm64, m: systrap", counts{failed: 1}},
+		{"not begun", "arm64, m: systrap", counts{failed: 1}},
+	}, rows)
+
+	m.jobs = m.jobs[:2]
+	_, broken = m.results("\n==== job 0\n\n==== job end 0\n\n==== job 1\n" + pass + "\n==== job end 0\n")
+	require.False(t, broken)
+}
