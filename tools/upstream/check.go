@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -49,7 +50,7 @@ func (t *tree) check(quick, test bool) error {
 	if !quick {
 		step("go build ./...", func([]string) error { return t.run("go", "build", "./...") })
 		packages := t.packages(files)
-		step("go vet", func([]string) error { return t.run("go", append([]string{"vet"}, packages...)...) })
+		step("go vet", func([]string) error { return t.vet(packages) })
 		if test {
 			step("go test", func(files []string) error {
 				var added []string
@@ -79,6 +80,60 @@ func (t *tree) run(name string, args ...string) error {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
 	return nil
+}
+
+// complaint matches what go vet says about a line.
+var complaint = regexp.MustCompile(`^([^: ]+\.go):(\d+):\d+: `)
+
+// vet runs go vet, and returns what it says about lines that the series adds.
+func (t *tree) vet(packages []string) error {
+	err := t.run("go", append([]string{"vet"}, packages...)...)
+	if err == nil {
+		return nil
+	}
+	var kept []string
+	said := false
+	for line := range strings.Lines(err.Error()) {
+		m := complaint.FindStringSubmatch(strings.TrimPrefix(line, "vet: "))
+		switch {
+		case m == nil && strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "# ") && !strings.HasPrefix(line, "exit status"):
+			kept = append(kept, line)
+		case m == nil:
+		default:
+			said = true
+			n, _ := strconv.Atoi(m[2])
+			diff, err := t.git("diff", "--unified=0", "base", "series", "--", strings.TrimPrefix(m[1], "./"))
+			if err != nil {
+				return err
+			}
+			if strings.HasPrefix(line, "vet: ") || addedLines(diff)[n] {
+				kept = append(kept, line)
+			}
+		}
+	}
+	if len(kept) == 0 && said {
+		return nil
+	}
+	return errors.New(strings.Join(kept, ""))
+}
+
+var hunk = regexp.MustCompile(`(?m)^@@ -\S+ \+(\d+)(?:,(\d+))? @@`)
+
+// addedLines returns the numbers of the lines that a diff without context adds to a
+// file.
+func addedLines(diff string) map[int]bool {
+	added := make(map[int]bool)
+	for _, m := range hunk.FindAllStringSubmatch(diff, -1) {
+		first, _ := strconv.Atoi(m[1])
+		n := 1
+		if m[2] != "" {
+			n, _ = strconv.Atoi(m[2])
+		}
+		for i := range n {
+			added[first+i] = true
+		}
+	}
+	return added
 }
 
 // packages returns the packages of files.

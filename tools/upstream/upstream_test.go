@@ -225,3 +225,8 @@ func TestCheckFile(t *testing.T) {
 		require.Error(t, checkFile(name, []byte(text)), name)
 	}
 }
+
+func TestAddedLines(t *testing.T) {
+	require.Equal(t, map[int]bool{3: true, 7: true, 8: true},
+		addedLines("@@ -2,0 +3 @@ func f() {\n+x\n@@ -6 +7,2 @@\n-a\n+b\n+c\n@@ -9,2 +9,0 @@\n-d\n-e\n"))
+}
