@@ -1118,7 +1118,7 @@ func TestBinderfsInUserNamespace(t *testing.T) {
 			require.Equal(t, unix.ENOSPC, p.controlAdd(dir, "b"))
 			require.Equal(t, unix.EPERM, p.mount("binder", dir, unix.MS_REMOUNT, "stats=global"))
 			p.Must(t, unix.SYS_UNLINKAT, atCWD, p.str(dir+"/a"), 0)
-			require.Empty(t, names(t, dir), "the mount is the process's own")
+			require.Empty(t, names(t, dir), "only the process sees the mount")
 		})
 	}
 }

@@ -245,7 +245,7 @@ func TestDup(t *testing.T) {
 	client.call(server.thread, bcTransaction{handle: h}, nil)
 }
 
-// A child has its parent's descriptors. It can't use them, but for its own device.
+// A child has its parent's descriptors, but can only use devices that it opened itself.
 // In C it is a thread of its parent.
 //
 //covers:inherit
@@ -265,8 +265,8 @@ func TestForkedChildTalks(t *testing.T) {
 	require.Equal(t, client.pid(), request.pid)
 }
 
-// Requests of a child that would make it a thread of its parent are refused, and those
-// that only ask, or are about other processes, are not.
+// A child's requests that would make it a thread of its parent are refused; those that
+// only query, or concern other processes, are not.
 //
 //covers:inherit
 func TestForkedChildRequests(t *testing.T) {
@@ -313,8 +313,8 @@ func TestForkedChildRequests(t *testing.T) {
 	client.expect(brNoop, brTransactionComplete)
 }
 
-// It does not matter whether the process that opened the device has ended. In C, calls
-// by its child have no sender then.
+// It does not matter whether the process that opened the device has ended. In C, calls by
+// its child then have no sender.
 //
 //covers:inherit
 func TestForkedChildOutlivesOpener(t *testing.T) {
@@ -330,8 +330,8 @@ func TestForkedChildOutlivesOpener(t *testing.T) {
 	require.Zero(t, server.read().message(t).pid)
 }
 
-// A process that is given the descriptor over a socket may use it as little as a child
-// may.
+// A process that receives the descriptor over a socket can use it no more than a child
+// can.
 //
 //covers:inherit
 func TestDescriptorOverSocket(t *testing.T) {

@@ -71,8 +71,8 @@ func TestPollFlush(t *testing.T) {
 	require.Zero(t, other.poll(unix.POLLIN))
 }
 
-// A thread that leaves the driver has nothing to read. In C it is reported ready: its
-// next read, as that of any thread that is new, returns at once.
+// A thread that exits from the driver has nothing to read. In C it is reported ready: its
+// next read, like that of any new thread, returns at once.
 //
 //covers:epoll,threads
 func TestEpollLeave(t *testing.T) {

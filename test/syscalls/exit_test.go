@@ -21,8 +21,8 @@ func (th *thread) leave() {
 	require.NoError(th.t, th.ioctl(binder.BINDER_THREAD_EXIT, 0))
 }
 
-// expectNothingFirst checks that there is nothing for the thread to read, which
-// has not called the driver before, or not since it left. In C its first read returns.
+// expectNothingFirst checks that there is nothing to read for a thread that hasn't called
+// the driver before, or not since it exited. In C its first read returns.
 func (th *thread) expectNothingFirst() {
 	th.t.Helper()
 	if differs(th.t, onFirstRead) {
@@ -59,7 +59,7 @@ func TestExitInNestedCall(t *testing.T) {
 	client.expectNothingFirst()
 }
 
-// A reply is lost, with all that is in it. In C its buffer stays until the process ends.
+// A reply is lost, with everything in it. In C its buffer stays until the process ends.
 func TestExitBeforeReply(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.write(bcTransaction{})
@@ -75,9 +75,9 @@ func TestExitBeforeReply(t *testing.T) {
 	server.expectInReads(brRelease(0x10, 0x20), brDecrefs(0x10, 0x20))
 }
 
-// News of references go to another thread. In C nobody is told of them, and the owner's
-// acknowledgements have nothing to acknowledge; if the node is sent again the sender is
-// told only if there were no references left.
+// Reference notifications go to another thread. In C nobody is told, and the owner's
+// acknowledgements have nothing to acknowledge; if the node is sent again, the sender is
+// told only if no references were left.
 func TestExitBeforeNews(t *testing.T) {
 	for _, kept := range []bool{true, false} {
 		name := map[bool]string{true: "kept", false: "dropped"}[kept]
@@ -108,8 +108,8 @@ func TestExitBeforeNews(t *testing.T) {
 	}
 }
 
-// The end of a death request is told to nobody. It has ended: the death can be asked for
-// again.
+// The completion of a cleared death request is lost. It has ended: the death can be
+// requested again.
 //
 //covers:death,threads
 func TestExitBeforeClearDeathDone(t *testing.T) {
@@ -123,9 +123,9 @@ func TestExitBeforeClearDeathDone(t *testing.T) {
 	client.expect(brNoop, brDeadBinder(2))
 }
 
-// The reply of a thread whose caller is gone goes to nobody, and the call ends that led
-// to it: the thread's own. In Rust a reply is looked at even then, and if it is
-// malformed the end of that call is told first.
+// The reply of a thread whose caller is gone goes to nobody, and the call that led to it
+// ends: the thread's own. In Rust a reply is examined even then, and if it is malformed,
+// the end of that call is reported first.
 //
 //covers:ends,nested
 func TestReplyToExitedCaller(t *testing.T) {
@@ -152,7 +152,7 @@ func TestReplyToExitedCaller(t *testing.T) {
 	}
 }
 
-// A death that a thread has read, and not acknowledged, any other can.
+// Any other thread can acknowledge a death that a thread has read and not acknowledged.
 //
 //covers:death,threads
 func TestExitBeforeDeadBinderDone(t *testing.T) {

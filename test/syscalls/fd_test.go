@@ -271,8 +271,7 @@ func TestFileInFailedTransaction(t *testing.T) {
 	require.Equal(t, "", client.readFile(r))
 }
 
-// A binder descriptor that is passed can be used by its receiver as little as any other
-// copy.
+// The receiver can use a passed binder descriptor no more than any other copy.
 //
 //covers:files,inherit
 func TestPassedBinder(t *testing.T) {

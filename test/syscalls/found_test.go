@@ -52,8 +52,8 @@ func TestMapNothing(t *testing.T) {
 	require.Equal(t, unix.EINVAL, err)
 }
 
-// The buffer of a call that could not be told of goes, with the references in it: the
-// application doesn't know of it, and can't free it. In C it stays.
+// The buffer of a call that could not be returned is freed, with its references: the
+// application doesn't know about it, and can't free it. In C it stays.
 //
 //covers:buffers
 func TestBufferOfFaultyRead(t *testing.T) {
@@ -73,7 +73,7 @@ func TestBufferOfFaultyRead(t *testing.T) {
 	require.EqualValues(t, place, server.read().message(t).buffer)
 }
 
-// What waits behind a one-way call that could not be told of comes next.
+// What waits behind a one-way call that could not be returned comes next.
 //
 //covers:buffers,one-way
 func TestOneWayAfterFaultyRead(t *testing.T) {

@@ -108,8 +108,8 @@ func TestRequestFreezeTwice(t *testing.T) {
 	client.expectNothing()
 }
 
-// A cookie stands for one node, as long as a notification with it can come: until its
-// withdrawal was told, or until the reference has gone. In C it can stand for several.
+// A cookie stands for one node as long as a notification with it can come: until its
+// clearing was reported, or until the reference is gone. In C it can stand for several.
 func TestFreezeCookieTwice(t *testing.T) {
 	server, client, _, h := newFreezable(t)
 	other := server.give(client, 0x11, 0x21)
@@ -136,8 +136,8 @@ func TestFreezeCookieTwice(t *testing.T) {
 	client.expectNothing()
 }
 
-// A request that was withdrawn and made again with the same cookie keeps it, though the
-// end of the first one is told.
+// A request that was cleared and made again with the same cookie keeps it, although the
+// end of the first one is reported.
 func TestFreezeCookieAgain(t *testing.T) {
 	server, client, _, h := newFreezable(t)
 	other := server.give(client, 0x11, 0x21)
@@ -155,7 +155,7 @@ func TestFreezeCookieAgain(t *testing.T) {
 	client.watch(other, 1)
 }
 
-// So is one for a handle that does not exist.
+// So is a request for a nonexistent handle.
 func TestRequestFreezeOfNothing(t *testing.T) {
 	newManager(t)
 	client := newProcess(t)

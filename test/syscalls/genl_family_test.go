@@ -113,7 +113,7 @@ func TestGenlControllerErrors(t *testing.T) {
 	}
 }
 
-// The driver's family has no policy that the controller could tell.
+// The driver's family has no policy that the controller could return.
 func TestGenlPolicy(t *testing.T) {
 	const getPolicy, attrOp = 10, 10 // CTRL_CMD_GETPOLICY and CTRL_ATTR_OP
 	s := newGenlSocket(t)
@@ -133,8 +133,8 @@ func TestGenlPolicy(t *testing.T) {
 	}
 }
 
-// Every user may listen, and may join groups that there aren't. Nothing comes to a socket
-// that isn't bound.
+// Every user may listen, and may join nonexistent groups. A socket that isn't bound
+// receives nothing.
 func TestReportAsAnyUser(t *testing.T) {
 	client := newProcess(t)
 	client.setUser(10000)

@@ -142,8 +142,8 @@ func TestNodeInfoForRefPending(t *testing.T) {
 	manager.expectNodeInfo(h, 1, 0)
 }
 
-// All but the handle has to be zero, and then one has to be the manager, and know the
-// handle. In C the reference has to be a strong one.
+// All fields but the handle must be zero, then the caller must be the manager, and must
+// know the handle. In C the reference must be strong.
 func TestNodeInfoForRefRefused(t *testing.T) {
 	manager, client := newManager(t), newProcess(t)
 	h := client.offer(manager, 0x10)

@@ -34,8 +34,8 @@ func TestPollMask(t *testing.T) {
 	require.Zero(t, server.poll(unix.POLLOUT))
 }
 
-// A thread that has not used the device yet has to wait as any other. In C its first
-// read does not block.
+// A thread that has not used the device yet must wait like any other. In C its first read
+// does not block.
 func TestPollFirst(t *testing.T) {
 	want := int16(0)
 	if differs(t, onFirstRead) {

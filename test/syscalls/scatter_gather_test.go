@@ -320,8 +320,7 @@ var sgCases = []sgCase{
 	{"a node, then a bad buffer", func(m *memory) payload { return payload{token, node(0x10, 0x20), m.buffer(quads(0, 0))} }, 8, unix.EINVAL},
 }
 
-// sgOther has the cases that end otherwise on the one of Linux's drivers that is not
-// followed.
+// sgOther holds the cases that end differently on the Linux driver that is not followed.
 var sgOther = map[string]struct {
 	errno unix.Errno
 	in    difference
@@ -864,8 +863,8 @@ func TestSGFileInFailedTransaction(t *testing.T) {
 	}
 }
 
-// A receiver whose read fails as the transaction is handed to it does not get the
-// descriptors. In C it has them, though it doesn't know them.
+// A receiver whose read fails as the transaction is delivered does not get the
+// descriptors. In C it keeps them, though it doesn't know them.
 //
 //covers:pointers,files
 func TestSGReadFaults(t *testing.T) {

@@ -155,7 +155,7 @@ func TestSpamOfTwoOpens(t *testing.T) {
 	require.Equal(t, firstOf(t, 10, 20), again.flood(20, 8))
 }
 
-// A child that has inherited the device can't send by it. In C it is another sender.
+// A child that inherited the device can't send with it. In C it is another sender.
 func TestSpamOfAChild(t *testing.T) {
 	if !differs(t, onOpener) {
 		return

@@ -71,8 +71,8 @@ func TestReadBlocks(t *testing.T) {
 	server.finishExpect(brNoop, &message{flags: binder.TF_ONE_WAY})
 }
 
-// A command has to end where the write buffer does, or before. What's left of less than
-// the code of a command is no command. In C a command may go on behind the end.
+// A command must end where the write buffer does, or before. A rest shorter than a
+// command's code is no command. In C a command may extend beyond the end.
 //
 //covers:write-read,bad-commands
 func TestCommandsEnd(t *testing.T) {
@@ -105,8 +105,8 @@ func TestCommandsEnd(t *testing.T) {
 	client.expect(brNoop, brDeadBinder(1))
 }
 
-// On error in the middle of the write part, what came before it has been done
-// and counts as consumed; the read part is not begun.
+// On an error in the middle of the write part, what precedes it is done and counts as
+// consumed; the read part is not begun.
 //
 //covers:write-read,bad-commands
 func TestWriteErrorInTheMiddle(t *testing.T) {

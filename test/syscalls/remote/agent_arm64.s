@@ -20,11 +20,11 @@
 // func serve(ctl, slot uintptr)
 //
 // R19 is the control socket, R20 the slot, R23 the address of its state. Nothing else
-// is kept from one system call to the next, so that the child of a clone can go on
+// is kept from one system call to the next, so that the child of a clone can continue
 // with its own.
 //
-// What is written to the slot is released by each change of its state, which the test
-// may look at while the thread runs. The socket orders the rest.
+// Each change of the slot's state, which the test may read while the thread runs,
+// releases the writes to the slot. The socket orders the rest.
 TEXT ·serve(SB), NOSPLIT, $0-16
 	MOVD	ctl+0(FP), R19
 	MOVD	slot+8(FP), R20
@@ -43,8 +43,8 @@ read:
 	CMP	$1, R0
 	BNE	gone
 
-	// A clone's child must not look into its parent's slot, which may have
-	// been told the next system call by then.
+	// A clone's child must not read its parent's slot, which may hold the
+	// next system call by then.
 	MOVD	slot_childCtl(R20), R21
 	MOVD	slot_childSlot(R20), R22
 
