@@ -5,8 +5,8 @@ package pod
 
 import "golang.org/x/sys/unix"
 
-// The system calls that poll(2) and epoll_wait(2) are, and the former's time limit if
-// there is none.
+// The system calls behind poll(2) and epoll_wait(2), and the former's timeout if there is
+// none.
 const (
 	sysPoll      = unix.SYS_POLL
 	pollForever  = ^uintptr(0)

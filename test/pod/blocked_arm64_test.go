@@ -5,8 +5,8 @@ package pod
 
 import "golang.org/x/sys/unix"
 
-// The system calls that poll(2) and epoll_wait(2) are in the C library, and the
-// former's time limit if there is none: a null pointer.
+// The system calls behind the C library's poll(2) and epoll_wait(2), and the former's
+// timeout if there is none: a null pointer.
 const (
 	sysPoll      = unix.SYS_PPOLL
 	pollForever  = 0

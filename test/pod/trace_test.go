@@ -299,9 +299,9 @@ func TestTraceArguments(t *testing.T) {
 	p := newPod(t)
 	c := p.start("root", nil)
 	for flag, why := range map[string]string{
-		"-duration=0s":   "takes some time",
-		"-events=3":      "from 1024",
-		"-max-size=-1":   "an event has 72 bytes",
+		"-duration=0s":   "want more than zero",
+		"-events=3":      "want 1024 to 1048576",
+		"-max-size=-1":   "want at least 72, the size of an event",
 		"-o=/none/trace": "no such file",
 	} {
 		out, err := p.try("binder", "trace", flag, c.id)
