@@ -5,7 +5,7 @@ package android
 
 import "golang.org/x/sys/unix"
 
-// How ART gets memory below 4 GiB.
+// How ART allocates memory below 4 GiB.
 const (
 	lowHint = 0
 	lowFlag = unix.MAP_32BIT

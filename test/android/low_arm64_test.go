@@ -5,8 +5,8 @@ package android
 
 import "golang.org/x/sys/unix"
 
-// How ART gets memory below 4 GiB, where there is no MAP_32BIT: it tries one address
-// after the other. This one is free.
+// How ART allocates memory below 4 GiB without MAP_32BIT: it tries one address after the
+// other. This one is free.
 const (
 	lowHint = 0x1000_0000
 	lowFlag = unix.MAP_FIXED_NOREPLACE
