@@ -5,8 +5,8 @@ package selinux
 
 import "strings"
 
-// Class is what kind of object something is. Applications know classes by name: only
-// selinuxfs says which number one has.
+// Class is a kind of object. Applications know classes by name: selinuxfs tells them the
+// number.
 type Class uint16
 
 // ClassProcess is the class of tasks.
@@ -16,14 +16,13 @@ const ClassProcess Class = 2
 type ClassInfo struct {
 	Name string
 
-	// Permissions are those that applications ask for by name, the first of them
-	// being bit 0 of an access vector.
+	// Permissions are those that applications look up by name. The first is bit 0 of an
+	// access vector.
 	Permissions []string
 }
 
-// Classes has the classes in the order of their numbers, which begin with 1. Of those
-// that Linux asks for itself it leaves out the permissions, and behind them it has
-// those that Android's user space asks for.
+// Classes holds the classes in the order of their numbers, from 1 on: first those that
+// Linux itself checks, without permissions, then those that Android's user space checks.
 var Classes = []ClassInfo{
 	{Name: "security"},
 	{Name: "process"},
@@ -54,8 +53,8 @@ var Classes = []ClassInfo{
 	{Name: "hwservice_manager", Permissions: []string{"add", "find", "list"}},
 }
 
-// active returns whether objects of the class are tasks, or have the label of the
-// task that made them.
+// active returns whether objects of the class are tasks, or have the label of the task
+// that created them.
 func (c Class) active() bool {
 	if c == ClassProcess {
 		return true
@@ -63,14 +62,14 @@ func (c Class) active() bool {
 	return c >= 1 && int(c) <= len(Classes) && strings.HasSuffix(Classes[c-1].Name, "socket")
 }
 
-// execSuffix ends the types of files that give their executor the type before it.
+// execSuffix ends the types of files whose execution gives a task the type before it.
 const execSuffix = "_exec"
 
-// Create returns the context of a new object of the class that a task with the
-// context source makes, in or of an object with the context target: a process by
-// executing a file, a file in a directory.
+// Create returns the context of a new object of the class. A task with the context
+// source creates it from an object with the context target, or in it: a process from an
+// executable file, a file in a directory.
 //
-// Errors: EINVAL if one is no security context.
+// Errors: EINVAL if either is not a security context.
 func Create(source, target string, class Class) (string, error) {
 	s, t, err := parseBoth(source, target)
 	if err != nil {
@@ -85,10 +84,10 @@ func Create(source, target string, class Class) (string, error) {
 	return c.String(), nil
 }
 
-// Relabel returns the context that an object of the class with the context target
-// gets for a user with the context source.
+// Relabel returns the context to which an object of the class with the context target
+// is relabeled for a user with the context source.
 //
-// Errors: EINVAL if one is no security context.
+// Errors: EINVAL if either is not a security context.
 func Relabel(source, target string, class Class) (string, error) {
 	s, t, err := parseBoth(source, target)
 	if err != nil {
@@ -101,7 +100,7 @@ func Relabel(source, target string, class Class) (string, error) {
 // Member returns the context of the instance of a polyinstantiated object of the
 // class with the context target that is for a task with the context source.
 //
-// Errors: EINVAL if one is no security context.
+// Errors: EINVAL if either is not a security context.
 func Member(source, target string, class Class) (string, error) {
 	s, t, err := parseBoth(source, target)
 	if err != nil {
@@ -120,8 +119,9 @@ func parseBoth(source, target string) (s, t parsed, err error) {
 	return s, t, err
 }
 
-// compute returns what SELinux computes without a rule for the two types: tasks and
-// sockets stay what their maker is, others are what they are in, at its level.
+// compute returns what SELinux computes if no rule matches the two types: tasks and
+// sockets get the context of their creator, other objects that of what they are in, at
+// its level.
 func compute(source, target *parsed, class Class) parsed {
 	if class.active() {
 		return *source

@@ -11,11 +11,11 @@ import (
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 )
 
-// Unlabeled is the context of what has no valid one.
+// Unlabeled is the context of objects without a valid one.
 const Unlabeled = "u:object_r:unlabeled:s0"
 
-// MaxContextLen is the length in bytes of the longest context. It fits in a page with
-// the NUL that ends it.
+// MaxContextLen is the maximum length of a context, in bytes. With its terminating NUL it
+// fits in a page.
 const MaxContextLen = 4095
 
 // These bound the levels of a range. Android's policies have one sensitivity, and as
@@ -25,24 +25,24 @@ const (
 	numCategories    = 1024
 )
 
-// parsed is a security context, taken apart.
+// parsed is a parsed security context.
 type parsed struct {
 	user, role, typ string
 
-	// low is what a task or file is at, and high what it is cleared for.
+	// low is the level of a task or file, and high its clearance.
 	low, high level
 }
 
-// level is a sensitivity, and a set of categories.
+// level is a sensitivity with a set of categories.
 type level struct {
 	sensitivity int
 	categories  [numCategories / 64]uint64
 }
 
-// Canonical returns s as SELinux writes it: categories come in their order, ranges of
-// them are as short as they can be, and a range of one level is a level.
+// Canonical returns s as SELinux writes it: categories in ascending order, as ranges
+// where possible, and a range of one level as that level.
 //
-// Errors: EINVAL if s is no security context.
+// Errors: EINVAL if s is not a security context.
 func Canonical(s string) (string, error) {
 	c, err := parse(s)
 	if err != nil {
@@ -51,7 +51,7 @@ func Canonical(s string) (string, error) {
 	return c.String(), nil
 }
 
-// parse takes a context apart, which may be followed by a NUL and anything.
+// parse parses a context. A NUL ends it, whatever follows.
 func parse(s string) (parsed, error) {
 	s, _, _ = strings.Cut(s, "\x00")
 	parts := strings.SplitN(s, ":", 4)
@@ -83,7 +83,7 @@ func isName(s string) bool {
 	})
 }
 
-// parseLevel reads a level such as s0:c1,c3.c5.
+// parseLevel parses a level such as s0:c1,c3.c5.
 func parseLevel(s string) (level, bool) {
 	var l level
 	sensitivity, categories, hasCategories := strings.Cut(s, ":")
@@ -113,7 +113,7 @@ func parseLevel(s string) (level, bool) {
 	return l, true
 }
 
-// parseIndex reads the number below limit that follows a letter.
+// parseIndex parses a letter followed by a number below limit.
 func parseIndex(s string, letter byte, limit int) (int, bool) {
 	if s == "" || s[0] != letter {
 		return 0, false
@@ -122,7 +122,8 @@ func parseIndex(s string, letter byte, limit int) (int, bool) {
 	return n, err == nil && 0 <= n && n < limit && strconv.Itoa(n) == s[1:]
 }
 
-// dominates returns whether l has at least what other has.
+// dominates returns whether l is at least as sensitive as other and has all of its
+// categories.
 func (l *level) dominates(other *level) bool {
 	if l.sensitivity < other.sensitivity {
 		return false

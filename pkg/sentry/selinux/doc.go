@@ -4,13 +4,13 @@
 // Package selinux labels tasks and files as SELinux does, and allows everything: it
 // is SELinux in permissive mode, for user space that insists on it.
 //
-// There is no policy. Where one would decide what a label is, this package does what
-// Android's policies do, by the names of types:
+// There is no policy. Where a policy would determine a label, this package does what
+// Android's policies do, going by the names of types:
 //
-//   - Whoever executes a file of type NAME_exec gets type NAME, and keeps it
-//     otherwise.
+//   - A task that executes a file of type NAME_exec gets type NAME. Otherwise it keeps
+//     its own.
 //   - A file without a label has Unlabeled.
-//   - Any context is valid that has the form USER:ROLE:TYPE:RANGE.
+//   - Any context of the form USER:ROLE:TYPE:RANGE is valid.
 //
 // Module is what gVisor asks. Package selinuxfs shows it to applications.
 package selinux

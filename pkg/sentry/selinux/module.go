@@ -10,11 +10,11 @@ import (
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 )
 
-// XattrName is the extended attribute that has a file's context, and the NUL that
-// ends it.
+// XattrName is the extended attribute that holds a file's context, with its terminating
+// NUL.
 const XattrName = "security.selinux"
 
-// The names of the attributes that tasks have in /proc/PID/attr.
+// The names of tasks' attributes in /proc/PID/attr.
 const (
 	attrCurrent    = "current"
 	attrPrev       = "prev"
@@ -31,27 +31,27 @@ type Module struct {
 	// mu is a leaf.
 	mu moduleMutex `state:"nosave"`
 
-	// containers has the containers by ID.
+	// containers maps IDs to containers.
 	// +checklocks:mu
 	containers map[string]container
 }
 
-// container is what a Module knows of a container.
+// container is what a Module knows about a container.
 //
 // +stateify savable
 type container struct {
-	// name is the one by which a restored container is recognized.
+	// name identifies the container after a restore.
 	name string
 
 	// ordinal is greater than that of every older container.
 	ordinal int
 
-	// initial is the context of processes that come from outside.
+	// initial is the context of processes started from outside.
 	initial *taskContext
 }
 
-// taskContext is the context of a task: what gVisor keeps in its credentials. Empty
-// ones aren't set.
+// taskContext is the context of a task, which gVisor keeps in its credentials. Empty
+// attributes aren't set.
 //
 // It is immutable.
 //
@@ -60,14 +60,13 @@ type taskContext struct {
 	current, prev, exec, fsCreate, keyCreate, sockCreate string
 }
 
-// NewModule returns a module that knows no containers.
+// NewModule returns a module without containers.
 func NewModule() *Module { return &Module{containers: make(map[string]container)} }
 
-// StartContainer makes m know a container, whose processes begin with a context.
-// Name tells it from those that exist at the same time, and is what a restored
-// container keeps.
+// StartContainer adds a container whose first process gets the context initial. Name
+// is unique among the containers that exist at a time, and survives a restore.
 //
-// Errors: EINVAL if initial is no security context.
+// Errors: EINVAL if initial is not a security context.
 func (m *Module) StartContainer(id, name, initial string) error {
 	initial, err := Canonical(initial)
 	if err != nil {
@@ -83,20 +82,18 @@ func (m *Module) StartContainer(id, name, initial string) error {
 	return nil
 }
 
-// StopContainer makes m forget a container. Unknown ones are ignored.
+// StopContainer removes a container. Unknown IDs are ignored.
 func (m *Module) StopContainer(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.containers, id)
 }
 
-// RestoreContainers tells which containers there are after a restore: their IDs, by
-// name.
+// RestoreContainers renames the containers after a restore: ids maps names to new IDs.
 func (m *Module) RestoreContainers(ids map[string]string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	// A container that has ended may still be there beside its successor of the
-	// same name.
+	// A stopped container may still be there beside its successor of the same name.
 	byName := make(map[string]container)
 	for c := range maps.Values(m.containers) {
 		if other, ok := byName[c.name]; !ok || other.ordinal < c.ordinal {
@@ -111,7 +108,7 @@ func (m *Module) RestoreContainers(ids map[string]string) {
 	}
 }
 
-// unlabeled is the context of tasks that nobody knows.
+// unlabeled is the context of tasks without one.
 var unlabeled = &taskContext{current: Unlabeled, prev: Unlabeled}
 
 func contextOf(sc any) *taskContext {
@@ -121,7 +118,7 @@ func contextOf(sc any) *taskContext {
 	return unlabeled
 }
 
-// InitialContext returns the context of a process that comes into a container from
+// InitialContext returns the context of a process that is started in a container from
 // outside.
 func (m *Module) InitialContext(containerID string) any {
 	m.mu.Lock()
@@ -132,8 +129,8 @@ func (m *Module) InitialContext(containerID string) any {
 	return unlabeled
 }
 
-// ExecContext returns the context of a task that had the context sc and has executed
-// a file. The next context that was set for it wins over what the file decides.
+// ExecContext returns the context of a task with context sc after it has executed a
+// file. A context set by the task for its next execve takes precedence over the file's.
 func (m *Module) ExecContext(sc any, fileLabel string) any {
 	old := contextOf(sc)
 	next := old.exec
@@ -146,7 +143,7 @@ func (m *Module) ExecContext(sc any, fileLabel string) any {
 // Label returns the context of a task, as others see it.
 func (*Module) Label(sc any) string { return contextOf(sc).current }
 
-// SocketLabel returns the context of a socket that a task makes.
+// SocketLabel returns the context of a socket that a task creates.
 func (*Module) SocketLabel(sc any) string {
 	c := contextOf(sc)
 	if c.sockCreate != "" {
@@ -155,7 +152,7 @@ func (*Module) SocketLabel(sc any) string {
 	return c.current
 }
 
-// Attr returns an attribute of a task, which is empty if it isn't set.
+// Attr returns an attribute of a task, or "" if it isn't set.
 func (*Module) Attr(sc any, attr string) string {
 	c := *contextOf(sc)
 	if field := c.attr(attr); field != nil {
@@ -164,7 +161,7 @@ func (*Module) Attr(sc any, attr string) string {
 	return ""
 }
 
-// attr returns an attribute of c, or nil if there's none of that name.
+// attr returns the attribute of c with the given name, or nil.
 func (c *taskContext) attr(name string) *string {
 	switch name {
 	case attrCurrent:
@@ -183,12 +180,12 @@ func (c *taskContext) attr(name string) *string {
 	return nil
 }
 
-// SetAttr returns the context of a task that has written an attribute: a context,
-// perhaps with a newline, or nothing to unset the attribute.
+// SetAttr returns the context of a task after it has written value to an attribute: a
+// context, perhaps with a newline, or nothing to unset the attribute.
 //
-// Errors: EINVAL if value is no security context, or the attribute must have one,
-// EPERM if the task wants another type while there are threads beside it, EOPNOTSUPP if
-// the attribute can't be written.
+// Errors: EINVAL if value is not a security context, or is empty where one is required,
+// EPERM if the task changes its type while it has other threads, EOPNOTSUPP if the
+// attribute can't be written.
 func (*Module) SetAttr(sc any, attr, value string, singleThreaded bool) (any, error) {
 	c := *contextOf(sc)
 	field := c.attr(attr)
@@ -215,10 +212,10 @@ func (*Module) SetAttr(sc any, attr, value string, singleThreaded bool) (any, er
 	return &c, nil
 }
 
-// XattrName returns the extended attribute that has a file's context.
+// XattrName returns the extended attribute that holds a file's context.
 func (*Module) XattrName() string { return XattrName }
 
-// FileLabel returns the value of the attribute, given what is stored in it.
+// FileLabel returns the value of the attribute, given the stored one.
 func (*Module) FileLabel(stored string) string {
 	label, err := Canonical(stored)
 	if err != nil {
@@ -236,9 +233,9 @@ func (*Module) NewFileLabel(sc any) string {
 	return ""
 }
 
-// CheckFileLabel returns whether the attribute can have a value.
+// CheckFileLabel checks that the attribute can have a value.
 //
-// Errors: EINVAL if it is no security context.
+// Errors: EINVAL if it is not a security context.
 func (*Module) CheckFileLabel(value string) error {
 	_, err := parse(value)
 	return err
