@@ -389,6 +389,7 @@ func (w *World) fork(p *process) {
 		if w.procs[i] == nil {
 			child := newProcess(i, p.actors.Fork())
 			p.forked, child.parent = true, p
+			child.soiled = p.soiled // It may be short of descriptors, too.
 			if !w.options.LikeC {
 				child.devices = p.devices
 			}
