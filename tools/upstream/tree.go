@@ -87,7 +87,7 @@ func isMissing(name string) bool {
 		return true
 	}
 	return slices.ContainsFunc(fromMain, func(dir string) bool { return strings.HasPrefix(name, dir+"/") }) &&
-		!strings.Contains(name, "/test") && !strings.HasSuffix(name, "_test.go")
+		!strings.Contains(name, "/test") && !strings.Contains(name, "_tests/") && !strings.HasSuffix(name, "_test.go")
 }
 
 // moduleDir returns the directory of a version of gVisor's module.
