@@ -229,7 +229,8 @@ func (t *tree) generateTests(dir string, tests map[string][]byte) error {
 		pkg = p
 	}
 	for name, text := range tests {
-		if packageOf(text) == pkg {
+		// What go_stateify writes has the constraints of all its inputs.
+		if packageOf(text) == pkg && !strings.Contains(string(text), "\n//go:build ") {
 			marked[name] = text
 		}
 	}
