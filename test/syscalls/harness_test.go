@@ -240,14 +240,17 @@ func (th *thread) tryMmap(fd, size, prot, flags int) (uintptr, error) {
 	return th.Call(th.t, unix.SYS_MMAP, 0, uintptr(size), uintptr(prot), uintptr(flags), uintptr(fd), 0)
 }
 
+// pageSize is the size of a page, which on arm64 may be more than 4 KiB.
+var pageSize = uintptr(unix.Getpagesize())
+
 // pageEdge returns the address of the end of a readable and writable page, behind which
 // nothing is accessible.
 func (th *thread) pageEdge() uintptr {
 	th.t.Helper()
-	page := th.Must(th.t, unix.SYS_MMAP, 0, 8192, unix.PROT_READ|unix.PROT_WRITE,
+	page := th.Must(th.t, unix.SYS_MMAP, 0, 2*pageSize, unix.PROT_READ|unix.PROT_WRITE,
 		unix.MAP_PRIVATE|unix.MAP_ANON, ^uintptr(0), 0)
-	th.Must(th.t, unix.SYS_MUNMAP, page+4096, 4096)
-	return page + 4096
+	th.Must(th.t, unix.SYS_MUNMAP, page+pageSize, pageSize)
+	return page + pageSize
 }
 
 // munmap removes the process's mapping.

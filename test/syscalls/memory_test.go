@@ -69,7 +69,7 @@ func TestMemoryGoesBack(t *testing.T) {
 	if differs(t, onShrinker) {
 		return
 	}
-	for _, at := range []uintptr{before, before + size/2 - 4096, after + 4096, after + size - 4096} {
+	for _, at := range []uintptr{before, before + size/2 - pageSize, after + pageSize, after + size - pageSize} {
 		eventually(t, "memory that nobody uses is gone", func() bool {
 			shrinkCaches()
 			_, err := server.ReadMemory(t, at, 1)
@@ -84,7 +84,7 @@ func TestMemoryGoesBack(t *testing.T) {
 	require.Equal(t, strings.Repeat("b", 100), string(got))
 
 	again := receive('d', 8)
-	got, err = server.ReadMemory(t, again&^4095, 4096)
+	got, err = server.ReadMemory(t, again&^(pageSize-1), int(pageSize))
 	require.NoError(t, err)
 	require.NotContains(t, string(got), "a")
 	require.NotContains(t, string(got), "c")
@@ -157,7 +157,7 @@ func TestMadvise(t *testing.T) {
 				server, client := newMapped(t, flags), newProcess(t)
 				server.Must(t, unix.SYS_MADVISE, server.mapStart, mapSize, advice)
 				got := hello(server, client)
-				server.Must(t, unix.SYS_MADVISE, server.mapStart+4096, mapSize-4096, advice)
+				server.Must(t, unix.SYS_MADVISE, server.mapStart+pageSize, mapSize-pageSize, advice)
 				again, err := server.ReadMemory(t, uintptr(got.buffer), 5)
 				require.NoError(t, err)
 				require.Equal(t, "hello", string(again))
@@ -207,10 +207,10 @@ func TestReceiveWithoutAccess(t *testing.T) {
 func TestMlock(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	got := hello(server, client)
-	server.Must(t, unix.SYS_MLOCK, server.mapStart, 4096)
+	server.Must(t, unix.SYS_MLOCK, server.mapStart, pageSize)
 	server.write(got.free())
 	got = hello(server, client)
-	server.Must(t, unix.SYS_MUNLOCK, server.mapStart, 4096)
+	server.Must(t, unix.SYS_MUNLOCK, server.mapStart, pageSize)
 	_, err := server.Call(t, unix.SYS_MLOCK, server.mapStart, mapSize)
 	require.Equal(t, unix.ENOMEM, err, "pages that show nothing can't be locked")
 	server.write(got.free())
@@ -233,7 +233,7 @@ func TestMremapInPlace(t *testing.T) {
 func TestMappingReadByOthers(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	got := hello(server, client)
-	start := uint64(server.mapStart)
+	start, page := uint64(server.mapStart), uint64(pageSize)
 	var buf [5]byte
 	access := func(nr uintptr, addr uint64) (int, error) {
 		local := unix.Iovec{Base: &buf[0], Len: uint64(len(buf))}
@@ -247,10 +247,10 @@ func TestMappingReadByOthers(t *testing.T) {
 	n, err := access(unix.SYS_PROCESS_VM_READV, got.buffer)
 	require.NoError(t, err)
 	require.Equal(t, "hello", string(buf[:n]))
-	n, err = access(unix.SYS_PROCESS_VM_READV, start+4096-3)
+	n, err = access(unix.SYS_PROCESS_VM_READV, start+page-3)
 	require.NoError(t, err)
 	require.Equal(t, 3, n, "the next page is absent")
-	_, err = access(unix.SYS_PROCESS_VM_READV, start+4096)
+	_, err = access(unix.SYS_PROCESS_VM_READV, start+page)
 	require.Equal(t, unix.EFAULT, err)
 	_, err = access(unix.SYS_PROCESS_VM_WRITEV, got.buffer)
 	require.Equal(t, unix.EFAULT, err)
@@ -261,7 +261,7 @@ func TestMappingReadByOthers(t *testing.T) {
 	_, err = mem.ReadAt(buf[:], int64(got.buffer))
 	require.NoError(t, err)
 	require.Equal(t, "hello", string(buf[:]))
-	_, err = mem.ReadAt(buf[:], int64(start+4096))
+	_, err = mem.ReadAt(buf[:], int64(start+page))
 	require.ErrorIs(t, err, unix.EIO)
 	_, err = mem.WriteAt([]byte("jello"), int64(got.buffer))
 	require.ErrorIs(t, err, unix.EIO)
@@ -285,7 +285,7 @@ func TestMappingReadByDebugger(t *testing.T) {
 	_, err = unix.PtracePeekData(server.pid(), uintptr(got.buffer), buf[:])
 	require.NoError(t, err)
 	require.Equal(t, "hello", string(buf[:5]))
-	_, err = unix.PtracePeekData(server.pid(), server.mapStart+4096, buf[:])
+	_, err = unix.PtracePeekData(server.pid(), server.mapStart+pageSize, buf[:])
 	require.Equal(t, unix.EIO, err)
 	_, err = unix.PtracePokeData(server.pid(), uintptr(got.buffer), []byte("jello..."))
 	require.Equal(t, unix.EIO, err)
@@ -317,7 +317,7 @@ func TestMappingInProc(t *testing.T) {
 			}
 			require.Equal(t, "0 kB", rss())
 			hello(server, client)
-			require.Equal(t, "4 kB", rss())
+			require.Equal(t, fmt.Sprintf("%d kB", pageSize>>10), rss())
 		})
 	}
 }
@@ -334,8 +334,8 @@ func TestKilledInLongWrite(t *testing.T) {
 	server, p := newManager(t), newProcess(t)
 	// A call, which tells the server that the write is in progress, and then the same
 	// commands again and again.
-	const page = 4096
-	at := p.Must(t, unix.SYS_MMAP, 0, uintptr(page+chunk*chunks), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON, ^uintptr(0), 0)
+	page := pageSize
+	at := p.Must(t, unix.SYS_MMAP, 0, page+uintptr(chunk*chunks), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON, ^uintptr(0), 0)
 	commands := p.Must(t, unix.SYS_MEMFD_CREATE, p.str("commands"), 0)
 	p.Must(t, unix.SYS_FTRUNCATE, commands, chunk)
 	for i := range uintptr(chunks) {
@@ -344,7 +344,7 @@ func TestKilledInLongWrite(t *testing.T) {
 	enter := []byte(words(binder.BC_ENTER_LOOPER))
 	scratch := p.Scratch()
 	first := encodeCommands([]command{bcTransaction{flags: oneWay}}, &memory{next: scratch, end: scratch + remote.ScratchSize})
-	for len(first) < page {
+	for len(first) < int(page) {
 		first = append(first, enter...)
 	}
 	require.NoError(t, p.WriteMemory(t, at, first))

@@ -251,14 +251,14 @@ func TestTransactionAfterChangeOfMapping(t *testing.T) {
 	for name, change := range map[string]func(p *process){
 		"unmapped": func(p *process) { p.munmap() },
 		"partly unmapped": func(p *process) {
-			p.Must(p.t, unix.SYS_MUNMAP, p.mapStart+4096, 4096)
+			p.Must(p.t, unix.SYS_MUNMAP, p.mapStart+pageSize, pageSize)
 		},
 		"mapped over": func(p *process) {
 			p.Must(p.t, unix.SYS_MMAP, p.mapStart, mapSize, unix.PROT_READ|unix.PROT_WRITE,
 				unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_FIXED, ^uintptr(0), 0)
 		},
 		"partly mapped over": func(p *process) {
-			p.Must(p.t, unix.SYS_MMAP, p.mapStart, 4096, unix.PROT_READ|unix.PROT_WRITE,
+			p.Must(p.t, unix.SYS_MMAP, p.mapStart, pageSize, unix.PROT_READ|unix.PROT_WRITE,
 				unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_FIXED, ^uintptr(0), 0)
 		},
 		"moved": func(p *process) {
