@@ -226,9 +226,9 @@ func (w *world) give(owner, to *thread, ptr uint64) uint32 {
 	return handle
 }
 
-// mapAt maps size bytes of the device at addr.
+// mapAt maps size bytes of the device, rounded up to whole pages, at addr.
 func (a *app) mapAt(addr hostarch.Addr, size uint64) error {
-	ar, ok := addr.ToRange(size)
+	ar, ok := addr.ToRange((size + hostarch.PageSize - 1) / hostarch.PageSize * hostarch.PageSize)
 	require.True(a.w.t, ok)
 	return a.AddMapping(memorytest.Context(), nil, ar, 0, false)
 }

@@ -123,7 +123,8 @@ func (s *hostileStorm) openDevice(c *Context, pid int32, size uint64) *vfs.FileD
 		panic(err)
 	}
 	if size != 0 {
-		ar, _ := hostarch.Addr(testMapAddr).ToRange(size)
+		pages := (size + hostarch.PageSize - 1) / hostarch.PageSize // as mmap(2) rounds
+		ar, _ := hostarch.Addr(testMapAddr).ToRange(pages * hostarch.PageSize)
 		if err := fd.proc.AddMapping(ctx, nil, ar, 0, false); err != nil {
 			panic(err)
 		}

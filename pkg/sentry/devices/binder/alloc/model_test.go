@@ -233,7 +233,7 @@ func TestModel(t *testing.T) {
 			if len(m.all) == 0 || rnd.IntN(100) < 40 {
 				m.reserve(Request{
 					DebugID:     int32(i),
-					DataSize:    rnd.Uint64N(700),
+					DataSize:    rnd.Uint64N(size / 23),
 					OffsetsSize: rnd.Uint64N(5) * 8,
 					ExtraSize:   rnd.Uint64N(20),
 					Sender:      rnd.Int32N(3),
