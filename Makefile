@@ -87,7 +87,7 @@ android-table: runsc ## Update the table of its results in docs/android.md.
 	@$(GO) run ./tools/test -android-table
 
 # The first time, it gets two kernels, of 200 MB. All of it takes an hour;
-# "ARM64=-arm64-small" is what CI runs.
+# "ARM64=-arm64-small" is a part that takes minutes.
 .PHONY: arm64
 arm64: prerequisites ## Test on arm64: user mode, and machines with Debian's kernels, emulated.
 	@$(NEED) qemu-aarch64=qemu-user qemu-system-aarch64=qemu-system-arm

@@ -9,8 +9,8 @@
 // It exits with status 1 if anything failed. make test runs it in the repository's root.
 // With -table it only updates the table of what works in docs/conformance.md; with -android
 // it only rehearses Android's boot, and with -android-table it updates the table of results.
-// With -arm64 it only tests arm64 under emulation, and with -arm64-small only what CI has
-// time for.
+// With -arm64 it only tests arm64 under emulation, and with -arm64-small only a part of
+// that which takes minutes.
 package main
 
 import (
