@@ -259,7 +259,7 @@ func TestLayoutRefused(t *testing.T) {
 		`mount at /dev/binderfs: option "nodev": nobody`:              at("binder", "nodev"),
 		`mount at /dev/binderfs: option "uid=7" has no effect`:        at("binder", "ro", "uid=7"),
 		`mount at /dev/binderfs: option "mode=888": the options of`:   at("binder", "mode=888"),
-		`mount at /dev/binderfs: option max=2 leaves no room`:            at("binder", "max=2"),
+		`mount at /dev/binderfs: option max=2 leaves no room`:         at("binder", "max=2"),
 		`unknown type "binderfs": want "binder"`:                      at("binderfs"),
 		`its type is "tmpfs", but annotation`:                         both(android, at("tmpfs")),
 		`device /dev/anbox-binder: this sandbox has no such`:          node("/dev/anbox-binder", 0666, 0, 0),
