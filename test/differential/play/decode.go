@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -124,7 +125,8 @@ func (w *World) message(th *thread, dev *device, code uint32, params []byte) str
 // device's owner has made. It may not be of this device, if the device was closed
 // and its descriptor is another one's now.
 func (d *device) place(addr uint64) string {
-	for i, m := range d.owner.mappings {
+	// A later mapping may lie where an earlier one was, on one side only.
+	for i, m := range slices.Backward(d.owner.mappings) {
 		if addr-m.base < m.size {
 			return fmt.Sprintf("m%d:%#x", i, addr-m.base)
 		}
