@@ -27,11 +27,12 @@ func (w *World) writeReadResult(th *thread, dev *device, c *actor.Call) string {
 	s := th.lastStep
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s w=%d/%d r=%d", errnoName(c.Errno()), wr.WriteConsumed, wr.WriteSize, wr.ReadConsumed)
+	if s.ReadSize > 0 && dev != nil && th.index < len(dev.unread) {
+		noRoom := s.ReadConsumed < 0 || s.ReadSize-s.ReadConsumed < 256
+		dev.unread[th.index] = c.Errno() != 0 || noRoom
+	}
 	if wr.ReadBuffer != uint64(base+readOffset) || wr.ReadConsumed > maxRead || s.ReadConsumed < 0 {
 		return out.String()
-	}
-	if s.ReadSize > 0 && dev != nil && th.index < len(dev.unread) {
-		dev.unread[th.index] = c.Errno() != 0 || s.ReadSize < 256
 	}
 	// What was there before the call is not the driver's.
 	returns := actor.Bytes(base+readOffset, int(wr.ReadConsumed))
