@@ -38,7 +38,8 @@ func freezeSpinner() {
 	check("start", cmd.Start())
 	check("cgroup.procs", os.WriteFile(dir+"/cgroup.procs", []byte(strconv.Itoa(cmd.Process.Pid)), 0))
 	check("cgroup.freeze", os.WriteFile(dir+"/cgroup.freeze", []byte("1"), 0))
-	check("wait", cmd.Wait())
+	_ = cmd.Wait()
+	_ = unix.Pause() // The sandbox would end with this process.
 }
 
 // write is an agent's command. It writes a value to a file, and prints the result.
@@ -144,4 +145,5 @@ func TestRestoreFrozen(t *testing.T) {
 	require.Equal(t, "<nil>\n", c.exec("write", cgroupDir+"/app/cgroup.freeze", "1"))
 	c.awaitFile(events, "frozen 1")
 	require.Equal(t, "<nil>\n", c.exec("write", cgroupDir+"/app/cgroup.kill", "1"))
+	c.awaitFile(events, "populated 0")
 }
