@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -126,10 +125,14 @@ func (w *World) message(th *thread, dev *device, code uint32, params []byte) str
 // device's owner has made. It may not be of this device, if the device was closed
 // and its descriptor is another one's now.
 func (d *device) place(addr uint64) string {
-	// A later mapping may lie where an earlier one was, on one side only.
-	for i, m := range slices.Backward(d.owner.mappings) {
-		if addr-m.base < m.size {
-			return fmt.Sprintf("m%d:%#x", i, addr-m.base)
+	// Mappings that the process no longer has may overlap, on one side only.
+	order := []int{d.mapping}
+	for i := range d.owner.mappings {
+		order = append(order, i)
+	}
+	for _, i := range order {
+		if i < len(d.owner.mappings) && addr-d.owner.mappings[i].base < d.owner.mappings[i].size {
+			return fmt.Sprintf("m%d:%#x", i, addr-d.owner.mappings[i].base)
 		}
 	}
 	return fmt.Sprintf("%#x", addr)

@@ -109,6 +109,7 @@ func (w *World) play(s *program.Step) {
 		one(actor.NewCall(unix.SYS_MMAP, 0, size, prot, unix.MAP_PRIVATE|unix.MAP_NORESERVE, fd, 0), func(c *actor.Call) string {
 			if c.Errno() == 0 && dev != nil {
 				dev.base, dev.size = uintptr(c.Ret), size
+				dev.mapping = len(p.mappings)
 				p.mappings = append(p.mappings, span{uint64(c.Ret), min((uint64(size)+4095)&^4095, 4<<20)})
 			}
 			return errnoName(c.Errno())

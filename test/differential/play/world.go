@@ -121,6 +121,9 @@ type device struct {
 	base, size uintptr
 	moves      int
 
+	// mapping is the index, in the owner's mappings, of the one that the driver knows.
+	mapping int
+
 	// epoll is the descriptor of the epoll instance that knows the device, or 0,
 	// and epollBy the thread that it knows it from.
 	epoll   int
