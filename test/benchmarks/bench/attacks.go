@@ -20,15 +20,14 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// attack is something that a process does to others.
+// attack is a way for one process to disturb others.
 type attack struct {
 	name string
 
-	// exits is whether a round of it is the end of a process, which needs many
-	// objects each time.
+	// exits says that each round ends a process, which takes many new objects.
 	exits bool
 
-	// threads is how many it attacks with, if more than one.
+	// threads is the number of attacking threads, if more than one.
 	threads int
 
 	run func(*aggressor)
@@ -51,12 +50,12 @@ var attacks = []attack{
 	{name: "death notifications of the service's nodes", run: func(a *aggressor) { a.deaths("") }},
 }
 
-// control is what attacks are held against: system calls that have nothing to do with
-// the driver. What others lose to these they lose to the schedulers, the host's and
+// control is the baseline for attacks: system calls that have nothing to do with
+// the driver. What others lose to these, they lose to the host's scheduler and to
 // Go's.
 const control = "system calls"
 
-// control returns the name of the control that has as many threads as the attack.
+// control returns the name of the control with as many threads as the attack.
 func (a *attack) control() string {
 	if a.threads == 4 {
 		return control + " on 4 threads"
@@ -71,7 +70,7 @@ func findAttack(name string) attack {
 		for _, a := range attacks {
 			names = append(names, a.name)
 		}
-		peer.Fail("no attack %q; there are: %s", name, strings.Join(names, "; "))
+		peer.Fail("no attack %q; the attacks are: %s", name, strings.Join(names, "; "))
 	}
 	return attacks[i]
 }
@@ -82,7 +81,7 @@ type aggressor struct {
 	*endpoint
 }
 
-// attacker is its role.
+// attacker is the role of an aggressor.
 func attacker() {
 	a := &aggressor{openBoard(*boardPath), open()}
 	a.phase.Store(making)
@@ -90,8 +89,8 @@ func attacker() {
 	findAttack(*attackName).run(a)
 }
 
-// act has that many threads call a function again and again, until it is enough. f
-// makes it for a thread.
+// act runs a function in a loop on each of several threads, until it is told to
+// stop. f returns a thread's function.
 func (a *aggressor) act(threads int, f func(thread int) func() (rounds int)) {
 	a.objects.Store(a.made.Load())
 	done := make(chan bool)
@@ -111,25 +110,26 @@ func (a *aggressor) act(threads int, f func(thread int) func() (rounds int)) {
 	}
 }
 
-// need ends the program if there's nothing to attack with.
+// need ends the program if there are no objects to attack with.
 func (a *aggressor) need(objects int) {
 	if objects == 0 && !a.stop.Load() {
 		peer.Fail("%s: nothing to attack with", *attackName)
 	}
 }
 
-// refuse counts err if it says that there's no memory.
-func (a *aggressor) refuse(err error) {
+// countRefusal counts err if it is ENOMEM.
+func (a *aggressor) countRefusal(err error) {
 	if errors.Is(err, unix.ENOMEM) {
 		a.refused.Add(1)
 	}
 }
 
-// failed is refuse for the last call of a thread, which has failed.
-func (a *aggressor) failed(e *endpoint) {
+// countFailedCall is countRefusal for the error of a thread's last call, which
+// failed.
+func (a *aggressor) countFailedCall(e *endpoint) {
 	var last binder.ExtendedError
 	if e.Try(binder.BINDER_GET_EXTENDED_ERROR, unsafe.Pointer(&last)) == 0 && last.Param < 0 {
-		a.refuse(unix.Errno(-last.Param))
+		a.countRefusal(unix.Errno(-last.Param))
 	}
 }
 
@@ -143,11 +143,11 @@ func (a *aggressor) systemCalls(threads int) {
 	})
 }
 
-// many is the number of objects for attacks that don't need all of -count.
+// many is the number of objects for attacks that need fewer than -count.
 func many() int { return *count / 10 }
 
-// offerAll sends nodes to the manager, which keeps them, and adds to objects how
-// many. It stops if one is refused.
+// offerAll sends nodes to the manager, which keeps them, and adds their number to
+// made. It stops when one is refused.
 func (a *aggressor) offerAll(e *endpoint, count int) {
 	var o objects
 	for first := 0; first < count && !a.stop.Load(); first += objectsInCall {
@@ -156,7 +156,7 @@ func (a *aggressor) offerAll(e *endpoint, count int) {
 			o.add(node(i))
 		}
 		if _, ok := e.try(0, serviceKeep, o.data, o.offsets); !ok {
-			a.failed(e)
+			a.countFailedCall(e)
 			break
 		}
 		a.made.Add(uint64(len(o.offsets)))
@@ -164,15 +164,15 @@ func (a *aggressor) offerAll(e *endpoint, count int) {
 	e.flush()
 }
 
-// collect gets references to that many nodes of a service, and keeps them. It stops
-// if one is refused.
+// collect gets references to count nodes of a service, and keeps them. It stops
+// when a call is refused.
 func (a *aggressor) collect(e *endpoint, from uint32, count int) []uint32 {
 	handles := make([]uint32, 0, count)
 	var commands []byte
 	for len(handles) < count && !a.stop.Load() {
 		answer, ok := e.try(from, serviceMake, nil, nil)
 		if !ok {
-			a.failed(e)
+			a.countFailedCall(e)
 			break
 		}
 		commands = commands[:0]
@@ -182,7 +182,8 @@ func (a *aggressor) collect(e *endpoint, from uint32, count int) []uint32 {
 			commands = peer.HandleCommand(commands, binder.BC_ACQUIRE, uint32(object.Binder))
 			handles = append(handles, uint32(object.Binder))
 		}
-		// Before the answer goes, and its references with it.
+		// Acquired before the buffer of the answer is freed, and its references
+		// with it.
 		e.out = append(commands, e.out...)
 		e.flush()
 		a.made.Add(objectsInCall)
@@ -190,7 +191,7 @@ func (a *aggressor) collect(e *endpoint, from uint32, count int) []uint32 {
 	return handles
 }
 
-// lastKept returns a handle for what the manager has kept last.
+// lastKept returns a handle to the object that the manager kept last.
 func (e *endpoint) lastKept() uint32 {
 	answer := e.call(0, serviceLast, nil, nil)
 	handle := uint32(objectsOf(e.Data(answer))[0].Binder)
@@ -199,8 +200,8 @@ func (e *endpoint) lastKept() uint32 {
 	return handle
 }
 
-// third starts a third process, a service in that role, and returns a handle for
-// it. Without a role it's the manager.
+// third starts a third process, a service in that role, and returns a handle to it.
+// With no role, the manager is the third.
 func (a *aggressor) third(role string) (*process, uint32) {
 	if role == "" {
 		return nil, 0
@@ -209,18 +210,18 @@ func (a *aggressor) third(role string) (*process, uint32) {
 	return p, a.lastKept()
 }
 
-// end ends a third process, if there's one.
+// end stops a third process, if there is one.
 func (p *process) end() {
 	if p != nil {
 		p.stop()
 	}
 }
 
-// ending is how long after the end of a process it still counts as ending: Linux
-// releases what it had some time later.
+// ending is how long a process still counts as ending after it was killed: Linux
+// releases its resources some time later.
 const ending = 50 * time.Millisecond
 
-// exits has one process after the other end, as next makes them.
+// exits starts processes by next and ends them, one after another.
 func (a *aggressor) exits(next func() *process) {
 	for !a.stop.Load() {
 		p := next()
@@ -246,7 +247,7 @@ func (a *aggressor) exitWithNodes() {
 	})
 }
 
-// nodeOwner is the role of a process with nodes that the manager keeps.
+// nodeOwner is the role of a process whose nodes the manager keeps.
 func nodeOwner() {
 	a := &aggressor{openBoard(*boardPath), open()}
 	a.offerAll(a.endpoint, *count)
@@ -254,7 +255,7 @@ func nodeOwner() {
 	rest()
 }
 
-// exitWithReferences ends processes with references to nodes of a third one.
+// exitWithReferences ends processes that hold references to a third one's nodes.
 func (a *aggressor) exitWithReferences(role string) {
 	p, _ := a.third(role)
 	defer p.end()
@@ -265,8 +266,8 @@ func (a *aggressor) exitWithReferences(role string) {
 	a.exits(func() *process { return start("hostile/holder", nil, "-with="+from) })
 }
 
-// holder is the role of a process with references to nodes of the manager, or of
-// the service that the manager has kept last.
+// holder is the role of a process that holds references to nodes of the manager, or
+// of the service that the manager kept last.
 func holder() {
 	a := &aggressor{openBoard(*boardPath), open()}
 	var from uint32
@@ -279,14 +280,15 @@ func holder() {
 	rest()
 }
 
-// debugInfo asks for a process's nodes, one after the other, as often as there are.
+// debugInfo walks the nodes of a process over and over, one ioctl for each.
 func (a *aggressor) debugInfo() {
 	a.offerAll(a.endpoint, many())
 	a.act(4, func(int) func() int {
 		th := a.thread()
 		info := make([]byte, binder.SizeOfNodeDebugInfo)
 		return func() int {
-			// The next node after the one of which it has the pointer; after the last, 0.
+			// This returns the node after the one that info names, or 0 after the
+			// last.
 			if errno := th.Try(binder.BINDER_GET_NODE_DEBUG_INFO, unsafe.Pointer(&info[0])); errno != 0 {
 				peer.Fail("BINDER_GET_NODE_DEBUG_INFO: %v", errno)
 			}
@@ -295,12 +297,12 @@ func (a *aggressor) debugInfo() {
 	})
 }
 
-// leftBehind is how many threads a process leaves behind before it opens the device
-// anew.
+// leftBehind is how many threads a process leaves behind before it reopens the
+// device.
 const leftBehind = 5_000
 
-// comeAndGo has threads come and go, each of which the driver gets to know. Every
-// second one says goodbye.
+// comeAndGo creates threads that make one call to the driver and end. Only every
+// second one says BINDER_THREAD_EXIT.
 func (a *aggressor) comeAndGo() {
 	a.act(4, func(thread int) func() int {
 		e := a.endpoint
@@ -310,11 +312,11 @@ func (a *aggressor) comeAndGo() {
 		left, done := 0, make(chan bool)
 		return func() int {
 			go func() {
-				runtime.LockOSThread() // and never unlocked: the thread ends
+				runtime.LockOSThread() // never unlocked, so the thread ends with the goroutine
 				th := e.thread()
 				var version, nothing int32
 				if errno := th.Try(binder.BINDER_VERSION, unsafe.Pointer(&version)); errno != 0 {
-					a.refuse(errno)
+					a.countRefusal(errno)
 				}
 				if left%2 == 0 {
 					th.Try(binder.BINDER_THREAD_EXIT, unsafe.Pointer(&nothing))
@@ -331,7 +333,7 @@ func (a *aggressor) comeAndGo() {
 	})
 }
 
-// logs reads all logs, again and again, which have a crowd to tell of.
+// logs reads all logs over and over, while they have a crowd of processes to list.
 func (a *aggressor) logs() {
 	dir := filepath.Dir(*device)
 	if _, err := os.Stat(dir + "/binder_logs"); err != nil {
@@ -358,14 +360,14 @@ func (a *aggressor) logs() {
 			left = left[1:]
 			fd, err := unix.Open(log, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 			if err != nil {
-				return 0 // a process that has gone
+				return 0 // the process has exited
 			}
 			defer unix.Close(fd)
 			for n := 1; n > 0; {
 				n, err = unix.Read(fd, buffer)
 			}
 			if err != nil {
-				return 0 // the directory of processes
+				return 0 // log is the directory of processes
 			}
 			return 1
 		}
@@ -375,7 +377,7 @@ func (a *aggressor) logs() {
 // inCrowd is the number of processes in a crowd.
 const inCrowd = 100
 
-// offeringCrowd is the role of many processes whose nodes the manager keeps.
+// offeringCrowd is the role of a crowd of processes whose nodes the manager keeps.
 func offeringCrowd() {
 	a := &aggressor{openBoard(*boardPath), open()}
 	for range inCrowd {
@@ -385,8 +387,8 @@ func offeringCrowd() {
 	rest()
 }
 
-// freeze freezes and thaws a process of whose nodes each has somebody who wants to
-// be told.
+// freeze freezes and thaws a process, for each of whose nodes a freeze notification
+// was requested.
 func (a *aggressor) freeze() {
 	p, handle := a.third("hostile/service")
 	defer p.end()
@@ -414,7 +416,7 @@ func (a *aggressor) freeze() {
 	})
 }
 
-// devices has many devices open, and closes and opens them.
+// devices holds many devices open, and closes and reopens them at random.
 func (a *aggressor) devices() {
 	limit := unix.Rlimit{Cur: uint64(many()) + 100, Max: uint64(many()) + 100}
 	peer.Check(unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
@@ -422,7 +424,7 @@ func (a *aggressor) devices() {
 	for len(fds) < many() && !a.stop.Load() {
 		fd, err := unix.Open(*device, unix.O_RDWR|unix.O_CLOEXEC, 0)
 		if err != nil {
-			a.refuse(err)
+			a.countRefusal(err)
 			break
 		}
 		fds = append(fds, fd)
@@ -438,7 +440,7 @@ func (a *aggressor) devices() {
 			}
 			var err error
 			if *fd, err = unix.Open(*device, unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
-				a.refuse(err)
+				a.countRefusal(err)
 				*fd = -1
 				return 0
 			}
@@ -447,12 +449,12 @@ func (a *aggressor) devices() {
 	})
 }
 
-// fragment fills a third process's mapping with small buffers of all sizes, of
-// which that frees every second when there's no more room.
+// fragment fills a third process's mapping with small buffers of all sizes.
+// Whenever there is no room left, that process frees every second buffer.
 func (a *aggressor) fragment() {
 	p, handle := a.third("hostile/service")
 	defer p.end()
-	// A node has one one-way transaction at a time.
+	// A node receives one one-way transaction at a time.
 	handles := a.collect(a.endpoint, handle, many()/10)
 	a.need(len(handles))
 	random := rand.New(rand.NewPCG(1, 2))
@@ -471,9 +473,9 @@ func (a *aggressor) fragment() {
 	})
 }
 
-// compute does nothing to the driver, like the control, but keeps the processors for as
-// long as it takes to make a buffer full of commands and to carry these out: some 100 µs
-// of its own, and more of the sentry's, in turn.
+// compute leaves the driver alone, like the control, but keeps the CPUs busy for as
+// long as it takes to fill a buffer with commands and to carry them out: some 100
+// µs of its own time and then more of the sentry's, in turn.
 func (a *aggressor) compute() {
 	fd, err := unix.Open("/dev/zero", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	peer.Check(err)
@@ -490,7 +492,7 @@ func (a *aggressor) compute() {
 	})
 }
 
-// deaths registers notifications of the death of all of many nodes, and drops them.
+// deaths requests and clears death notifications for many nodes.
 func (a *aggressor) deaths(role string) {
 	p, handle := a.third(role)
 	defer p.end()
@@ -501,7 +503,7 @@ func (a *aggressor) deaths(role string) {
 		e := a.thread()
 		e.Unblock()
 		commands := peer.Command(nil, binder.BC_ENTER_LOOPER)
-		// To register and drop all can take longer than a turn.
+		// To request and clear them all can take longer than a turn.
 		count := func(br uint32) {
 			if br == binder.BR_CLEAR_DEATH_NOTIFICATION_DONE {
 				a.rounds.Add(1)

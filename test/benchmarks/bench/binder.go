@@ -11,13 +11,13 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// endpoint is a thread that talks Binder. What it has to tell the driver beside
-// calls goes along with the next one.
+// endpoint is a thread that speaks Binder. Commands other than calls are queued,
+// and sent along with the next call.
 type endpoint struct {
 	*peer.Process
 	out []byte
 
-	// answerFlags are the flags of what it answers to calls.
+	// answerFlags are the flags of its replies.
 	answerFlags uint32
 }
 
@@ -28,14 +28,14 @@ func newEndpoint(p *peer.Process) *endpoint { return &endpoint{Process: p, out: 
 // thread returns the endpoint for another thread.
 func (e *endpoint) thread() *endpoint { return newEndpoint(e.Process.Thread()) }
 
-// await carries out what has been put off, and waits for the return br.
+// await sends the queued commands and waits for the return br.
 func (e *endpoint) await(br uint32) binder.TransactionData {
 	commands := e.out
-	e.out = e.Commands() // the driver has read them before there's a return
+	e.out = e.Commands() // the driver has read all commands before anything returns
 	return e.Exchange(commands, br, e.acknowledge)
 }
 
-// acknowledge answers what the driver says of nodes.
+// acknowledge answers returns about nodes.
 func (e *endpoint) acknowledge(br uint32, params []byte) {
 	switch br {
 	case binder.BR_INCREFS, binder.BR_ACQUIRE:
@@ -52,7 +52,7 @@ func (e *endpoint) acknowledge(br uint32, params []byte) {
 	}
 }
 
-// call makes a call whose answer is in use until the next await.
+// call makes a call. The answer stays valid until the next await.
 func (e *endpoint) call(handle, code uint32, data []byte, offsets []uint64) binder.TransactionData {
 	e.out = peer.TransactionTo(e.out, binder.BC_TRANSACTION, handle, code, binder.TF_ACCEPT_FDS, data, offsets)
 	answer := e.await(binder.BR_REPLY)
@@ -60,15 +60,15 @@ func (e *endpoint) call(handle, code uint32, data []byte, offsets []uint64) bind
 	return answer
 }
 
-// free puts off that what was received isn't needed any more.
+// free queues the command that frees a received buffer.
 func (e *endpoint) free(tr binder.TransactionData) {
 	e.out = peer.Command(e.out, binder.BC_FREE_BUFFER, tr.Buffer)
 }
 
-// handle puts off a command about a handle.
+// handle queues a command about a handle.
 func (e *endpoint) handle(cmd, handle uint32) { e.out = peer.HandleCommand(e.out, cmd, handle) }
 
-// flush carries out what has been put off.
+// flush sends the queued commands.
 func (e *endpoint) flush() {
 	if len(e.out) != 0 {
 		e.Write(e.out)
@@ -76,7 +76,7 @@ func (e *endpoint) flush() {
 	}
 }
 
-// serve answers calls for ever, with what f returns for each.
+// serve answers calls forever, with what f returns for each.
 func (e *endpoint) serve(f func(call binder.TransactionData) (data []byte, offsets []uint64)) {
 	e.out = peer.Command(e.out, binder.BC_ENTER_LOOPER)
 	for {
@@ -89,12 +89,12 @@ func (e *endpoint) serve(f func(call binder.TransactionData) (data []byte, offse
 	}
 }
 
-// replyWith returns what answers each call with the same data.
+// replyWith returns a function for serve that answers every call with data.
 func replyWith(data []byte) func(binder.TransactionData) ([]byte, []uint64) {
 	return func(binder.TransactionData) ([]byte, []uint64) { return data, nil }
 }
 
-// objects has objects, one after the other, as a transaction does.
+// objects holds objects one after the other, as the data of a transaction does.
 type objects struct {
 	data    []byte
 	offsets []uint64
@@ -106,7 +106,7 @@ func (o *objects) add(f binder.FlatObject) {
 	f.MarshalBytes(o.data[len(o.data)-binder.SizeOfFlatObject:])
 }
 
-// objectsOf returns the objects in data, in which there's nothing else.
+// objectsOf returns the objects in data, which holds nothing else.
 func objectsOf(data []byte) []binder.FlatObject {
 	os := make([]binder.FlatObject, len(data)/binder.SizeOfFlatObject)
 	for i := range os {
@@ -115,20 +115,20 @@ func objectsOf(data []byte) []binder.FlatObject {
 	return os
 }
 
-// node is the i-th node of a process, as an object.
+// node returns the i-th node of a process, as an object.
 func node(i int) binder.FlatObject {
 	return binder.FlatObject{Type: binder.BINDER_TYPE_BINDER, Flags: binder.FLAT_BINDER_FLAG_ACCEPTS_FDS, Binder: uint64(i+1) << 4}
 }
 
-// What a hub does is told by the code of a call.
+// The code of a call selects what a hub does.
 const (
-	hubNothing = iota // nothing: the answer is empty
+	hubNothing = iota // answers with nothing
 	hubKeep           // keeps the objects in the call
-	hubCount          // answers with the number of one-way transactions
-	hubFind           // answers with the object of which the call has the number
+	hubCount          // answers with the number of one-way transactions it received
+	hubFind           // answers with the kept object whose index the call holds
 )
 
-// hub is a context manager that keeps what it's sent.
+// hub is a context manager that keeps the objects it is sent.
 type hub struct {
 	*endpoint
 	kept   []uint32
@@ -167,7 +167,7 @@ func runHub() {
 	h.serve(h.answer)
 }
 
-// runPool is the role of a manager with n threads, which answer with nothing.
+// runPool is the role of a context manager with n threads, whose answers are empty.
 func runPool() {
 	e := open()
 	e.BecomeManager()
@@ -181,7 +181,7 @@ func runPool() {
 	e.serve(replyWith(nil))
 }
 
-// publish gives the manager nodes, and returns when it has them.
+// publish sends nodes to the hub, and returns once it keeps them.
 func (e *endpoint) publish(nodes ...binder.FlatObject) {
 	var o objects
 	for _, node := range nodes {
@@ -191,11 +191,11 @@ func (e *endpoint) publish(nodes ...binder.FlatObject) {
 	e.flush()
 }
 
-// find returns a handle for the i-th object that the hub keeps.
+// find returns a handle to the i-th object that the hub keeps.
 func (e *endpoint) find(i int) uint32 {
 	answer := e.call(0, hubFind, binary.NativeEndian.AppendUint64(nil, uint64(i)), nil)
 	handle := uint32(objectsOf(e.Data(answer))[0].Binder)
-	// Before the answer goes, and its reference with it.
+	// Acquired before the buffer of the answer is freed, and its reference with it.
 	e.out = append(peer.HandleCommand(nil, binder.BC_ACQUIRE, handle), e.out...)
 	e.flush()
 	return handle

@@ -14,35 +14,36 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// phase is how far an attack is.
+// phase is a stage of an attack.
 type phase = uint32
 
 const (
 	idle   phase = iota
-	making       // what the attack is made with
+	making       // creates what the attack needs
 	acting
 	phases = 3
 )
 
-// board is memory in which an attacker tells what it does, so that whoever measures
-// knows without a system call.
+// board is memory in which an attacker records its progress, so that whoever
+// measures can see it without a system call.
 type board struct {
 	phase atomic.Uint32
 
 	// stop asks the attacker to end soon.
 	stop atomic.Bool
 
-	// rounds counts what the attacker has done, with so many objects. made counts
-	// those that it will do it with next.
+	// rounds counts the rounds that the attacker has completed, and objects is how
+	// many objects it uses in each. made counts those that it has created for the
+	// next.
 	rounds, objects, made atomic.Uint64
 
-	// refused counts what the attacker did not get for want of memory.
+	// refused counts the attacker's requests that failed for lack of memory.
 	refused atomic.Uint64
 }
 
 const boardSize = 4096
 
-// newBoard returns a board and the path by which other processes open it.
+// newBoard returns a board and the path at which other processes can open it.
 func newBoard() (*board, string) {
 	fd, err := unix.MemfdCreate("board", unix.MFD_CLOEXEC)
 	peer.Check(err)

@@ -12,8 +12,8 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// fds measures how many files per second get to another process, which closes
-// them: some in each call, or each message of SCM_RIGHTS, which is answered.
+// fds measures how many files per second reach another process, which closes them:
+// several in each call, or in each message with SCM_RIGHTS, which is answered.
 func fds() {
 	for _, files := range numbersOf(*numbers) {
 		emitRate := func(name string, t timing) {
@@ -35,12 +35,12 @@ func fds() {
 	}
 }
 
-// newFileCall returns a function that sends files by Binder.
+// newFileCall returns a function that sends files over Binder.
 func newFileCall(files int) func() {
 	e := open()
 	var data objects
 	for range files {
-		// An FD object has its descriptor where others have a pointer.
+		// An FD object holds its descriptor where others hold a pointer.
 		data.add(binder.FlatObject{Type: binder.BINDER_TYPE_FD, Binder: 1})
 	}
 	return func() { e.call(0, 0, data.data, data.offsets) }
@@ -59,7 +59,7 @@ func newRightsCall(socket *os.File, files int) func() {
 	}
 }
 
-// fdsBinder is the role of a manager that closes the files it gets.
+// fdsBinder is the role of a context manager that closes the files it receives.
 func fdsBinder() {
 	e := open()
 	e.BecomeManager()
@@ -72,7 +72,8 @@ func fdsBinder() {
 	})
 }
 
-// fdsSocket is the role of the other end of a socket.
+// fdsSocket is the role of a process that receives files from a socket and closes
+// them.
 func fdsSocket() {
 	fd := int(file(0).Fd())
 	data, control := make([]byte, 1), make([]byte, unix.CmsgSpace(4*253))

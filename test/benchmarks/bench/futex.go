@@ -13,8 +13,8 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// futexArea is what a page at the start of shared memory has: the number of calls
-// that were made, and of those that were answered.
+// futexArea is the first page of the shared memory: how many calls were made, and
+// how many were answered.
 type futexArea struct {
 	calls    uint32
 	_        [60]byte
@@ -28,20 +28,20 @@ func openShared(size int) (client, server []*os.File, ok bool) {
 	peer.Check(err)
 	peer.Check(unix.Ftruncate(fd, int64(futexHeader+2*size)))
 	f := os.NewFile(uintptr(fd), "")
-	// One for each, since the server's is closed here.
+	// One descriptor each, since the caller closes the server's.
 	second, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	peer.Check(err)
 	return []*os.File{f}, []*os.File{os.NewFile(uintptr(second), "")}, true
 }
 
-// openArea maps shared memory: what the futexes are in, and the rest.
+// openArea maps shared memory and returns the page of futexes and the rest.
 func openArea(f *os.File, size int) (*futexArea, []byte) {
 	b, err := unix.Mmap(int(f.Fd()), 0, futexHeader+2*size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	peer.Check(err)
 	return (*futexArea)(unsafe.Pointer(unsafe.SliceData(b))), b[futexHeader:]
 }
 
-// futexWait waits until a number isn't old any more, and returns it.
+// futexWait waits until the number at an address differs from old, and returns it.
 func futexWait(at *uint32, old uint32) uint32 {
 	for {
 		if now := atomic.LoadUint32(at); now != old {
@@ -56,8 +56,8 @@ func futexWake(at *uint32) {
 	unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(at)), 1 /* FUTEX_WAKE */, 1, 0, 0, 0)
 }
 
-// The message is copied once each way, as by Binder: into memory that the receiver
-// reads.
+// A message is copied once in each direction, as in Binder: into memory that the
+// receiver reads.
 func futexClient(files []*os.File, call, answer int) func() {
 	area, memory := openArea(files[0], max(call, answer))
 	sent := make([]byte, call)

@@ -10,7 +10,7 @@ import (
 )
 
 // handles measures calls with many handles in them, to nodes of a third process,
-// beside calls with as many bytes of data.
+// and calls with as many bytes of plain data.
 func handles() {
 	for _, many := range numbersOf(*numbers) {
 		server := start("hub", nil)
@@ -28,10 +28,10 @@ func handles() {
 	}
 }
 
-// objectsInCall is the number of nodes in a call of many.
+// objectsInCall is how many objects go into one call when there are many to send.
 const objectsInCall = 100
 
-// owner is the role of a process with nodes that the hub has.
+// owner is the role of a process whose nodes the hub keeps.
 func owner() {
 	e := open()
 	for first := 0; first < *count; first += objectsInCall {

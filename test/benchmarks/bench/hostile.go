@@ -16,20 +16,21 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// outcome is what one turn says: of calls alone, and then beside others.
+// outcome is the result of one turn: calls alone, and then beside other processes.
 type outcome struct {
 	Attack string
 
-	// Alone is without an attacker, Control beside as many threads that only make system
-	// calls, Making while the attacker makes what it attacks with, and Acting while it
-	// attacks.
+	// Alone is without an attacker, Control beside as many threads that only make
+	// system calls, Making while the attacker creates what it attacks with, and
+	// Acting while it attacks.
 	Alone, Control, Making, Acting calledFor
 
-	// Rounds is how often the attacker did what Attack does, meanwhile, with so many
-	// Objects.
+	// Rounds is how many rounds of Attack there were meanwhile, with this many
+	// Objects each.
 	Rounds, Objects uint64
 
-	// Refused is how often it met its limit: the driver had no memory for it.
+	// Refused is how often the attacker met its limit: the driver had no memory for
+	// it.
 	Refused uint64
 }
 
@@ -39,14 +40,14 @@ type calledFor struct {
 	P50, P99, Max float64
 }
 
-// settle is how long after an attack the next turn begins, so that nothing of the
-// one is measured in the other.
+// settle is the pause between an attack and the next turn, so that neither is
+// measured with the other.
 const settle = 500 * time.Millisecond
 
-// hostile measures calls of 128 bytes between two processes that do no harm, while
-// somebody else does: alone, beside the control, and beside the attack, in turn. The
-// service knows an object of the attacker's, as services do: a thread of its own looks
-// after it from time to time, and somebody asks for it.
+// hostile measures calls of 128 bytes between two well-behaved processes while
+// another one misbehaves: alone, beside the control, and beside the attack, in
+// turn. The service holds an object of the attacker's, as services do: one of its
+// threads inspects the object from time to time, and another process asks for it.
 func hostile() {
 	a := findAttack(*attackName)
 	var from origin
@@ -62,12 +63,12 @@ func hostile() {
 	server := start("hostile/service", nil, "-n=1")
 	defer server.stop()
 	client := open()
-	client.offer(0, 1) // so that there's always something to ask for
+	client.offer(0, 1) // so that there is always an object to ask for
 	bystander := start("hostile/asker", nil)
 	defer bystander.stop()
 
 	v := &victim{endpoint: client, data: make([]byte, callBytes)}
-	v.measure(*calls/10, nil, nil) // caches, and what grows only once
+	v.measure(*calls/10, nil, nil) // fills caches, and grows what grows only once
 	beside := func(a attack) ([phases]calledFor, outcome) {
 		b.reset()
 		from.attack(a.name)
@@ -91,15 +92,15 @@ func hostile() {
 // callBytes is the size of a call, and of its answer.
 const callBytes = 128
 
-// victim is the client of those who do no harm.
+// victim is the client of the two well-behaved processes.
 type victim struct {
 	*endpoint
 	data    []byte
 	samples [phases][]uint64
 }
 
-// measure makes calls: so many, or, if there's a board, until it has been as many
-// beside the attack, and as many rounds as the attack needs, or until the limit.
+// measure makes calls: enough of them or, with a board, until there were -calls
+// during the attack and as many rounds as the attack needs, or until -limit.
 func (v *victim) measure(enough int, b *board, a *attack) [phases]calledFor {
 	for i := range v.samples {
 		v.samples[i] = v.samples[i][:0]
@@ -111,8 +112,8 @@ func (v *victim) measure(enough int, b *board, a *attack) [phases]calledFor {
 		before := ticks()
 		v.call(0, serviceEcho, v.data, nil)
 		took := ticks() - before
-		// A call belongs to an attack if it saw a part of it, or all: processes that end
-		// may do so in one call.
+		// A call counts as made during the attack if any part of the attack fell
+		// into it: a process may end within one call.
 		of := now
 		if b != nil {
 			if rounds := b.rounds.Load(); rounds != seen {
@@ -139,7 +140,7 @@ func (v *victim) measure(enough int, b *board, a *attack) [phases]calledFor {
 		case a.exits && rounds >= exitsInTurn, !a.exits && rounds > 0 && len(v.samples[acting]) >= *calls:
 		case !a.exits && !until.IsZero() && time.Now().After(until):
 		case time.Since(begin) > patience:
-			fmt.Fprintf(os.Stderr, "%s: gave up after %v, %d rounds and %d calls beside them\n",
+			fmt.Fprintf(os.Stderr, "%s: gave up after %v, with %d rounds and %d calls during the attack\n",
 				a.name, patience, rounds, len(v.samples[acting]))
 		default:
 			continue
@@ -158,21 +159,21 @@ func (v *victim) measure(enough int, b *board, a *attack) [phases]calledFor {
 }
 
 const (
-	// exitsInTurn is how many ends of a process a turn has at least.
+	// exitsInTurn is the least number of processes that end in a turn.
 	exitsInTurn = 2
 
-	// patience is how long an attacker has to make what it attacks with, and to attack.
+	// patience is how long an attacker may take to prepare, and to attack.
 	patience = 5 * time.Minute
 )
 
-// origin is where an attacker is.
+// origin is where an attacker runs.
 type origin interface {
 	attack(name string)
-	// end waits for the attacker to have ended, after it was asked to.
+	// end waits until the attacker has ended, which it was asked to.
 	end()
 }
 
-// sameContainer has the attacker in this container.
+// sameContainer runs the attacker in this container.
 type sameContainer struct {
 	board string
 	*process
@@ -184,21 +185,22 @@ func (s *sameContainer) attack(name string) {
 
 func (s *sameContainer) end() { s.finish(patience) }
 
-// otherContainer returns the origin of a neighbour's attacks.
+// otherContainer returns the origin of attacks from a neighbouring container.
 func otherContainer(dir string) origin {
 	n := &neighbourhood{}
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat(filepath.Join(dir, "answers")); err == nil {
 			break
 		} else if time.Now().After(deadline) {
-			peer.Fail("no neighbour: %v", err)
+			peer.Fail("no neighbour came up: %v", err)
 		}
 	}
 	n.requests, n.answers = openFIFO(dir, "requests"), bufio.NewScanner(openFIFO(dir, "answers"))
 	return n
 }
 
-// neighbourhood asks for attacks, a line each. What comes back is an empty line each.
+// neighbourhood asks for attacks and for their ends, one per line. The answer to
+// each is an empty line.
 type neighbourhood struct {
 	requests *os.File
 	answers  *bufio.Scanner
@@ -217,13 +219,13 @@ func (n *neighbourhood) ask(line string) {
 	_, err := fmt.Fprintln(n.requests, line)
 	peer.Check(err)
 	if !n.answers.Scan() {
-		peer.Fail("the neighbour has gone: %v", n.answers.Err())
+		peer.Fail("the neighbour is gone: %v", n.answers.Err())
 	}
 }
 
-// neighbour is the role of what another container runs, and what starts attackers
-// there. They have a service of their own to use, which is as new for each, unless the
-// containers share the device: then it is the victims'.
+// neighbour is the role of a process in another container that starts attackers
+// there. Each of them gets a new service of its own to use, unless the containers
+// share the device: then they use the victims' service.
 func neighbour() {
 	board := filepath.Join(*elsewhere, "board")
 	peer.Check(os.WriteFile(board, make([]byte, boardSize), 0o600))

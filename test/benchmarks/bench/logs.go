@@ -13,10 +13,10 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// logs measures how long a call takes while somebody reads a log of the driver,
-// with many processes and nodes to be told of, beside the same call while nobody
-// does. The numbers are of processes, and the count is of nodes of all of them. It
-// needs the right to mount a binderfs.
+// logs measures how long a call takes while another process reads a log of the
+// driver that lists many processes and nodes, and how long while nobody reads it.
+// -numbers is how many processes there are, and -count how many nodes they have in
+// all. It must be allowed to mount a binderfs.
 func logs() {
 	dir, err := os.MkdirTemp("", "binderfs")
 	peer.Check(err)
@@ -42,7 +42,7 @@ func logs() {
 	took.emit("the log", *count)
 }
 
-// crowd is the role of all processes that have nodes and do nothing.
+// crowd is the role of many idle processes with nodes.
 func crowd() {
 	processes := numbersOf(*numbers)[0]
 	limit := unix.Rlimit{Cur: uint64(processes) + 100, Max: uint64(processes) + 100}
@@ -54,8 +54,8 @@ func crowd() {
 	rest()
 }
 
-// readings is how often the reader reads the log before it says how long that
-// takes.
+// readings is how many times the reader reads the log before it reports how long
+// that takes.
 const readings = 5
 
 // reader is the role of a process that reads a log again and again.

@@ -6,9 +6,9 @@
 //
 //	bench [flags] BENCHMARK
 //
-// It makes one run: after a warm-up, each peer in turn. Its results are a line of
-// JSON each, which make bench collects. It needs binder devices that nobody
-// manages.
+// It makes one run: after a warm-up, each peer in turn. It prints a line of JSON for
+// each result, which make bench collects. It needs binder devices without a context
+// manager.
 package main
 
 import (
@@ -29,30 +29,30 @@ import (
 
 var (
 	device   = flag.String("device", "/dev/binder", "binder device")
-	duration = flag.Duration("time", 200*time.Millisecond, "time that each figure is measured for")
+	duration = flag.Duration("time", 200*time.Millisecond, "time to measure each figure for")
 	ways     = flag.String("ways", "", "peers to measure, separated by commas; all if empty")
 	sizes    = flag.String("sizes", "0,128,4096,65536,262144,1048576", "payloads in bytes")
 	numbers  = flag.String("numbers", "1,2,4,8,16", "pairs, clients, files or handles at once")
 	count    = flag.Int("count", 100_000, "nodes, notifications or processes")
 
-	attackName = flag.String("attack", "", "attack that a call is measured beside; the attacks are below")
-	calls      = flag.Int("calls", 20_000, "calls to measure alone, and as many beside an attack")
-	repeats    = flag.Int("repeats", 3, "how often to measure alone and beside an attack, in turn")
-	limit      = flag.Duration("limit", 4*time.Second, "time after which enough calls have been measured beside an attack")
-	together   = flag.Bool("together", false, "the container of -elsewhere shares the device")
-	elsewhere  = flag.String("elsewhere", "", "directory shared with the container in which a neighbour attacks; attack from this one if empty")
+	attackName = flag.String("attack", "", "attack to measure calls beside")
+	calls      = flag.Int("calls", 20_000, "calls to measure alone, and again during an attack")
+	repeats    = flag.Int("repeats", 3, "turns, in each of which calls are measured alone and then beside an attack")
+	limit      = flag.Duration("limit", 4*time.Second, "longest time to measure calls during an attack")
+	together   = flag.Bool("together", false, "the container that -elsewhere is shared with shares the device, too")
+	elsewhere  = flag.String("elsewhere", "", "directory shared with the container to attack from; this one if empty")
 	preload    = flag.Int("preload", 0, "MiB that one service of a world computes before it registers")
-	dozing     = flag.Bool("dozing", false, "let services sleep as whole processes when nobody calls, with Go's scheduler (internal)")
+	dozing     = flag.Bool("dozing", false, "tell Go's scheduler that services wait, so that their processes sleep while nobody calls (internal)")
 	boardPath  = flag.String("board", "", "file of a board (internal)")
 
-	role   = flag.String("role", "", "what another process of the benchmark does (internal)")
-	with   = flag.String("with", "", "peer that the role is about (internal)")
-	n      = flag.Int("n", 0, "number that the role is about (internal)")
-	given  = flag.Int("given", 0, "number of files that the role is given (internal)")
+	role   = flag.String("role", "", "role of this process in a benchmark (internal)")
+	with   = flag.String("with", "", "peer for the role (internal)")
+	n      = flag.Int("n", 0, "number for the role (internal)")
+	given  = flag.Int("given", 0, "number of files for the role (internal)")
 	answer = flag.Int("answer", 0, "size of an answer in bytes (internal)")
 )
 
-// benchmarks are what can be run.
+// benchmarks are all that can be run.
 var benchmarks = map[string]func(){
 	"roundtrip":     roundtrip,
 	"payload":       payload,
@@ -70,7 +70,7 @@ var benchmarks = map[string]func(){
 	"wake":          wake,
 }
 
-// roles are what the processes do that a benchmark starts.
+// roles are what the processes that a benchmark starts do.
 var roles = map[string]func(){
 	"server":         wayServer,
 	"echo":           echo,
@@ -100,8 +100,8 @@ var roles = map[string]func(){
 }
 
 func main() {
-	// Neither the collector of garbage nor the scheduler of Go has a part in what is
-	// measured: threads wait in system calls that Go doesn't know of.
+	// Keep Go's garbage collector and scheduler out of what is measured: threads wait in
+	// system calls that Go doesn't know of.
 	const settings = "asyncpreemptoff=1"
 	if os.Getenv("GODEBUG") != settings {
 		os.Setenv("GODEBUG", settings)
@@ -115,8 +115,8 @@ func main() {
 	if *role == "" {
 		run = benchmarks[flag.Arg(0)]
 	}
-	// Flags that come after the benchmark would be lost on those it starts, their
-	// roles among them.
+	// The processes that a benchmark starts get their roles as flags before the
+	// last argument, which are not parsed unless that is the only one.
 	if run == nil || flag.NArg() > 1 {
 		peer.Fail("usage: bench [flags] BENCHMARK; the benchmarks are %s", strings.Join(slices.Sorted(maps.Keys(benchmarks)), ", "))
 	}
@@ -134,18 +134,17 @@ func numbersOf(list string) []int {
 	return ns
 }
 
-// wanted is whether a peer is to be measured.
+// wanted returns whether a peer is to be measured.
 func wanted(name string) bool {
 	return *ways == "" || slices.Contains(strings.Split(*ways, ","), name)
 }
 
-// A result is a line of output.
+// result is a line of output.
 type result struct {
 	Series string  `json:"series"`
 	X      float64 `json:"x"`
 
-	// Value is the mean of the run, of which P50, P99 and Max say more if it is a
-	// time.
+	// Value is the mean of the run. If it is a time, P50, P99 and Max say more.
 	Value float64 `json:"value"`
 	P50   float64 `json:"p50,omitempty"`
 	P99   float64 `json:"p99,omitempty"`

@@ -16,13 +16,13 @@ type timing struct {
 	Rate float64
 }
 
-// measure calls f, first to warm up, and then for the time that the flags say.
+// measure calls f, first to warm up, and then for -time.
 func measure(f func()) timing {
 	measureFor(*duration/4, 4, f)
 	return measureFor(*duration, 10, f)
 }
 
-// measureFor calls f for a time, and until there are enough samples.
+// measureFor calls f for at least d, and until there are enough samples.
 func measureFor(d time.Duration, enough int, f func()) timing {
 	samples := make([]uint64, 0, 1<<16)
 	begin, tick := time.Now(), startTicks()
@@ -42,7 +42,8 @@ func sample(samples []uint64, n int, f func()) []uint64 {
 	return samples
 }
 
-// startTicks returns a function that tells how many nanoseconds a tick has taken since.
+// startTicks returns a function that returns how many nanoseconds a tick has taken
+// since.
 func startTicks() func() float64 {
 	begin, first := time.Now(), ticks()
 	return func() float64 {
@@ -51,7 +52,7 @@ func startTicks() func() float64 {
 	}
 }
 
-// timingOf returns what samples tell, which are in units of so many nanoseconds.
+// timingOf summarizes samples, which are in units of so many nanoseconds.
 func timingOf(samples []uint64, unit float64) timing {
 	var sum uint64
 	for _, s := range samples {

@@ -19,14 +19,14 @@ const (
 	messages     = 50
 	messageBytes = 1 << 20
 
-	// settled is how long after a message unused memory is back at the host.
+	// settled is how long after a message its memory has gone back to the host.
 	settled = 3 * time.Second
 )
 
-// memory makes many of each thing that takes memory: -numbers of processes and
-// threads, and -count nodes and references. After each step it says what there is
-// now, and goes on when whoever started it has looked at the sandbox's memory and
-// says so, by a line on the standard input.
+// memory creates many of each thing that takes memory: -numbers of processes and
+// threads, and -count nodes and references. After each step it prints what it has
+// added, and goes on once the parent has looked at the sandbox's memory and sent a
+// line to standard input.
 func memory() {
 	hub := start("hub", nil)
 	defer hub.stop()
@@ -45,7 +45,7 @@ func memory() {
 	}
 	step("process", many)
 
-	// Threads, which then become Binder's.
+	// Threads of the process, which then become threads of the driver's, too.
 	begin, done := make(chan bool), make(chan bool)
 	for range many {
 		go func() {
@@ -91,7 +91,7 @@ func memory() {
 	step("message of 1 MiB, seconds later", messages)
 }
 
-// step says that there are count more of something, and waits.
+// step reports count more of something, and waits for a line.
 func step(name string, count int) {
 	emit(result{Series: name, X: float64(count)})
 	if _, err := fmt.Fscanln(os.Stdin); err != nil && err.Error() != "unexpected newline" {
@@ -99,7 +99,7 @@ func step(name string, count int) {
 	}
 }
 
-// offer sends nodes to be kept.
+// offer sends count nodes to a service that keeps them.
 func (e *endpoint) offer(handle uint32, count int) {
 	for first := 0; first < count; first += objectsInCall {
 		var o objects
@@ -111,8 +111,8 @@ func (e *endpoint) offer(handle uint32, count int) {
 	e.flush()
 }
 
-// runSecondHub is the role of a hub that is no manager, but the first thing that
-// the manager keeps.
+// runSecondHub is the role of a hub that is not the context manager, but the first
+// object that the manager keeps.
 func runSecondHub() {
 	h := hub{endpoint: open()}
 	h.publish(node(0))

@@ -11,14 +11,14 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// notifications measures how long it takes, from when a process is killed, until
-// another one has been told of the death of each of its nodes.
+// notifications measures the time from when a process is killed until another one
+// has been told of the death of each of its nodes.
 func notifications() {
 	server := start("hub", nil)
 	defer server.stop()
 	owner := start("owner", nil)
 	e := open()
-	e.out = peer.Command(e.out, binder.BC_ENTER_LOOPER) // only those are told for sure
+	e.out = peer.Command(e.out, binder.BC_ENTER_LOOPER) // only loopers are sure to be told
 	for i := range *count {
 		handle := e.find(i)
 		e.out = appendHandleCookie(e.out, binder.BC_REQUEST_DEATH_NOTIFICATION, handle, uint64(i))

@@ -18,8 +18,8 @@ import (
 const onewayBytes = 128
 
 // oneway measures how many messages per second a receiver gets from a process that
-// does nothing but send them, and how long a synchronous call takes while a pool of
-// threads gets them.
+// does nothing but send, and how long a synchronous call takes while a pool of
+// threads receives them.
 func oneway() {
 	if wanted("binder") {
 		floodOfTransactions()
@@ -32,8 +32,8 @@ func oneway() {
 	}
 }
 
-// floodOfTransactions has this process receive: one thread, as one node has one
-// one-way transaction at a time.
+// floodOfTransactions receives in this process, and in one thread, since a node
+// receives one one-way transaction at a time.
 func floodOfTransactions() {
 	e := open()
 	e.BecomeManager()
@@ -71,7 +71,7 @@ func callsDuringFlood() {
 	server.stop()
 }
 
-// fullPause is how long the sender waits if the receiver has no room.
+// fullPause is how long the sender pauses if the receiver has no room.
 const fullPause = 100 * time.Microsecond
 
 // floodBinder is the role of a sender of one-way transactions.

@@ -11,8 +11,8 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// payload measures how many bytes per second get to another process, in calls
-// with short answers, or by process_vm_readv, which wakes nobody.
+// payload measures how many bytes per second reach another process: in calls with
+// short answers, or by process_vm_readv, which wakes nobody.
 func payload() {
 	for _, size := range numbersOf(*sizes) {
 		emitRate := func(name string, t timing) {
@@ -27,7 +27,8 @@ func payload() {
 	}
 }
 
-// newReader returns a function that reads bytes of another process.
+// newReader starts a process, and returns it and a function that reads size bytes
+// of its memory.
 func newReader(size int) (*process, func()) {
 	other := start("payload/source", nil)
 	var address uintptr
@@ -45,7 +46,7 @@ func newReader(size int) (*process, func()) {
 	}
 }
 
-// source is the role of the process that is read.
+// source is the role of the process whose memory is read.
 func source() {
 	memory := make([]byte, 1<<20)
 	for i := range memory {

@@ -16,18 +16,18 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// process is one that a benchmark has started.
+// process is one that a benchmark started.
 type process struct {
 	cmd    *exec.Cmd
 	output *os.File
 }
 
-// firstFile is the descriptor of the first file that a process is given. Before
-// it is the pipe in which it says that it's ready.
+// firstFile is the descriptor of the first file that a process is passed. The one
+// before it is the pipe on which the process says that it is ready.
 const firstFile = 4
 
-// start starts this program in a role, with more flags, and returns once it's
-// ready. It ends with this process.
+// start starts this program in a role, with more flags, and returns once it is
+// ready. It dies with this process.
 func start(role string, files []*os.File, flags ...string) *process {
 	args := append(append([]string{}, os.Args[1:len(os.Args)-1]...), "-role="+role, fmt.Sprint("-given=", len(files)))
 	args = append(append(args, flags...), flag.Arg(0))
@@ -45,14 +45,14 @@ func start(role string, files []*os.File, flags ...string) *process {
 	return &process{cmd, output}
 }
 
-// stop ends the process.
+// stop kills the process.
 func (p *process) stop() {
 	p.cmd.Process.Kill()
 	p.cmd.Wait()
 	p.output.Close()
 }
 
-// finish waits for the process to end, and ends it if that takes too long.
+// finish waits until the process has ended, and kills it if that takes too long.
 func (p *process) finish(limit time.Duration) {
 	end := time.AfterFunc(limit, func() { p.cmd.Process.Kill() })
 	p.cmd.Wait()
@@ -60,16 +60,16 @@ func (p *process) finish(limit time.Duration) {
 	p.output.Close()
 }
 
-// result reads what the process says.
+// result reads a value that the process reports.
 func (p *process) result(v any) { peer.Check(json.NewDecoder(p.output).Decode(v)) }
 
-// ready tells the process that has started this one that it's ready.
+// ready tells the process that started this one that it is ready.
 func ready() {
 	_, err := unix.Write(3, []byte{'.'})
 	peer.Check(err)
 }
 
-// report tells it v.
+// report sends v to the process that started this one.
 func report(v any) {
 	b, err := json.Marshal(v)
 	peer.Check(err)
@@ -77,17 +77,17 @@ func report(v any) {
 	peer.Check(err)
 }
 
-// file returns a file that this process was given.
+// file returns the i-th file that this process was passed.
 func file(i int) *os.File { return os.NewFile(uintptr(firstFile+i), "") }
 
-// rest waits to be ended.
+// rest waits to be killed.
 func rest() {
 	for {
 		time.Sleep(time.Hour)
 	}
 }
 
-// gate keeps processes waiting until all are there.
+// gate holds processes back until all are ready.
 type gate struct{ in, out *os.File }
 
 func newGate() gate {
@@ -96,11 +96,11 @@ func newGate() gate {
 	return gate{in, out}
 }
 
-// open lets all go.
+// open lets them go.
 func (g gate) open() {
 	g.in.Close()
 	g.out.Close()
 }
 
-// await waits for the gate, of which this process was given the file.
+// await waits for the gate, whose file this process was passed.
 func await(f *os.File) { f.Read(make([]byte, 1)) }

@@ -18,27 +18,27 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// What a citizen does is told by the code of a call.
+// The code of a call selects what a citizen does.
 const (
-	citizenEcho   = iota // answers with as many bytes as in the call
-	citizenMeet          // finds the processes that it is to call, among as many as the call says
-	citizenCall          // one-way: calls one of them, and passes the message on to another, until the time in it
-	citizenReport        // answers with the times of its calls, in nanoseconds, which it forgets
+	citizenEcho   = iota // answers with the data of the call
+	citizenMeet          // finds the processes to call, among as many as the call says
+	citizenCall          // one-way: calls one of them and passes the message on to another, until the time in it
+	citizenReport        // answers with how long its calls took, in nanoseconds, and forgets that
 )
 
-// The shape of Android: a process has fifteen threads for calls, and knows some others.
+// As on Android, a process has fifteen threads for calls, and knows a few others.
 const (
 	citizenThreads = 15
 	acquaintances  = 16
 
-	// callsAtOnce is how many calls are under way at any time, whatever the number of
-	// processes.
+	// callsAtOnce is how many calls are in flight at any time, whatever the number
+	// of processes.
 	callsAtOnce = 4
 )
 
-// processes measures calls between random pairs of processes, as their number grows:
-// -numbers. The processes pass messages around, each of which lets whoever has it make one
-// call, so that as many calls are made at once however many processes there are.
+// processes measures calls between random pairs of processes, as their number
+// grows: -numbers. The processes pass messages around, and whoever has one makes
+// one call, so that as many calls are in flight however many processes there are.
 func processes() {
 	all := []*process{start("hub", nil)}
 	defer func() { stopAll(all) }()
@@ -87,18 +87,18 @@ func (e *endpoint) letCall(citizens []uint32, d time.Duration) time.Duration {
 		e.out = e.Commands()
 	}
 	pause(d)
-	// The last calls may have been under way.
+	// The last calls may still be in flight.
 	took := time.Since(begin)
 	pause(d / 4)
 	return took
 }
 
-// pass puts off the message that lets a citizen call until a time.
+// pass queues the message that lets a citizen call until a time.
 func (e *endpoint) pass(handle uint32, until []byte) {
 	e.out = peer.TransactionTo(e.out, binder.BC_TRANSACTION, handle, citizenCall, binder.TF_ONE_WAY, until, nil)
 }
 
-// monotonic returns the time that all processes share, in nanoseconds.
+// monotonic returns the time by a clock that all processes share, in nanoseconds.
 func monotonic() int64 {
 	var t unix.Timespec
 	peer.Check(unix.ClockGettime(unix.CLOCK_MONOTONIC, &t))
@@ -112,10 +112,10 @@ type citizen struct {
 	times []byte
 }
 
-// runCitizen is the role of the n-th citizen, which the hub knows.
+// runCitizen is the role of the n-th citizen, whose node the hub keeps.
 func runCitizen() {
 	e := open()
-	e.Dozing = true // There are many.
+	e.Dozing = true // there are many processes
 	e.publish(node(0))
 	c := &citizen{}
 	for range citizenThreads - 1 {
@@ -153,7 +153,7 @@ func (c *citizen) serve(e *endpoint) {
 	}
 }
 
-// meet finds some of all citizens, of which there are so many.
+// meet picks acquaintances among the first all citizens, without this one.
 func (c *citizen) meet(e *endpoint, all int) {
 	var known []uint32
 	for range acquaintances {
@@ -164,7 +164,7 @@ func (c *citizen) meet(e *endpoint, all int) {
 	c.known = known
 }
 
-// call makes a call, and lets another citizen do so, until a time.
+// call makes a call and lets another citizen make the next, until a time.
 func (c *citizen) call(e *endpoint, payload, until []byte) {
 	if monotonic() > int64(binary.NativeEndian.Uint64(until)) {
 		return

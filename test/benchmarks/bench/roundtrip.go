@@ -11,10 +11,10 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// roundtrip measures calls whose answers are as large as they are, beside what one
-// copy of that size takes, and what a system call does. A call makes three: that with
-// which the server answers returns BR_TRANSACTION_COMPLETE, and only its next one
-// waits for the next call. With TF_DEFER_COMPLETE it makes two.
+// roundtrip measures calls whose answers are as large as they are, and beside them
+// a copy of that size, and a system call. A call takes three system calls: the one
+// in which the server replies returns BR_TRANSACTION_COMPLETE, and only its next
+// one waits for the next call. With TF_DEFER_COMPLETE it takes two.
 func roundtrip() {
 	ways := slices.Insert(slices.Clone(allWays), 1, deferred)
 	for _, size := range numbersOf(*sizes) {
@@ -31,14 +31,15 @@ func roundtrip() {
 	}
 }
 
-// copier returns a function that makes the copy of a call's data or, in turn, that of
-// its answer's, which are in other memory: caches have to hold as much as with calls.
+// copier returns a function that makes the copy of a call's data and the copy of
+// its answer's, in turn. They use different memory, so that caches have to hold as
+// much as with calls.
 func copier(size int) func() {
 	var memory [4][]byte
 	for i := range memory {
 		memory[i] = make([]byte, size)
 		for at := range memory[i] {
-			memory[i][at] = byte(at) // so that it has pages of its own
+			memory[i][at] = byte(at) // so that the pages are its own
 		}
 	}
 	return func() {
@@ -47,14 +48,14 @@ func copier(size int) func() {
 	}
 }
 
-// beyondEmpty returns what a call of a size with an answer of that size takes beyond
-// an empty one, in microseconds: the difference of the medians of calls of which some
-// of one kind and some of the other take turns, so that no drift of the machine's is
-// in it.
+// beyondEmpty returns how much longer a call with size bytes each way takes than an
+// empty one, in microseconds: the difference of their medians. Some calls of one
+// kind and some of the other take turns, so that no drift of the machine enters the
+// difference.
 func beyondEmpty(size int) float64 {
 	const (
 		turn   = 32
-		settle = 4 // calls that free what the other kind left, and fill caches
+		settle = 4 // calls that free the other kind's last buffers, and fill caches
 	)
 	server := start("echo", nil)
 	defer server.stop()
@@ -72,7 +73,8 @@ func beyondEmpty(size int) float64 {
 	return timingOf(full, unit).P50 - timingOf(empty, unit).P50
 }
 
-// echo is the role of a manager that answers with as many bytes as it's sent.
+// echo is the role of a context manager that answers with as many bytes as it was
+// sent.
 func echo() {
 	e := open()
 	e.BecomeManager()

@@ -16,19 +16,20 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// What a service does is told by the code of a call.
+// The code of a call selects what a service does.
 const (
 	serviceKeep = hubKeep
 
 	serviceEcho = iota + hubFind // answers with callBytes
-	serviceDrop                  // drops some of them, down to the number in the call, and answers with how many are left
+	serviceDrop                  // drops some objects, down to the number in the call, and answers with how many are left
 	serviceMake                  // answers with objectsInCall new nodes
-	serviceLast                  // answers with the object that it has kept last
-	serviceHold                  // keeps the buffer of the call
-	serviceFree                  // frees every second buffer that it has kept
+	serviceLast                  // answers with the object that it kept last
+	serviceHold                  // holds the buffer of the call
+	serviceFree                  // frees every second buffer that it holds
 )
 
-// keeper is a service that keeps what it's sent, and hands out what it's asked for.
+// keeper is a service that keeps the objects it is sent, and hands out others on
+// request.
 type keeper struct {
 	*endpoint
 	echo    []byte
@@ -40,19 +41,19 @@ type keeper struct {
 	loaded  preloaded
 }
 
-// service is the role of a keeper. It's the manager, unless it's with a manager:
-// then it is the last thing that that keeps. With n it has a thread, too, that looks
-// after the object kept last.
+// service is the role of a keeper. It is the context manager or, with -with, the
+// object that the manager kept last. With -n it also has a thread that inspects the
+// object kept last.
 func service() {
 	k := &keeper{endpoint: open(), echo: make([]byte, callBytes), loaded: newPreloaded(*preload)}
-	k.made = 1 // after the one that it publishes
+	k.made = 1 // after the node that it publishes
 	if *with == "" {
 		k.BecomeManager()
 	} else {
 		k.publish(node(0))
 	}
 	if *n != 0 {
-		go k.lookAfter()
+		go k.inspectLast()
 	}
 	ready()
 	k.out = peer.Command(k.out, binder.BC_ENTER_LOOPER)
@@ -127,40 +128,40 @@ func (k *keeper) freeEverySecond() {
 	k.held = rest
 }
 
-// lookPause is the time between two looks.
-const lookPause = 10 * time.Millisecond
+// inspectPause is the time between two inspections.
+const inspectPause = 10 * time.Millisecond
 
-// pause sleeps without Go's scheduler in it.
+// pause sleeps without Go's scheduler knowing.
 func pause(d time.Duration) {
 	t := unix.NsecToTimespec(int64(d))
 	unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
 }
 
-// lookAfter asks again and again who else uses the object kept last, as Android's
-// service manager does of all.
-func (k *keeper) lookAfter() {
+// inspectLast asks over and over who else uses the object kept last, as Android's
+// service manager does for every service.
+func (k *keeper) inspectLast() {
 	runtime.LockOSThread()
 	th := k.thread()
 	for {
-		pause(lookPause)
+		pause(inspectPause)
 		info := make([]byte, binder.SizeOfNodeInfoForRef)
 		binary.NativeEndian.PutUint32(info, k.last.Load())
 		th.Try(binder.BINDER_GET_NODE_INFO_FOR_REF, unsafe.Pointer(&info[0])) // it may have been dropped
 	}
 }
 
-// asker is the role of a client that gets the object kept last, again and again.
+// asker is the role of a client that gets the object kept last, over and over.
 func asker() {
 	e := open()
 	ready()
 	for {
 		e.call(0, serviceLast, nil, nil)
 		e.flush()
-		pause(lookPause)
+		pause(inspectPause)
 	}
 }
 
-// dropAll has a service drop all but so many objects.
+// dropAll has a service drop all but the given number of objects.
 func (e *endpoint) dropAll(handle uint32, left int) {
 	number := binary.NativeEndian.AppendUint64(nil, uint64(left))
 	for {
@@ -172,7 +173,7 @@ func (e *endpoint) dropAll(handle uint32, left int) {
 	}
 }
 
-// try is call, but may be refused.
+// try makes a call that may be refused.
 func (e *endpoint) try(handle, code uint32, data []byte, offsets []uint64) (binder.TransactionData, bool) {
 	commands := peer.TransactionTo(e.out, binder.BC_TRANSACTION, handle, code, binder.TF_ACCEPT_FDS, data, offsets)
 	e.out = e.Commands()

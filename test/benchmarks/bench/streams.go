@@ -12,7 +12,8 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// transfer makes the system call nr, read or write, until all of buf is done.
+// transfer repeats the system call nr, read or write, until all of buf is
+// transferred.
 func transfer(nr uintptr, fd uintptr, buf []byte) {
 	for len(buf) != 0 {
 		n, _, errno := unix.RawSyscall(nr, fd, uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)))
@@ -36,7 +37,8 @@ func openStream(size int) (client, server []*os.File, ok bool) {
 	return openSockets(unix.SOCK_STREAM, size)
 }
 
-// openSockets returns sockets. A packet must fit in a socket's buffer as a whole.
+// openSockets returns a pair of sockets. A socket's buffer must hold a whole
+// packet.
 func openSockets(kind, size int) (client, server []*os.File, ok bool) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
 	peer.Check(err)
@@ -66,13 +68,13 @@ func openPipes(int) (client, server []*os.File, ok bool) {
 	return []*os.File{fromServer, toServer}, []*os.File{fromClient, toClient}, true
 }
 
-// ends returns the descriptors to read from and to write to: of pipes, or of a
-// socket, which is both.
+// ends returns the descriptors to read from and to write to: those of two pipes, or
+// that of a socket twice.
 func ends(files []*os.File) (in, out uintptr) {
 	return files[0].Fd(), files[len(files)-1].Fd()
 }
 
-// A message has a byte at least.
+// A message has at least one byte.
 func streamClient(files []*os.File, call, answer int) func() {
 	in, out := ends(files)
 	sent, received := make([]byte, max(call, 1)), make([]byte, max(answer, 1))

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// tableStep is the number of calls of which the mean is a row.
+// tableStep is the number of calls that a row is the mean of.
 const tableStep = 10_000
 
-// table measures calls each of which has a new node, to which the server keeps a
-// reference: the mean for each of tableStep calls.
+// table measures calls that each send a new node, to which the server keeps a
+// reference: the mean of every tableStep calls.
 func table() {
 	server := start("hub", nil)
 	defer server.stop()

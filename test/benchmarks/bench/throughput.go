@@ -12,8 +12,8 @@ import (
 // pairBytes is the size of a call and of its answer.
 const pairBytes = 128
 
-// throughput measures calls per second of pairs of a client and a server, all at
-// the same time, and of many clients of a server that has a pool of threads.
+// throughput measures calls per second: of pairs of a client and a server, all at
+// the same time, and of many clients of one server with a pool of threads.
 func throughput() {
 	for _, pairs := range numbersOf(*numbers) {
 		if wanted("binder") {
@@ -28,7 +28,7 @@ func throughput() {
 	}
 }
 
-// poolSize is how many threads a server has.
+// poolSize is how many threads that server has.
 const poolSize = 4
 
 func binderPairs(pairs int) {
@@ -75,7 +75,7 @@ func oneServer(clients int) {
 	stopAll(append(all, server))
 }
 
-// emitRates prints the sum of what clients say.
+// emitRates prints the sum of the rates that clients report.
 func emitRates(series string, x int, clients []*process) {
 	var sum timing
 	var p50 []float64
@@ -97,7 +97,7 @@ func stopAll(processes []*process) {
 	}
 }
 
-// pairServer is the role of the n-th server: the hub has its node.
+// pairServer is the role of the n-th server, whose node the hub keeps.
 func pairServer() {
 	e := open()
 	e.publish(node(*n))
@@ -106,8 +106,8 @@ func pairServer() {
 	e.serve(replyWith(payload))
 }
 
-// pairClient is the role of a client, of the n-th server of the hub's, of the
-// manager, or of one at the other end of a socket.
+// pairClient is the role of a client: of the n-th server, of the context manager if
+// n is negative, or of a server at the other end of a socket.
 func pairClient() {
 	var call func()
 	if *with == "binder" {

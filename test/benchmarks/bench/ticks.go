@@ -3,7 +3,6 @@
 
 package main
 
-// ticks reads the processor's counter, which costs nothing anywhere, while
-// time.Now is a system call on Linux's own drivers, and in a sandbox's first
-// seconds.
+// ticks reads the CPU's counter, which costs nothing anywhere, while time.Now is a
+// system call on Linux's own drivers, and in a sandbox's first seconds.
 func ticks() uint64

@@ -13,11 +13,11 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// wake measures what it takes to wake a thread: from before the system call that does
-// it to after the one in which the thread slept. On another CPU it depends on how long
-// that one has been idle, in microseconds, which is X, and most of all on whether it is
-// a virtual one. Beside it are a thread that slept on the same CPU, and one that does
-// not sleep but looks all the time.
+// wake measures what it takes to wake a thread: from before the system call that
+// does it to after the one in which the thread slept. On another CPU that depends
+// on how long that CPU has been idle, which is X, in microseconds, and above all on
+// whether it is a virtual one. Beside it are a thread that slept on the same CPU,
+// and one that spins instead of sleeping.
 func wake() {
 	var allowed unix.CPUSet
 	peer.Check(unix.SchedGetaffinity(0, &allowed))
@@ -31,17 +31,17 @@ func wake() {
 	if len(cpus) == 1 {
 		return
 	}
-	wakeOn(cpus[0], cpus[1], 0, false).emit("on another CPU, looking", 0)
+	wakeOn(cpus[0], cpus[1], 0, false).emit("on another CPU, spinning", 0)
 	for _, idle := range []int{0, 20, 100, 1000} {
 		wakeOn(cpus[0], cpus[1], time.Duration(idle)*time.Microsecond, true).emit("on another CPU", idle)
 	}
 }
 
-// baton is what two threads hand to each other.
+// baton is what two threads pass back and forth.
 type baton struct {
-	turn uint32 // changed atomically, each time that it is handed over
+	turn uint32 // changed atomically, at each handover
 	_    [60]byte
-	sent uint64 // when that was
+	sent uint64 // the time of the last handover
 }
 
 func (b *baton) pass(sleeping bool) {
@@ -53,7 +53,7 @@ func (b *baton) pass(sleeping bool) {
 	}
 }
 
-// await waits until turn isn't old any more, and returns it.
+// await waits until turn differs from old, and returns it.
 func (b *baton) await(old uint32, sleeping bool) uint32 {
 	if sleeping {
 		return futexWait(&b.turn, old)
@@ -65,8 +65,8 @@ func (b *baton) await(old uint32, sleeping bool) uint32 {
 	}
 }
 
-// wakeOn measures how long a thread on one CPU takes to wake one on another CPU, which
-// has nothing to do for a time before.
+// wakeOn measures how long a thread on one CPU takes to wake one on another CPU
+// that has been idle for a time.
 func wakeOn(from, to int, idle time.Duration, sleeping bool) timing {
 	var b baton
 	done := make(chan timing)
@@ -100,7 +100,7 @@ func wakeOn(from, to int, idle time.Duration, sleeping bool) timing {
 	return <-done
 }
 
-// pin keeps the goroutine on a CPU until it ends.
+// pin keeps the calling goroutine on a CPU until it ends.
 func pin(cpu int) {
 	runtime.LockOSThread()
 	var set unix.CPUSet

@@ -11,21 +11,22 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// A way of making calls. A client and a server are different processes.
+// way is a way of making calls between a client and a server, which are different
+// processes.
 type way struct {
 	name string
 
-	// open returns the client's and the server's files, for messages of a size. It
-	// fails if that's not possible.
+	// open returns the client's and the server's files for messages of up to size
+	// bytes, or false if there can be none.
 	open func(size int) (client, server []*os.File, ok bool)
 
-	// client returns a function that makes a call, with a message of one size, and
-	// waits for an answer of another one. Server returns a function that waits for a
+	// client returns a function that makes a call with a message of one size, and
+	// waits for an answer of another. server returns a function that waits for a
 	// call and answers it.
 	client, server func(files []*os.File, call, answer int) func()
 }
 
-// allWays has Binder first.
+// allWays has Binder first, and packets second.
 var allWays = []way{
 	{"binder", openNothing, binderClient, binderServer},
 	{"unix seqpacket", openSeqpacket, streamClient, streamServer},
@@ -34,8 +35,8 @@ var allWays = []way{
 	{"futexes", openShared, futexClient, futexServer},
 }
 
-// deferred is Binder with TF_DEFER_COMPLETE: a server answers and waits for the next
-// call in one system call. Drivers that don't know the flag ignore it.
+// deferred is Binder with TF_DEFER_COMPLETE: a server replies and waits for the
+// next call in one system call. Drivers that don't know the flag ignore it.
 var deferred = way{"binder with TF_DEFER_COMPLETE", openNothing, binderClient, deferringServer}
 
 // wayServer is the role of a server.
@@ -53,7 +54,7 @@ func wayServer() {
 	}
 }
 
-// connect starts a server and returns it and a function that calls it.
+// connect starts a server, and returns it and a function that calls it.
 func (w way) connect(call, answer int) (*process, func(), bool) {
 	client, server, ok := w.open(max(call, answer))
 	if !ok {
@@ -80,7 +81,8 @@ func deferringServer(_ []*os.File, _, answer int) func() {
 	return serverWith(binder.TF_DEFER_COMPLETE, answer)
 }
 
-// serverWith returns what a context manager does whose answers have flags and a size.
+// serverWith returns the function of a context manager whose answers have these
+// flags and this size.
 func serverWith(flags uint32, answer int) func() {
 	e := open()
 	e.answerFlags = flags
@@ -89,7 +91,7 @@ func serverWith(flags uint32, answer int) func() {
 	return func() { e.serve(replyWith(payload)) }
 }
 
-// measureWays measures calls and answers of sizes, the ways in turn.
+// measureWays measures calls and answers of these sizes, each way in turn.
 func measureWays(ways []way, call, answer int, emit func(name string, t timing)) {
 	for _, w := range ways {
 		if !wanted(w.name) {

@@ -14,10 +14,11 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// world boots a service manager and -count services, each a process, which register
-// with it, and one more that does so last if it has something to -preload. Then it
-// looks that one up, calls it and says so, and does that again whenever the sandbox
-// was restored: a client that waits for it.
+// world boots a service manager and -count services that register with it, each a
+// process of its own, and with -preload one more, which has something to compute
+// and so registers last. It then looks that one up, calls it and reports the
+// answer, and does so again whenever the sandbox was restored: it is the client
+// that waits for an answer.
 func world() {
 	restored := restores()
 	defer start("hostile/service", nil, "-dozing", "-preload=0").stop()
@@ -39,14 +40,14 @@ func world() {
 	}
 }
 
-// preloaded is what a service computes before it registers, and needs to answer: as
-// Android's zygote loads classes, and services read what they serve.
+// preloaded is what a service computes before it registers, and reads when it
+// answers: as Android's zygote loads classes, and services read what they serve.
 type preloaded []byte
 
-// preloadRounds makes it take about 20 ms per MiB.
+// preloadRounds makes that take about 20 ms per MiB.
 const preloadRounds = 8
 
-// newPreloaded computes so many MiB, of which each part takes those before it.
+// newPreloaded computes mib MiB. Each part depends on those before it.
 func newPreloaded(mib int) preloaded {
 	p := make(preloaded, mib<<20)
 	var sum [sha256.Size]byte
@@ -59,7 +60,7 @@ func newPreloaded(mib int) preloaded {
 	return p
 }
 
-// use reads a hundredth of the pages.
+// use reads one page in a hundred.
 func (p preloaded) use() (sum byte) {
 	for i := 0; i < len(p); i += 100 * os.Getpagesize() {
 		sum ^= p[i]
@@ -67,7 +68,7 @@ func (p preloaded) use() (sum byte) {
 	return sum
 }
 
-// restores returns a socket that gets the kernel's events.
+// restores returns a socket that receives the kernel's events.
 func restores() int {
 	s, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_KOBJECT_UEVENT)
 	peer.Check(err)
@@ -75,7 +76,7 @@ func restores() int {
 	return s
 }
 
-// awaitRestore waits until there's an event of a restore.
+// awaitRestore waits for the event that reports a restore.
 func awaitRestore(s int) {
 	buf := make([]byte, 8192)
 	for {

@@ -1,8 +1,8 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package peer talks Binder for the benchmarks: with as little work of its own as
-// there can be. What goes wrong ends the program.
+// Package peer speaks Binder for the benchmarks, with as little work of its own as
+// possible. Any failure ends the program.
 package peer
 
 import (
@@ -16,10 +16,10 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// mappingSize is the most that the driver maps: what a payload of 1 MiB needs.
+// mappingSize is the most that the driver maps, which a payload of 1 MiB needs.
 const mappingSize = 4 << 20
 
-// Process is an open binder device as one thread uses it.
+// Process is an open binder device, as used by one thread.
 type Process struct {
 	device  string
 	fd      int
@@ -28,13 +28,13 @@ type Process struct {
 	write   [16 << 10]byte
 	read    [16 << 10]byte
 
-	// Dozing says whether Go knows of calls. If it doesn't, they take less time; but a
-	// process whose threads all wait in them is busy to Go, which looks at it every
-	// 10 ms.
+	// Dozing says whether Go's scheduler knows about calls. If it doesn't, calls
+	// take less time, but a process whose threads all wait in calls looks busy to
+	// Go, which checks on it every 10 ms.
 	Dozing bool
 }
 
-// Open opens and maps device.
+// Open opens and maps a device.
 func Open(device string) *Process {
 	fd, err := unix.Open(device, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	Check(err)
@@ -60,7 +60,7 @@ func (p *Process) check(errno unix.Errno) {
 
 // Try makes an ioctl that may fail.
 func (p *Process) Try(request uintptr, arg unsafe.Pointer) unix.Errno {
-	// An interrupted call goes on where it was; its argument says how far it got.
+	// An interrupted call continues where it was: its argument says how far it got.
 	call := unix.RawSyscall
 	if p.Dozing {
 		call = unix.Syscall
@@ -79,14 +79,14 @@ func (p *Process) Version() {
 	p.ioctl(binder.BINDER_VERSION, unsafe.Pointer(&version))
 }
 
-// BecomeManager makes p the context manager, which accepts files.
+// BecomeManager makes p the context manager, whose node accepts files.
 func (p *Process) BecomeManager() {
 	o := binder.FlatObject{Type: binder.BINDER_TYPE_BINDER, Flags: binder.FLAT_BINDER_FLAG_ACCEPTS_FDS}
 	p.ioctl(binder.BINDER_SET_CONTEXT_MGR_EXT, unsafe.Pointer(&o))
 }
 
-// Commands returns the empty list of commands, in memory of p's. There is one at
-// a time.
+// Commands returns an empty list of commands in p's memory, which has room for one
+// list at a time.
 func (p *Process) Commands() []byte { return p.write[:0] }
 
 // Command appends a command to commands.
@@ -103,8 +103,8 @@ func HandleCommand(commands []byte, cmd, handle uint32) []byte {
 	return binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(commands, cmd), handle)
 }
 
-// Transaction appends a call to handle 0, or the answer to one, with what data
-// has, and objects at offsets in it.
+// Transaction appends a call to handle 0, or a reply to a call, with data and the
+// objects at offsets in it.
 func Transaction(commands []byte, cmd uint32, data []byte, offsets []uint64) []byte {
 	return TransactionTo(commands, cmd, 0, 0, 0, data, offsets)
 }
@@ -116,9 +116,9 @@ func TransactionTo(commands []byte, cmd, handle, code, flags uint32, data []byte
 		uint64(uintptr(unsafe.Pointer(unsafe.SliceData(offsets)))))
 }
 
-// Exchange carries out commands and calls f for each return until it finds the
-// return want: a transaction, or one without parameters. BR_NOOP and BR_TRANSACTION_COMPLETE are not shown
-// to f, and others are a failure if f is nil.
+// Exchange sends commands and calls f for each return until it reads the return
+// want: a transaction, or one without parameters. It hides BR_NOOP and
+// BR_TRANSACTION_COMPLETE from f. Without f, any other return is a failure.
 func (p *Process) Exchange(commands []byte, want uint32, f func(br uint32, params []byte)) binder.TransactionData {
 	for {
 		for in := p.exchange(commands); len(in) != 0; {
@@ -143,8 +143,8 @@ func (p *Process) Exchange(commands []byte, want uint32, f func(br uint32, param
 	}
 }
 
-// Attempt carries out commands that end with a call, and returns its answer. It is
-// false if the driver refuses the call, as it does when it has no memory for it.
+// Attempt sends commands that end with a call, and returns the answer, or false if
+// the driver refuses the call, as it does when it has no memory for it.
 func (p *Process) Attempt(commands []byte, f func(br uint32, params []byte)) (binder.TransactionData, bool) {
 	for {
 		in, errno := p.tryExchange(commands)
@@ -170,9 +170,9 @@ func (p *Process) Attempt(commands []byte, f func(br uint32, params []byte)) (bi
 	}
 }
 
-// Poll carries out commands, calls f for each return that there is, and returns
-// their number. If there's none it doesn't wait, provided that the device must not
-// block; nor if the driver refuses the commands.
+// Poll sends commands, calls f for each return that is ready, and returns their
+// number. With none it doesn't wait, if Unblock was called, nor if the driver
+// refuses the commands.
 func (p *Process) Poll(commands []byte, f func(br uint32)) (returns int) {
 	in, _ := p.tryExchange(commands)
 	for len(in) != 0 {
@@ -186,11 +186,11 @@ func (p *Process) Poll(commands []byte, f func(br uint32)) (returns int) {
 	return returns
 }
 
-// Unblock has reads of the device fail that would block.
+// Unblock makes reads of the device fail instead of blocking.
 func (p *Process) Unblock() { Check(unix.SetNonblock(p.fd, true)) }
 
-// Send carries out commands that end with a one-way transaction, and is false if
-// there's no room for that.
+// Send sends commands that end with a one-way transaction, and returns false if
+// there is no room for it.
 func (p *Process) Send(commands []byte) bool {
 	for {
 		in, errno := p.tryExchange(commands)
@@ -214,7 +214,7 @@ func (p *Process) Send(commands []byte) bool {
 	}
 }
 
-// Returns waits for returns without transactions, and calls f for each.
+// Returns waits for returns other than transactions, and calls f for each.
 func (p *Process) Returns(f func(br uint32, params []byte)) {
 	for in := p.exchange(nil); len(in) != 0; {
 		br := binary.NativeEndian.Uint32(in)
@@ -223,8 +223,8 @@ func (p *Process) Returns(f func(br uint32, params []byte)) {
 	}
 }
 
-// Wait waits until there's something to read. Go knows of it, so that nothing of a
-// process runs that only waits.
+// Wait waits until there is something to read. Go's scheduler knows, so that a
+// process that only waits uses no CPU.
 func (p *Process) Wait() {
 	fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
 	for {
@@ -235,13 +235,13 @@ func (p *Process) Wait() {
 	}
 }
 
-// Close unmaps and closes the device, which no thread may be using.
+// Close unmaps and closes the device, which no other thread may be using.
 func (p *Process) Close() {
 	Check(unix.Munmap(p.mapping))
 	Check(unix.Close(p.fd))
 }
 
-// Write carries out commands.
+// Write sends commands.
 func (p *Process) Write(commands []byte) {
 	p.wr = binder.WriteRead{
 		WriteSize:   uint64(len(commands)),
@@ -250,7 +250,7 @@ func (p *Process) Write(commands []byte) {
 	p.ioctl(binder.BINDER_WRITE_READ, unsafe.Pointer(&p.wr))
 }
 
-// exchange carries out commands and returns what there is to read.
+// exchange sends commands and returns what there is to read.
 func (p *Process) exchange(commands []byte) []byte {
 	in, errno := p.tryExchange(commands)
 	p.check(errno)
@@ -268,13 +268,13 @@ func (p *Process) tryExchange(commands []byte) ([]byte, unix.Errno) {
 	return p.read[:p.wr.ReadConsumed], errno
 }
 
-// Data returns the contents of tr, which p has received.
+// Data returns the data of tr, which p received.
 func (p *Process) Data(tr binder.TransactionData) []byte {
 	start := tr.Buffer - uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p.mapping))))
 	return p.mapping[start : start+tr.DataSize]
 }
 
-// Check ends the program if there is an error.
+// Check ends the program if err is not nil.
 func Check(err error) {
 	if err != nil {
 		Fail("%v", err)

@@ -12,11 +12,11 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// axis says how the values of an axis are placed and written.
+// axis says how the values of an axis are placed and labelled.
 type axis struct {
-	// logarithmic axes are; others are linear, and begin at zero.
+	// logarithmic says so; other axes are linear, and begin at zero.
 	logarithmic bool
-	// atValues axes have a tick at each value that was measured. There are few.
+	// atValues puts a tick at each measured value, if these are few.
 	atValues bool
 	// write returns a value with its unit.
 	write func(value float64) string
@@ -35,12 +35,12 @@ var (
 	perSecond            = axis{logarithmic: true, write: func(v float64) string { return count(v) + "/s" }}
 )
 
-// has returns whether a value has a place on the axis.
+// has returns whether a value fits on the axis.
 func (a axis) has(value float64) bool {
 	return !a.logarithmic || value > 0
 }
 
-// apply makes an axis of a plot one of this kind, on which values were measured.
+// apply turns an axis of a plot into one of this kind, for measured values.
 func (a axis) apply(to *plot.Axis, label string, values []float64) {
 	to.Label.Text = label
 	to.Label.TextStyle.Font.Size = vg.Points(10)
@@ -87,8 +87,8 @@ func (t ticker) Ticks(least, most float64) []plot.Tick {
 	return ticks
 }
 
-// scaled writes a value in the largest of units, each of which is step times the one
-// before, that leaves at least one.
+// scaled writes a value in the largest of units, each step times the one before,
+// that leaves at least one.
 func scaled(value, step float64, units ...string) string {
 	i := 0
 	for value >= step && i < len(units)-1 {

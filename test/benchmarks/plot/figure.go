@@ -16,28 +16,28 @@ import (
 
 // figure says how a benchmark is drawn.
 type figure struct {
-	// title is that of the picture, if not the benchmark's.
+	// title replaces the benchmark's title, if it isn't empty.
 	title string
 	x, y  axis
-	// series are drawn in this order, each at its place.
+	// series are drawn in this order.
 	series []series
 }
 
 // series is a line of a figure.
 type series struct {
 	place, name string
-	// label is at the end of the line.
+	// label is what to write at the end of the line.
 	label string
 	style style
 }
 
-// The figures, by the benchmark's name. What is measured on the host, or has
-// no more than one size, is in the tables only.
+// The figures, by the benchmark's name. What is measured on the host, or for a
+// single X, is only in the tables.
 var figures = map[string]figure{
 	"roundtrip": {x: sizes, y: microseconds, series: slices.Concat(
 		peers("systrap", "unix seqpacket", "unix stream", "pipes", "futexes"),
 		linux("binder", ""), ours("systrap", "binder", "Binder"))},
-	"onecpu": {title: "A call and its answer, both of that many bytes, on one CPU", x: sizes, y: microseconds, series: slices.Concat(
+	"onecpu": {title: "A call and an answer of the same size, on one CPU", x: sizes, y: microseconds, series: slices.Concat(
 		peers("systrap, one CPU", "unix seqpacket", "unix stream", "pipes", "futexes"),
 		ours("systrap, one CPU", "binder with TF_DEFER_COMPLETE", "Binder, deferred"),
 		ours("systrap, one CPU", "binder", "Binder"))},
@@ -65,12 +65,12 @@ var figures = map[string]figure{
 		peers("systrap", "SCM_RIGHTS"), linux("binder", ""), ours("systrap", "binder", "Binder"))},
 }
 
-// ours is the driver here.
+// ours is the series of this driver.
 func ours(place, name, label string) []series {
 	return []series{{place, name, label, emphasised(label != "Binder")}}
 }
 
-// linux are Linux's drivers.
+// linux are the series of Linux's drivers.
 func linux(name, suffix string) []series {
 	return []series{
 		{"Linux's C driver", name, "Linux, C" + suffix, linuxC(suffix != "")},
@@ -78,7 +78,7 @@ func linux(name, suffix string) []series {
 	}
 }
 
-// peers are what else there is.
+// peers are the series of everything else.
 func peers(place string, names ...string) []series {
 	var all []series
 	for i, name := range names {
@@ -87,7 +87,7 @@ func peers(place string, names ...string) []series {
 	return all
 }
 
-// The size of a picture, and the part of it that is left to the labels.
+// The size of a picture, and the part of it that is reserved for labels.
 const (
 	width      = 20 * vg.Centimeter
 	height     = 11 * vg.Centimeter
@@ -95,7 +95,7 @@ const (
 	margin     = 4 * vg.Millimeter
 )
 
-// draw writes a picture of b.
+// draw draws the figure of b.
 func (f figure) draw(b benchmark, path string) error {
 	p := plot.New()
 	p.Title.Text = wrap(cmp.Or(f.title, b.Title), 80)
@@ -109,7 +109,7 @@ func (f figure) draw(b benchmark, path string) error {
 	}
 	slices.Sort(xs)
 	f.x.apply(&p.X, b.X, slices.Compact(xs))
-	f.y.apply(&p.Y, "", nil) // the ticks have the unit
+	f.y.apply(&p.Y, "", nil) // the ticks show the unit
 
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = gridColor, gridColor
@@ -141,10 +141,10 @@ func (f figure) draw(b benchmark, path string) error {
 	return save(canvas, path)
 }
 
-// point is a result with the range of what single runs had.
+// point is a result, with the range of its runs.
 type point struct{ x, y, least, most float64 }
 
-// points returns those that fit on the axes.
+// points returns the results of s that fit on the axes.
 func (f figure) points(b benchmark, s series) []point {
 	var all []point
 	for _, r := range b.Rows {

@@ -14,9 +14,9 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// labels are the names of lines, beside their ends.
+// labels are the names of lines, drawn beside their ends.
 type labels struct {
-	// right is where the labels begin.
+	// right is where labels begin.
 	right vg.Length
 	lines []label
 }
@@ -31,16 +31,17 @@ func (l *labels) add(s series, end point) {
 	l.lines = append(l.lines, label{series: s, value: end.y})
 }
 
-// apart is the least distance of two labels.
+// apart is the least distance between two labels.
 const apart = vg.Length(11)
 
-// draw writes the labels at the heights that y gives values, but apart.
+// draw writes each label at the height that y gives its value, or as close as it
+// gets without touching others.
 func (l *labels) draw(c draw.Canvas, y func(float64) vg.Length) {
 	for i := range l.lines {
 		l.lines[i].y = y(l.lines[i].value)
 	}
 	slices.SortStableFunc(l.lines, func(a, b label) int { return int(a.y - b.y) })
-	// Those that are too close are centred around where they would be.
+	// Labels that are too close are centred around where they would be.
 	for moved := true; moved; {
 		moved = false
 		for i := 1; i < len(l.lines); i++ {

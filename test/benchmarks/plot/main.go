@@ -5,7 +5,8 @@
 //
 //	plot [-format svg|png] RESULTS.JSON DIRECTORY
 //
-// It is a module of its own: the driver needs nothing of what draws.
+// It is a module of its own, so that the driver doesn't depend on the libraries that
+// draw.
 package main
 
 import (
@@ -18,7 +19,7 @@ import (
 
 var format = flag.String("format", "svg", "the format of the pictures: svg or png")
 
-// benchmark is what this program reads of one.
+// benchmark has what this program reads of a benchmark.
 type benchmark struct {
 	Name, Title, Unit, X string
 	Rows                 []row

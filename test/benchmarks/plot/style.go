@@ -18,14 +18,14 @@ func init() {
 	plotter.DefaultFont = plot.DefaultFont
 }
 
-// Pictures bring their own background, so that they can be read on any page.
+// Pictures have their own background, so that they are legible on any page.
 var (
 	background = color.White
 	gridColor  = color.Gray{Y: 0xe6}
 )
 
-// style is the look of a series: colours that differ in lightness, too, and for
-// peers, which are grey, another mark each.
+// style is the look of a series. Colours differ in lightness, too; peers are grey,
+// and differ in their marks.
 type style struct {
 	color  color.Color
 	width  vg.Length
@@ -33,7 +33,7 @@ type style struct {
 	shape  draw.GlyphDrawer
 }
 
-// emphasised is the look of the driver here; the second of two is dashed.
+// emphasised is the look of this driver. The second of two series is dashed.
 func emphasised(second bool) style {
 	return style{color.NRGBA{0x0b, 0x57, 0xb0, 0xff}, vg.Points(2.5), dashed(second), draw.CircleGlyph{}}
 }
@@ -60,8 +60,8 @@ func dashed(yes bool) []vg.Length {
 	return nil
 }
 
-// add draws points and what is between them, with a bar from the least to the most of
-// single runs.
+// add draws points and the line between them, and at each point a bar over the
+// range of its runs.
 func (s style) add(p *plot.Plot, points []point) error {
 	var xys plotter.XYs
 	for _, pt := range points {

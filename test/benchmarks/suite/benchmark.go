@@ -10,60 +10,60 @@ import (
 	"slices"
 )
 
-// benchmark is one of the suite. Its results are in the unit; if that's not a time
-// but a rate, more is better.
+// benchmark is one benchmark of the suite. Its results are in Unit: more is better
+// if that is a rate, and worse if it is a time.
 type benchmark struct {
 	Name  string
 	Title string
 	Unit  string
 
-	// X is what X of the results is, "" if there's only one.
+	// X says what X of the results is. It is "" if they all have the same.
 	X string
 
-	// Subject is the series that all others are compared with, where Home is, or, if
-	// that is "", in a sandbox on systrap. If it is "", each is with the one that
-	// ownOf tells.
+	// Subject is the series that all others are compared with. It is measured in
+	// Home, or in a sandbox on systrap if that is "". If Subject is "", each series
+	// is compared with the one that ownOf names.
 	Subject string
 	Home    place
 
-	// Turns is how many times as many runs as others it makes, 1 if it is 0.
+	// Turns multiplies the number of runs; 0 means 1.
 	Turns int
 
 	Rows []*row
 
-	// Attacks are what calls are measured beside, instead of rows.
+	// Attacks are the attacks that calls are measured beside, instead of Rows.
 	Attacks []*attackRow `json:",omitempty"`
 
-	// attack makes the runs of these, of which each makes some.
+	// attack measures Attacks, with several turns for each.
 	attack func() ([]*attackRow, error)
 
-	// once makes one run in all places in turn.
+	// once makes one run, in all places in turn.
 	once func(add func(place, []result)) error
 }
 
-// row is all the runs of one series at one X in a place.
+// row has all runs of one series at one X in one place.
 type row struct {
 	Place  place
 	Series string
 	X      float64
 
-	// Runs has what each run says: the median of a run if it has one, else its only
-	// figure.
+	// Runs has each run's median, or its only figure if it has no median.
 	Runs []float64
 
-	// Median is that of the runs, and P99 that of the runs' 99th percentiles, which
-	// not all have.
+	// Median is the median of Runs, and P99 that of the runs' 99th percentiles,
+	// which not all runs have.
 	Median float64
 	P99    float64 `json:",omitempty"`
 
-	// Ratio is the median of the subject's ratio to this in each run: what the
-	// subject takes, if a time, or gets done of what this one gets done.
+	// Ratio is the median, over the runs, of the subject's figure divided by this
+	// one's: the subject's share of the time if figures are times, its multiple of
+	// the work if they are rates.
 	Ratio float64
 
 	p99 []float64
 }
 
-// beyondEmpty is a series of differences, to which ratios mean nothing.
+// beyondEmpty is a series of differences, whose ratios would mean nothing.
 const beyondEmpty = "beyond an empty call"
 
 // runAll makes all runs and returns how many failed.
@@ -116,9 +116,9 @@ func (b *benchmark) add(p place, one result) {
 	}
 }
 
-// compare sets what rows say of their runs.
+// compare computes each row's summary of its runs.
 func (b *benchmark) compare() {
-	// Where there are more X, rows about the same one are together.
+	// Rows with the same X belong together.
 	slices.SortStableFunc(b.Rows, func(r, s *row) int { return int(r.X - s.X) })
 	for _, r := range b.Rows {
 		r.Median = median(r.Runs)
@@ -135,10 +135,10 @@ func (b *benchmark) compare() {
 	}
 }
 
-// home returns where Subject is.
+// home returns where Subject is measured.
 func (b *benchmark) home() place { return cmp.Or(b.Home, systrap) }
 
-// median returns the median of values, of which there's at least one.
+// median returns the median of at least one value.
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	middle := len(sorted) / 2
@@ -148,7 +148,8 @@ func median(values []float64) float64 {
 	return sorted[middle]
 }
 
-// medianRatio returns the median of the ratios of two runs that were made in turn.
+// medianRatio returns the median of the ratios of two series' runs, which were made
+// in turn.
 func medianRatio(of, to []float64) float64 {
 	var ratios []float64
 	for i := range min(len(of), len(to)) {

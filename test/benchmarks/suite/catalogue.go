@@ -8,10 +8,10 @@ import (
 	"fmt"
 )
 
-// benchmarks are all of the suite, in the order in which they run.
+// benchmarks lists the suite in the order in which it runs.
 var benchmarks = []*benchmark{
 	{
-		Name: "roundtrip", Title: "A call and its answer, both of that many bytes", Unit: "µs", X: "bytes", Subject: "binder",
+		Name: "roundtrip", Title: "A call and an answer of the same size", Unit: "µs", X: "bytes", Subject: "binder",
 		once: programs("roundtrip",
 			job{systrap, nil},
 			job{oracleC, []string{"-ways=binder"}},
@@ -21,7 +21,7 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
-		Name: "onecpu", Title: "A call and its answer, both of that many bytes, on one CPU and on all", Unit: "µs", X: "bytes", Subject: "binder", Home: systrapOneCPU,
+		Name: "onecpu", Title: "A call and an answer of the same size, on one CPU and on all", Unit: "µs", X: "bytes", Subject: "binder", Home: systrapOneCPU,
 		once: programs("roundtrip",
 			job{systrapOneCPU, []string{"-sizes=0,128,65536,262144,1048576"}},
 			job{systrap, []string{"-sizes=128"}},
@@ -32,17 +32,18 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
-		Name: "starts", Title: "A call and its answer of 128 bytes, on two CPUs, in each of many sandboxes", Unit: "µs", Subject: "binder", Home: systrapTwoCPUs,
-		// A sandbox that has started to spin goes on, and so does one that has not.
+		Name: "starts", Title: "A call and an answer of 128 bytes, on two CPUs, in many sandboxes", Unit: "µs", Subject: "binder", Home: systrapTwoCPUs,
+		// A sandbox that has started to spin goes on spinning, and one that has not
+		// doesn't start.
 		Turns: 4,
 		once:  programs("roundtrip", job{systrapTwoCPUs, []string{"-sizes=128", "-ways=binder,binder with TF_DEFER_COMPLETE,unix seqpacket,unix stream,pipes,futexes"}}),
 	},
 	{
-		Name: "wake", Title: "From before the system call that wakes a thread to after the one in which it slept", Unit: "µs", X: "µs asleep", Subject: wakeOther, Home: host,
+		Name: "wake", Title: "Waking a thread: from before the system call that wakes it until after the one in which it slept", Unit: "µs", X: "µs asleep", Subject: wakeOther, Home: host,
 		once: programs("wake", job{host, nil}),
 	},
 	{
-		Name: "payload", Title: "Bytes to another process", Unit: "MB/s", X: "bytes in a call", Subject: "binder",
+		Name: "payload", Title: "Throughput to another process", Unit: "MB/s", X: "bytes in a call", Subject: "binder",
 		once: programs("payload",
 			job{systrap, []string{"-sizes=4096,65536,262144,1048576"}},
 			job{oracleC, []string{"-sizes=4096,65536,262144,1048576", "-ways=binder"}},
@@ -51,7 +52,7 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
-		Name: "table", Title: "A call with a new node, which the server keeps", Unit: "µs", X: "nodes", Subject: "binder",
+		Name: "table", Title: "A call with a new node, to which the server keeps a reference", Unit: "µs", X: "nodes", Subject: "binder",
 		once: programs("table",
 			job{systrap, []string{count(100_000)}},
 			job{systrapOneCPU, []string{count(100_000)}},
@@ -60,11 +61,11 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
-		Name: "million", Title: "A call with a new node, which the server keeps: a million", Unit: "µs", X: "nodes", Subject: "binder",
+		Name: "million", Title: "A call with a new node, to which the server keeps a reference, up to a million nodes", Unit: "µs", X: "nodes", Subject: "binder",
 		once: programs("table", job{systrap, []string{count(1_000_000)}}),
 	},
 	{
-		Name: "throughput", Title: "Calls of 128 bytes per second, of pairs of a client and a server, or of clients of one server with four threads",
+		Name: "throughput", Title: "Calls of 128 bytes per second: pairs of a client and a server, and clients of one server with four threads",
 		Unit: "calls/s", X: "pairs or clients", Subject: "binder",
 		once: programs("throughput",
 			job{systrap, nil},
@@ -74,17 +75,17 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
-		Name: processesRate, Title: "Calls of 128 bytes per second, four at once, between random pairs of that many processes with 15 threads each",
+		Name: processesRate, Title: "Calls of 128 bytes per second, four at a time, between random pairs of processes with 15 threads each",
 		Unit: "calls/s", X: "processes", Subject: "binder",
 		once: manyProcesses.of(processesRate, processesTime),
 	},
 	{
-		Name: processesTime, Title: "A call of 128 bytes, of four at once, between random pairs of that many processes with 15 threads each",
+		Name: processesTime, Title: "A call of 128 bytes, one of four at a time, between random pairs of processes with 15 threads each",
 		Unit: "µs", X: "processes", Subject: "median",
 		once: manyProcesses.of(processesTime, processesRate),
 	},
 	{
-		Name: "oneway", Title: "One-way messages of 128 bytes that one thread receives", Unit: "messages/s", Subject: "binder",
+		Name: "oneway", Title: "One-way messages of 128 bytes, received by one thread", Unit: "messages/s", Subject: "binder",
 		once: programs("oneway",
 			job{systrap, []string{"-ways=binder,unix seqpacket"}},
 			job{oracleC, []string{"-ways=binder"}},
@@ -93,7 +94,7 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
-		Name: "flood", Title: "A call of 128 bytes to a server with two threads that gets one-way messages, too", Unit: "µs", Subject: "call, during a flood",
+		Name: "flood", Title: "A call of 128 bytes to a server with two threads, with and without a flood of one-way messages", Unit: "µs", Subject: "call, during a flood",
 		once: programs("oneway",
 			job{systrap, []string{"-ways=calls"}},
 			job{oracleC, []string{"-ways=calls"}},
@@ -101,7 +102,7 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
-		Name: "fds", Title: "Files to another process, which closes them", Unit: "files/s", X: "files in a call", Subject: "binder",
+		Name: "fds", Title: "Files sent to another process, which closes them", Unit: "files/s", X: "files in a call", Subject: "binder",
 		once: programs("fds",
 			job{systrap, []string{"-numbers=1,16,100"}},
 			job{oracleC, []string{"-numbers=1,16,100", "-ways=binder"}},
@@ -110,7 +111,7 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
-		Name: "handles", Title: "A call with handles of a third process's nodes", Unit: "µs", X: "handles", Subject: "handles",
+		Name: "handles", Title: "A call with handles to a third process's nodes", Unit: "µs", X: "handles", Subject: "handles",
 		once: programs("handles",
 			job{systrap, []string{"-numbers=1,100"}},
 			job{oracleC, []string{"-numbers=1,100"}},
@@ -118,7 +119,7 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
-		Name: "notifications", Title: "A process with 1,000 nodes is killed, and another one told of each one's death", Unit: "µs", X: "nodes", Subject: "binder",
+		Name: "notifications", Title: "From the killing of a process with 1,000 nodes until another has been notified of each node's death", Unit: "µs", X: "nodes", Subject: "binder",
 		once: programs("notifications",
 			job{systrap, []string{"-count=1000"}},
 			job{oracleC, []string{"-count=1000"}},
@@ -126,39 +127,39 @@ var benchmarks = []*benchmark{
 		),
 	},
 	{
-		Name: "logs", Title: "A call while somebody reads binder_logs/state, with 1,000 other processes and that many nodes", Unit: "µs", X: "nodes",
+		Name: "logs", Title: "A call while another process reads binder_logs/state, which lists 1,000 processes and their nodes", Unit: "µs", X: "nodes",
 		Subject: "call, nothing else",
 		once:    programs("logs", job{systrap, []string{"-numbers=1000", count(100_000), "-time=2s"}}),
 	},
 	{
-		Name: "hostile", Title: "A call of 128 bytes between two processes, alone and beside one that attacks", Unit: "µs",
+		Name: "hostile", Title: "A call of 128 bytes between two processes, alone and beside an attacker", Unit: "µs",
 		attack: hostile,
 	},
 	{
-		Name: "memory", Title: "What one of each takes of the sentry's heap, and of the host's memory for applications", Unit: "bytes",
+		Name: "memory", Title: "Memory for one of each: on the sentry's heap, and of the host's for applications", Unit: "bytes",
 		once: memory,
 	},
 	{
-		Name: "startup", Title: "A sandbox that runs true(1), from start to end", Unit: "ms", Subject: "bin/runsc",
+		Name: "startup", Title: "A sandbox that runs true(1), from start to exit", Unit: "ms", Subject: "bin/runsc",
 		once: startup,
 	},
 	{
-		Name: "restore", Title: "A sandbox with that many services, from runsc's start to the answer to a client's first call", Unit: "ms", X: "services",
+		Name: "restore", Title: "From runsc's start to the answer to a client's first call, in a sandbox with services that only register", Unit: "ms", X: "services",
 		Subject: restored,
 		once:    restore,
 	},
 	{
-		Name: "preload", Title: "A sandbox with 11 services, of which one computes that many MiB before it registers, from runsc's start to the answer to a client's first call", Unit: "ms", X: "MiB",
+		Name: "preload", Title: "From runsc's start to the answer to a client's first call, in a sandbox with 11 services, one of which computes data before it registers", Unit: "ms", X: "MiB",
 		Subject: restored,
 		once:    restorePreloaded,
 	},
 	{
-		Name: sandboxesStartup, Title: "A sandbox with a service, from runsc's start to the answer to a client's first call, as the last of that many sandboxes",
+		Name: sandboxesStartup, Title: "From runsc's start to the answer to a client's first call, in the last of a number of sandboxes with a service each",
 		Unit: "ms", X: "sandboxes", Subject: coldStart,
 		once: manySandboxes.of(sandboxesStartup, sandboxesMemory),
 	},
 	{
-		Name: sandboxesMemory, Title: "Memory that a sandbox with a service takes of the host, of that many sandboxes",
+		Name: sandboxesMemory, Title: "Memory of the host per sandbox, for a number of sandboxes with a service each",
 		Unit: "MiB", X: "sandboxes", Subject: "memory",
 		once: manySandboxes.of(sandboxesMemory, sandboxesStartup),
 	},
@@ -177,17 +178,17 @@ var benchmarks = []*benchmark{
 	},
 }
 
-// job is a run of the benchmarks' program in a place.
+// job is a run of the benchmarks' program in one place.
 type job struct {
 	place place
 	args  []string
 }
 
-// count is the flag for so many nodes, which -short overrides.
+// count returns the flag for n nodes, which -short overrides.
 func count(n int) string { return fmt.Sprint("-count=", n) }
 
-// programs returns what runs a benchmark of the program, in one place after the
-// other.
+// programs returns a function that runs a benchmark of the program, in one place
+// after the other.
 func programs(name string, jobs ...job) func(func(place, []result)) error {
 	return func(add func(place, []result)) error {
 		var errs []error

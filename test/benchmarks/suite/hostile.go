@@ -16,24 +16,24 @@ import (
 	"time"
 )
 
-// An attackKind is what a call is measured beside.
+// attackKind is an attack that calls are measured beside.
 type attackKind struct {
 	letter string
 
-	// name is the program's name for it.
+	// name is what the program calls it.
 	name string
 
-	// does is what is counted of it.
+	// does is what its rounds are.
 	does string
 
-	// others is whether it can only be done to who shares a device.
-	others bool
+	// sharing says that the attack needs a device that its victims share.
+	sharing bool
 }
 
 var attackKinds = []attackKind{
 	{letter: "a", name: "exit with nodes", does: "exits"},
 	{letter: "b", name: "exit with references", does: "exits"},
-	{letter: "b", name: "exit with references to the service's nodes", does: "exits", others: true},
+	{letter: "b", name: "exit with references to the service's nodes", does: "exits", sharing: true},
 	{letter: "c", name: "node debug information on 4 threads", does: "nodes"},
 	{letter: "d", name: "threads that come and go, on 4 threads", does: "threads"},
 	{letter: "e", name: "read all logs", does: "logs"},
@@ -41,51 +41,54 @@ var attackKinds = []attackKind{
 	{letter: "g", name: "open and close devices", does: "opens"},
 	{letter: "h", name: "fragment a mapping", does: "buffers"},
 	{letter: "i", name: "death notifications", does: "dropped"},
-	{letter: "i", name: "death notifications of the service's nodes", does: "dropped", others: true},
-	// No attack on the driver, but what one of these does to others if there's none.
+	{letter: "i", name: "death notifications of the service's nodes", does: "dropped", sharing: true},
+	// Not an attack on the driver, but what an attack does to others if the driver takes
+	// no part in it.
 	{letter: "z", name: "compute", does: "reads"},
 }
 
-// Where an attacker is in another container than those who are attacked.
+// Places in which the attacker is in another container than its victims.
 const (
 	pod       place = "systrap, two containers"
 	podOneCPU place = pod + oneCPU
 
-	// These share a device, in binderfs.
+	// Here the containers share a device, in binderfs.
 	together       place = "systrap, two containers that share binderfs"
 	togetherOneCPU place = together + oneCPU
 )
 
 var hostilePlaces = []place{systrap, systrapOneCPU, pod, podOneCPU, together, togetherOneCPU, oracleCOneCPU, oracleROneCPU}
 
-// ours is whether the place has this driver.
+// ours returns whether the place has this driver.
 func (p place) ours() bool { return strings.HasPrefix(string(p), string(systrap)) }
 
-// attackRow is what all turns of an attack in a place say.
+// attackRow summarizes all turns of an attack in a place.
 type attackRow struct {
 	Place  place
 	Attack string
 	Does   string
 	Turns  []turn
 
-	// The medians of the turns' figures: of calls alone, beside as many threads that
-	// only make system calls, while the attacker makes what it attacks with, and during
-	// the attack.
+	//  These are medians of the turns' figures: for calls alone, beside as many threads
+	//  that only make system calls, while the attacker creates what it attacks with, and
+	//  during the attack.
 	Alone, Control, Making, Acting called
 
-	// Least rounds and objects of a turn.
+	// Rounds and Objects are the fewest of any turn.
 	Rounds, Objects uint64
 
-	// Refused is the most that a turn's attacker did not get for want of memory.
+	// Refused is the most requests of the attacker, in any turn, that failed for
+	// lack of memory.
 	Refused uint64
 
-	// OfAlone and OfControl are the medians of the turns' ratios of Acting to these.
+	// OfAlone and OfControl are the medians of the turns' ratios of Acting to Alone
+	// and Control.
 	OfAlone, OfControl ratios
 }
 
 type ratios struct{ P99, Max float64 }
 
-// turn is what the program says of calls alone and then beside an attack.
+// turn is what the program reports of calls alone and then beside an attack.
 type turn struct {
 	Attack                         string
 	Alone, Control, Making, Acting called
@@ -98,12 +101,13 @@ type called struct {
 	P50, P99, Max float64
 }
 
-// accountLimit is the annotation of what each container may have the driver keep.
+// accountLimit is the annotation that limits how much the driver may keep for a
+// container.
 const accountLimit = "dev.sentrybinder.memory"
 
 func accountBytes() string { return fmt.Sprint(*memoryLimit) }
 
-// hostile measures all attacks in all places: each in a sandbox of its own, in which
+// hostile measures all attacks in all places. Each gets a new sandbox, in which
 // calls are made alone and beside the attack in turn.
 func hostile() ([]*attackRow, error) {
 	var rows []*attackRow
@@ -113,7 +117,7 @@ func hostile() ([]*attackRow, error) {
 			continue
 		}
 		for _, k := range attackKinds {
-			if k.others && (p == pod || p == podOneCPU) || *only != "" && !strings.Contains(*only, k.letter) {
+			if k.sharing && (p == pod || p == podOneCPU) || *only != "" && !strings.Contains(*only, k.letter) {
 				continue
 			}
 			begin := time.Now()
@@ -127,7 +131,7 @@ func hostile() ([]*attackRow, error) {
 			row := &attackRow{Place: p, Attack: k.name, Does: k.does, Turns: turns}
 			row.summarize()
 			rows = append(rows, row)
-			fmt.Fprintf(os.Stderr, "%s: %s: p99 %.2f, maximum %.2f of those alone; %.0f s\n", p, k.name, row.OfAlone.P99, row.OfAlone.Max, time.Since(begin).Seconds())
+			fmt.Fprintf(os.Stderr, "%s: %s: p99 %.2f and maximum %.2f times those alone; %.0f s\n", p, k.name, row.OfAlone.P99, row.OfAlone.Max, time.Since(begin).Seconds())
 		}
 	}
 	return rows, errors.Join(errs...)
@@ -161,7 +165,7 @@ func (p place) attack(name string) ([]turn, error) {
 	return turns, err
 }
 
-// checkTurns returns an error if the attacker has done nothing in one of turns.
+// checkTurns returns an error if the attacker did nothing in one of the turns.
 func checkTurns(turns []turn) error {
 	for i, t := range turns {
 		if t.Rounds == 0 || t.Acting.Calls == 0 {
@@ -181,7 +185,7 @@ func (p place) runHostile(args []string, stdout, stderr *bytes.Buffer) error {
 		if cmd = p.command(program...); cmd == nil {
 			return nil
 		}
-		// A million of everything needs more memory and time than a test.
+		// A million objects need more memory and time than a test.
 		i := slices.Index(cmd.Args, "--")
 		cmd.Args = slices.Insert(cmd.Args, slices.Index(cmd.Args[i:], "--")+i, "-m", "4G", "-t", "3600")
 	default:
@@ -191,7 +195,7 @@ func (p place) runHostile(args []string, stdout, stderr *bytes.Buffer) error {
 	return cmd.Run()
 }
 
-// summarize sets what the row says of its turns.
+// summarize computes the row from its turns.
 func (r *attackRow) summarize() {
 	of := func(part func(turn) called) called {
 		var all called
@@ -236,7 +240,7 @@ func (r *attackRow) summarize() {
 	r.OfControl = ratiosTo(func(t turn) called { return t.Control })
 }
 
-// worst returns the highest ratios of an attack in a place, or 0.
+// worst returns the highest ratios of any attack in a place, or 0.
 func (b *benchmark) worst(p place) (p99, most float64) {
 	for _, r := range b.Attacks {
 		if r.Place == p {
@@ -249,9 +253,9 @@ func (b *benchmark) worst(p place) (p99, most float64) {
 // attacksTable returns a table of attacks, in microseconds.
 func attacksTable(rows []*attackRow) string {
 	var s strings.Builder
-	s.WriteString("Figures are medians of turns: of calls alone, beside as many threads as the attacker's that only make system calls (the control), " +
-		"while the attacker makes what it attacks with, and while it attacks; ratios are medians of those of a turn. " +
-		"Of what it did, and with how many objects, each is the least of a turn; refused is how often, at most in a turn, there was no memory for it; calls are those of all turns during the attack.\n\n")
+	s.WriteString("Figures are medians over the turns: for calls alone, beside as many threads as the attacker's that only make system calls (the control), " +
+		"while the attacker creates what it attacks with (making), and during the attack. Ratios are medians of each turn's ratios. " +
+		"What the attacker did, and with how many objects, is the least of any turn; refused is the most of its requests in a turn that failed for lack of memory; calls are those made during the attack, in all turns.\n\n")
 	s.WriteString("| where | attack | with | did | refused | calls | alone: p99 | max | control: p99 | max | making: p99 | max | attack: p50 | p99 | max | p99: of alone | of control | max: of alone | of control |\n")
 	s.WriteString("| --- | --- | ---: | --- |" + strings.Repeat(" ---: |", 15) + "\n")
 	for _, r := range rows {

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine is where and when the benchmarks ran, and what.
+// machine says where and when the benchmarks ran, and of which commit.
 type machine struct {
 	CPU    string
 	Cores  int
@@ -24,8 +24,8 @@ type machine struct {
 	Go     string
 	Date   string
 
-	// LoadBefore and LoadAfter are the averages of one minute. If the machine does
-	// something else meanwhile, figures tell little.
+	// LoadBefore and LoadAfter are load averages of one minute. If the machine does
+	// anything else meanwhile, the figures mean little.
 	LoadBefore, LoadAfter string
 }
 

@@ -1,15 +1,14 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Binary suite runs the benchmarks, each in turn with its peers, and prints a table
-// of each. make bench runs it in the repository's root, where it expects in build/
-// what make has built.
+// Binary suite runs the benchmarks, each in turn with its peers, and prints a table for
+// each. make bench runs it in the repository's root, and builds what it needs in build/.
 //
 //	suite [-runs 5] [-time 200ms] [-short] [-runsc bin/runsc] [-out build/bench] [BENCHMARK]...
 //
 // In the directory -out it writes the tables to report.md and all results, with a
-// description of the machine, to results.json. With -record it keeps those of the
-// last run in the repository.
+// description of the machine, to results.json. With -record it copies those of the
+// last run into the repository.
 package main
 
 import (
@@ -25,14 +24,14 @@ import (
 
 var (
 	runs        = flag.Int("runs", 5, "runs of each benchmark")
-	span        = flag.Duration("time", 150*time.Millisecond, "time that each figure is measured for, in each run")
-	short       = flag.Bool("short", false, "make a hundredth of the nodes and processes: a test of the benchmarks themselves")
-	keep        = flag.Bool("record", false, "measure nothing, but show the last results in "+recordPage)
-	runsc       = flag.String("runsc", "bin/runsc", "runsc in whose sandboxes to measure")
-	turns       = flag.Int("turns", 1, "turns of hostile, in each of which calls are made alone and beside an attack")
-	only        = flag.String("attacks", "", "attacks of hostile, by letters, to measure beside; all if empty")
-	memoryLimit = flag.Int64("memory", 4<<30, "bytes that hostile's containers can make the driver keep; no attack needs more than the default")
-	at          = flag.String("places", "", "places of hostile, separated by semicolons; all if empty")
+	span        = flag.Duration("time", 150*time.Millisecond, "time to measure each figure for, in each run")
+	short       = flag.Bool("short", false, "use a hundredth of the nodes and processes, to test the benchmarks themselves")
+	keep        = flag.Bool("record", false, "measure nothing, but record the last results in "+recordPage)
+	runsc       = flag.String("runsc", "bin/runsc", "runsc to measure in sandboxes of")
+	turns       = flag.Int("turns", 1, "turns of hostile, each of calls alone and beside an attack")
+	only        = flag.String("attacks", "", "letters of the attacks that hostile measures; all if empty")
+	memoryLimit = flag.Int64("memory", 4<<30, "bytes that the driver may keep for each container of hostile; no attack needs more than the default")
+	at          = flag.String("places", "", "places where hostile measures, separated by semicolons; all if empty")
 	out         = flag.String("out", "build/bench", "directory to write to")
 )
 
@@ -55,11 +54,11 @@ func suite(names []string) error {
 			for _, b := range benchmarks {
 				all = append(all, b.Name)
 			}
-			return fmt.Errorf("no benchmark %q; there are %s", name, strings.Join(all, ", "))
+			return fmt.Errorf("no benchmark %q; the benchmarks are %s", name, strings.Join(all, ", "))
 		}
 	}
 	if os.Getenv("BINDER_ORACLE") == "" {
-		fmt.Fprintln(os.Stderr, "suite: nothing runs on Linux's own drivers: make oracle builds them, or BINDER_ORACLE names them")
+		fmt.Fprintln(os.Stderr, "suite: not measuring Linux's own drivers: build them by make oracle, or name them in BINDER_ORACLE")
 	}
 	r := report{Machine: describeMachine()}
 	failed := 0

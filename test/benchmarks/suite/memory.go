@@ -18,9 +18,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memory looks at a sandbox's memory, from outside, after each step of the program:
-// the sentry's heap after a collection of garbage, which the runsc that is built for
-// it knows, and what the memory file has of the host's.
+// memory inspects a sandbox's memory from outside after each step of the program:
+// the sentry's heap after a garbage collection, which a runsc built for the purpose
+// reports, and how much of the host's memory the memory file takes.
 func memory(add func(place, []result)) (err error) {
 	root, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -59,12 +59,13 @@ func memory(add func(place, []result)) (err error) {
 		} else if err != nil {
 			return err
 		}
-		// runsc do has a root directory of its own, in TMPDIR.
+		// runsc do makes a root directory of its own, in TMPDIR.
 		if roots, _ := filepath.Glob(root + "/runsc*"); len(roots) == 1 {
 			s.root = roots[0]
 		}
 		oldHeap, oldFile := heap, file
-		// The heap takes a while, in which memory may go back to the host.
+		// Measuring the heap takes a while, in which memory may go back to the
+		// host.
 		if file, err = s.file(); err != nil {
 			return err
 		}
@@ -75,9 +76,9 @@ func memory(add func(place, []result)) (err error) {
 		switch {
 		case strings.HasPrefix(step.Series, "message"):
 			add(systrap, []result{onHost})
-			heap, file = oldHeap, oldFile // all messages are of the time before
+			heap, file = oldHeap, oldFile // compare all messages with the time before them
 		case strings.HasSuffix(step.Series, "reference"):
-			// What the applications know of their nodes is up to them.
+			// What applications store about their nodes is up to them.
 			add(systrap, []result{{Series: step.Series, Value: (heap - oldHeap) / step.X}})
 		case step.Series != "":
 			add(systrap, []result{{Series: step.Series, Value: (heap - oldHeap) / step.X}, onHost})
@@ -88,7 +89,7 @@ func memory(add func(place, []result)) (err error) {
 	}
 }
 
-// sandbox is the only one under a root directory of runsc's.
+// sandbox is the only sandbox under a root directory of runsc.
 type sandbox struct{ root string }
 
 func (s *sandbox) runsc(args ...string) *exec.Cmd {
@@ -119,12 +120,12 @@ func (s *sandbox) heap() (float64, error) {
 	}
 	match := total.FindSubmatch(output)
 	if match == nil {
-		return 0, fmt.Errorf("pprof says no total:\n%s", output)
+		return 0, fmt.Errorf("pprof printed no total:\n%s", output)
 	}
 	return strconv.ParseFloat(string(match[1]), 64)
 }
 
-// file returns the bytes that the file of all memory of the applications has.
+// file returns the bytes allocated in the file that holds the applications' memory.
 func (s *sandbox) file() (float64, error) {
 	id, err := s.id()
 	if err != nil {

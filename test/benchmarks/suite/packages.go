@@ -12,10 +12,10 @@ import (
 	"strings"
 )
 
-// packageBenchmarks returns what runs the benchmarks of a package, once.
+// packageBenchmarks returns a function that runs the benchmarks of a package once.
 func packageBenchmarks(pkg string) func(func(place, []result)) error {
 	return func(add func(place, []result)) error {
-		// What compares in turn by itself is left to who wants it.
+		// Benchmarks that take turns on their own are left to whoever wants them.
 		cmd := exec.Command("build/bench/"+pkg+".test",
 			"-test.run=^$", "-test.bench=.", "-test.skip=Ratio|Resize", "-test.benchtime=20ms")
 		cmd.Stderr = os.Stderr
@@ -28,8 +28,8 @@ func packageBenchmarks(pkg string) func(func(place, []result)) error {
 	}
 }
 
-// parseBenchmarks reads what go test prints of benchmarks: lines of a name, the
-// number of times, and figures each with a unit.
+// parseBenchmarks reads the benchmarks in the output of go test: lines of a name,
+// the number of iterations, and figures with a unit each.
 func parseBenchmarks(output []byte) []result {
 	var results []result
 	for lines := bufio.NewScanner(bytes.NewReader(output)); lines.Scan(); {
@@ -40,7 +40,7 @@ func parseBenchmarks(output []byte) []result {
 		name := strings.TrimPrefix(fields[0], "Benchmark")
 		if i := strings.LastIndexByte(name, '-'); i >= 0 {
 			if _, err := strconv.Atoi(name[i+1:]); err == nil {
-				name = name[:i] // the number of processors
+				name = name[:i] // the number of CPUs
 			}
 		}
 		if value, err := strconv.ParseFloat(fields[2], 64); err == nil {
@@ -50,8 +50,7 @@ func parseBenchmarks(output []byte) []result {
 	return results
 }
 
-// ownOf returns the name of a package's own benchmark that one of a peer is to be
-// compared with.
+// ownOf returns the name of the package's own benchmark to compare a peer's with.
 func ownOf(series string) string {
 	for _, peer := range []string{"linear", "bitset", "gvisor-bitmap", "slice", "slices-clip"} {
 		if before, after, ok := strings.Cut(series, "/"+peer+"/"); ok {

@@ -24,7 +24,7 @@ const (
 	oracleR place = "Linux's Rust driver"
 	host    place = "host"
 
-	// Where nobody has to be woken on another CPU.
+	// Places where no thread has to be woken on another CPU.
 	systrapOneCPU place = systrap + oneCPU
 	oracleCOneCPU place = oracleC + oneCPU
 	oracleROneCPU place = oracleR + oneCPU
@@ -33,14 +33,14 @@ const (
 	systrapTwoCPUs place = systrap + twoCPUs
 )
 
-// What is at the end of the names of places that don't have all CPUs.
+// Suffixes of the names of places that don't use all CPUs.
 const (
 	oneCPU  = ", one CPU"
 	twoCPUs = ", two CPUs"
 )
 
-// command returns a command that runs in the place, or nil if there's no such
-// place.
+// command returns a command that runs args in the place, or nil if the place isn't
+// available.
 func (p place) command(args ...string) *exec.Cmd {
 	oracle := os.Getenv("BINDER_ORACLE")
 	var before []string
@@ -63,7 +63,7 @@ func (p place) command(args ...string) *exec.Cmd {
 	return exec.Command(all[0], all[1:]...)
 }
 
-// result is what a benchmark says of one thing in one run.
+// result is one figure of one run.
 type result struct {
 	Series string  `json:"series"`
 	X      float64 `json:"x"`

@@ -19,12 +19,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pods counts the pods that this process has made.
+// pods counts the pods that this process made.
 var pods atomic.Int64
 
-// runInPod runs the benchmarks' program in a container that shares a sandbox, and a
-// directory, with another one, in which attackers start. If they are together, they
-// share a binderfs, too. It takes root.
+// runInPod runs the benchmarks' program in a container that shares a sandbox and a
+// directory with another container, in which attackers are started. If they are
+// together, they share a binderfs, too. It needs root.
 func runInPod(pinned, together bool, program []string, stdout, stderr io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "pod")
 	if err != nil {
@@ -32,7 +32,7 @@ func runInPod(pinned, together bool, program []string, stdout, stderr io.Writer)
 	}
 	defer os.RemoveAll(dir)
 	p := &podOf{dir: dir, pinned: pinned, together: together, id: fmt.Sprintf("bench-%d-%d", os.Getpid(), pods.Add(1))}
-	// runsc leaves this mount there for the next sandbox.
+	// runsc leaves this mount behind for the next sandbox.
 	defer unix.Unmount(filepath.Join(dir, "state", "null-netns"), unix.MNT_DETACH)
 
 	flags := []string{"/bench", "-elsewhere=/shared"}
@@ -47,8 +47,8 @@ func runInPod(pinned, together bool, program []string, stdout, stderr io.Writer)
 	if err := p.bundle("victims", program[0], victims); err != nil {
 		return err
 	}
-	// A container that is left running keeps what it inherits: files, not pipes that
-	// somebody reads to their end.
+	// A container that is left running keeps the files that it inherits, so they
+	// must not be pipes that somebody reads to the end.
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func runInPod(pinned, together bool, program []string, stdout, stderr io.Writer)
 	if err := run(log, log, "create", "--bundle="+filepath.Join(dir, "attackers"), p.id); err != nil {
 		return err
 	}
-	var lost bytes.Buffer // what deleting says is of no use
+	var lost bytes.Buffer // what runsc delete prints is of no use
 	defer func() { err = errors.Join(err, run(&lost, &lost, "delete", "--force", p.id)) }()
 	if err := run(log, log, "start", p.id); err != nil {
 		return err
@@ -82,7 +82,7 @@ type podOf struct {
 	pinned  bool
 	started int
 
-	// together is whether the containers share a binderfs.
+	// together says that the containers share a binderfs.
 	together bool
 }
 
@@ -96,7 +96,8 @@ func (p *podOf) runsc(args ...string) *exec.Cmd {
 	return exec.Command(all[0], all[1:]...)
 }
 
-// bundle makes a container that runs args, of which the first is program.
+// bundle writes the bundle of a container that runs args. The first argument is
+// program.
 func (p *podOf) bundle(name, program string, args []string) error {
 	bundle := filepath.Join(p.dir, name)
 	root := filepath.Join(bundle, "rootfs")

@@ -12,7 +12,8 @@ import (
 	"strings"
 )
 
-// Where recorded results are kept, and shown, between which lines.
+// Where recorded results are kept, and the page and the lines in it between which they
+// are shown.
 const (
 	recordDir   = "test/benchmarks/results"
 	recordPage  = "docs/benchmarks.md"
@@ -20,7 +21,7 @@ const (
 	recordEnd   = "<!-- end of results -->\n"
 )
 
-// record keeps the results in -out, and shows them.
+// record copies the results in -out into the repository and shows them.
 func record() error {
 	text, err := os.ReadFile(filepath.Join(*out, "results.json"))
 	if err != nil {
@@ -57,7 +58,7 @@ func record() error {
 	return os.WriteFile(recordPage, []byte(updated), 0o644)
 }
 
-// replaceBetween returns page with the part about results replaced.
+// replaceBetween returns page with part between the lines for results.
 func replaceBetween(page, part string) (string, error) {
 	before, rest, ok1 := strings.Cut(page, recordBegin)
 	_, after, ok2 := strings.Cut(rest, recordEnd)
@@ -67,8 +68,8 @@ func replaceBetween(page, part string) (string, error) {
 	return before + recordBegin + part + recordEnd + after, nil
 }
 
-// summary returns what recordPage shows: the plots, the marks, and where the rest
-// is.
+// summary returns what recordPage shows: the plots, the marks, and a link to the
+// rest.
 func (r *report) summary(plots []string) string {
 	dir := "../" + recordDir
 	var s strings.Builder

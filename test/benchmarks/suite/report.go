@@ -10,26 +10,27 @@ import (
 	"strings"
 )
 
-// report is all that a run of the suite finds out.
+// report has everything that a run of the suite measured.
 type report struct {
 	Machine    machine
 	Benchmarks []*benchmark
 	Marks      []mark
 }
 
-// mark is a figure that is to be reached: by being at most, or at least, a limit.
-// Without a limit it's there to compare with.
+// mark is a figure that should be at most, or at least, a limit. Without a limit it
+// is there for comparison.
 type mark struct {
 	What    string
 	Figure  float64
 	Limit   float64 `json:",omitempty"`
 	AtLeast bool
 
-	// OfHost is whether the figure depends on what it costs to wake a thread on
-	// another CPU, which is the host's, and not the driver's.
+	// OfHost says that the figure depends on the cost of waking a thread on another
+	// CPU, which is the host's and not the driver's.
 	OfHost bool `json:",omitempty"`
 
-	// Bound is what keeps the figure from being better whatever the driver does.
+	// Bound is what keeps the figure from being any better, whatever the driver
+	// does.
 	Bound string `json:",omitempty"`
 }
 
@@ -40,19 +41,21 @@ func (m mark) reached() bool {
 	return m.Figure <= m.Limit
 }
 
-// What bounds figures, in one line each.
+// Bounds of figures.
 const (
-	boundOfThree = "3 of a socket's 4 system calls, 5 of its 6 switches of the CPU: 0.75 to 0.83"
-	boundOfTwo   = "2 of 4 system calls, 4 of 6 switches of the CPU: 0.50 to 0.67"
-	boundOfLinux = "both make three system calls, and switch the CPU as often"
+	boundOfThree = "3 system calls to a socket's 4, 5 switches of the CPU to its 6: 0.75 to 0.83"
+	boundOfTwo   = "2 system calls to a socket's 4, 4 switches of the CPU to its 6: 0.50 to 0.67"
+	boundOfLinux = "both make three system calls and switch the CPU equally often"
 )
 
-// marks returns those that the results have the figures for: first those of one CPU.
+// marks returns the marks whose figures were measured, beginning with those of one
+// CPU.
 func (r *report) marks() []mark {
 	var marks []mark
 	ofHost, bound := false, ""
 	add := func(what string, figure, limit float64, atLeast bool) {
-		// What isn't above 0 wasn't measured, or was while something else had the machine.
+		// A figure that isn't above 0 wasn't measured, or something else occupied
+		// the machine meanwhile.
 		if figure > 0 && !math.IsInf(figure, 0) {
 			marks = append(marks, mark{what, figure, limit, atLeast, ofHost, bound})
 		}
@@ -68,46 +71,47 @@ func (r *report) marks() []mark {
 			call := fmt.Sprintf("call of %.0f KiB%s", bytes/1024, where)
 			by := ""
 			if stream := b.figure(p, "unix stream", bytes); empty > 0 && stream > 0 {
-				by = fmt.Sprintf("an empty call: %.2f", empty/stream)
+				by = fmt.Sprintf("an empty call alone: %.2f", empty/stream)
 			}
-			bounded(by, call+": of a stream socket's", b.ratio(p, "unix stream", bytes), 0.30)
-			add(call+", less an empty one: of two copies", copies(b, p, bytes), 1.25, false)
+			bounded(by, call+", relative to a stream socket's round trip", b.ratio(p, "unix stream", bytes), 0.30)
+			add(call+", less an empty one, relative to two copies", copies(b, p, bytes), 1.25, false)
 		}
 	}
 	if b := r.benchmark("onecpu"); b != nil {
-		// A call makes three system calls, which nothing in the driver can make cheaper.
+		// A call makes three system calls, which nothing in the driver can make any
+		// cheaper.
 		three := 3 * b.figure(systrapOneCPU, "system call", 0)
-		bounded(boundOfThree, "call of 128 bytes, on one CPU: of a seqpacket round trip", b.ratio(systrapOneCPU, "unix seqpacket", 128), 0.79)
-		bounded(boundOfTwo, "call of 128 bytes "+withDefer+", on one CPU: of a seqpacket round trip", b.between(systrapOneCPU, deferring, "unix seqpacket", 128), 0.62)
-		add("call of 128 bytes "+withDefer+", on one CPU: of one without", b.between(systrapOneCPU, deferring, "binder", 128), 0, false)
-		add("three system calls that do nothing, on one CPU: of a call of 128 bytes", three/b.figure(systrapOneCPU, "binder", 128), 0, false)
-		add("three system calls that do nothing, on one CPU: of a seqpacket round trip", three/b.figure(systrapOneCPU, "unix seqpacket", 128), 0, false)
+		bounded(boundOfThree, "call of 128 bytes, on one CPU, relative to a seqpacket round trip", b.ratio(systrapOneCPU, "unix seqpacket", 128), 0.79)
+		bounded(boundOfTwo, "call of 128 bytes "+withDefer+", on one CPU, relative to a seqpacket round trip", b.between(systrapOneCPU, deferring, "unix seqpacket", 128), 0.62)
+		add("call of 128 bytes "+withDefer+", on one CPU, relative to one without", b.between(systrapOneCPU, deferring, "binder", 128), 0, false)
+		add("three empty system calls, on one CPU, relative to a call of 128 bytes", three/b.figure(systrapOneCPU, "binder", 128), 0, false)
+		add("three empty system calls, on one CPU, relative to a seqpacket round trip", three/b.figure(systrapOneCPU, "unix seqpacket", 128), 0, false)
 		large(b, systrapOneCPU, ", on one CPU")
 		for _, p := range []place{oracleCOneCPU, oracleROneCPU} {
-			bounded(boundOfLinux, "call of 128 bytes: times as fast as "+string(p), 1/b.ratio(p, "binder", 128), 0)
+			bounded(boundOfLinux, "call of 128 bytes, speed relative to "+string(p), 1/b.ratio(p, "binder", 128), 0)
 		}
 	}
 	ofHost = true
 	if b := r.benchmark("wake"); b != nil {
-		add("µs to wake a thread of the host on the same CPU", b.figure(host, wakeSame, 0), 0, false)
+		add("µs to wake a thread on the host, on the same CPU", b.figure(host, wakeSame, 0), 0, false)
 		for _, idle := range []float64{20, 1000} {
-			add(fmt.Sprintf("µs to wake one on a CPU that has been idle for %.0f µs", idle), b.figure(host, wakeOther, idle), 0, false)
+			add(fmt.Sprintf("µs to wake a thread on the host, on a CPU idle for %.0f µs", idle), b.figure(host, wakeOther, idle), 0, false)
 		}
 	}
 	if b := r.benchmark("starts"); b != nil {
-		add("call of 128 bytes, on two CPUs: of a seqpacket round trip", b.ratio(systrapTwoCPUs, "unix seqpacket", 128), 1, false)
-		add("call of 128 bytes "+withDefer+", on two CPUs: of a seqpacket round trip", b.between(systrapTwoCPUs, deferring, "unix seqpacket", 128), 1, false)
+		add("call of 128 bytes, on two CPUs, relative to a seqpacket round trip", b.ratio(systrapTwoCPUs, "unix seqpacket", 128), 1, false)
+		add("call of 128 bytes "+withDefer+", on two CPUs, relative to a seqpacket round trip", b.between(systrapTwoCPUs, deferring, "unix seqpacket", 128), 1, false)
 	}
 	if b := r.benchmark("roundtrip"); b != nil {
-		add("call of 128 bytes: of a seqpacket round trip", b.ratio(systrap, "unix seqpacket", 128), 1, false)
+		add("call of 128 bytes, relative to a seqpacket round trip", b.ratio(systrap, "unix seqpacket", 128), 1, false)
 		for _, peer := range []string{"unix stream", "pipes", "futexes"} {
-			add("call of 128 bytes: of the same by "+peer, b.ratio(systrap, peer, 128), 1, false)
+			add("call of 128 bytes, relative to a round trip by "+peer, b.ratio(systrap, peer, 128), 1, false)
 		}
 		if row := b.find(systrap, "binder", 128); row != nil {
-			add("call of 128 bytes: p99 in medians", row.P99/row.Median, 3, false)
+			add("call of 128 bytes, p99 relative to the median", row.P99/row.Median, 3, false)
 		}
 		for _, p := range []place{oracleC, oracleR} {
-			add("call of 128 bytes: times as fast as "+string(p), 1/b.ratio(p, "binder", 128), 0, true)
+			add("call of 128 bytes, speed relative to "+string(p), 1/b.ratio(p, "binder", 128), 0, true)
 		}
 		large(b, systrap, "")
 	}
@@ -122,14 +126,14 @@ func (r *report) marks() []mark {
 				if p != systrap && p != systrapOneCPU {
 					limit = 0
 				}
-				what := fmt.Sprintf("%s: last tenth of the first, %s", t.name, p)
+				what := fmt.Sprintf("%s, last tenth relative to the first, %s", t.name, p)
 				add(what, lastTenth(b, p), limit, false)
 			}
 		}
 	}
 	if b := r.benchmark("throughput"); b != nil {
 		if one, eight := b.find(systrap, "binder", 1), b.find(systrap, "binder", 8); one != nil && eight != nil {
-			add("throughput of 8 pairs: of one pair's", medianRatio(eight.Runs, one.Runs), 1, true)
+			add("throughput of 8 pairs, relative to one pair's", medianRatio(eight.Runs, one.Runs), 1, true)
 		}
 	}
 	for _, t := range []struct {
@@ -137,12 +141,12 @@ func (r *report) marks() []mark {
 		limit float64
 	}{{"startup", 1.02}, {"size", 1.03}} {
 		if b := r.benchmark(t.name); b != nil {
-			add(t.name+": of the stock runsc's", b.ratio(systrap, runscs[1], 0), t.limit, false)
+			add(t.name+", relative to the stock runsc's", b.ratio(systrap, runscs[1], 0), t.limit, false)
 		}
 	}
 	if b := r.benchmark("startup"); b != nil {
 		if android, stock := b.find(systrap, androidLayout, 0), b.find(systrap, runscs[1], 0); android != nil && stock != nil {
-			add("startup with Android's layout: of the stock runsc's", medianRatio(android.Runs, stock.Runs), 1.05, false)
+			add("startup with Android's layout, relative to the stock runsc's", medianRatio(android.Runs, stock.Runs), 1.05, false)
 		}
 	}
 	for _, t := range []struct {
@@ -159,7 +163,7 @@ func (r *report) marks() []mark {
 			continue
 		}
 		if cold, again := b.find(systrap, t.cold, t.x), b.find(systrap, t.restored, t.x); cold != nil && again != nil {
-			add(fmt.Sprintf("restored sandbox with %s, to the first answer: of its cold start", t.what), again.Median/cold.Median, 0.10, false)
+			add(fmt.Sprintf("first answer of a restored sandbox with %s, relative to a cold start's", t.what), again.Median/cold.Median, 0.10, false)
 		}
 	}
 	if b := r.benchmark("hostile"); b != nil {
@@ -169,13 +173,13 @@ func (r *report) marks() []mark {
 			if !p.ours() {
 				limits = [2]float64{}
 			}
-			add(fmt.Sprintf("call beside the worst attack: p99 of that alone, %s", p), p99, limits[0], false)
-			add(fmt.Sprintf("call beside the worst attack: maximum of that alone, %s", p), max, limits[1], false)
+			add(fmt.Sprintf("call beside the worst attack, p99 relative to that alone, %s", p), p99, limits[0], false)
+			add(fmt.Sprintf("call beside the worst attack, maximum relative to that alone, %s", p), max, limits[1], false)
 		}
 	}
 	if b := r.benchmark("memory"); b != nil {
 		if row := b.find(systrap, "node and reference", 0); row != nil {
-			add("bytes of heap for a node and a reference to it", row.Median, 200, false)
+			add("bytes of heap per node with a reference to it", row.Median, 200, false)
 		}
 	}
 	return marks
@@ -205,7 +209,7 @@ func (b *benchmark) ratio(p place, series string, x float64) float64 {
 	return 0
 }
 
-// The series of calls that are answered with TF_DEFER_COMPLETE.
+// The series of calls whose replies have TF_DEFER_COMPLETE.
 const (
 	withDefer = "with TF_DEFER_COMPLETE"
 	deferring = "binder " + withDefer
@@ -226,13 +230,14 @@ func (b *benchmark) between(p place, of, to string, x float64) float64 {
 	return medianRatio(one.Runs, other.Runs)
 }
 
-// copies returns what a call of a size takes beyond an empty one, of the time for the
-// copies of its data and its answer's.
+// copies returns how much longer a call of a size takes than an empty one, relative
+// to the time that the copies of its data and its answer's take.
 func copies(b *benchmark, p place, bytes float64) float64 {
 	return b.between(p, beyondEmpty, "one copy", bytes) / 2
 }
 
-// lastTenth returns the time of the last tenth of calls of the first tenth's.
+// lastTenth returns how long the last tenth of the calls took, relative to the
+// first tenth.
 func lastTenth(b *benchmark, p place) float64 {
 	var rows []*row
 	for _, r := range b.Rows {
@@ -263,7 +268,7 @@ func lastTenth(b *benchmark, p place) float64 {
 func (r *report) markdown() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "# Benchmarks\n\n%s\n\n", r.Machine)
-	s.WriteString("A figure is the median of the runs, each in turn with its peers, and a time the median of calls in a run. A ratio is the figure of the row in bold to the row's, run by run: where figures are times, Binder is ahead if it's below 1, and where they are rates, above.\n")
+	s.WriteString("A figure is the median over the runs, in which the peers take turns; the time of a run is the median of its calls. A ratio is the figure of the row in bold divided by the row's own, run by run: Binder is ahead below 1 where figures are times, and above 1 where they are rates.\n")
 	for _, b := range r.Benchmarks {
 		b.markdown(&s)
 	}
@@ -273,8 +278,8 @@ func (r *report) markdown() string {
 	return s.String()
 }
 
-// marksTables returns a table of the marks that any machine can reach or miss alike,
-// and one of those that depend on what it costs to wake a thread, which is in it, too.
+// marksTables returns a table of the marks that don't depend on the machine, and
+// one of those that depend on the cost of waking a thread, which it lists, too.
 func marksTables(marks []mark) string {
 	var s strings.Builder
 	for _, t := range []struct {
@@ -282,7 +287,7 @@ func marksTables(marks []mark) string {
 		ofHost bool
 	}{
 		{"", false},
-		{"\nWhat depends on the host: on what it costs to wake a thread on another CPU.\n", true},
+		{"\nThese depend on the host: on the cost of waking a thread on another CPU.\n", true},
 	} {
 		var rows []mark
 		for _, m := range marks {
@@ -299,7 +304,7 @@ func marksTables(marks []mark) string {
 
 func marksTable(marks []mark) string {
 	var s strings.Builder
-	s.WriteString("\n| what | here | mark | reached | what bounds it |\n| --- | ---: | ---: | --- | --- |\n")
+	s.WriteString("\n| what | here | mark | reached | bound |\n| --- | ---: | ---: | --- | --- |\n")
 	for _, m := range marks {
 		limit, reached := fmt.Sprintf("≤ %.2f", m.Limit), "yes"
 		if !m.reached() {
@@ -316,7 +321,7 @@ func marksTable(marks []mark) string {
 	return s.String()
 }
 
-// rowsInTable is how many different X a table shows at most; results.json has all.
+// rowsInTable is how many different X a table shows at most. results.json has all.
 const rowsInTable = 10
 
 func (b *benchmark) markdown(s *strings.Builder) {
@@ -353,7 +358,7 @@ func (b *benchmark) markdown(s *strings.Builder) {
 	}
 }
 
-// number returns x with at least three digits that count, "" if it is 0.
+// number returns x with at least three significant digits, or "" if it is 0.
 func number(x float64) string {
 	switch a := math.Abs(x); {
 	case x == 0:

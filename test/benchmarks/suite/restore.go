@@ -26,26 +26,26 @@ const (
 	restored      = "restored"
 	restoredAtOne = "restored, the last of four at once"
 
-	// Of AOSP's world, if make example has made it, the client is AOSP's, too, which
-	// runsc exec starts at once. It waits for a second if it comes before the service
-	// manager.
+	// In AOSP's world, if make example has built it, the client is AOSP's, too.
+	// runsc exec starts it at once, and it waits for a second if it gets there
+	// before the service manager.
 	aospColdStart = "AOSP's world: cold start"
 	aospRestored  = "AOSP's world: restored"
 )
 
-// worlds are the numbers of services, each a process, that a world has.
+// worlds are numbers of services in a world, each of which is a process.
 var worlds = []int{1, 10, 30, 100}
 
-// preloads are the MiB that a service of a world computes before it registers.
+// preloads are the MiB that one service of a world computes before it registers.
 var preloads = []int{10, 30, 100, 200}
 
-// besides is how many services such a world has beside that one.
+// besides is how many other services such a world has.
 const besides = 10
 
 // clonesAtOnce is how many sandboxes are restored at once.
 const clonesAtOnce = 4
 
-// restore starts worlds of services cold and from a checkpoint of one, in turn.
+// restore starts worlds cold and from a checkpoint, in turn.
 func restore(add func(place, []result)) error {
 	for _, services := range worlds {
 		if *short && services > 10 {
@@ -57,13 +57,13 @@ func restore(add func(place, []result)) error {
 			return fmt.Errorf("%d services: %w", services, err)
 		}
 	}
-	// A relative path of a bundle does not lead runsc to its root.
+	// runsc doesn't find the root of a bundle by a relative path.
 	bundle, err := filepath.Abs("build/android")
 	if err != nil {
 		return err
 	}
 	if _, err := os.Stat(bundle + "/init"); err != nil {
-		fmt.Fprintln(os.Stderr, "restore: there is no", bundle, "to measure AOSP's world with: make example makes it")
+		fmt.Fprintln(os.Stderr, "restore: not measuring AOSP's world: make example builds", bundle)
 		return nil
 	}
 	err = restoreAOSP(bundle, func(series string, ms float64) {
@@ -85,7 +85,8 @@ func restoreAOSP(bundle string, add func(series string, ms float64)) (err error)
 	image := filepath.Join(dir, "image")
 	greeted := func(series string, args ...string) (*sandboxed, error) {
 		one := s.command(append(args, "--detach", "--bundle="+bundle)...)
-		// What the sandbox keeps is no pipe whose end somebody waits for.
+		// The sandbox keeps its stderr, which must not be a pipe that somebody
+		// reads to the end.
 		one.cmd.Stderr = nil
 		greet := s.runsc("exec", one.id, "greet")
 		greet.Stdin = strings.NewReader("world\n")
@@ -115,7 +116,8 @@ func restoreAOSP(bundle string, add func(series string, ms float64)) (err error)
 	return nil
 }
 
-// restorePreloaded is restore for worlds that have something to do at their start.
+// restorePreloaded is restore for worlds in which a service has something to
+// compute.
 func restorePreloaded(add func(place, []result)) error {
 	for _, mib := range preloads {
 		if *short && mib > preloads[0] {
@@ -130,7 +132,8 @@ func restorePreloaded(add func(place, []result)) error {
 	return nil
 }
 
-// restoreWorld starts a world that flags of the benchmarks' program describe.
+// restoreWorld measures the world that these flags of the benchmarks' program
+// describe.
 func restoreWorld(add func(series string, ms float64), flags ...string) (err error) {
 	s, err := newSnapshots(append(append([]string{"/bench"}, flags...), "world")...)
 	if err != nil {
@@ -177,7 +180,7 @@ func restoreWorld(add func(series string, ms float64), flags ...string) (err err
 	return err
 }
 
-// snapshots is a bundle, and the sandboxes that run it.
+// snapshots is a bundle and the sandboxes that run it.
 type snapshots struct {
 	dir       string
 	sandboxes []*sandboxed
@@ -219,13 +222,13 @@ func newSnapshots(args ...string) (*snapshots, error) {
 	return s, nil
 }
 
-// clean ends all sandboxes.
+// clean deletes all sandboxes and the bundle.
 func (s *snapshots) clean() error {
 	var errs []error
 	for _, one := range s.sandboxes {
 		errs = append(errs, one.delete())
 	}
-	// runsc leaves this mount there for the next sandbox.
+	// runsc leaves this mount behind for the next sandbox.
 	unix.Unmount(filepath.Join(s.dir, "state", "null-netns"), unix.MNT_DETACH)
 	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
 }
@@ -236,7 +239,7 @@ func (s *snapshots) runsc(args ...string) *exec.Cmd {
 	}, args...)...)
 }
 
-// sandboxed is a sandbox and the command that runs it, to its end.
+// sandboxed is a sandbox and the command that runs it until it ends.
 type sandboxed struct {
 	*snapshots
 	id      string
@@ -245,10 +248,9 @@ type sandboxed struct {
 	deleted bool
 }
 
-// command returns a sandbox that is to be run by a command, of which the last
-// argument is still missing.
+// command returns a sandbox that is to be run by args, to which it adds the ID.
 func (s *snapshots) command(args ...string) *sandboxed {
-	// No ID may be the beginning of another: runsc would not know which is meant.
+	// No ID may be a prefix of another: runsc would not know which is meant.
 	one := &sandboxed{snapshots: s, id: fmt.Sprintf("bench-%d-%05d", os.Getpid(), pods.Add(1))}
 	one.cmd = s.runsc(append(args, one.id)...)
 	one.cmd.Stderr = &one.errors
@@ -274,7 +276,7 @@ func (s *sandboxed) untilAnswer() (ms float64, err error) {
 	return ms, nil
 }
 
-// delete ends the sandbox.
+// delete ends and deletes the sandbox.
 func (s *sandboxed) delete() error {
 	if s.deleted || s.cmd.Process == nil {
 		return nil
@@ -284,7 +286,8 @@ func (s *sandboxed) delete() error {
 	if err != nil {
 		err = fmt.Errorf("runsc delete: %w: %s", err, output)
 	}
-	// That it was killed is no failure, and it may have been waited for.
+	// It is no failure that the command was killed, or that it was waited for
+	// already.
 	s.cmd.Wait()
 	return err
 }

@@ -27,7 +27,7 @@ var (
 	manySandboxes = several{run: runSandboxes}
 )
 
-// runProcesses has processes call each other, as many as Android has, and more.
+// runProcesses has processes call each other: as many as Android has, and more.
 func runProcesses(add func(benchmark string, p place, results []result)) error {
 	numbers := "-numbers=10,30,100,300,1000"
 	if *short {
@@ -49,15 +49,15 @@ func runProcesses(add func(benchmark string, p place, results []result)) error {
 	return nil
 }
 
-// sandboxesAtOnce is how many sandboxes there are in the end, and sandboxesInStep how many
-// are started between two looks at their memory.
+// sandboxesAtOnce is how many sandboxes run in the end, and sandboxesInStep how many are
+// started between two measurements of their memory.
 const (
 	sandboxesAtOnce = 200
 	sandboxesInStep = 10
 )
 
-// runSandboxes starts one sandbox after the other, each with a service manager, a service
-// and a client, which stay.
+// runSandboxes starts one sandbox after the other, each with a service manager, a
+// service and a client, and keeps them running.
 func runSandboxes(add func(benchmark string, p place, results []result)) (err error) {
 	s, err := newSnapshots("/bench", "-count=1", "world")
 	if err != nil {
@@ -87,8 +87,8 @@ func runSandboxes(add func(benchmark string, p place, results []result)) (err er
 	return nil
 }
 
-// memory returns how much of the host's memory the processes of all sandboxes have, in
-// bytes. What several of them have counts for each in part.
+// memory returns how much of the host's memory the processes of all sandboxes use,
+// in bytes. Memory that several processes share counts in part for each.
 func (s *snapshots) memory() (bytes float64, err error) {
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -97,13 +97,14 @@ func (s *snapshots) memory() (bytes float64, err error) {
 	parents := make(map[string]string)
 	ours := make(map[string]bool)
 	for _, dir := range dirs {
-		stat, _ := os.ReadFile(dir + "/stat") // It may have ended.
-		// The name, in parentheses, may have any characters.
+		stat, _ := os.ReadFile(dir + "/stat") // it may have ended
+		// The name, in parentheses, may contain anything.
 		if fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:])); len(fields) > 1 {
 			parents[dir] = "/proc/" + fields[1]
 		}
-		// The sandbox and its gofer say whose they are; the processes in which the
-		// applications run are theirs. What waits for the sandbox is not a part of it.
+		// The sandbox and its gofer are known by their arguments, and the processes
+		// that applications run in are their children. A runsc that waits for the
+		// sandbox isn't part of it.
 		text, _ := os.ReadFile(dir + "/cmdline")
 		arguments := strings.Split(string(text), "\x00")
 		ours[dir] = slices.Contains(arguments, "--root="+filepath.Join(s.dir, "state")) &&
@@ -124,8 +125,8 @@ func (s *snapshots) memory() (bytes float64, err error) {
 	return bytes, nil
 }
 
-// proportionalSize returns the proportional set size of the process in /proc, in bytes,
-// or zero if it has ended.
+// proportionalSize returns the proportional set size of the process at dir in
+// /proc, in bytes, or zero if it has ended.
 func proportionalSize(dir string) (float64, error) {
 	f, err := os.Open(dir + "/smaps_rollup")
 	if errors.Is(err, os.ErrNotExist) {

@@ -3,29 +3,30 @@
 
 package main
 
-// several has runs that measure more than one thing, each of which is a benchmark with a
-// unit of its own. Whichever comes first makes the runs; the others get what they have
-// found out.
+// several makes runs that measure more than one thing, each of which is a benchmark
+// with its own unit. Whichever benchmark comes first makes the runs, and the others
+// get what these found.
 type several struct {
 	run func(add func(benchmark string, p place, results []result)) error
 
-	// kept has the runs that a benchmark has not had, by its name.
+	// kept has, by name of the benchmark, the runs that it hasn't asked for yet.
 	kept map[string][]keptRun
 }
 
-// keptRun is what a run says for one benchmark.
+// keptRun is what a run found for one benchmark.
 type keptRun struct {
 	found []found
 	err   error
 }
 
-// found is what a run says of a place.
+// found is what a run found in one place.
 type found struct {
 	place   place
 	results []result
 }
 
-// of returns what makes a run of the benchmark.
+// of returns a function that makes a run of the benchmark, and of the others that
+// the same run measures.
 func (s *several) of(benchmark string, others ...string) func(func(place, []result)) error {
 	return func(add func(place, []result)) error {
 		if len(s.kept[benchmark]) == 0 {
@@ -40,7 +41,7 @@ func (s *several) of(benchmark string, others ...string) func(func(place, []resu
 	}
 }
 
-// make makes a run, and keeps it for the benchmarks.
+// make makes a run and keeps it for the benchmarks.
 func (s *several) make(benchmarks []string) {
 	runs := make(map[string]*keptRun)
 	for _, b := range benchmarks {

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// The stock runsc is built from the same gVisor, without the patches.
+// runscs are the runsc that is measured, and the stock one: built from the same
+// gVisor, without the patches.
 var runscs = []string{"bin/runsc", "build/bench/runsc-stock"}
 
 // startsInRun is how many sandboxes of each kind a run starts, in turn.

@@ -14,14 +14,14 @@ import (
 func TestMedian(t *testing.T) {
 	values := []float64{9, 1, 5}
 	require.Equal(t, 5.0, median(values))
-	require.Equal(t, []float64{9, 1, 5}, values, "the order is which run it was")
+	require.Equal(t, []float64{9, 1, 5}, values, "their order tells which run each is of")
 	require.Equal(t, 3.0, median([]float64{4, 2}))
 }
 
-// A ratio is of what ran in turn: not that of the medians.
+// The ratio is the median of ratios of runs made in turn, not the ratio of medians.
 func TestMedianRatio(t *testing.T) {
 	require.Equal(t, 0.5, medianRatio([]float64{1, 10, 4}, []float64{2, 20, 1}))
-	require.Equal(t, 2.0, medianRatio([]float64{4, 1}, []float64{2, 0}), "a figure of 0 tells nothing")
+	require.Equal(t, 2.0, medianRatio([]float64{4, 1}, []float64{2, 0}), "a figure of 0 means nothing")
 	require.Zero(t, medianRatio(nil, []float64{1}))
 }
 
@@ -38,7 +38,7 @@ func TestRunAll(t *testing.T) {
 	*runs = 3
 	require.Zero(t, b.runAll())
 	require.Len(t, b.Rows, 3)
-	require.Equal(t, 0.0, b.Rows[0].X, "rows are in the order of X")
+	require.Equal(t, 0.0, b.Rows[0].X, "rows are sorted by X")
 	binder := b.find(systrap, "binder", 8)
 	require.Equal(t, []float64{1, 2, 3}, binder.Runs, "the median of a run counts, not its mean")
 	require.Equal(t, 2.0, binder.Median)
@@ -48,7 +48,7 @@ func TestRunAll(t *testing.T) {
 	require.Zero(t, b.ratio(host, "socket", 0))
 }
 
-// Each benchmark that a run is for gets it once, whichever comes first.
+// Each benchmark that a run measures gets it once, whichever asks first.
 func TestSeveral(t *testing.T) {
 	made := 0.0
 	s := several{run: func(add func(string, place, []result)) error {
@@ -170,50 +170,50 @@ func TestMarks(t *testing.T) {
 		figures[m.What] = m.Figure
 	}
 	require.Equal(t, map[string]bool{
-		"call of 128 bytes: of a seqpacket round trip":         true,
-		"call of 128 bytes: p99 in medians":                    true,
-		"call of 128 bytes: times as fast as Linux's C driver": true, // there's no limit
-		"call of 64 KiB: of a stream socket's":                 false,
-		"call of 64 KiB, less an empty one: of two copies":     true,
-		"call of 64 KiB, on one CPU: of a stream socket's":     true,
+		"call of 128 bytes, relative to a seqpacket round trip":                true,
+		"call of 128 bytes, p99 relative to the median":                        true,
+		"call of 128 bytes, speed relative to Linux's C driver":                true, // without a limit
+		"call of 64 KiB, relative to a stream socket's round trip":             false,
+		"call of 64 KiB, less an empty one, relative to two copies":            true,
+		"call of 64 KiB, on one CPU, relative to a stream socket's round trip": true,
 
-		"call of 128 bytes, on one CPU: of a seqpacket round trip":                        false,
-		"call of 128 bytes with TF_DEFER_COMPLETE, on one CPU: of a seqpacket round trip": true,
-		"call of 128 bytes with TF_DEFER_COMPLETE, on one CPU: of one without":            false,
-		"three system calls that do nothing, on one CPU: of a call of 128 bytes":          false,
-		"three system calls that do nothing, on one CPU: of a seqpacket round trip":       false,
+		"call of 128 bytes, on one CPU, relative to a seqpacket round trip":                        false,
+		"call of 128 bytes with TF_DEFER_COMPLETE, on one CPU, relative to a seqpacket round trip": true,
+		"call of 128 bytes with TF_DEFER_COMPLETE, on one CPU, relative to one without":            false,
+		"three empty system calls, on one CPU, relative to a call of 128 bytes":                    false,
+		"three empty system calls, on one CPU, relative to a seqpacket round trip":                 false,
 
-		"call of 64 KiB, on one CPU, less an empty one: of two copies": true,
+		"call of 64 KiB, on one CPU, less an empty one, relative to two copies": true,
 
-		"call of 128 bytes, on two CPUs: of a seqpacket round trip":                        false,
-		"call of 128 bytes with TF_DEFER_COMPLETE, on two CPUs: of a seqpacket round trip": true,
-		"µs to wake a thread of the host on the same CPU":                                  false,
-		"µs to wake one on a CPU that has been idle for 20 µs":                             false,
-		"µs to wake one on a CPU that has been idle for 1000 µs":                           false,
+		"call of 128 bytes, on two CPUs, relative to a seqpacket round trip":                        false,
+		"call of 128 bytes with TF_DEFER_COMPLETE, on two CPUs, relative to a seqpacket round trip": true,
+		"µs to wake a thread on the host, on the same CPU":                                          false,
+		"µs to wake a thread on the host, on a CPU idle for 20 µs":                                  false,
+		"µs to wake a thread on the host, on a CPU idle for 1000 µs":                                false,
 
-		"table: last tenth of the first, systrap": false,
+		"table, last tenth relative to the first, systrap": false,
 	}, reached)
 	require.Len(t, starts.find(systrapTwoCPUs, "binder", 128).Runs, 2**runs)
-	require.Equal(t, 5.0, figures["call of 128 bytes: times as fast as Linux's C driver"])
-	require.Equal(t, 1.25, figures["call of 64 KiB, less an empty one: of two copies"])
-	require.Equal(t, 0.25, figures["call of 64 KiB, on one CPU: of a stream socket's"])
-	require.Equal(t, 1.0, figures["call of 64 KiB, on one CPU, less an empty one: of two copies"])
-	require.Equal(t, 0.4, figures["call of 128 bytes with TF_DEFER_COMPLETE, on one CPU: of one without"])
-	require.Equal(t, 0.6, figures["three system calls that do nothing, on one CPU: of a call of 128 bytes"])
-	require.Equal(t, 0.75, figures["three system calls that do nothing, on one CPU: of a seqpacket round trip"])
-	require.Equal(t, 1.1, figures["table: last tenth of the first, systrap"])
+	require.Equal(t, 5.0, figures["call of 128 bytes, speed relative to Linux's C driver"])
+	require.Equal(t, 1.25, figures["call of 64 KiB, less an empty one, relative to two copies"])
+	require.Equal(t, 0.25, figures["call of 64 KiB, on one CPU, relative to a stream socket's round trip"])
+	require.Equal(t, 1.0, figures["call of 64 KiB, on one CPU, less an empty one, relative to two copies"])
+	require.Equal(t, 0.4, figures["call of 128 bytes with TF_DEFER_COMPLETE, on one CPU, relative to one without"])
+	require.Equal(t, 0.6, figures["three empty system calls, on one CPU, relative to a call of 128 bytes"])
+	require.Equal(t, 0.75, figures["three empty system calls, on one CPU, relative to a seqpacket round trip"])
+	require.Equal(t, 1.1, figures["table, last tenth relative to the first, systrap"])
 
 	text := r.markdown()
 	require.Contains(t, text, "| 128 | unix seqpacket | systrap | 20.0 |  | 0.50 |\n")
 	require.Contains(t, text, "| 128 | **binder** | systrap | 10.0 | 20.0 |  |\n")
 	require.Contains(t, text, "| 65536 | beyond an empty call | systrap | 10.0 |  |  |\n")
-	// What depends on the host comes last, with what waking costs first.
-	_, rest, ok := strings.Cut(text, "| call of 128 bytes, on one CPU: of a seqpacket round trip | 1.25 | ≤ 0.79 | no | "+boundOfThree+" |\n")
+	// Marks that depend on the host come last, beginning with the cost of waking.
+	_, rest, ok := strings.Cut(text, "| call of 128 bytes, on one CPU, relative to a seqpacket round trip | 1.25 | ≤ 0.79 | no | "+boundOfThree+" |\n")
 	require.True(t, ok)
-	_, rest, ok = strings.Cut(rest, "| µs to wake a thread of the host on the same CPU | 2.00 |  |  |  |\n")
+	_, rest, ok = strings.Cut(rest, "| µs to wake a thread on the host, on the same CPU | 2.00 |  |  |  |\n")
 	require.True(t, ok)
-	require.Contains(t, rest, "| call of 128 bytes, on two CPUs: of a seqpacket round trip | 1.20 | ≤ 1.00 | no |  |\n")
-	require.Contains(t, text, "| call of 64 KiB: of a stream socket's | 0.50 | ≤ 0.30 | no |  |\n")
+	require.Contains(t, rest, "| call of 128 bytes, on two CPUs, relative to a seqpacket round trip | 1.20 | ≤ 1.00 | no |  |\n")
+	require.Contains(t, text, "| call of 64 KiB, relative to a stream socket's round trip | 0.50 | ≤ 0.30 | no |  |\n")
 }
 
 func TestReplaceBetween(t *testing.T) {
@@ -230,7 +230,8 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-// attackedTurn is a turn with 99th percentiles of these, and maxima ten times that.
+// attackedTurn returns a turn with these 99th percentiles, and maxima ten times as
+// high.
 func attackedTurn(alone, control, acting float64, rounds, objects uint64) turn {
 	of := func(x float64) called { return called{Calls: 10, P50: x / 2, P99: x, Max: 10 * x} }
 	return turn{Alone: of(alone), Control: of(control), Acting: of(acting), Rounds: rounds, Objects: objects}
@@ -243,10 +244,10 @@ func TestAttackRow(t *testing.T) {
 	r.summarize()
 	require.Equal(t, called{Calls: 30, P50: 1.5, P99: 3, Max: 30}, r.Alone)
 	require.Equal(t, called{Calls: 30, P50: 4.5, P99: 9, Max: 90}, r.Acting)
-	require.Zero(t, r.Making, "nothing was measured of it")
+	require.Zero(t, r.Making, "it was not measured")
 	require.Equal(t, uint64(5), r.Rounds)
 	require.Equal(t, uint64(900), r.Objects)
-	require.Equal(t, ratios{3, 3}, r.OfAlone, "ratios are of calls in the same turn")
+	require.Equal(t, ratios{3, 3}, r.OfAlone, "ratios compare calls of the same turn")
 	require.Equal(t, ratios{2, 2}, r.OfControl)
 
 	elsewhere := &attackRow{Place: oracleCOneCPU, Turns: []turn{attackedTurn(1, 1, 100, 1, 1)}}
@@ -257,15 +258,15 @@ func TestAttackRow(t *testing.T) {
 	report := &report{Benchmarks: []*benchmark{b}}
 	report.Marks = report.marks()
 	require.Equal(t, []mark{
-		{What: "call beside the worst attack: p99 of that alone, systrap", Figure: 3, Limit: 2},
-		{What: "call beside the worst attack: maximum of that alone, systrap", Figure: 3, Limit: 10},
-		{What: "call beside the worst attack: p99 of that alone, Linux's C driver, one CPU", Figure: 100},
-		{What: "call beside the worst attack: maximum of that alone, Linux's C driver, one CPU", Figure: 100},
+		{What: "call beside the worst attack, p99 relative to that alone, systrap", Figure: 3, Limit: 2},
+		{What: "call beside the worst attack, maximum relative to that alone, systrap", Figure: 3, Limit: 10},
+		{What: "call beside the worst attack, p99 relative to that alone, Linux's C driver, one CPU", Figure: 100},
+		{What: "call beside the worst attack, maximum relative to that alone, Linux's C driver, one CPU", Figure: 100},
 	}, report.Marks)
 	require.Contains(t, report.markdown(), "| systrap | open and close devices | 900 | 5 opens | 0 | 30 | 3.00 | 30.0 | 3.00 | 30.0 |  |  | 4.50 | 9.00 | 90.0 | 3.00 | 2.00 | 3.00 | 2.00 |\n")
 }
 
-// An attack that has done nothing says nothing: its run has failed.
+// An attack that did nothing proves nothing: its run has failed.
 func TestIdleAttack(t *testing.T) {
 	require.Error(t, checkTurns([]turn{attackedTurn(1, 1, 1, 1, 0), attackedTurn(1, 1, 1, 0, 0)}))
 	require.NoError(t, checkTurns([]turn{attackedTurn(1, 1, 1, 1, 0)}))
