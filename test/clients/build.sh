@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Compiles this directory's own programs, which use the clients' libraries as documented,
-# into the root that prepare.sh made, and adds what they need of AOSP. Takes no time if
+# into the root that prepare.sh made, and adds what they need from AOSP. Takes no time if
 # neither the sources nor the root nor AOSP have changed.
 
 set -euo pipefail
@@ -51,7 +51,7 @@ in_rust() {
 	fi
 }
 
-# From AOSP's root, with the libraries with which it was linked there.
+# From AOSP's root, with the libraries that the programs were linked with there.
 of_aosp() {
 	install -D -t "$root/system/lib64" "$aosp"/system/lib64/libbinder.so
 	install -D -t "$root/system/bin" "$aosp"/system/bin/{servicemanager,service,cpp_test}

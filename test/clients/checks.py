@@ -121,7 +121,7 @@ def run(*argv, uid=None, env=None, limit=HUNG):
 
 
 def eventually(want, f, *args, **kwargs):
-    """Returns f(), asked again until it is what it should become.
+    """Calls f until it returns what is wanted; returns its last result.
 
     For states that nothing reports to these clients.
     """
@@ -156,10 +156,11 @@ class Daemon:
         self.lines.put(None)
 
     def output(self):
-        """Returns each line of output as it comes.
+        """Yields each line of output as it comes.
 
-        Not what libgbinder tells of, which is here done on purpose: that
-        service managers come and go, and notices of death for what is no more.
+        Leaves out libgbinder's messages about what the checks do on purpose:
+        service managers come and go, and objects are gone by the time that
+        their deaths are reported.
         """
         for line in self.process.stdout:
             if not line.startswith(("[gbinder] WARNING: ", "[gbinder] Service manager ")):
@@ -195,9 +196,9 @@ class Daemon:
 
 
 def start_hub(device="binder"):
-    """Starts rsb_hub; returns it and the notification that it sent systemd.
+    """Starts rsb_hub; returns it and its notification to systemd.
 
-    That comes when it has become the context manager, or at its end.
+    It sends that once it is the context manager, or when it ends.
     """
     path = "/tmp/notify.%d" % os.getpid()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
@@ -224,13 +225,13 @@ def start_manager():
     if manager == "rsb_hub":
         hub, notice = start_hub()
         return hub, notice[0] == "READY=1"
-    # It tells nobody.
+    # It doesn't report that it is ready.
     servicemanager = Daemon("servicemanager", BINDER)
     return servicemanager, eventually(True, lambda: "manager" in services())
 
 
 def end_manager(hub):
-    """Ends the service manager; returns whether it ends as it should."""
+    """Ends the service manager; returns whether it exited as it should."""
     return hub.end(signal.SIGTERM) == (0 if manager == "rsb_hub" else -signal.SIGTERM)
 
 
@@ -255,8 +256,8 @@ def echo_client(*arguments, name=ECHO, device=BINDER, uid=None):
 def configure(protocol="aidl3", servicemanager="aidl6"):
     """Sets the protocol that libgbinder speaks on /dev/vndbinder.
 
-    On /dev/binder it is what the service manager speaks: rsb_hub as that of
-    Android 16, AOSP's is that of Android 14.
+    On /dev/binder it speaks the service manager's: rsb_hub's is Android 16's,
+    and AOSP's service manager is Android 14's.
     """
     with open("/etc/gbinder.conf", "w") as f:
         f.write("[General]\nApiLevel = %d\n" % {"rsb_hub": 36, "aosp": 34}[manager])
@@ -304,7 +305,7 @@ def check_manager():
 
     check("rsb_service list lists only it, too", run("rsb_service", "list"), (0, "manager\n"))
     check("rsb_service check says so too", run("rsb_service", "check", "no.such")[0], 1)
-    # The process that asks has the device open, too, so the refusal is the driver's.
+    # The second process has the device open, too, so it is the driver that refuses.
     status, out = run("rsb_hub", "--config", "/etc/rsbinder/hub.d")
     check("a second rsb_hub can't have the device",
           (status, "busy" in out.lower() or "already" in out.lower()), (1, True))
@@ -348,8 +349,8 @@ def check_calls(echo):
           binder_call(4, "6", "reply", "i32", "i64", "f", "d"),
           "0 %d 3.000000 1.500000L \n" % (6 << 32))
 
-    # The caller's PID is not in its output, and the driver's idea of it is out of its
-    # hands: the Python client compares the two.
+    # binder-call prints neither its PID nor what the driver takes it for: the Python
+    # client compares the two.
     check_call("sync", "the service is told the caller's pid and uid", echo_client("who"), (0, "pid 0\n"), client="python")
     check_call("sync", "and those of an ordinary user", echo_client("who", uid=1000), (0, "pid 1000\n"), client="python")
 
@@ -442,7 +443,7 @@ def service_of(language, name):
 
 
 def client_of(language, name, server):
-    """Makes a client make each of IEcho's calls."""
+    """Has a client make each of IEcho's calls."""
     tally(*{
         "c": ("gb_test", "client", name, server),
         "cpp": ("cpp_test", "client", name, server),
@@ -471,17 +472,17 @@ def check_languages():
         for freezer in "cpp_test", "rsb_test":
             tally(freezer, "freeze", name, server, str(service.pid))
         service.end()
-        check("all are told of its death", [w.rest() for w in watchers], ["died"] * 3)
+        check("all are notified of its death", [w.rest() for w in watchers], ["died"] * 3)
 
 
 def check_suites():
-    """What AIDL can express, between those whose interfaces are made of it."""
+    """What AIDL can express, between programs whose interfaces are generated from it."""
     tally("rsb_test", "checks")
     tally("rsb_test", "checks", "cpp")
     for server, program in ("cpp", "cpp_test"), ("rust", "rsb_test"):
         suite = Daemon(program, "suite", "test.suite." + server)
         tally("cpp_test", "suite-client", "test.suite." + server, server)
-        check("the service has ended as it was told", suite.process.wait(timeout=HUNG), 7)
+        check("the service exited as it was told to", suite.process.wait(timeout=HUNG), 7)
 
 
 def check_dump():
@@ -490,15 +491,15 @@ def check_dump():
           (out[0], out[1].startswith("rsb_hub "), "  manager\n" in out[1]), (0, True, True))
 
 
-# libgbinder's names for the protocols of Android 8, 10, 11, 12 and 15: those of its
-# transactions and of its service manager. rsb_hub speaks the newest.
+# libgbinder's names for the protocols of Android 8, 10, 11, 12 and 15: of transactions,
+# and of the service manager. rsb_hub speaks the newest.
 DIALECTS = (
     ("aidl", "aidl"), ("aidl2", "aidl2"), ("aidl3", "aidl3"), ("aidl4", "aidl4"), ("aidl3", "aidl5"),
 )
 
 
 def check_dialects():
-    """The older protocols, on another device than the current one."""
+    """The older protocols, on a different device than the current one."""
     device = {"BINDER_DEVICE": VNDBINDER}
     for protocol, dialect in DIALECTS:
         configure(protocol, dialect)
@@ -509,9 +510,9 @@ def check_dialects():
         check("%s: a client waits for a service" % dialect, waiting.line(), "waiting")
         service = Daemon("gb_test", "service", name, env=device)
         check("%s: the service registers" % dialect, service.line(), "registered")
-        check("%s: the client is told" % dialect, "registered " + name in waiting.rest(), True)
+        check("%s: the client is notified" % dialect, "registered " + name in waiting.rest(), True)
         python = start_echo(name + ".python", VNDBINDER)
-        check("%s: so does one in Python" % dialect, python.line(), "registered")
+        check("%s: a service in Python registers, too" % dialect, python.line(), "registered")
         check("%s: binder-list sees them" % dialect, services(VNDBINDER), [name, name + ".python"])
         check("%s: binder-ping reaches it" % dialect,
               run("binder-ping", "-d", VNDBINDER, name), (0, "OK\n"))
@@ -521,7 +522,7 @@ def check_dialects():
         tally("gb_test", "client", name + ".python", "python", env=device)
         tally("python3", HERE + "/peer_client.py", VNDBINDER, "client", name, "c")
         service.end()
-        check("%s: the service manager is told that it died" % dialect,
+        check("%s: the service manager is notified that it died" % dialect,
               eventually([name + ".python"], services, VNDBINDER), [name + ".python"])
         python.end()
         manager.end()
@@ -537,9 +538,9 @@ def check_hidl():
     check("HIDL: a client waits for a service", waiting.line(), "waiting")
     service = Daemon("gb_test", "hidl-service", "c")
     check("HIDL: the service registers", service.line(), "registered")
-    check("HIDL: the client is told", waiting.rest(), "registered " + interface + "c")
+    check("HIDL: the client is notified", waiting.rest(), "registered " + interface + "c")
     python = Daemon("python3", HERE + "/hidl_peer.py", "service", "python")
-    check("HIDL: so does one in Python", python.line(), "registered")
+    check("HIDL: a service in Python registers, too", python.line(), "registered")
     check("HIDL: binder-list sees them",
           services(HWBINDER), [interface + "c", interface + "python"])
     check("HIDL: binder-ping reaches it",
@@ -558,14 +559,14 @@ def check_hidl():
     check("HIDL: a client watches the service", watcher.line(), "watching")
     check("HIDL: the one-way call arrived", service.line(), "note one way 0 0")
     service.end()
-    check("HIDL: the client is told of its death", watcher.rest(), "died")
+    check("HIDL: the client is notified of its death", watcher.rest(), "died")
     python.end()
     manager.end()
 
 
 def check_new_manager(hub, echo):
     presence = Daemon("gb_test", "presence")
-    check("a client in C knows a service manager", presence.line(), "present")
+    check("a client in C finds a service manager", presence.line(), "present")
     check("%s ends" % manager_name(), end_manager(hub), True)
     check("the client is notified", presence.line(), "absent")
     if manager == "rsb_hub":

@@ -75,7 +75,7 @@ def write_fd(client, text):
 
 
 def write_fd_oneway(client, text):
-    """The same in a one-way call, whose end shows as the end of the file."""
+    """The same in a one-way call. The pipe ends once that has been handled."""
     r, w = os.pipe()
     req = client.new_request()
     writer = req.init_writer()
@@ -130,7 +130,7 @@ def watch(remote):
     loop = GLib.MainLoop()
 
     def died():
-        print("died" if remote.is_dead() else "told of a death that was none", flush=True)
+        print("died" if remote.is_dead() else "notified of a death that did not happen", flush=True)
         loop.quit()
 
     # libgbinder requested the notification when it got the object.

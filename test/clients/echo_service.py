@@ -5,7 +5,7 @@
 
     echo_service.py DEVICE NAME [quiet]
 
-It implements the IEcho of c/echo.c, and what only the Python client uses. It
+It implements the IEcho of c/echo.c, and calls that only the Python client makes. It
 prints "registered" once the service manager has registered it, and then a line
 for each one-way call, unless it is quiet. When the service manager dies and
 another takes its place, it registers again and says so again. Each reply starts
@@ -28,7 +28,7 @@ REVERSE, WRITE_FILE, OPEN_FILE, CALLER, FAIL, NOTES, HEARD = range(10, 17)
 # AIDL's exception for service-specific errors.
 EX_SERVICE_SPECIFIC = -8
 
-# One-way calls, all and by tag; see c/echo.c.
+# The number of one-way calls, in all and by tag; see c/echo.c.
 notes = 0
 heard_of = {}
 quiet = False
@@ -97,9 +97,9 @@ def call_back(req, reply):
 
 
 def write_fd(req, reply):
-    """Writes into the file descriptor in the request, a string at a time."""
+    """Writes the request's string to its file descriptor."""
     reader = req.init_reader()
-    # The driver's own number, which lives until the request is freed.
+    # The descriptor that the driver made, which is closed when the request is freed.
     fd = reader.read_fd()
     reply.append_int32(os.write(fd, reader.read_string16().encode()))
 
@@ -134,7 +134,7 @@ def read_bytes(reader):
     try:
         return bytes(reader.read_byte_array())
     except ValueError:
-        # The module has no view of an array without elements.
+        # The module can't view an array without elements.
         return b""
 
 

@@ -29,7 +29,7 @@ def halve(reader, writer):
     try:
         data = bytes(reader.read_hidl_vec())
     except ValueError:
-        # The module has no view of a vector without elements.
+        # The module can't view a vector without elements.
         data = b""
     numbers = [n // 2 for (n,) in struct.iter_unpack("<I", data)]
     writer.append_hidl_vec(struct.pack("<%dI" % len(numbers), *numbers), len(numbers), 4)
@@ -64,7 +64,7 @@ def service(instance):
             call_back(reader, writer)
         elif code == NOTE:
             print("note", reader.read_hidl_string(), req.sender_pid(), req.sender_euid(), flush=True)
-        # The writer keeps what the reply points to.
+        # The writer owns what the reply points to.
         kept.append(writer)
         del kept[:-8]
         return reply, 0

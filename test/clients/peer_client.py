@@ -69,7 +69,7 @@ class Report:
 
 
 class Peer:
-    """A service, looked up again when it is lost."""
+    """A service, which is looked up again after it has died."""
 
     proxies = 0
 
@@ -92,9 +92,9 @@ class Peer:
         self.client = None
 
     def call(self, code, fill=None, exception=0, serve=False):
-        """Makes a call; returns the reader of its reply, and what that reads.
+        """Makes a call; returns the reader of its reply, and the reply.
 
-        While it waits, it serves this process's objects if serve is set.
+        With serve, it serves this process's objects while it waits.
         """
         req = self.client.new_request()
         if fill:
@@ -112,7 +112,7 @@ class Peer:
         return reader, reply
 
     def check_alive(self, status):
-        """Raises Died if that is how a call ended, or why none was made.
+        """Raises Died if the service has died.
 
         Once it is notified of the death, libgbinder makes no call, and leaves
         the status undefined.
@@ -208,8 +208,8 @@ def call_write_file(peer):
             reader, _ = peer.call(echo.WRITE_FILE, fill)
         finally:
             os.close(w)
-        # Ends only when the service has closed its descriptor, too. libgbinder's own was
-        # closed with the request, which is gone by now.
+        # The pipe ends only once the service has closed its descriptor, too. libgbinder's
+        # own was closed with the request, which is gone by now.
         came = f.read()
     expect("writeFile", (came, reader.read_int32()), (sent, (True, len(sent))))
 
@@ -306,7 +306,7 @@ def soak(manager, seconds, *names):
     dead = longest = 0
     reported = 0
     ended = []
-    # Prints where it is when it is stuck.
+    # On this signal it prints where it is stuck.
     faulthandler.register(signal.SIGUSR1, all_threads=False)
     signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
     while not ended and (now := time.monotonic()) < end:

@@ -4,8 +4,8 @@
 
 # Makes build/clients/root, a Debian system with the clients: rsb_hub and rsb_service from
 # crates.io, libgbinder's tools and Python module from Debian, and what build.sh needs to
-# compile programs for libgbinder. Takes a minute or two, and no time if this same script
-# made it already. Needs root: a root file system has more than one owner.
+# compile programs for libgbinder. Takes a minute or two, or no time if this script has
+# not changed since. Needs root: a root file system has more than one owner.
 
 set -euo pipefail
 
@@ -41,7 +41,7 @@ have=$(cargo --version 2>/dev/null | cut -d ' ' -f 2 || true)
 builder=
 if newer "${have:-0}" "$RUST"; then
 	echo "Building rsb_hub..."
-	# What links with this machine's libc runs with the root's newer one.
+	# What was linked with this machine's libc runs with the root's newer one.
 	quietly "${install[@]}" --root "$build/cargo" --target-dir "$build/target" &
 	builder=$!
 fi

@@ -41,7 +41,7 @@ if [[ ${1:-} == --soak ]]; then
 	limit=$((seconds + 600))
 	shift 2
 fi
-# shellcheck disable=SC2206 # These are words.
+# shellcheck disable=SC2206 # To be split into words.
 inside=(/usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin:/system/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 	python3 /clients/$program)
 
@@ -103,7 +103,7 @@ measure() {
 	for pid in $(family "$1"); do
 		kib=$(sed -n 's/^Pss_Anon: *\([0-9]*\) kB/\1/p' /proc/"$pid"/smaps_rollup 2>/dev/null || true)
 		((++processes, others += ${kib:-0}))
-		# All of them may have it open.
+		# Several of them may have the file open.
 		((memory == 0)) || continue
 		for file in /proc/"$pid"/fd/*; do
 			if [[ $(readlink "$file" || true) == "/memfd:runsc-memory"* ]]; then
@@ -153,7 +153,7 @@ done <&"$in"
 wait "$pid"
 ((seconds >= MEASURED)) || exit 0
 if ((100 * total > (100 + GROWTH) * start)); then
-	echo "FAILED the sandbox's memory has grown by more than $GROWTH %" >&2
+	echo "FAILED the sandbox's memory grew by more than $GROWTH %" >&2
 	exit 1
 fi
 echo "ok     the sandbox uses $((100 * total / start)) % of the memory that it used at the start"

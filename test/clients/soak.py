@@ -9,7 +9,7 @@ MANAGER is rsb_hub or aosp, as for checks.py.
 
 Every client calls every service and checks every answer. Only calls to a service
 that was just killed may fail: no answer is wrong, no one-way call is lost or out
-of order, nobody waits for long, and nobody dies without being killed. Before and
+of order, no process waits for long, and none dies without being killed. Before and
 after, when only the service manager is left, the driver's counters must be the
 same, except for threads of the service manager, and run.sh measures the memory.
 
@@ -37,11 +37,11 @@ KILL_SECONDS = 0.25
 # The duration given to clients, which are killed earlier.
 FOREVER = 1000000
 
-# How long one may be silent, which is longer than a client waits for the service to
-# receive its one-way calls.
+# How long a process may be silent. That is longer than a client waits for the service
+# to receive its one-way calls.
 SILENT = 200
 
-# How long all of them run at most before the first measurement.
+# How long all of them run before the first measurement, at most.
 WARM_UP_SECONDS = 20
 
 
@@ -118,7 +118,7 @@ class Soak:
         self.dead = self.longest = 0
         self.wrong = []
 
-    def found(self, process):
+    def check_process(self, process):
         """Records what is wrong with a process; returns whether anything is."""
         wrong = process.wrong()
         if wrong:
@@ -133,7 +133,7 @@ class Soak:
         self.wrong.append("%s in %s %s" % (process.name, process.language, wrong))
         print(self.wrong[-1], flush=True)
 
-    def over(self, client):
+    def add_counts(self, client):
         """Adds the counts of a client that has exited."""
         client.reader.join()
         count(self.table, client.counts["calls"])
@@ -146,7 +146,7 @@ class Soak:
             eventually(["registered"], lambda: service.said)
         clients = [Client(i, services) for i in range(self.client_count)]
         for client in clients:
-            self.begun(client)
+            self.wait_for_call(client)
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(left, random.expovariate(1 / KILL_SECONDS)))
@@ -154,49 +154,49 @@ class Soak:
             kind = random.choices((services, clients), (1, 4))[0]
             i = random.randrange(len(kind))
             kind[i].end()
-            self.found_killed(kind[i])
+            self.check_killed(kind[i])
             if kind is services:
                 self.killed["services"] += 1
                 services[i] = Service(i)
             else:
                 self.killed["clients"] += 1
-                self.over(clients[i])
+                self.add_counts(clients[i])
                 clients[i] = Client(i, services)
             for group in services, clients:
                 for i, process in enumerate(group):
-                    if self.found(process):
+                    if self.check_process(process):
                         process.end()
                         if group is clients:
-                            self.over(process)
+                            self.add_counts(process)
                             clients[i] = Client(i, services)
                         else:
                             services[i] = Service(i)
         # Unless they are stuck, they exit cleanly on request.
         for client in clients:
-            self.begun(client)
+            self.wait_for_call(client)
             client.asked_to_end = True
             client.process.send_signal(signal.SIGTERM)
         for client in clients:
             while client.process.poll() is None and not client.wrong():
                 time.sleep(0.05)
             if client.process.poll() is None:
-                self.found(client)
+                self.check_process(client)
                 if client.language == "python":
                     client.process.send_signal(signal.SIGUSR1)
                     time.sleep(1)
             client.end()
-            self.over(client)
-            self.found(client)
+            self.add_counts(client)
+            self.check_process(client)
         for service in services:
-            self.found(service)
+            self.check_process(service)
             service.end()
 
-    def begun(self, client):
+    def wait_for_call(self, client):
         """Waits until a client has made a call."""
         while not client.counts["calls"] and not client.wrong():
             time.sleep(0.05)
 
-    def found_killed(self, process):
+    def check_killed(self, process):
         """Records failures that a killed process had reported before."""
         if getattr(process, "noise", None):
             self.note(process, "said %s" % process.noise)
@@ -228,8 +228,8 @@ def open_files(pid):
 def own_threads(pid):
     """Returns how many of a process's threads the driver knows.
 
-    It knows those that have called it. Which have is random: it depends on which
-    of the service manager's threads is the last to release a dead service.
+    It knows those that have called it. Which ones have is random: it depends on
+    which of the service manager's threads is the last to release a dead service.
     """
     with open(LOGS + "state") as f:
         known = re.findall(r"^  thread (\d+):", f.read(), re.MULTILINE)
@@ -246,7 +246,7 @@ def idle(when, hub):
     own = own_threads(hub.pid)
     print("idle at the %s: %s, %d of the threads are the service manager's, which has %d files" % (
         when, ", ".join("%s %d" % item for item in active.items()), own, open_files(hub.pid)), flush=True)
-    # It says when it has.
+    # run.sh writes a line when it has measured.
     if not sys.stdin.isatty():
         sys.stdin.readline()
     active["thread"] -= own
@@ -272,10 +272,10 @@ def main(manager, seconds, services=20, clients=100):
     print("%d calls found their service dead or gone; the longest call took %d ms" % (soak.dead, soak.longest))
     print("in all: " + ", ".join("%s %d" % item for item in total.items()))
     check("every answer is right", sum(row[1] for row in soak.table.values()), 0)
-    check("nobody is stuck, and nobody dies but who is killed", soak.wrong, [])
-    check("each language called each",
+    check("no process is stuck, and none dies without being killed", soak.wrong, [])
+    check("each language called every other, and itself",
           sorted({key[:2] for key in soak.table}), sorted((c, s) for c in LANGUAGES for s in LANGUAGES))
-    check("the driver's counts and the service manager's files are those of the start", after, before)
+    check("the driver's counts and the service manager's files are as at the start", after, before)
     check("%s ends" % checks.manager_name(), checks.end_manager(hub), True)
     print("%d passed, %d failed" % (checks.passed, checks.failed), flush=True)
     return 1 if checks.failed else 0

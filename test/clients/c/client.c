@@ -78,8 +78,8 @@ static Outcome wrong(const char *format, ...)
 	return WRONG;
 }
 
-// Returns whether a call ended with its service's death, or was not made because
-// libgbinder knows about that, and leaves the status unchanged.
+// Returns whether a call ended with its service's death. Once libgbinder knows of
+// the death it makes no call, and leaves the status unchanged.
 static gboolean is_dead(Peer *peer, int status)
 {
 	return status == GBINDER_STATUS_DEAD_OBJECT || gbinder_remote_object_is_dead(peer->remote);
@@ -130,10 +130,10 @@ static void got_reply(GBinderClient *client, GBinderRemoteReply *reply, int stat
 	g_main_loop_quit(waiting->loop);
 }
 
-// Makes a call while this thread's objects can be called. It is the main thread, which
-// serves all of libgbinder's objects. Services on libgbinder call back from another
-// thread than the one that received the call, so the driver can't know that this belongs
-// to the call that waits here.
+// Makes a call and meanwhile serves this process's objects, which libgbinder does
+// in the main thread: this one. Services on libgbinder call back from another
+// thread than the one that received the call, so the driver can't tell that the
+// callback belongs to the call that waits here.
 static Outcome call_and_serve(Peer *peer, guint code, GBinderLocalRequest *req, GBinderRemoteReply **reply,
 	GBinderReader *reader)
 {
@@ -225,7 +225,7 @@ static GBinderLocalReply *on_event(GBinderLocalObject *object, GBinderRemoteRequ
 	return reply;
 }
 
-// Each call has its own object.
+// Each call passes a new object.
 static Outcome call_call_back(Peer *peer)
 {
 	GBinderLocalRequest *req = gbinder_client_new_request(peer->client);
@@ -270,7 +270,7 @@ static Outcome call_reverse_of(Peer *peer, gsize length)
 		for (i = 0; got && i < size && size == length && got[i] == bytes[length - 1 - i]; i++) {
 		}
 		if (!got || size != length || i != length) {
-			outcome = wrong("reverse of %zu bytes: got %zu, the first %zu right", length, size, i);
+			outcome = wrong("reverse of %zu bytes: got %zu, of which the first %zu are right", length, size, i);
 		}
 	}
 	g_free(bytes);
@@ -321,7 +321,7 @@ static Outcome call_write_file(Peer *peer)
 	if (outcome == RIGHT && (!gbinder_reader_read_int32(&reader, &written) || written != (gint32) strlen(text))) {
 		outcome = wrong("writeFile: got %d, want %zu", written, strlen(text));
 	}
-	// Ends only when the service has closed its descriptor, too.
+	// The pipe ends only once the service has closed its descriptor, too.
 	came = read_all(ends[0]);
 	if (outcome == RIGHT) {
 		outcome = expect_text("writeFile", came, text);
@@ -467,7 +467,7 @@ static const Call calls[] = {
 	{ "a file descriptor in a call", "fd", call_write_file },
 	{ "a file descriptor in a reply", "fd", call_open_file },
 	{ "one-way calls, in order", "oneway", call_notes },
-	// The rest is for the client only.
+	// A soak doesn't make the rest.
 	{ "the caller's pid and uid", "sync", call_caller },
 	{ "an exception of the service's own", "sync", call_fail },
 	{ "400 KiB", "large", call_reverse_most },
@@ -564,7 +564,7 @@ int run_soak_client(int argc, char **argv)
 
 static void died(GBinderRemoteObject *remote, void *data)
 {
-	say(gbinder_remote_object_is_dead(remote) ? "died" : "told of a death that was none");
+	say(gbinder_remote_object_is_dead(remote) ? "died" : "notified of a death that did not happen");
 	g_main_loop_quit(data);
 }
 
@@ -618,7 +618,7 @@ int run_presence(int argc, char **argv)
 	return 0;
 }
 
-// What binder-dump does, which Debian does not package.
+// Does what binder-dump does, which Debian does not package.
 int run_dump(int argc, char **argv)
 {
 	Peer peer = { .name = argv[0] };

@@ -13,9 +13,9 @@
 //   12  ParcelFileDescriptor openFile(String)        a pipe with the string in it
 //   13  long caller()                                pid << 32 | euid
 //   14  void fail(int, String)                       throws that error, with that message
-//   15  int notes()                                  how many notes there were
-//   16  int heard(String tag)                        of notes "tag 1", "tag 2", ..., how many came;
-//                                                    -1 if one was out of its order
+//   15  int notes()                                  how many notes have arrived
+//   16  int heard(String tag)                        how many of "tag 1", "tag 2", ... have arrived;
+//                                                    -1 if one was out of order
 
 #define _GNU_SOURCE
 #include "gb_test.h"
@@ -108,7 +108,7 @@ static gint32 write_file(GBinderReader *reader)
 
 	gbinder_reader_read_int32(reader, &present);
 	gbinder_reader_read_int32(reader, &extra);
-	// It belongs to the request, and is closed with it.
+	// The descriptor belongs to the request, and is closed with it.
 	fd = gbinder_reader_read_fd(reader);
 	text = gbinder_reader_read_string16(reader);
 	if (present == 1 && extra == 0 && fd >= 0 && text) {
@@ -129,7 +129,7 @@ static void open_file(GBinderReader *reader, GBinderWriter *writer)
 		g_assert(written == (ssize_t) strlen(text));
 		gbinder_writer_append_int32(writer, 1);
 		gbinder_writer_append_int32(writer, 0);
-		// It sends a duplicate.
+		// libgbinder sends a duplicate.
 		gbinder_writer_append_fd(writer, ends[0]);
 		close(ends[0]);
 		close(ends[1]);

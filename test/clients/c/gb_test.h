@@ -41,7 +41,7 @@ const char *device(void);
 // Returns a device's service manager, or exits.
 GBinderServiceManager *manager_of(const char *path);
 
-// Prints a line of output at once.
+// Prints a line of output and flushes it.
 void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 // Prints whether a check passed, and what was wrong if it did not.
@@ -52,7 +52,7 @@ void check(const char *name, gboolean passed, const char *format, ...) G_GNUC_PR
 void count(const char *server, const char *kind, gboolean right);
 
 // Prints the table of calls and the number of checks as a line of JSON.
-// Members, if not empty, is added to the object.
+// members, if not empty, is added to the object.
 void print_counts(const char *members);
 
 // Returns how many checks and calls have failed.

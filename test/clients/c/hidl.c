@@ -251,8 +251,8 @@ static void call_back(GBinderReader *reader, GBinderWriter *writer)
 	gbinder_remote_object_unref(listener);
 }
 
-// Reads all numbers from a queue in shared memory and reports that it has. libgbinder can
-// only create queues.
+// Reads all numbers from a queue in shared memory, and reports that the queue is
+// empty. libgbinder can only create queues.
 static guint64 sum(GBinderReader *reader)
 {
 	const Queue *queue = gbinder_reader_read_hidl_struct(reader, Queue);
@@ -569,7 +569,7 @@ static void check_handles(void)
 	gbinder_remote_reply_unref(reply);
 	for (i = 0; i < G_N_ELEMENTS(files); i++) {
 		close(pipes[i][1]);
-		// Until the service has closed all of them.
+		// The pipe ends only once the service has closed its descriptor, too.
 		while ((n = read(pipes[i][0], buffer, sizeof(buffer))) > 0) {
 			g_string_append_len(came, buffer, n);
 		}
@@ -604,7 +604,7 @@ static void check_call_back(void)
 
 	gbinder_local_request_append_local_object(req, listener);
 	gbinder_local_request_append_hidl_string(req, "stressed");
-	// While this thread waits, it serves its objects.
+	// While it waits, this thread serves the process's objects.
 	gbinder_client_transact(client, CALL_BACK, 0, req, got_reply, NULL, &reply);
 	gbinder_local_request_unref(req);
 	while (!reply) {
@@ -676,7 +676,7 @@ int run_hidl_client(int argc, char **argv)
 	check_vector("an empty vector", 0);
 	check_call_back();
 	check_oneway();
-	// Python's module has no structures with buffers in them.
+	// The Python module does not support structures with buffers in them.
 	if (strcmp(server, "python")) {
 		check_structures();
 		check_handles();

@@ -28,14 +28,14 @@ static const Command commands[] = {
 	{ "service", "NAME", "offer IEcho", run_service, 1 },
 	{ "client", "NAME SERVER", "make each of IEcho's calls", run_client, 2 },
 	{ "soak-server", "NAME", "offer IEcho, quietly", run_soak_server, 1 },
-	{ "soak-client", "SECONDS NAME:SERVER...", "make calls all the time", run_soak_client, 2 },
+	{ "soak-client", "SECONDS NAME:SERVER...", "make random calls", run_soak_client, 2 },
 	{ "watch", "NAME", "say when a service dies", run_watch, 1 },
-	{ "dump", "NAME", "have a service say what it is doing", run_dump, 1 },
+	{ "dump", "NAME", "print a service's dump", run_dump, 1 },
 	{ "await", "NAME", "say when a service is registered", run_await, 1 },
 	{ "presence", "", "say when the service manager comes and goes", run_presence, 0 },
 	{ "hidl-service", "INSTANCE", "offer the HIDL IEcho", run_hidl_service, 1 },
 	{ "hidl-client", "INSTANCE SERVER", "make each of the HIDL IEcho's calls", run_hidl_client, 2 },
-	{ "both", "NAME SERVER INSTANCE SERVER", "be both clients", run_both, 4 },
+	{ "both", "NAME SERVER INSTANCE SERVER", "run client and hidl-client", run_both, 4 },
 };
 
 typedef struct {

@@ -7,8 +7,8 @@
 // only what libgbinder needs: anybody may use any name. Without notifications
 // (aidl and aidl2) libgbinder polls the list.
 //
-// The library has no call to become the context manager: the one ioctl(2) here
-// makes its object that.
+// The library cannot make an object the context manager: the one ioctl(2) here
+// does.
 
 #define _GNU_SOURCE
 #include "gb_test.h"
@@ -57,7 +57,7 @@ typedef struct {
 } Service;
 
 typedef struct {
-	// A name, or for hidl an interface, all instances of which it means.
+	// A name or, for hidl, an interface, which stands for all of its instances.
 	char *name;
 	GBinderRemoteObject *callback;
 } Watch;
@@ -94,7 +94,7 @@ static void died(GBinderRemoteObject *remote, void *data)
 	g_ptr_array_remove(services, data);
 }
 
-// Notifies one watch of a service. Instance is hidl's.
+// Notifies one watch of a service. instance is NULL unless the dialect is hidl.
 static void tell(Watch *watch, const char *name, const char *instance, GBinderRemoteObject *remote)
 {
 	GBinderClient *client = gbinder_client_new(watch->callback, instance ? HIDL_NOTIFICATION : AIDL_CALLBACK);
@@ -143,7 +143,7 @@ static void add(char *name, GBinderRemoteObject *remote)
 }
 
 // Adds a HIDL service under each interface that it declares, except the one that all
-// have.
+// services have.
 static gboolean add_hidl(GBinderReader *reader)
 {
 	char *instance = gbinder_reader_read_hidl_string(reader), **chain = NULL, **interface;
@@ -276,7 +276,7 @@ static GBinderLocalReply *handle(GBinderLocalObject *object, GBinderRemoteReques
 	return NULL;
 }
 
-// Returns the descriptor with which libgbinder has opened a device.
+// Returns libgbinder's descriptor of a device that it has opened.
 static int descriptor_of(const char *path)
 {
 	char *real = realpath(path, NULL), link[64], target[512];
@@ -316,7 +316,7 @@ int run_manager(int argc, char **argv)
 	}
 	services = g_ptr_array_new_with_free_func(service_free);
 	watches = g_ptr_array_new();
-	// libgbinder finds it in a transaction by its address.
+	// In a transaction, libgbinder finds the object by its address.
 	object.binder = (uintptr_t) gbinder_servicemanager_new_local_object(sm,
 		strcmp(dialect->name, "hidl") ? AIDL_INTERFACE : HIDL_INTERFACE, handle, NULL);
 	if (ioctl(descriptor_of(argv[0]), BINDER_SET_CONTEXT_MGR_EXT, &object) < 0) {

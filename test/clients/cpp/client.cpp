@@ -55,10 +55,10 @@ public:
         return found();
     }
 
-    // The outcome of a call that is not answered; OK for all others.
+    // The error of a call that was not answered; OK for all others.
     status_t status() const { return mStatus; }
 
-    // Each of these makes one or more calls and returns what was wrong.
+    // Each of these makes one or more calls, and returns what was wrong.
 
     Wrong upper(const std::string& text, const std::string& want) {
         std::string got;
@@ -106,7 +106,7 @@ public:
         file.reset();
         return judge("writeFile", status, [&, &reader = reader] {
             const Wrong wrong = differ("writeFile", written, static_cast<int32_t>(text.size()));
-            // Ends only when the service has closed its descriptor, too.
+            // The pipe ends only once the service has closed its descriptor, too.
             return wrong.empty() ? differ("writeFile", readAll(reader), text) : wrong;
         });
     }
@@ -166,7 +166,7 @@ public:
     }
 
 private:
-    // Judges a call by its status, and if that is good, by its answer.
+    // Judges a call by its status and, if that is OK, by its answer.
     Wrong judge(const std::string& what, const Status& status, const std::function<Wrong()>& answer = nullptr) {
         mStatus = status.transactionError();
         if (!status.isOk()) return what + " of " + mName + ": " + status.toString8().c_str();
@@ -271,7 +271,7 @@ int runClient(const std::string& name, const std::string& server) {
     check("fd", "file descriptors in replies", 20, repeat(20, [&](int) { return peer.openFile(); }));
     constexpr size_t kSizes[] = {0, 1, 3, 4, 4095, 65536, 300001, 900000};
     check("large", "bytes, up to 900 kB", 8, repeat(8, [&](int i) { return peer.reverse(kSizes[i]); }));
-    check("death", "a death recipient that is taken back", 1, [&]() -> Wrong {
+    check("death", "a death recipient that is unlinked again", 1, [&]() -> Wrong {
         const sp<Mourner> mourner = sp<Mourner>::make();
         if (service->linkToDeath(mourner) != android::OK) return "linkToDeath";
         if (service->unlinkToDeath(mourner) != android::OK) return "unlinkToDeath";
@@ -286,7 +286,7 @@ int runFreeze(const std::string& name, const std::string& server, pid_t pid) {
     Peer peer(name, server);
     peer.take(findService(name));
     const auto freezing = [&](int) -> Wrong {
-        // It is busy if it does not know yet that it is registered.
+        // The service is still busy if it has not received the reply to its registration.
         const auto end = Clock::now() + kHung;
         status_t status;
         while ((status = IPCThreadState::freeze(pid, true, 60000)) == -EAGAIN && Clock::now() < end) {
@@ -306,7 +306,7 @@ int runFreeze(const std::string& name, const std::string& server, pid_t pid) {
         if (wrong.empty()) wrong = differ<uint32_t>("sync_received", sync & 1, 1);
         if (wrong.empty()) wrong = differ<uint32_t>("async_received", async, 1);
         if (wrong.empty()) wrong = peer.add(1, 1);
-        // One-way calls have arrived, or will.
+        // The one-way call has arrived, or will.
         return wrong.empty() ? peer.notes(1) : wrong;
     };
     report.check(server, "freeze", "a service is frozen and thawed", 5 * 4,
@@ -325,7 +325,7 @@ int runWatch(const std::string& name) {
     }
     say("watching");
     const wp<IBinder> who = died.get();
-    say(who == service && !service->isBinderAlive() ? "died" : "told of another's death");
+    say(who == service && !service->isBinderAlive() ? "died" : "notified of another's death");
     return 0;
 }
 

@@ -62,7 +62,7 @@ sp<android::IBinder> findService(const std::string& name);
 // is set.
 sp<android::IBinder> newEcho(bool print);
 
-// Prints a line of output at once.
+// Prints a line of output and flushes it.
 void say(const std::string& line);
 
 // The caller of the current call: pid << 32 | uid.
@@ -90,7 +90,7 @@ private:
     std::mt19937_64 mEngine{std::random_device{}()};
 };
 
-// The answer, and the expected one; nothing if it was right.
+// The answer and the expected one, or nothing if the answer was right.
 using Wrong = std::string;
 
 template <typename T>

@@ -194,10 +194,10 @@ int main(int argc, char** argv) {
           "cpp_test freeze NAME SERVER PID\n\tfreeze and thaw the process with an IEcho\n"
           "cpp_test watch NAME\n\tsay when a service dies\n"
           "cpp_test soak-server NAME\n\toffer IEcho, quietly\n"
-          "cpp_test soak-client SECONDS NAME:SERVER...\n\tmake calls all the time\n"
+          "cpp_test soak-client SECONDS NAME:SERVER...\n\tmake random calls\n"
           "cpp_test suite NAME\n\toffer ISuite\n"
           "cpp_test suite-client NAME SERVER\n\tcall an ISuite\n"
-          "BINDER_DEVICE names another device than /dev/binder; if SERVICE_MANAGER is aosp, it is that of Android 14.\n",
+          "BINDER_DEVICE names another device than /dev/binder; if SERVICE_MANAGER is aosp, the service manager is Android 14's.\n",
           stderr);
     return 2;
 }

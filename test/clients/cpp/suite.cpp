@@ -37,10 +37,10 @@ using org::sentrybinder::test::Record;
 
 namespace {
 
-// How many sessions live in this process.
+// How many sessions are live in this process.
 std::atomic<int32_t> sessionsAlive;
 
-// A session, which counts as live as long as anybody keeps it.
+// A session, which is live as long as anybody holds it.
 class Session : public BnSession {
 public:
     Session(std::string name, int32_t depth) : mName(std::move(name)), mDepth(depth) { sessionsAlive++; }
@@ -317,7 +317,7 @@ public:
         return "";
     }
 
-    // Objects in objects, as long as they are kept.
+    // Objects in objects, as long as they are held.
     Wrong objects() {
         std::vector<sp<ISession>> sessions(50);
         Wrong wrong = good("open", mSuite->open("session 0", &sessions[0]));
@@ -331,14 +331,14 @@ public:
             wrong = good("name", sessions[i]->name(&name));
             if (wrong.empty()) wrong = good("depth", sessions[i]->depth(&depth));
             if (wrong.empty()) wrong = good("next", sessions[i]->next(&next));
-            // There it is a different object.
+            // In the service, it is a local object.
             if (wrong.empty()) wrong = good("inspect", mSuite->inspect(sessions[i], &inspected));
             if (wrong.empty()) wrong = differ("name", name, "session " + std::to_string(i));
             if (wrong.empty()) wrong = differ("depth", depth, static_cast<int32_t>(i));
             if (wrong.empty()) wrong = differ("next", next, 1);
             if (wrong.empty()) wrong = differ("inspect", inspected, static_cast<int32_t>(i));
         }
-        // Every other one: the rest live on.
+        // Drops every other one. The rest live on.
         for (size_t i = 0; i < sessions.size(); i += 2) sessions[i] = nullptr;
         if (wrong.empty()) wrong = alive(25);
         sessions.clear();
@@ -413,7 +413,7 @@ public:
 
     Wrong rendezvous() { return good("rendezvous", mSuite->rendezvous(15)); }
 
-    // The whole mapping, and no more.
+    // The whole mapping, but no more.
     Wrong large() {
         constexpr size_t kMapping = (1 << 20) - 8192;
         for (size_t size : {size_t{1}, size_t{4095}, size_t{500000}, kMapping - 256}) {
@@ -451,7 +451,7 @@ public:
             writers.clear();
             for (size_t i = 0; i < kFiles; i++) writeAll(back[kFiles - 1 - i].get(), std::to_string(i));
             back.clear();
-            // All writing ends are closed, or this would not end.
+            // All write ends are closed, or this would not end.
             for (size_t i = 0; i < kFiles && wrong.empty(); i++) {
                 wrong = differ("a pipe", readAll(readers[i]), std::to_string(i));
             }
@@ -521,7 +521,7 @@ public:
         if (wrong.empty() && mourner->done.get_future().wait_for(kHung) != std::future_status::ready) {
             wrong = differ<int>("deaths", mourner->deaths, 30);
         }
-        if (wrong.empty()) wrong = differ<int>("deaths of those that are not told", unlinked->deaths, 0);
+        if (wrong.empty()) wrong = differ<int>("deaths reported to an unlinked recipient", unlinked->deaths, 0);
         if (!wrong.empty()) return wrong;
         int32_t got = 0;
         return differ<status_t>("a dead service", sessions[0]->next(&got).transactionError(), android::DEAD_OBJECT);
@@ -591,7 +591,7 @@ int runSuiteClient(const std::string& name, const std::string& server) {
     check("sync", "a parcelable with one of each type", 100, client.records());
     check("sync", "strings and null", 6, client.texts());
     check("error", "exceptions", 6, client.exceptions());
-    check("object", "objects in objects, as long as they are kept", 250, client.objects());
+    check("object", "objects in objects, as long as they are held", 250, client.objects());
     check("object", "a service calls an object of the client's", 20, client.ownObjects());
     check("object", "an object's extension", 2, client.extension());
     check("callback", "calls back and forth, twenty deep", 21, client.bounce(20));
@@ -603,11 +603,11 @@ int runSuiteClient(const std::string& name, const std::string& server) {
     check("oneway", "a storm from four threads, each in order", 4 * 1000,
           threads(4, suite, [](Client& client, int i) { return client.storm(i); }));
     check("oneway", "a storm that does not fit is refused, and does no harm", 11, client.full());
-    check("large", "the whole mapping, and not more", 6, client.large());
+    check("large", "the whole mapping, but no more", 6, client.large());
     check("fd", "file descriptors there and back", 12, client.files());
     check("fd", "a service's dump", 1, client.dump());
     check("memory", "memory that both have mapped", 1, client.memory());
-    check("death", "every recipient of every object is told, once", 32, client.death());
+    check("death", "every recipient of every object is notified, once", 32, client.death());
     return report.finish();
 }
 

@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//! rsbinder's clients with its own services or those of another AIDL library, in several
+//! rsbinder's clients with services of rsbinder's or of another AIDL library, in several
 //! processes.
 
 use std::io::{BufRead, BufReader, Write};
@@ -209,7 +209,7 @@ fn registration(check: Checks, name: &str) {
     );
     check(
         "register",
-        "a callback tells of each registration",
+        "a callback reports each registration",
         &mut |c| {
             let (tell, hear) = mpsc::channel();
             let callback = BnServiceCallback::new_binder(Registrations(Mutex::new(tell)));
@@ -238,7 +238,7 @@ fn registration(check: Checks, name: &str) {
     );
     check(
         "register",
-        "an ordinary user may not take a name of root's",
+        "an ordinary user may not take one of root's names",
         &mut |c| {
             let refused = Process::start_as(Some(1000), &["service", "test.rust.other"]);
             let line = refused.line()?;
@@ -364,7 +364,7 @@ fn synchronous(check: Checks, suite: &Strong<dyn ISuite>) {
 fn objects(check: Checks, suite: &Strong<dyn ISuite>, name: &str) {
     check(
         "object",
-        "objects in objects, as long as they are kept",
+        "objects in objects, as long as they are held",
         &mut |c| {
             c.eventually(0, || suite.sessions());
             let first = c.get(suite.open("first"))?;
@@ -380,7 +380,7 @@ fn objects(check: Checks, suite: &Strong<dyn ISuite>, name: &str) {
                 c.want(session.next(), 1);
                 c.want(session.next(), 2);
             }
-            // Every other one: the rest live on.
+            // Drops every other one. The rest live on.
             let mut keep = false;
             sessions.retain(|_| {
                 keep = !keep;
@@ -598,9 +598,9 @@ fn large(check: Checks, suite: &Strong<dyn ISuite>) {
         }
         Some(())
     });
-    check("large", "the whole mapping, and not more", &mut |c| {
+    check("large", "the whole mapping, but no more", &mut |c| {
         let mapping = ProcessState::default_mmap_size();
-        // The overhead of the data: the interface's name, lengths and alignment.
+        // Leaves room for the interface's name, lengths and alignment.
         let data = noise(mapping - 256, 3);
         let got = c.get(suite.repeat(&data, 1))?;
         c.same(got == data, true);
@@ -652,7 +652,7 @@ fn files(check: Checks, suite: &Strong<dyn ISuite>) {
                 let mut file = echo::file(file);
                 write!(file, "{round} {i}").ok()?;
             }
-            // All writing ends are closed, or this would not end.
+            // All write ends are closed, or this would not end.
             for (i, reader) in readers.into_iter().enumerate() {
                 c.same(read_all(reader).ok(), Some(format!("{round} {i}")));
             }
@@ -816,7 +816,7 @@ fn deaths(
     language: &str,
     process: &mut Process,
 ) {
-    check("death", "a service is told that a client died", &mut |c| {
+    check("death", "a service learns that a client died", &mut |c| {
         let mut other = Process::start(&["listener", name]);
         c.same(other.line().as_deref(), Some("listening"));
         let with = c.get(suite.listeners())?;
@@ -838,7 +838,7 @@ fn deaths(
     );
     check(
         "death",
-        "every recipient of every object is told, once",
+        "every recipient of every object is notified, once",
         &mut |c| {
             let mut sessions = Vec::new();
             for i in 0..30 {
@@ -904,7 +904,7 @@ fn deaths(
 fn reconnecting(check: Checks) {
     check(
         "death",
-        "a client finds the next service by itself",
+        "a client finds the next service on its own",
         &mut |c| {
             let name = "test.rust.again";
             let mut process = Process::start(&["service", name]);

@@ -1,7 +1,7 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//! Calls of an IEcho, in whatever language it is written.
+//! Calls to an IEcho, whatever language it is written in.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -38,7 +38,7 @@ impl Listener {
     }
 
     fn hear(&self, what: String) {
-        // Nobody needs to listen.
+        // The receiver may be gone.
         let _ = self
             .0
             .lock()
@@ -93,7 +93,7 @@ pub fn freeze(name: &str, to: &str, pid: i32) -> ExitCode {
     report.check(
         to,
         "freeze",
-        &format!("{name}: it is frozen and thawed, and its client is told"),
+        &format!("{name}: it is frozen and thawed, and its client is notified"),
         |c| {
             let echo = c.get(services::find::<dyn IEcho>(name))?;
             let (tell, states) = mpsc::channel();
@@ -106,7 +106,8 @@ pub fn freeze(name: &str, to: &str, pid: i32) -> ExitCode {
             let driver = ProcessState::as_self();
             for round in 0..5 {
                 let tag = format!("{}.{round}", std::process::id());
-                // It is busy if it does not know yet that it is registered.
+                // The service is still busy if it has not received the reply to its
+                // registration.
                 c.eventually(Ok(()), || {
                     Ok::<_, ()>(driver.freeze_process(pid, true, HUNG))
                 });
@@ -117,7 +118,7 @@ pub fn freeze(name: &str, to: &str, pid: i32) -> ExitCode {
                 c.same((info.sync_received, info.async_received), (true, true));
                 c.want(driver.freeze_process(pid, false, HUNG), ());
                 c.want(states.recv_timeout(HUNG), FrozenState::Unfrozen);
-                // One-way calls have arrived, or will.
+                // The one-way call has arrived, or will.
                 c.eventually(1, || echo.heard(&tag));
             }
             Some(())
@@ -133,7 +134,7 @@ pub fn read_all(file: ParcelFileDescriptor) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// Returns bytes of which no two neighbourhoods are the same.
+/// Returns bytes that look random, the same for the same seed.
 pub fn noise(size: usize, seed: u64) -> Vec<u8> {
     let mut random = Random::new(seed);
     (0..size).map(|_| random.next() as u8).collect()
@@ -287,7 +288,7 @@ pub fn calls(report: &mut Report, name: &str, to: &str) {
                 let (event, thread) = c.get(heard.try_recv())?;
                 c.same(event, format!("{i} stressed"));
                 if to == RUST {
-                    // The thread that waits for its call; libgbinder calls back from
+                    // In the thread that waits for its call. libgbinder calls back from
                     // another thread.
                     c.same(thread, std::thread::current().id());
                 }
@@ -347,7 +348,7 @@ pub fn calls(report: &mut Report, name: &str, to: &str) {
     check(
         report,
         "death",
-        "a death recipient that is taken back",
+        "a death recipient that is unlinked again",
         &|c| {
             let (mourner, _) = Mourner::new();
             let binder = echo.as_binder();

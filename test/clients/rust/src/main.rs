@@ -8,11 +8,11 @@
 //!     rsb_test client NAME LANGUAGE       calls an IEcho, whatever it is written in
 //!     rsb_test freeze NAME LANGUAGE PID   freezes and thaws the process with an IEcho
 //!     rsb_test suite NAME                 offers an ISuite
-//!     rsb_test soak-server NAME           offers IEcho, and says nothing
+//!     rsb_test soak-server NAME           offers IEcho, quietly
 //!     rsb_test soak-client SECONDS NAME[:LANGUAGE]...
 //!
 //! checks prints one line for each check, and finally the calls that they made, as
-//! one line for programs:
+//! a line of JSON:
 //!
 //!     {"passed": N, "failed": N, "calls": [[CLIENT, SERVER, KIND, CALLS, FAILURES], ...]}
 //!

@@ -62,7 +62,7 @@ impl Check {
         }
     }
 
-    /// Counts a call, which should have been answered with this.
+    /// Counts a call, whose answer should be want.
     pub fn want<T: Debug + PartialEq, E: Debug>(&self, got: Result<T, E>, want: T) -> bool {
         match self.get(got) {
             Some(got) => self.same(got, want),
@@ -70,13 +70,13 @@ impl Check {
         }
     }
 
-    /// Expects these to be the same, without counting a call.
+    /// Checks that got equals want, without counting a call.
     pub fn same<T: Debug + PartialEq>(&self, got: T, want: T) -> bool {
         let differ = (got != want).then(|| (format!("{got:?}"), format!("{want:?}")));
         self.count(false, differ)
     }
 
-    /// Counts a call, which should have been answered with this exception.
+    /// Counts a call, whose answer should be this exception.
     pub fn exception<T: Debug>(
         &self,
         got: Result<T, Status>,
@@ -92,12 +92,12 @@ impl Check {
         self.error(got, (exception, message.to_string()))
     }
 
-    /// Counts a call, which should not have come to an answer.
+    /// Counts a call, which should have failed without an answer.
     pub fn failure<T: Debug>(&self, got: Result<T, Status>, want: StatusCode) -> bool {
         self.error(got.map_err(|err| err.transaction_error()), want)
     }
 
-    /// Counts a call, which should have ended with this error.
+    /// Counts a call, which should have failed with this error.
     pub fn error<T: Debug, E: Debug + PartialEq>(&self, got: Result<T, E>, want: E) -> bool {
         let wrong = match &got {
             Err(err) if *err == want => None,
@@ -106,7 +106,7 @@ impl Check {
         self.count(true, wrong)
     }
 
-    /// Counts calls, each of which returned f's value, until it is this.
+    /// Calls f until it returns want, and counts the calls.
     ///
     /// For states that nothing reports.
     pub fn eventually<T: Debug + PartialEq, E: Debug>(
@@ -159,8 +159,8 @@ impl Report {
         total.1 += failures;
     }
 
-    /// Prints the line for programs, with additional members of its object, and returns
-    /// the exit status.
+    /// Prints the line of JSON, with additional members of its object, and returns the
+    /// exit status.
     pub fn finish(&self, more: &str) -> ExitCode {
         let calls: Vec<String> = self
             .calls

@@ -13,7 +13,7 @@ use rsbinder::{Endpoint, FromIBinder, ProcessState, Result, SIBinder, StatusCode
 use crate::report::HUNG;
 use crate::test::IServiceManager14::IServiceManager14;
 
-/// The place where services are registered and found.
+/// Where services are registered and found.
 pub fn kernel() -> Uri {
     let device = std::env::var_os("BINDER_DEVICE");
     Uri::new(match device {
@@ -24,12 +24,12 @@ pub fn kernel() -> Uri {
     })
 }
 
-/// Makes this process one that calls services.
+/// Lets this process call services.
 pub fn open() -> Result<()> {
     rsbinder::Client::open(kernel()).map(|_| ())
 }
 
-/// Makes this process one that offers services, in separate threads.
+/// Lets this process offer services, in separate threads.
 pub fn serve() -> Result<()> {
     rsbinder::serve(kernel())?.spawn().map(|_| ())
 }

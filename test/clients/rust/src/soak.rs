@@ -33,7 +33,7 @@ extern "C" fn end(_: libc::c_int) {
 struct Service<'a> {
     name: &'a str,
     language: &'a str,
-    /// Has a tag for the notes to it.
+    /// The service's object, and the tag of the notes to it.
     echo: Option<(Strong<dyn IEcho>, String)>,
     /// How many notes were sent with the tag.
     notes: i32,
@@ -76,7 +76,7 @@ pub fn run(seconds: u64, names: &[&str]) -> ExitCode {
         match result {
             Ok(None) if kind == "lookup" => {}
             Ok(None) => {
-                // Each note is one.
+                // Each note is a call.
                 let calls = (service.notes - notes).max(1);
                 report.add(service.language, kind, calls as u64, 0);
             }
@@ -102,7 +102,7 @@ pub fn run(seconds: u64, names: &[&str]) -> ExitCode {
             report.finish(&more(dead, longest));
             told = Instant::now();
         }
-        // There are a hundred of these.
+        // There are a hundred of these clients.
         std::thread::sleep(Duration::from_millis(5));
     }
     report.finish(&more(dead, longest))
@@ -118,7 +118,8 @@ impl Service<'_> {
     }
 }
 
-/// Makes a call, or some one-way ones. Returns what was wrong with the answer.
+/// Makes a call, or several one-way calls. Returns the kind, and what was wrong with the
+/// answer.
 fn call(
     echo: &Strong<dyn IEcho>,
     tag: &str,

@@ -26,11 +26,11 @@ use crate::test::IStreams::{BnStreams, IStreams};
 use crate::test::ISuite::{BnSuite, ISuite};
 use crate::test::Record::Record;
 
-/// Registers the suite; under the name with ".async" an asynchronous IEcho, with
-/// ".streams" an IStreams.
+/// Registers the suite and, under its name with ".async" and ".streams" appended, an
+/// asynchronous IEcho and an IStreams.
 pub fn run(name: &str) -> ExitCode {
     let serve = || -> rsbinder::Result<()> {
-        // Before any object: objects need the process's state.
+        // Before any object is made: objects need the process's state.
         services::serve()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -41,7 +41,7 @@ pub fn run(name: &str) -> ExitCode {
         );
         let suite = new();
         suite.as_binder().set_extension(&echo.as_binder())?;
-        // The suite last: when it is found, the others can be found as well.
+        // Registers the suite last: once it is found, the others can be found as well.
         services::add(&format!("{name}.async"), echo.as_binder())?;
         services::add(
             &format!("{name}.streams"),
@@ -77,7 +77,7 @@ pub fn run_lazy(name: &str) -> ExitCode {
     }
 }
 
-/// Creates the suite's object, here or in a client.
+/// Creates a suite, for the service or for a client.
 pub fn new() -> Strong<dyn ISuite> {
     let state = Arc::new(State::default());
     let suite = BnSuite::new_binder(Suite(state.clone()));
@@ -343,7 +343,7 @@ impl IStreams for Streams {
     }
 }
 
-/// Creates a session, which counts as live as long as anybody keeps it.
+/// Creates a session, which is live as long as anybody holds it.
 pub fn session(name: &str, depth: i32, live: &Arc<AtomicI32>) -> Strong<dyn ISession> {
     live.fetch_add(1, Ordering::SeqCst);
     BnSession::new_binder(Session {

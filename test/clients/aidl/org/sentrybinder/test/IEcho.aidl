@@ -11,7 +11,7 @@ import org.sentrybinder.test.IListener;
  * calls that AIDL cannot express.
  */
 interface IEcho {
-    /** The text in upper case; only ASCII letters have one. */
+    /** The text with its ASCII letters in upper case. */
     @utf8InCpp String upper(@utf8InCpp String text) = 1;
 
     int add(int a, int b) = 2;
@@ -39,7 +39,7 @@ interface IEcho {
     int notes() = 14;
 
     /**
-     * Of the notes "TAG 1", "TAG 2" and so on, the last number that has come;
+     * The last number that has come of the notes "TAG 1", "TAG 2" and so on;
      * -1 if one was out of order.
      */
     int heard(@utf8InCpp String tag) = 15;

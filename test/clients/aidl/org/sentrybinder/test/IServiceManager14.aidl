@@ -5,7 +5,7 @@ package org.sentrybinder.test;
 
 /**
  * The part of Android 11 to 14's service manager that is needed here, for a
- * library that only knows another's codes.
+ * library that only knows another version's transaction codes.
  */
 @Descriptor(value="android.os.IServiceManager")
 interface IServiceManager14 {

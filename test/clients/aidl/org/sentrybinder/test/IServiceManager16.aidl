@@ -3,7 +3,7 @@
 
 package org.sentrybinder.test;
 
-/** The same of the service manager of Android 16. */
+/** The same part of Android 16's service manager. */
 @Descriptor(value="android.os.IServiceManager")
 interface IServiceManager16 {
     @nullable IBinder getService(@utf8InCpp String name) = 0;

@@ -10,9 +10,9 @@ interface ISession {
     /** 1, 2, 3 and so on. */
     int next();
 
-    /** A session in this one. */
+    /** Opens a session within this one. */
     ISession open(@utf8InCpp String name);
 
-    /** How many sessions this one is in. */
+    /** How many sessions this one is nested in. */
     int depth();
 }

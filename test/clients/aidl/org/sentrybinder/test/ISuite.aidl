@@ -7,7 +7,7 @@ import org.sentrybinder.test.IListener;
 import org.sentrybinder.test.ISession;
 import org.sentrybinder.test.Record;
 
-/** What services generated from AIDL offer to such clients, beyond IEcho. */
+/** What services generated from AIDL offer beyond IEcho, to clients generated from it. */
 interface ISuite {
     Record echo(in Record record);
 
@@ -40,7 +40,7 @@ interface ISuite {
     /** Takes number 0, 1, 2, ... from a sender. */
     oneway void storm(int sender, int number);
 
-    /** How many of a sender's numbers have arrived; -1 if one was out of order, or named a process. */
+    /** How many of a sender's numbers have arrived; -1 if one was out of order, or came with a PID. */
     int taken(int sender);
 
     /** Returns once this many calls of it are in progress. */

@@ -5,7 +5,7 @@ package org.sentrybinder.test;
 
 import org.sentrybinder.test.Kind;
 
-/** One of each type. */
+/** A field of each type. */
 @RustDerive(Clone=true, PartialEq=true)
 parcelable Record {
     boolean flag;
