@@ -73,8 +73,8 @@ check() {
 	show "$("${@:3}" 2>&1 </dev/null)" "$2"
 }
 
-# eventually WHAT WANT COMMAND...: the same, for a state that comes about without anything
-# that one could wait for.
+# eventually WHAT WANT COMMAND...: the same, for a state whose arrival nothing reports, so
+# that there is nothing to wait for.
 eventually() {
 	local got deadline=$((SECONDS + HUNG))
 	say "$1" "${@:3}"

@@ -17,7 +17,7 @@ import (
 )
 
 // client is one of the service's clients. It does what the director writes to its
-// standard input, one word per line, and tells "done" after each.
+// standard input, one action per line, and tells "done" after each.
 type client struct {
 	conn *ipc.Conn
 	desk *ipc.Ref
@@ -29,7 +29,7 @@ func runClient() error {
 		return err
 	}
 	c := &client{conn: conn}
-	// For death notifications. Nested calls come to the waiting thread.
+	// For death notifications: nested calls come to the thread that waits.
 	failed := make(chan error, 1)
 	go func() { failed <- conn.Serve(0, nil) }()
 
@@ -69,7 +69,7 @@ func (c *client) find() error {
 	return nil
 }
 
-// miss looks the service up when it is gone.
+// miss looks the service up after its death.
 func (c *client) miss() error {
 	_, err := find(c.conn, deskName)
 	if !errors.Is(err, statusNotFound) {

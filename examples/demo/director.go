@@ -22,7 +22,7 @@ import (
 // second.
 const hung = 40 * time.Second
 
-// stage is where the play happens.
+// stage is where the play takes place.
 type stage struct {
 	ctx   context.Context
 	cast  []*actor
@@ -52,7 +52,7 @@ func direct(out io.Writer) error {
 	defer cancel()
 	s := &stage{ctx: ctx, out: out}
 	s.play()
-	// Actors that are still on stage leave it with the context.
+	// The end of the context kills actors that are still on stage.
 	cancel()
 	for _, a := range s.cast {
 		_ = a.cmd.Wait()
@@ -212,7 +212,7 @@ func (a *actor) listen(stdout io.Reader) {
 	}
 }
 
-// pid returns the actor's process, as text.
+// pid returns the PID of the actor's process, as text.
 func (a *actor) pid() string {
 	if a.stage.err != nil {
 		return ""
@@ -252,7 +252,7 @@ func (a *actor) take(name string) (event, bool) {
 		return e, true
 	}
 	for e := range a.events {
-		// Shown when the director gets to it, so that causes precede effects.
+		// Events are shown as the director gets to them, so that causes precede effects.
 		if e.Text != "" {
 			a.stage.show(a.name, e.Text)
 		}
@@ -275,7 +275,7 @@ func (a *actor) kill() {
 		return
 	}
 	for range a.events {
-		// Drop what it said before.
+		// Drop what the actor said before.
 	}
 	var exit *exec.ExitError
 	if err := a.cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
@@ -283,7 +283,7 @@ func (a *actor) kill() {
 	}
 }
 
-// leave lets a client exit and expects it to do so without a word.
+// leave lets a client exit, and expects it to do so without another event.
 func (a *actor) leave() {
 	if a.stage.err != nil {
 		return

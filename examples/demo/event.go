@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// event is something that a role has done or seen. Roles write events to their standard
+// event is something that a role did or saw. Roles write events to their standard
 // output, one JSON value per line.
 type event struct {
 	// Name and Values are for the director to check.
@@ -30,8 +30,8 @@ func tell(name string, values []any, format string, args ...any) {
 	if err != nil {
 		panic(err)
 	}
-	// One write, so that lines of several goroutines don't mix. If nobody reads it,
-	// nothing is lost.
+	// One write, so that lines of several goroutines don't mix. It doesn't matter if
+	// nobody reads it any more.
 	_, _ = os.Stdout.Write(append(line, '\n'))
 }
 

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command demo shows what Binder does, on the device of the system that it runs on: a
-// service manager, a service and two clients, each a process, talk to each other, and tell
-// what they do. It exits with 0 only if everything that it shows happened.
+// service manager, a service and two clients, each a process of its own, talk to each
+// other and say what they are doing. It exits with 0 only if everything that it is meant
+// to show happened.
 //
 // Without an argument it is the director (director.go), which runs itself in the other
 // roles and directs them. Each role reports what it does and sees as events (event.go),
@@ -36,7 +37,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: demo")
 		os.Exit(2)
 	}
-	// Lists and traces of processes show the role. Nothing depends on it.
+	// The role shows up in lists and traces of processes. Nothing else depends on it.
 	_ = os.WriteFile("/proc/self/comm", []byte(os.Args[1]), 0)
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -10,8 +10,8 @@ import (
 	"sentrybinder/examples/demo/ipc"
 )
 
-// manager is a service manager: it knows the named objects. It serves with a single
-// thread, which needs no lock.
+// manager is a service manager: it knows objects by name. It serves with a single
+// thread, and so needs no lock.
 type manager struct {
 	names map[string]*ipc.Ref
 }

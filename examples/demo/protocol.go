@@ -25,11 +25,12 @@ const (
 	// deskAdd (a, b) returns their sum.
 	deskAdd = iota + 1
 
-	// deskMeet () returns the thread that served it, to two callers at the same time.
+	// deskMeet () waits for a second caller, and returns to each the thread that served
+	// it.
 	deskMeet
 
-	// deskNote (text) is one-way and takes down a note: the first one only once somebody
-	// has asked for the notes.
+	// deskNote (text) is one-way and takes down a note, but only once somebody has asked
+	// for the notes.
 	deskNote
 
 	// deskNotes (n) waits until there are n notes and returns them.

@@ -17,7 +17,7 @@
 
 set -euo pipefail
 
-# More seconds than the demo takes to report by itself what hangs.
+# More seconds than it takes the demo to report what hangs.
 readonly LIMIT=60
 
 cd "$(dirname "$0")/../.."

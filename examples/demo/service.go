@@ -28,7 +28,7 @@ type desk struct {
 	asked chan struct{}
 
 	mu      sync.Mutex
-	changed *sync.Cond // the fields below, by mu
+	changed *sync.Cond // signals changes of the fields below, with mu
 	callers int
 	notes   []string
 
@@ -54,7 +54,7 @@ func runService() error {
 	}
 	tell("ready", nil, "I am process %d, registered as %q, and serve with one thread and up to %d more", os.Getpid(), deskName, poolSize)
 	return conn.Serve(poolSize, func() {
-		tell("spawned", nil, "the driver has asked for another thread: here is thread %d", unix.Gettid())
+		tell("spawned", nil, "the driver asked for another thread: here is thread %d", unix.Gettid())
 	})
 }
 

@@ -9,8 +9,8 @@
 //	talk [-dir DIR] call NAME WHO     a client: one call
 //	talk [-dir DIR] chat NAME WHO     a client: a call every second
 //
-// DIR is where binderfs is mounted. As in Android, whoever comes too early waits for the
-// service manager and the service.
+// DIR is where binderfs is mounted. As on Android, a container that starts too early waits
+// for the service manager and the service.
 package main
 
 import (
@@ -63,8 +63,8 @@ const (
 
 const notFound = ipc.StatusError(-2)
 
-// connect opens the device. In a pod it waits until the service manager has given
-// everybody access.
+// connect opens the device. In a pod it waits until the service manager has given every
+// user access.
 func connect(device string) (*ipc.Conn, error) {
 	for {
 		conn, err := ipc.Open(device)
@@ -204,8 +204,8 @@ func ask(service *ipc.Ref, who string) (string, error) {
 	return reply.ReadString()
 }
 
-// await repeats a call of the service manager until there is one, and it has the
-// requested service.
+// await repeats a call to the service manager until there is a service manager, and it
+// knows the requested service.
 func await(call func() error) error {
 	for {
 		err := call()

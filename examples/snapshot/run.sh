@@ -65,7 +65,7 @@ start() {
 
 say "runsc run -detach -bundle $bundle $booted"
 verdict "$(start runsc run -detach -bundle "$bundle" "$booted")" ""
-# Nothing outside tells when it has booted. Until then libbinder finds no device, or no
+# Nothing outside reports when it has booted. Until then libbinder finds no device, or no
 # service manager, and fails with an error.
 for ((deadline = SECONDS + HUNG; SECONDS < deadline; )); do
 	[[ $(runsc exec "$booted" service list 2>/dev/null </dev/null) != "Found "* ]] || break

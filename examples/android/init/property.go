@@ -45,7 +45,7 @@ func serveProperties(set func(name, value string) error) error {
 			if err != nil {
 				log.Fatalf("%s: %v", propertySocket, err)
 			}
-			// A silent program must not block the others.
+			// A program that sends nothing must not block the others.
 			go func() {
 				defer conn.Close()
 				if err := serveProperty(conn, set); err != nil {

@@ -19,7 +19,7 @@ type service struct {
 	env        []string // added to init's own
 	disabled   bool     // starts only on demand
 	oneshot    bool     // is not restarted when it exits
-	interfaces []string // that it provides, by the service manager's names
+	interfaces []string // those that it provides, by the service manager's names
 }
 
 // parse reads services in a small subset of Android's init language: sections

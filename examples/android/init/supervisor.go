@@ -18,7 +18,7 @@ import (
 // restartPeriod is the minimum time between two starts of a service, as on Android.
 const restartPeriod = 5 * time.Second
 
-// A supervisor starts services, and restarts those that exit.
+// supervisor starts services, and restarts those that exit.
 type supervisor struct {
 	services []*service
 
@@ -26,7 +26,7 @@ type supervisor struct {
 	running map[*service]process // guarded by mu
 }
 
-// A process is a running service.
+// process is a running service.
 type process struct {
 	pid     int
 	started time.Time
@@ -101,7 +101,8 @@ func (s *supervisor) reap() error {
 	}
 }
 
-// ended handles the exit of a process: it restarts the service unless it is oneshot.
+// ended handles the exit of a process: if it was a service, it restarts it unless it is
+// oneshot.
 func (s *supervisor) ended(pid int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

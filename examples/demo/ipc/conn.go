@@ -7,9 +7,8 @@
 //
 // A process opens the device and maps it once (Conn). It offers its own objects (Object)
 // and calls others' (Ref), with values, objects and file descriptors in a Parcel. The
-// driver's threads are operating system threads: replies and nested calls come to the
-// thread that waits for them. So a call and a looper stay on theirs with
-// runtime.LockOSThread.
+// driver knows operating system threads: replies and nested calls come to the thread that
+// waits for them. So a call and a looper stay on theirs with runtime.LockOSThread.
 //
 // Everything goes through one ioctl, BINDER_WRITE_READ, which takes a buffer of commands
 // (BC_...) for the driver and fills another with returns (BR_...) from it. The heart of the
@@ -30,7 +29,7 @@ import (
 	abi "sentrybinder/pkg/abi/binder"
 )
 
-// mappingSize is the room, in bytes, for everything that has been received and not yet
+// mappingSize is the room, in bytes, for everything that was received and not yet
 // freed. Android's libbinder uses the same.
 const mappingSize = 1<<20 - 2*4096
 
@@ -57,7 +56,7 @@ type Conn struct {
 	// last is the last number given to an object or a death notification.
 	last uint64
 
-	// spawned, unless it is nil, is called by each new thread of the pool.
+	// spawned, if not nil, is called by each new thread of the pool.
 	spawned func()
 }
 
@@ -88,8 +87,8 @@ func Open(path string) (*Conn, error) {
 	return c, nil
 }
 
-// BecomeContextManager makes o the object that handle 0 refers to for everybody on the
-// device. A device has at most one.
+// BecomeContextManager makes o the object that handle 0 refers to in every process on
+// the device. A device has at most one.
 func (c *Conn) BecomeContextManager(o *Object) error {
 	manager := abi.FlatObject{Type: abi.BINDER_TYPE_BINDER, Flags: abi.FLAT_BINDER_FLAG_ACCEPTS_FDS}
 	if err := c.ioctl(abi.BINDER_SET_CONTEXT_MGR_EXT, unsafe.Pointer(&manager)); err != nil {
@@ -105,8 +104,8 @@ func (c *Conn) BecomeContextManager(o *Object) error {
 func (c *Conn) ContextManager() *Ref { return &Ref{conn: c} }
 
 // Serve answers calls to this process's objects, in this goroutine and in up to extra
-// more threads that the driver may ask for when all are busy. Each of those calls spawned
-// first, unless it is nil. Serve returns when the driver fails.
+// more threads, which the driver may ask for when all are busy. Each of these first
+// calls spawned, if it is not nil. Serve returns when the driver fails.
 func (c *Conn) Serve(extra uint32, spawned func()) error {
 	c.mu.Lock()
 	c.spawned = spawned
@@ -117,8 +116,8 @@ func (c *Conn) Serve(extra uint32, spawned func()) error {
 	return c.loop(abi.BC_ENTER_LOOPER)
 }
 
-// loop makes this thread one of the pool. enter is the command that says whether it came
-// by itself (BC_ENTER_LOOPER) or because the driver asked (BC_REGISTER_LOOPER).
+// loop makes this thread one of the pool. enter is BC_ENTER_LOOPER if it joins on its
+// own, and BC_REGISTER_LOOPER if the driver asked for it.
 func (c *Conn) loop(enter uint32) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -137,7 +136,7 @@ func (c *Conn) loop(enter uint32) error {
 	}
 }
 
-// ioctl makes a request of the device, and repeats it when a signal interrupts it.
+// ioctl makes a request to the device, and repeats it when a signal interrupts it.
 func (c *Conn) ioctl(request uint32, arg unsafe.Pointer) error {
 	for {
 		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(c.fd), uintptr(request), uintptr(arg))

@@ -27,8 +27,8 @@ type Call struct {
 }
 
 // Handler answers a call, with an empty reply if it returns nil. Its error reaches the
-// caller as a StatusError. It runs on a thread of the pool, or on one that waits in a
-// call which led to this one.
+// caller as a StatusError. It runs on a thread of the pool, or on a thread that waits
+// in a call which led to this one.
 type Handler func(*Call) (*Parcel, error)
 
 // Object is an object of this process that others can call.

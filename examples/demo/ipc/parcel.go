@@ -11,7 +11,7 @@ import (
 	abi "sentrybinder/pkg/abi/binder"
 )
 
-// ErrParcel means that a parcel does not hold what was read from it.
+// ErrParcel means that a parcel does not hold what was to be read from it.
 var ErrParcel = errors.New("the parcel holds something else")
 
 // Parcel is the payload of a call or a reply. The zero value is empty.
@@ -77,7 +77,7 @@ func (p *Parcel) append(size int, object marshaller) *Parcel {
 type Reader struct {
 	conn *Conn
 
-	// address is the buffer's address, by which the driver knows it.
+	// address is the buffer's address, by which the driver identifies it.
 	address uint64
 
 	// data is the unread rest of the buffer, in the mapping of the device.

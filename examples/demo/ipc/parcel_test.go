@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// received returns a reader of what a receiver of p would get, except for its objects.
+// received returns a reader of what a receiver of p would get, but with objects as they
+// were sent.
 func received(p *Parcel) *Reader { return &Reader{data: p.data} }
 
 func TestValues(t *testing.T) {

@@ -30,7 +30,7 @@ func (e StatusError) Error() string {
 	return fmt.Sprintf("the object answered with status %d", int32(e))
 }
 
-// statusUnknownError is the status for a Handler's error that is no StatusError.
+// statusUnknownError is the status for a Handler's error that is not a StatusError.
 const statusUnknownError = StatusError(-1 << 31)
 
 // thread is one thread's conversation with the driver. All its methods run on the same
@@ -38,7 +38,7 @@ const statusUnknownError = StatusError(-1 << 31)
 type thread struct {
 	conn *Conn
 
-	// out holds commands that the driver hasn't been given yet. What they point to is
+	// out holds commands that were not yet passed to the driver. What they point to is
 	// pinned.
 	out []byte
 	pin runtime.Pinner
@@ -76,8 +76,8 @@ func (t *thread) put64(cmd uint32, arg uint64) {
 	t.out = binary.NativeEndian.AppendUint64(t.out, arg)
 }
 
-// putParcel queues a transaction or a reply. The driver reads the parcel in place when it
-// gets the command.
+// putParcel queues a transaction or a reply. The driver reads the parcel in place when
+// it executes the command.
 func (t *thread) putParcel(cmd, handle, code, flags uint32, p *Parcel) {
 	td := abi.TransactionData{Target: uint64(handle), Code: code, Flags: flags}
 	if len(p.data) != 0 {
@@ -123,7 +123,7 @@ func (t *thread) talk() ([]aReturn, error) {
 }
 
 // writeRead passes all commands, and the read buffer in wr, to the driver. If a signal
-// interrupts it, wr records how far the driver has come.
+// interrupts it, wr records how far the driver has got.
 func (t *thread) writeRead(wr *abi.WriteRead) error {
 	defer t.pin.Unpin()
 	if len(t.out) != 0 {
@@ -138,9 +138,9 @@ func (t *thread) writeRead(wr *abi.WriteRead) error {
 	return nil
 }
 
-// call makes a call and waits for the reply; if it is one-way, only until the driver has
-// accepted it. Meanwhile this thread handles whatever else it receives: the object that
-// it calls may call one of this process's in turn.
+// call makes a call and waits for the reply or, if it is one-way, until the driver has
+// accepted it. Meanwhile this thread handles whatever else it receives: the called
+// object may in turn call one of this process's.
 func (t *thread) call(handle, code, flags uint32, request *Parcel) (*Reader, error) {
 	t.putParcel(abi.BC_TRANSACTION, handle, code, flags, request)
 	var (
@@ -190,7 +190,7 @@ func (t *thread) reply(arg []byte) (*Reader, error) {
 	return nil, errors.Join(err, StatusError(status))
 }
 
-// handle handles any return that doesn't end a call.
+// handle handles a return that doesn't end a call.
 func (t *thread) handle(r aReturn) error {
 	switch r.cmd {
 	case abi.BR_NOOP, abi.BR_TRANSACTION_COMPLETE:
@@ -209,7 +209,7 @@ func (t *thread) handle(r aReturn) error {
 			t.put(abi.BC_ACQUIRE_DONE, &node)
 		}
 	case abi.BR_RELEASE, abi.BR_DECREFS:
-		// Nobody holds one any more. An Object lives as long as its process.
+		// Nobody holds a reference any more. An Object lives as long as its process.
 	case abi.BR_SPAWN_LOOPER:
 		go t.conn.spawn()
 	case abi.BR_DEAD_BINDER:
@@ -225,12 +225,12 @@ func (t *thread) handle(r aReturn) error {
 	case abi.BR_ERROR:
 		return fmt.Errorf("the driver returned BR_ERROR %d", int32(binary.NativeEndian.Uint32(r.arg)))
 	default:
-		return fmt.Errorf("the driver returned %#x, which was not asked for", r.cmd)
+		return fmt.Errorf("the driver returned an unexpected %#x", r.cmd)
 	}
 	return nil
 }
 
-// spawn runs a thread that the driver has asked for.
+// spawn runs a thread that the driver asked for.
 func (c *Conn) spawn() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -276,7 +276,7 @@ func (t *thread) dispatch(td *abi.TransactionData) error {
 	if reply == nil {
 		reply = new(Parcel)
 	}
-	// Its completion may come with the next call.
+	// The completion may come with the next call.
 	t.putParcel(abi.BC_REPLY, 0, 0, flags|abi.TF_DEFER_COMPLETE, reply)
 	return nil
 }
