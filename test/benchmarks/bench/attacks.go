@@ -90,7 +90,7 @@ func attacker() {
 }
 
 // act runs a function in a loop on each of several threads, until it is told to
-// stop. f returns a thread's function.
+// stop. f makes the function for a thread.
 func (a *aggressor) act(threads int, f func(thread int) func() (rounds int)) {
 	a.objects.Store(a.made.Load())
 	done := make(chan bool)
@@ -201,7 +201,7 @@ func (e *endpoint) lastKept() uint32 {
 }
 
 // third starts a third process, a service in that role, and returns a handle to it.
-// With no role, the manager is the third.
+// With no role, the third process is the manager.
 func (a *aggressor) third(role string) (*process, uint32) {
 	if role == "" {
 		return nil, 0
@@ -475,7 +475,7 @@ func (a *aggressor) fragment() {
 
 // compute leaves the driver alone, like the control, but keeps the CPUs busy for as
 // long as it takes to fill a buffer with commands and to carry them out: some 100
-// µs of its own time and then more of the sentry's, in turn.
+// µs of its own time and more of the sentry's, alternately.
 func (a *aggressor) compute() {
 	fd, err := unix.Open("/dev/zero", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	peer.Check(err)
@@ -503,7 +503,7 @@ func (a *aggressor) deaths(role string) {
 		e := a.thread()
 		e.Unblock()
 		commands := peer.Command(nil, binder.BC_ENTER_LOOPER)
-		// To request and clear them all can take longer than a turn.
+		// Requesting and clearing all of them can take longer than a turn.
 		count := func(br uint32) {
 			if br == binder.BR_CLEAR_DEATH_NOTIFICATION_DONE {
 				a.rounds.Add(1)

@@ -169,7 +169,7 @@ const (
 // origin is where an attacker runs.
 type origin interface {
 	attack(name string)
-	// end waits until the attacker has ended, which it was asked to.
+	// end waits for the attacker, which was asked to end.
 	end()
 }
 

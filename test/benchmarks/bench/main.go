@@ -52,7 +52,7 @@ var (
 	answer = flag.Int("answer", 0, "size of an answer in bytes (internal)")
 )
 
-// benchmarks are all that can be run.
+// benchmarks holds what can be run, by name.
 var benchmarks = map[string]func(){
 	"roundtrip":     roundtrip,
 	"payload":       payload,
@@ -70,7 +70,7 @@ var benchmarks = map[string]func(){
 	"wake":          wake,
 }
 
-// roles are what the processes that a benchmark starts do.
+// roles holds what the processes that a benchmark starts do, by role.
 var roles = map[string]func(){
 	"server":         wayServer,
 	"echo":           echo,
@@ -115,8 +115,8 @@ func main() {
 	if *role == "" {
 		run = benchmarks[flag.Arg(0)]
 	}
-	// The processes that a benchmark starts get their roles as flags before the
-	// last argument, which are not parsed unless that is the only one.
+	// Processes that a benchmark starts get their role's flags before the last
+	// argument. That must be the benchmark: flags behind it are not parsed.
 	if run == nil || flag.NArg() > 1 {
 		peer.Fail("usage: bench [flags] BENCHMARK; the benchmarks are %s", strings.Join(slices.Sorted(maps.Keys(benchmarks)), ", "))
 	}

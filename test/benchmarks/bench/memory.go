@@ -19,7 +19,8 @@ const (
 	messages     = 50
 	messageBytes = 1 << 20
 
-	// settled is how long after a message its memory has gone back to the host.
+	// settled is how long it takes until the memory of a message has gone back to
+	// the host.
 	settled = 3 * time.Second
 )
 
@@ -45,7 +46,7 @@ func memory() {
 	}
 	step("process", many)
 
-	// Threads of the process, which then become threads of the driver's, too.
+	// Threads that first only exist, and that the driver then gets to know.
 	begin, done := make(chan bool), make(chan bool)
 	for range many {
 		go func() {

@@ -36,9 +36,10 @@ const (
 	callsAtOnce = 4
 )
 
-// processes measures calls between random pairs of processes, as their number
-// grows: -numbers. The processes pass messages around, and whoever has one makes
-// one call, so that as many calls are in flight however many processes there are.
+// processes measures calls between random pairs of processes, for each number of
+// processes in -numbers. The processes pass messages around, and whoever has one
+// makes one call, so that as many calls are in flight however many processes there
+// are.
 func processes() {
 	all := []*process{start("hub", nil)}
 	defer func() { stopAll(all) }()
@@ -153,7 +154,8 @@ func (c *citizen) serve(e *endpoint) {
 	}
 }
 
-// meet picks acquaintances among the first all citizens, without this one.
+// meet picks acquaintances among all citizens but this one. all is how many there
+// are.
 func (c *citizen) meet(e *endpoint, all int) {
 	var known []uint32
 	for range acquaintances {

@@ -11,10 +11,10 @@ import (
 	"sentrybinder/test/benchmarks/peer"
 )
 
-// roundtrip measures calls whose answers are as large as they are, and beside them
-// a copy of that size, and a system call. A call takes three system calls: the one
-// in which the server replies returns BR_TRANSACTION_COMPLETE, and only its next
-// one waits for the next call. With TF_DEFER_COMPLETE it takes two.
+// roundtrip measures calls whose answers are as large as they are and, for
+// comparison, a copy of that size, and a system call. A call takes three system
+// calls: the one in which the server replies returns BR_TRANSACTION_COMPLETE, and
+// only its next one waits for the next call. With TF_DEFER_COMPLETE it takes two.
 func roundtrip() {
 	ways := slices.Insert(slices.Clone(allWays), 1, deferred)
 	for _, size := range numbersOf(*sizes) {
@@ -49,9 +49,8 @@ func copier(size int) func() {
 }
 
 // beyondEmpty returns how much longer a call with size bytes each way takes than an
-// empty one, in microseconds: the difference of their medians. Some calls of one
-// kind and some of the other take turns, so that no drift of the machine enters the
-// difference.
+// empty one, in microseconds: the difference of their medians. Batches of both
+// kinds take turns, so that no drift of the machine enters the difference.
 func beyondEmpty(size int) float64 {
 	const (
 		turn   = 32

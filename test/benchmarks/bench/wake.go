@@ -16,8 +16,8 @@ import (
 // wake measures what it takes to wake a thread: from before the system call that
 // does it to after the one in which the thread slept. On another CPU that depends
 // on how long that CPU has been idle, which is X, in microseconds, and above all on
-// whether it is a virtual one. Beside it are a thread that slept on the same CPU,
-// and one that spins instead of sleeping.
+// whether it is a virtual one. For comparison, it also measures a thread that slept
+// on the same CPU, and one that spins instead of sleeping.
 func wake() {
 	var allowed unix.CPUSet
 	peer.Check(unix.SchedGetaffinity(0, &allowed))

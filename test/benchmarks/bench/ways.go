@@ -81,8 +81,8 @@ func deferringServer(_ []*os.File, _, answer int) func() {
 	return serverWith(binder.TF_DEFER_COMPLETE, answer)
 }
 
-// serverWith returns the function of a context manager whose answers have these
-// flags and this size.
+// serverWith becomes the context manager, and returns a function that serves calls
+// with answers of these flags and this size.
 func serverWith(flags uint32, answer int) func() {
 	e := open()
 	e.answerFlags = flags

@@ -171,7 +171,7 @@ func (p *Process) Attempt(commands []byte, f func(br uint32, params []byte)) (bi
 }
 
 // Poll sends commands, calls f for each return that is ready, and returns their
-// number. With none it doesn't wait, if Unblock was called, nor if the driver
+// number. It doesn't wait for returns if Unblock was called, or if the driver
 // refuses the commands.
 func (p *Process) Poll(commands []byte, f func(br uint32)) (returns int) {
 	in, _ := p.tryExchange(commands)

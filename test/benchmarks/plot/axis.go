@@ -14,7 +14,7 @@ import (
 
 // axis says how the values of an axis are placed and labelled.
 type axis struct {
-	// logarithmic says so; other axes are linear, and begin at zero.
+	// logarithmic says whether the axis is. Others are linear, and begin at zero.
 	logarithmic bool
 	// atValues puts a tick at each measured value, if these are few.
 	atValues bool

@@ -1,4 +1,4 @@
-// Apart from the driver's module: it needs none of what draws.
+// Apart from the driver's module, which needs none of the libraries that draw.
 module sentrybinder/test/benchmarks/plot
 
 go 1.26.3
