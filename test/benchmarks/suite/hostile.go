@@ -5,10 +5,8 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -69,9 +67,9 @@ type attackRow struct {
 	Does   string
 	Turns  []turn
 
-	//  These are medians of the turns' figures: for calls alone, beside as many threads
-	//  that only make system calls, while the attacker creates what it attacks with, and
-	//  during the attack.
+	// These are medians of the turns' figures: for calls alone, beside as many
+	// threads that only make system calls, while the attacker creates what it
+	// attacks with, and during the attack.
 	Alone, Control, Making, Acting called
 
 	// Rounds and Objects are the fewest of any turn.
@@ -145,15 +143,9 @@ func (p place) attack(name string) ([]turn, error) {
 	}
 	var stdout, stderr bytes.Buffer
 	err := p.runHostile(args, &stdout, &stderr)
-	var turns []turn
-	for decoder := json.NewDecoder(&stdout); ; {
-		var one turn
-		if decodeErr := decoder.Decode(&one); errors.Is(decodeErr, io.EOF) {
-			break
-		} else if decodeErr != nil {
-			return turns, errors.Join(err, decodeErr)
-		}
-		turns = append(turns, one)
+	turns, decodeErr := decodeAll[turn](&stdout)
+	if decodeErr != nil {
+		return turns, errors.Join(err, decodeErr)
 	}
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))

@@ -85,18 +85,19 @@ func (p place) run(args []string) ([]result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))
 	}
-	return parseResults(bytes.NewReader(stdout))
+	return decodeAll[result](bytes.NewReader(stdout))
 }
 
-func parseResults(r io.Reader) ([]result, error) {
-	var results []result
+// decodeAll decodes values of JSON until the end.
+func decodeAll[T any](r io.Reader) ([]T, error) {
+	var all []T
 	for decoder := json.NewDecoder(r); ; {
-		var one result
+		var one T
 		if err := decoder.Decode(&one); errors.Is(err, io.EOF) {
-			return results, nil
+			return all, nil
 		} else if err != nil {
-			return nil, err
+			return all, err
 		}
-		results = append(results, one)
+		all = append(all, one)
 	}
 }

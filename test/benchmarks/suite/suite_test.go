@@ -73,13 +73,13 @@ func TestRunAllCountsFailures(t *testing.T) {
 	require.Equal(t, *runs, b.runAll())
 }
 
-func TestParseResults(t *testing.T) {
-	results, err := parseResults(strings.NewReader(`{"series":"a","x":1,"value":2}
+func TestDecodeAll(t *testing.T) {
+	results, err := decodeAll[result](strings.NewReader(`{"series":"a","x":1,"value":2}
 {"series":"b","p50":3,"p99":4}
 `))
 	require.NoError(t, err)
 	require.Equal(t, []result{{Series: "a", X: 1, Value: 2}, {Series: "b", P50: 3, P99: 4}}, results)
-	_, err = parseResults(strings.NewReader("no JSON"))
+	_, err = decodeAll[result](strings.NewReader("no JSON"))
 	require.Error(t, err)
 }
 
