@@ -180,7 +180,7 @@ func (t *Transaction) cancel(ctx context.Context) { t.cancelWith(ctx, binder.BR_
 // Preconditions: No lock is held.
 func (t *Transaction) cancelWith(ctx context.Context, br uint32) {
 	t.dropFiles(ctx)
-	t.buffer.Abandon(ctx)
+	t.buffer.Strand(ctx)
 	t.to.mu.Lock()
 	t.endLocked(t.to)
 	t.to.mu.Unlock()

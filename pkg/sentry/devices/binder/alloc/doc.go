@@ -11,7 +11,7 @@
 //
 //	Space.Reserve ──▶ Reservation ──Commit──▶ Buffer ──Deliver──▶ the application's
 //	                       │                  │    │                   │         │
-//	                     Abort             Recall  └──Abandon──▶ the process's   │
+//	                     Abort             Recall  └──Strand───▶ the process's   │
 //	                       │                  │                          │       │
 //	                       ▼                  │                          ▼       ▼
 //	           gone ◀─Free─ Claimed ◀─────────┴──── Space.Claim    Space.Release: gone
@@ -30,7 +30,7 @@
 // # Ownership
 //
 // A Space owns the records of its buffers; a token points to one. A record ends in one
-// place, record.end, once: by Claimed.Free, by Space.Release, or by Abandon or Deliver
+// place, record.end, once: by Claimed.Free, by Space.Release, or by Strand or Deliver
 // after that. This destroys the Cargo, which the buffer carried for the user of this
 // package. After Release a Space has only records that tokens hold, and their memory.
 //

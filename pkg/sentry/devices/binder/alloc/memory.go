@@ -52,7 +52,7 @@ func (s *Space) drop(fr memmap.FileRange) {
 	}
 }
 
-// Release ends the delivered and abandoned buffers. The others end with their tokens, and
+// Release ends the delivered and stranded buffers. The others end with their tokens, and
 // the memory with the last pin.
 func (s *Space) Release(ctx context.Context) {
 	s.mu.Lock()

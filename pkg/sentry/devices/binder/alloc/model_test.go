@@ -147,8 +147,8 @@ func (m *model) step(b *modelBuffer, choice int) {
 		case 0:
 			b.claimed = b.buffer.Recall()
 		case 1:
-			b.fate = abandoned
-			b.buffer.Abandon(ctx)
+			b.fate = stranded
+			b.buffer.Strand(ctx)
 		case 2:
 			claim() // Too early.
 			return
@@ -177,7 +177,7 @@ func (m *model) step(b *modelBuffer, choice int) {
 func (m *model) release() {
 	m.released = true
 	for _, b := range slices.Clone(m.all) {
-		if b.fate == delivered || b.fate == abandoned {
+		if b.fate == delivered || b.fate == stranded {
 			m.end(b)
 		}
 	}
@@ -203,7 +203,7 @@ func (m *model) check() {
 		at, more = m.Walk(at, func(info Info) {
 			require.Less(t, i, len(want))
 			require.Equal(t, want[i].span.start, info.Start)
-			require.Equal(t, want[i].fate == delivered || want[i].fate == abandoned, info.Delivered)
+			require.Equal(t, want[i].fate == delivered || want[i].fate == stranded, info.Delivered)
 			i++
 		})
 	}

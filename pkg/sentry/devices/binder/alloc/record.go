@@ -70,8 +70,8 @@ const (
 	// delivered: the application may free it, by a Claim.
 	delivered
 
-	// abandoned: it lasts until the process ends.
-	abandoned
+	// stranded: it lasts until the process ends.
+	stranded
 
 	// claimed: a Claimed is about to free it.
 	claimed
@@ -110,7 +110,7 @@ type record struct {
 }
 
 // ownedBySpace returns whether the Space decides about the buffer, rather than a token.
-func (f *fate) ownedBySpace() bool { return *f == delivered || *f == abandoned }
+func (f *fate) ownedBySpace() bool { return *f == delivered || *f == stranded }
 
 // fateOf returns the fate of rec, one of in's buffers.
 //

@@ -70,8 +70,9 @@ func (b *Buffer) Write(offset uint64, src []byte) error {
 // Deliver ends b: the application knows the buffer, and may free it.
 func (b *Buffer) Deliver(ctx context.Context) { b.leaveToSpace(ctx, delivered) }
 
-// Abandon ends b: the buffer stays until the process ends.
-func (b *Buffer) Abandon(ctx context.Context) { b.leaveToSpace(ctx, abandoned) }
+// Strand ends b, which the application will never know: the buffer stays until the process
+// ends.
+func (b *Buffer) Strand(ctx context.Context) { b.leaveToSpace(ctx, stranded) }
 
 // leaveToSpace leaves the buffer to the Space, with fate f.
 func (b *Buffer) leaveToSpace(ctx context.Context, f fate) {
