@@ -136,11 +136,8 @@ func (d *Domain) counts() *commandCounts {
 func (d *Domain) ObjectCounts() []ObjectCount {
 	counts := make([]ObjectCount, numObjectKinds)
 	for k := range counts {
-		// deleted is read first: an object that comes and goes in between may
-		// count as active, but the count is never negative.
-		deleted := d.stats.objects[k].deleted.Load()
-		created := d.stats.objects[k].created.Load()
-		counts[k] = ObjectCount{Name: objectNames[k], Active: created - deleted, Total: created}
+		active := d.stats.active(objectKind(k))
+		counts[k] = ObjectCount{Name: objectNames[k], Active: active, Total: d.stats.objects[k].created.Load()}
 	}
 	return counts
 }

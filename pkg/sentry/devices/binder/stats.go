@@ -49,8 +49,8 @@ func (s *stats) created(k objectKind) { s.objects[k].created.Add(1) }
 
 func (s *stats) deleted(k objectKind) { s.objects[k].deleted.Add(1) }
 
-// active returns the number of live objects. One that comes and goes meanwhile may be
-// counted.
+// active returns the number of live objects. An object that comes and goes meanwhile may be
+// counted, but the number is never negative: deleted is read first.
 func (s *stats) active(k objectKind) uint64 {
 	deleted := s.objects[k].deleted.Load()
 	return s.objects[k].created.Load() - deleted
