@@ -24,8 +24,16 @@ import (
 // each step, what an application gets is compared with what was sent to it, and at the end
 // nothing may be left.
 func FuzzCommands(f *testing.F) {
+	fuzzPrograms(f, 9, func(t *testing.T, program []byte) {
+		m := &machine{world: newWorld(t), input: program, sent: make(map[uint32]sentPayload)}
+		m.run()
+	})
+}
+
+// fuzzPrograms fuzzes run. Its initial corpus is random programs by seed.
+func fuzzPrograms(f *testing.F, seed uint64, run func(t *testing.T, program []byte)) {
 	debug.SetTraceback("all")
-	rnd := rand.New(rand.NewPCG(9, 10))
+	rnd := rand.New(rand.NewPCG(seed, seed+1))
 	for range randomPrograms {
 		program := make([]byte, randomLength)
 		for i := range program {
@@ -34,11 +42,10 @@ func FuzzCommands(f *testing.F) {
 		f.Add(program)
 	}
 	f.Fuzz(func(t *testing.T, program []byte) {
-		// A program never sleeps; if it did, the fuzzer would wait for ever.
+		// A program never sleeps; if it did, the fuzzer would wait forever.
 		hung := time.AfterFunc(time.Minute, func() { panic("the program hangs") })
 		defer hung.Stop()
-		m := &machine{world: newWorld(t), input: program, sent: make(map[uint32]sentPayload)}
-		m.run()
+		run(t, program)
 	})
 }
 

@@ -9,10 +9,8 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -30,20 +28,7 @@ import (
 // their receivers find, and how the others fail. Failed ones leave nothing behind, and no
 // application sees what others have not sent.
 func FuzzTransaction(f *testing.F) {
-	debug.SetTraceback("all")
-	rnd := rand.New(rand.NewPCG(11, 12))
-	for range randomPrograms {
-		program := make([]byte, randomLength)
-		for i := range program {
-			program[i] = byte(rnd.Uint32())
-		}
-		f.Add(program)
-	}
-	f.Fuzz(func(t *testing.T, program []byte) {
-		hung := time.AfterFunc(time.Minute, func() { panic("the program hangs") })
-		defer hung.Stop()
-		newExchange(t, program).run()
-	})
+	fuzzPrograms(f, 11, func(t *testing.T, program []byte) { newExchange(t, program).run() })
 }
 
 // maxMessages is the maximum number of messages of a program.
