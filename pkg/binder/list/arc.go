@@ -73,24 +73,6 @@ func FromRaw[T Counted](v T) Arc[T] {
 	return Arc[T]{v, v.counter()}
 }
 
-// Convert turns a reference to a value into one of another type, usually an
-// interface that the value implements, as in Convert(&a, work(a.Get())). view
-// must be a's value. a becomes the zero Arc. Convert of the zero Arc returns
-// the zero Arc.
-func Convert[T, U Counted](a *Arc[U], view T) Arc[T] {
-	b := a.Take()
-	if b.count == nil {
-		return Arc[T]{}
-	}
-	c := view.counter()
-	if c != b.count {
-		violation("reference converted to another value")
-		// The caller's new reference must count.
-		c.inc()
-	}
-	return Arc[T]{view, c}
-}
-
 // Borrow is a reference without a count: another holder keeps a reference to the
 // value for as long as the Borrow is in use.
 type Borrow[T Counted] struct {

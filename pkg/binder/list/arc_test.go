@@ -64,8 +64,6 @@ func TestZeroArc(t *testing.T) {
 	b := a.Clone()
 	require.False(t, b.Ok())
 	b.Release(ctx)
-	c := Convert(&a, item(nil))
-	require.False(t, c.Ok())
 	var u Unique[*red]
 	require.Nil(t, u.Get())
 	u.Release(ctx)
@@ -117,38 +115,6 @@ func TestBorrowOutlivesValue(t *testing.T) {
 		v := new(red)
 		v.n.Store(saturated)
 		require.Same(t, v, BorrowOf(v).Get())
-	})
-}
-
-func TestConvert(t *testing.T) {
-	v := new(red)
-	u := NewUnique(v)
-	a := u.Share()
-	b := Convert(&a, item(v))
-	require.False(t, a.Ok())
-	require.True(t, b.Ok())
-	require.Equal(t, item(v), b.Get())
-	require.EqualValues(t, 1, v.ReadRefs())
-	c := Convert(&b, v)
-	require.Same(t, v, c.Get())
-	c.Release(ctx)
-	require.Equal(t, 1, v.destroyed)
-}
-
-func TestConvertOther(t *testing.T) {
-	bothWays(t, "reference converted to another value", func(t *testing.T) (_, _ func()) {
-		v, w := new(red), new(blue)
-		u, x := NewUnique(v), NewUnique(w)
-		a, b := u.Share(), x.Share()
-		return func() {
-				c := Convert(&a, item(w))
-				require.EqualValues(t, 2, w.ReadRefs())
-				c.Release(ctx)
-			}, func() {
-				require.EqualValues(t, 1, v.ReadRefs())
-				b.Release(ctx)
-				require.Equal(t, 1, w.destroyed)
-			}
 	})
 }
 

@@ -52,7 +52,8 @@ func newItem(name string) (Arc[item], Ref[item, left]) {
 		v := &red{common: common{name: name}}
 		u := NewUnique(v)
 		a, r := Pair(&u, &v.left, item(v))
-		return Convert(&a, item(v)), r
+		defer a.Release(ctx)
+		return BorrowOf(item(v)).Arc(), r
 	}
 	v := &blue{common: common{name: name}}
 	u := NewUnique(item(v))
@@ -81,12 +82,12 @@ func names[ID any](t testing.TB, l *List[item, ID]) []string {
 	}
 	back := make([]string, len(forth))
 	i := len(forth)
-	for c := l.Back(); c.Ok(); c.Prev() {
+	for k := l.tail; k != nil; k = k.prev {
 		i--
 		if i < 0 {
 			t.Fatalf("more values backward than forward: %v", forth)
 		}
-		back[i] = c.Value().base().name
+		back[i] = Ref[item, ID]{k}.Get().base().name
 	}
 	require.Equal(t, forth, back)
 	require.Equal(t, len(forth), l.Len())

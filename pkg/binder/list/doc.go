@@ -58,10 +58,9 @@
 //	and no others                         match List[T, ID]
 //	a value, its count, its links and a   go vet (copylocks)     -
 //	list never move in memory
-//	a reference is used up when it is     -                      releasing, sharing or
-//	released or moved                                            converting empties the
-//	                                                             variable; see below for
-//	                                                             copies
+//	a reference is used up when it is     -                      releasing or sharing
+//	released or moved                                            empties the variable; see
+//	                                                             below for copies
 //	no use after the last release         -                      checked: Clone, Borrow.Get,
 //	                                                             Borrow.Arc, Claim. The
 //	                                                             memory is always valid

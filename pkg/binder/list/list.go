@@ -172,11 +172,6 @@ func (l *List[T, ID]) Front() Cursor[T, ID] {
 	return Cursor[T, ID]{l, l.head}
 }
 
-// Back returns a cursor at the last value.
-func (l *List[T, ID]) Back() Cursor[T, ID] {
-	return Cursor[T, ID]{l, l.tail}
-}
-
 // At returns a cursor at the value with the links k, or past the end if it is not on
 // the list.
 func (l *List[T, ID]) At(k *Links[T, ID]) Cursor[T, ID] {
@@ -186,9 +181,9 @@ func (l *List[T, ID]) At(k *Links[T, ID]) Cursor[T, ID] {
 	return Cursor[T, ID]{l, k}
 }
 
-// Cursor is a place in a list: at a value, or past either end. It stays valid
-// when other values are pushed or removed. Only the cursor itself may remove the
-// value that it is at.
+// Cursor is a place in a list: at a value, or past the end. It stays valid when
+// other values are pushed or removed. Only the cursor itself may remove the value
+// that it is at.
 type Cursor[T Counted, ID any] struct {
 	list *List[T, ID]
 	at   *Links[T, ID]
@@ -199,7 +194,7 @@ func (c *Cursor[T, ID]) Ok() bool {
 	return c.at != nil
 }
 
-// Value returns the value that the cursor is at. Past the ends it returns the
+// Value returns the value that the cursor is at. Past the end it returns the
 // zero T.
 func (c *Cursor[T, ID]) Value() T {
 	return Ref[T, ID]{c.at}.Get()
@@ -212,15 +207,8 @@ func (c *Cursor[T, ID]) Next() {
 	}
 }
 
-// Prev moves the cursor to the value before.
-func (c *Cursor[T, ID]) Prev() {
-	if c.check() {
-		c.at = c.at.prev
-	}
-}
-
 // Remove removes the value that the cursor is at, returns its list reference
-// and moves the cursor to the following value. Past the ends it returns false.
+// and moves the cursor to the following value. Past the end it returns false.
 func (c *Cursor[T, ID]) Remove() (Ref[T, ID], bool) {
 	if !c.check() {
 		return Ref[T, ID]{}, false

@@ -255,7 +255,6 @@ func TestCursor(t *testing.T) {
 	require.False(t, c.Ok())
 	require.Nil(t, c.Value())
 	c.Next()
-	c.Prev()
 	_, ok := c.Remove()
 	require.False(t, ok)
 	require.False(t, c.Ok())
@@ -265,11 +264,8 @@ func TestCursor(t *testing.T) {
 	require.Equal(t, "a", c.Value().base().name)
 	c.Next()
 	require.Equal(t, "b", c.Value().base().name)
-	c.Prev()
-	require.Equal(t, "a", c.Value().base().name)
-	c.Prev()
-	require.False(t, c.Ok())
-	c = l.Back()
+	c.Next()
+	c.Next()
 	require.Equal(t, "d", c.Value().base().name)
 	c.Next()
 	require.False(t, c.Ok())
@@ -299,14 +295,14 @@ func TestCursor(t *testing.T) {
 	require.Equal(t, []string{"a", "c"}, names(t, &l))
 
 	// Others may be pushed and removed meanwhile.
-	c = l.Back()
+	c = l.Front()
+	c.Next()
 	take(l.PopFront())
 	l.PushBack(r)
 	require.Equal(t, "c", c.Value().base().name)
 	c.Next()
 	require.Equal(t, "d", c.Value().base().name)
-	c.Prev()
-	c.Prev()
+	c.Next()
 	require.False(t, c.Ok())
 }
 
@@ -336,7 +332,6 @@ func TestCursorRemovesWhileIterating(t *testing.T) {
 func TestCursorLosesItsValue(t *testing.T) {
 	for name, move := range map[string]func(c *Cursor[item, left]){
 		"Next": (*Cursor[item, left]).Next,
-		"Prev": (*Cursor[item, left]).Prev,
 		"Remove": func(c *Cursor[item, left]) {
 			r, ok := c.Remove()
 			if ok || r.Ok() {

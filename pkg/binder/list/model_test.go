@@ -129,7 +129,7 @@ func (m *model) countOp(op byte, v, j int, value item) {
 			m.arcs[v] = append(m.arcs[v], arc.Clone())
 		}
 	case 2:
-		*arc = Convert(arc, arc.Get())
+		*arc = FromRaw(arc.IntoRaw())
 	case 3:
 		arc.Release(ctx)
 		m.arcs[v] = slices.Delete(m.arcs[v], j%len(m.arcs[v]), j%len(m.arcs[v])+1)

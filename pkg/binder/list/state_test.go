@@ -33,9 +33,9 @@ func titles(t testing.TB, l *List[savedWork, savedTodo]) []string {
 		forth = append(forth, w.title())
 	}
 	i := len(forth)
-	for c := l.Back(); c.Ok(); c.Prev() {
+	for k := l.tail; k != nil; k = k.prev {
 		i--
-		require.Equal(t, forth[i], c.Value().title())
+		require.Equal(t, forth[i], Ref[savedWork, savedTodo]{k}.Get().title())
 	}
 	require.Zero(t, i)
 	return forth
@@ -61,7 +61,8 @@ func newSavedCall(name string) (Arc[savedWork], Ref[savedWork, savedTodo]) {
 	c := &savedCall{name: name}
 	u := NewUnique(c)
 	a, r := Pair(&u, &c.links, savedWork(c))
-	return Convert(&a, savedWork(c)), r
+	defer a.Release(ctx)
+	return BorrowOf(savedWork(c)).Arc(), r
 }
 
 // TestSaveRestore saves values that are on two lists, values of two kinds on
@@ -84,11 +85,12 @@ func TestSaveRestore(t *testing.T) {
 	call.Get().(*savedCall).from = call2.Clone()
 	call.Get().(*savedCall).to = second.Clone()
 	p.first = first.Get()
-	p.arcs = []Arc[savedWork]{call.Clone(), {}, call.Clone(), Convert(&third, savedWork(third.Get()))}
+	p.arcs = []Arc[savedWork]{call.Clone(), {}, call.Clone(), BorrowOf(savedWork(third.Get())).Arc()}
 	p.byKey = map[string]*savedNode{"one": first.Get(), "two": second.Get()}
 	p.inside = []any{&p.arcs[0], &p.idle, &p.todo, &p.first.todo, &p.first.Count}
 	first.Release(ctx)
 	second.Release(ctx)
+	third.Release(ctx)
 	call.Release(ctx)
 	call2.Release(ctx)
 
@@ -217,7 +219,8 @@ func TestSaveLong(t *testing.T) {
 		a, r := newSavedNode(p, fmt.Sprint(i))
 		p.todo.PushBack(r)
 		if i%2 == 0 {
-			p.arcs = append(p.arcs, Convert(&a, savedWork(a.Get())))
+			p.arcs = append(p.arcs, BorrowOf(savedWork(a.Get())).Arc())
+			a.Release(ctx)
 		}
 	}
 	q := reload(t, p)
