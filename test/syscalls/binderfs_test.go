@@ -580,20 +580,7 @@ func TestBinderfsControl(t *testing.T) {
 func TestBinderfsContexts(t *testing.T) {
 	one, two := mountBinderfs(t, ""), mountBinderfs(t, "")
 	require.NoError(t, addDevice(t, one, "x"))
-	devices := []string{one + "/binder", one + "/hwbinder", one + "/x", two + "/binder", defaultDevice}
-	var servers []*process
-	for _, device := range devices {
-		server := newBareProcess(t)
-		server.connect(device)
-		server.becomeManager()
-		servers = append(servers, server)
-	}
-	for i, device := range devices {
-		client := newBareProcess(t)
-		client.connect(device)
-		request, _ := client.call(servers[i].thread, bcTransaction{code: uint32(i)}, nil)
-		require.EqualValues(t, i, request.code)
-	}
+	requireContexts(t, one+"/binder", one+"/hwbinder", one+"/x", two+"/binder", defaultDevice)
 }
 
 // A removed device stays usable while open, and a new one of that name is a different

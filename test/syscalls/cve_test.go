@@ -317,12 +317,7 @@ func TestCVE_2026_43435(t *testing.T) {
 //
 //covers:scatter-gather,security-context
 func TestCVE_2026_68458(t *testing.T) {
-	server, client := newProcess(t), newProcess(t)
-	eventually(t, "there is no manager", func() bool {
-		o := node(0, 0).withFlags(binder.FLAT_BINDER_FLAG_TXN_SECURITY_CTX)
-		_, err := server.ioctlBytes(binder.BINDER_SET_CONTEXT_MGR_EXT, o.encode())
-		return err == nil
-	})
+	server, client := newCuriousManager(t), newProcess(t)
 	m := newMemory(t)
 	forged := m.buffer([]byte("init\x00..."))
 	for _, p := range []payload{

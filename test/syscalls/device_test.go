@@ -131,11 +131,15 @@ func TestNotAFile(t *testing.T) {
 	}
 }
 
-// The devices' contexts are separate: each has its own manager, and a call to handle 0
-// goes to that of the caller's device.
+// The devices' contexts are separate.
 //
 //covers:contexts
-func TestContexts(t *testing.T) {
+func TestContexts(t *testing.T) { requireContexts(t, devices...) }
+
+// requireContexts checks that each device has its own manager, and that a call to handle 0
+// goes to that of the caller's device.
+func requireContexts(t *testing.T, devices ...string) {
+	t.Helper()
 	var servers []*process
 	for _, device := range devices {
 		server := newBareProcess(t)

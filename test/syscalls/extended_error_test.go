@@ -60,11 +60,13 @@ func bury(server, client *process) {
 	client.write(bcDeadBinderDone(1))
 }
 
+// sizes returns an edit of a transaction that sets its sizes.
+func sizes(data, offsets uint64) func(*binder.TransactionData) {
+	return func(tr *binder.TransactionData) { tr.DataSize, tr.OffsetsSize = data, offsets }
+}
+
 // The return and an errno tell how a transaction failed.
 func TestExtendedError(t *testing.T) {
-	sizes := func(data, offsets uint64) func(*binder.TransactionData) {
-		return func(tr *binder.TransactionData) { tr.DataSize, tr.OffsetsSize = data, offsets }
-	}
 	for _, tc := range []struct {
 		name    string
 		prepare func(server, client *process)

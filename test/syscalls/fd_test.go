@@ -18,11 +18,7 @@ import (
 func newFileServer(t *testing.T) *process {
 	t.Helper()
 	server := newProcess(t)
-	eventually(t, "there is no manager", func() bool {
-		o := node(0, 0).withFlags(binder.FLAT_BINDER_FLAG_ACCEPTS_FDS)
-		_, err := server.ioctlBytes(binder.BINDER_SET_CONTEXT_MGR_EXT, o.encode())
-		return err == nil
-	})
+	server.becomeManagerWith(node(0, 0).withFlags(binder.FLAT_BINDER_FLAG_ACCEPTS_FDS))
 	return server
 }
 

@@ -121,6 +121,18 @@ func (p *process) becomeManager() {
 	})
 }
 
+// becomeManagerWith is becomeManager with the node that o describes.
+func (p *process) becomeManagerWith(o object) {
+	p.t.Helper()
+	eventually(p.t, "the device has no context manager", func() bool {
+		_, err := p.ioctlBytes(binder.BINDER_SET_CONTEXT_MGR_EXT, o.encode())
+		if err != unix.EBUSY {
+			require.NoError(p.t, err, "BINDER_SET_CONTEXT_MGR_EXT")
+		}
+		return err == nil
+	})
+}
+
 // eventually polls for a condition that nothing announces.
 func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()

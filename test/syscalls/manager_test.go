@@ -23,11 +23,7 @@ func TestSecondManager(t *testing.T) {
 // The manager's node has the given pointer and cookie.
 func TestManagerNode(t *testing.T) {
 	manager, client := newProcess(t), newProcess(t)
-	eventually(t, "there is no manager", func() bool {
-		o := node(0x1234, 0x5678)
-		_, err := manager.ioctlBytes(binder.BINDER_SET_CONTEXT_MGR_EXT, o.encode())
-		return err == nil
-	})
+	manager.becomeManagerWith(node(0x1234, 0x5678))
 	client.write(bcTransaction{flags: binder.TF_ONE_WAY})
 	manager.expect(brNoop, &message{ptr: 0x1234, cookie: 0x5678, flags: binder.TF_ONE_WAY})
 }
@@ -43,13 +39,7 @@ func TestManagerNodeByDefault(t *testing.T) {
 
 // The type of the extended request's object is ignored.
 func TestManagerNodeOfAnyType(t *testing.T) {
-	manager := newProcess(t)
-	eventually(t, "there is no manager", func() bool {
-		o := object{Type: 0x1234, Binder: 1}
-		_, err := manager.ioctlBytes(binder.BINDER_SET_CONTEXT_MGR_EXT, o.encode())
-		require.Contains(t, []error{nil, unix.EBUSY}, err)
-		return err == nil
-	})
+	newProcess(t).becomeManagerWith(object{Type: 0x1234, Binder: 1})
 }
 
 // Handle 0 goes away with the manager, and works again with the next one.

@@ -94,9 +94,6 @@ func (r *reports) expect(want ...string) {
 
 // Each failed transaction is reported when it fails, whoever is told of it.
 func TestReport(t *testing.T) {
-	sizes := func(data, offsets uint64) func(*binder.TransactionData) {
-		return func(tr *binder.TransactionData) { tr.DataSize, tr.OffsetsSize = data, offsets }
-	}
 	for _, tc := range []struct {
 		name    string
 		prepare func(server, client *process)

@@ -578,12 +578,7 @@ func TestSGDeep(t *testing.T) {
 //
 //covers:scatter-gather,security-context
 func TestSGWithSecurityContext(t *testing.T) {
-	server, client := newProcess(t), newProcess(t)
-	eventually(t, "there is no manager", func() bool {
-		o := node(0, 0).withFlags(binder.FLAT_BINDER_FLAG_TXN_SECURITY_CTX)
-		_, err := server.ioctlBytes(binder.BINDER_SET_CONTEXT_MGR_EXT, o.encode())
-		return err == nil
-	})
+	server, client := newCuriousManager(t), newProcess(t)
 	m := newMemory(t)
 	// The space for buffers excludes that for the context.
 	client.write(bcTransactionSG{bcTransaction{flags: oneWay, payload: payload{token, m.buffer(quads(1, 2)), m.buffer(quads(3))}}, 16})

@@ -31,17 +31,8 @@ var labelSpace = (len(label) + 7) &^ 7
 func newCuriousManager(t *testing.T) *process {
 	t.Helper()
 	server := newProcess(t)
-	server.becomeCuriousManager()
+	server.becomeManagerWith(node(0, 0).withFlags(secCtx))
 	return server
-}
-
-func (p *process) becomeCuriousManager() {
-	p.t.Helper()
-	eventually(p.t, "there is no manager", func() bool {
-		o := node(0, 0).withFlags(secCtx)
-		_, err := p.ioctlBytes(binder.BINDER_SET_CONTEXT_MGR_EXT, o.encode())
-		return err == nil
-	})
 }
 
 // expectLabel checks that a message of the thread's process has the label in its buffer,
