@@ -296,6 +296,21 @@ func transaction(bc uint32, data []byte) []byte {
 	return cmd
 }
 
+// fileTransaction returns a transaction with a file and with flags.
+func fileTransaction(bc, flags, fd uint32) []byte {
+	object := binder.FDObject{Type: binder.BINDER_TYPE_FD, FD: fd}
+	data := make([]byte, object.SizeBytes())
+	object.MarshalBytes(data)
+	cmd := transaction(bc, data)
+	kept.offsets = make([]byte, 8)
+	var tr binder.TransactionData
+	tr.UnmarshalBytes(cmd[4:])
+	tr.Flags = flags
+	tr.OffsetsSize, tr.Offsets = 8, uint64(uintptr(unsafe.Pointer(&kept.offsets[0])))
+	tr.MarshalBytes(cmd[4:])
+	return cmd
+}
+
 // manage makes the process the context manager of a device, and its thread a looper.
 func manage(device string) *client {
 	// In binderfs, only root may open the devices.
@@ -328,16 +343,7 @@ func give(device, path string) {
 	c := manage(device)
 	for {
 		c.await()
-		object := binder.FDObject{Type: binder.BINDER_TYPE_FD, FD: uint32(fd)}
-		data := make([]byte, object.SizeBytes())
-		object.MarshalBytes(data)
-		reply := transaction(binder.BC_REPLY, data)
-		kept.offsets = make([]byte, 8)
-		var tr binder.TransactionData
-		tr.UnmarshalBytes(reply[4:])
-		tr.OffsetsSize, tr.Offsets = 8, uint64(uintptr(unsafe.Pointer(&kept.offsets[0])))
-		tr.MarshalBytes(reply[4:])
-		c.write(reply)
+		c.write(fileTransaction(binder.BC_REPLY, 0, uint32(fd)))
 	}
 }
 
@@ -355,17 +361,7 @@ func circle(device string) {
 
 // send sends a file to the context manager.
 func send(c *client, fd uint32) {
-	object := binder.FDObject{Type: binder.BINDER_TYPE_FD, FD: fd}
-	data := make([]byte, object.SizeBytes())
-	object.MarshalBytes(data)
-	call := transaction(binder.BC_TRANSACTION, data)
-	kept.offsets = make([]byte, 8)
-	var tr binder.TransactionData
-	tr.UnmarshalBytes(call[4:])
-	tr.Flags = binder.TF_ONE_WAY
-	tr.OffsetsSize, tr.Offsets = 8, uint64(uintptr(unsafe.Pointer(&kept.offsets[0])))
-	tr.MarshalBytes(call[4:])
-	c.write(call)
+	c.write(fileTransaction(binder.BC_TRANSACTION, binder.TF_ONE_WAY, fd))
 	fmt.Println("sent")
 }
 

@@ -200,7 +200,13 @@ func (c *container) serve(device, name string) *server {
 // server starts an agent that serves.
 func (c *container) server(args ...string) *server {
 	c.t.Helper()
-	cmd := c.command(c.agent(args)...)
+	return c.startServer(c.agent(args)...)
+}
+
+// startServer runs a command that starts an agent that serves.
+func (c *container) startServer(args ...string) *server {
+	c.t.Helper()
+	cmd := c.command(args...)
 	out, err := cmd.StdoutPipe()
 	require.NoError(c.t, err)
 	require.NoError(c.t, cmd.Start())

@@ -207,15 +207,7 @@ func named(name string) func(*specs.Spec) {
 // serveAs is serve for a program with another name.
 func (c *container) serveAs(name string) {
 	c.t.Helper()
-	cmd := c.command("exec", "--env="+agentVariable+"=1", c.id, "/"+name, "serve", "/dev/binder", name)
-	out, err := cmd.StdoutPipe()
-	require.NoError(c.t, err)
-	require.NoError(c.t, cmd.Start())
-	c.t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	(&server{c, bufio.NewScanner(out)}).expect("ready")
+	c.startServer("exec", "--env="+agentVariable+"=1", c.id, "/"+name, "serve", "/dev/binder", name)
 }
 
 // A container's trace has its calls, from the sender to the receiver and back, and
