@@ -12,8 +12,8 @@ import (
 	pkgprogram "sentrybinder/test/differential/program"
 )
 
-// asCase returns the divergence as a test for test/syscalls. It does what the
-// program does; what is to come of it, on Linux, is in comments.
+// asCase returns the divergence as a test for test/syscalls. The test does what the program
+// does; comments say what happened on Linux.
 func (d *divergence) asCase() string {
 	w := caseWriter{threads: make(map[[2]int]bool), processes: make(map[int]bool), asleep: make(map[[2]int]bool)}
 	w.printf("func TestFound(t *testing.T) {\n")
@@ -40,7 +40,7 @@ func (d *divergence) asCase() string {
 	return w.String()
 }
 
-// caseWriter writes a test, step by step.
+// caseWriter writes a test step by step.
 type caseWriter struct {
 	strings.Builder
 	steps     int
@@ -52,7 +52,7 @@ type caseWriter struct {
 
 func (w *caseWriter) printf(format string, args ...any) { fmt.Fprintf(w, format, args...) }
 
-// thread returns the name of a thread, which is made if there's none.
+// thread returns the variable of a thread, which it declares at first use.
 func (w *caseWriter) thread(p, t int) string {
 	name := fmt.Sprintf("p%d", p)
 	if !w.processes[p] {
@@ -137,7 +137,7 @@ func (w *caseWriter) step(s *pkgprogram.Step, results []string) {
 
 func (w *caseWriter) writeRead(s *pkgprogram.Step, th string, sleeps bool) {
 	if s.Fault != 0 || s.Excess != 0 || s.WriteConsumed != 0 || s.ReadConsumed != 0 {
-		w.printf("\t// with fault %d, %d bytes more to write, and %d written and %d read before:\n", s.Fault, s.Excess, s.WriteConsumed, s.ReadConsumed)
+		w.printf("\t// with fault %d, %d more bytes to write, WriteConsumed %d and ReadConsumed %d:\n", s.Fault, s.Excess, s.WriteConsumed, s.ReadConsumed)
 	}
 	args := []string{fmt.Sprint(s.ReadSize)}
 	for i := range s.Write {
@@ -162,7 +162,7 @@ var commandNames = map[uint32]string{
 	binder.BC_ENTER_LOOPER: "bcEnterLooper", binder.BC_REGISTER_LOOPER: "bcRegisterLooper", binder.BC_EXIT_LOOPER: "bcExitLooper",
 }
 
-// asCommand returns the expression for a command.
+// asCommand returns a Go expression for a command.
 func asCommand(c *pkgprogram.Command) string {
 	name := commandNames[c.Code]
 	switch c.Code {
@@ -179,7 +179,7 @@ func asCommand(c *pkgprogram.Command) string {
 	case binder.BC_INCREFS_DONE, binder.BC_ACQUIRE_DONE:
 		return fmt.Sprintf("%s(%#x, %#x)", name, c.Ptr, c.Cookie)
 	case binder.BC_FREE_BUFFER:
-		return fmt.Sprintf("%s(0 /* of message %d, and %d */)", name, c.Message, c.Delta)
+		return fmt.Sprintf("%s(0 /* the buffer of message %d, plus %d */)", name, c.Message, c.Delta)
 	case binder.BC_REQUEST_DEATH_NOTIFICATION, binder.BC_CLEAR_DEATH_NOTIFICATION, binder.BC_REQUEST_FREEZE_NOTIFICATION, binder.BC_CLEAR_FREEZE_NOTIFICATION:
 		return fmt.Sprintf("%s(%d, %#x)", name, c.Handle, c.Cookie)
 	case binder.BC_DEAD_BINDER_DONE, binder.BC_FREEZE_NOTIFICATION_DONE:

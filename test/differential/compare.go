@@ -14,15 +14,15 @@ import (
 	pkgprogram "sentrybinder/test/differential/program"
 )
 
-// A trace is what a program did, by lines.
+// A trace records what happened when a program was played, line by line.
 type trace struct {
 	name  string
 	lines []string
-	// reached is what of the driver has run, if that was asked for.
+	// reached is the code of the driver that has run, if -coverage=each was given.
 	reached reach
 }
 
-// parseTraces takes the output of playMain apart.
+// parseTraces parses the output of playMain.
 func parseTraces(out string) []trace {
 	var all []trace
 	for line := range strings.Lines(out) {
@@ -52,8 +52,7 @@ func (t *trace) steps(n int) []pkgprogram.Step {
 	return steps
 }
 
-// stepAt returns the step that line n is about, or nil. A line that is a step is
-// about none.
+// stepAt returns the step that line n is a result of, or nil if the line is itself a step.
 func (t *trace) stepAt(n int) *pkgprogram.Step {
 	for i := n; i >= 0; i-- {
 		s, ok, err := parseStep(t.lines[i])
@@ -68,23 +67,23 @@ func (t *trace) stepAt(n int) *pkgprogram.Step {
 	return nil
 }
 
-// A divergence is a program that two drivers have different traces of.
+// A divergence is a difference between two drivers' traces of a program.
 type divergence struct {
 	name string
-	// steps is the program, up to and with the step that shows the difference.
+	// steps is the program up to and including the step that shows the difference.
 	steps []pkgprogram.Step
-	// before is the part of the trace that is the same. linux and here are the
-	// first lines that differ, with a few that follow.
+	// before is the common part of the traces. linux and here are the first lines that
+	// differ, and a few that follow.
 	before      []string
 	linux, here []string
-	// linuxRest and hereRest are all lines from there on.
+	// linuxRest and hereRest are all lines from the difference on.
 	linuxRest, hereRest []string
 	// rule is the name of the rule that explains it, or "".
 	rule string
 }
 
-// compare returns how two traces of a program differ first, or nil. Rules that
-// hide differences are counted in hidden.
+// compare returns the first difference between two traces of a program that no rule hides,
+// or nil. It adds the number of lines with hidden differences to hidden, by rule.
 func compare(linux, here *trace, hidden map[string]int) *divergence {
 	i := 0
 	for i < len(linux.lines) && i < len(here.lines) && (linux.lines[i] == here.lines[i] || hide(linux, here, i, hidden)) {
@@ -110,7 +109,8 @@ func compare(linux, here *trace, hidden map[string]int) *divergence {
 
 var numbers = regexp.MustCompile(`0x[0-9a-f]+|[0-9a-f]{8}|[0-9]+`)
 
-// kind is the same for divergences that probably have the same cause.
+// kind returns a description that is the same for divergences that probably have the same
+// cause.
 func (d *divergence) kind() string {
 	if len(d.linux) > 0 && len(d.here) > 0 && strings.HasPrefix(d.linux[0], "counts ") {
 		return "counts of" + differing(d.linux[0], d.here[0])
@@ -125,7 +125,7 @@ func (d *divergence) kind() string {
 	return fmt.Sprintf("%s: %s | %s", what, first(d.linux), first(d.here))
 }
 
-// last returns the step that shows the divergence, or one that is nothing.
+// last returns the step that shows the divergence, or the zero Step if there is none.
 func (d *divergence) last() pkgprogram.Step {
 	if len(d.steps) == 0 {
 		return pkgprogram.Step{}
@@ -133,7 +133,7 @@ func (d *divergence) last() pkgprogram.Step {
 	return d.steps[len(d.steps)-1]
 }
 
-// differing returns the names in lines of counts whose counts differ.
+// differing returns the names whose counts differ between two lines of counts.
 func differing(a, b string) string {
 	counts := func(line string) map[string]string {
 		m := make(map[string]string)

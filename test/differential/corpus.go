@@ -17,21 +17,21 @@ import (
 	pkgprogram "sentrybinder/test/differential/program"
 )
 
-// corpusFile has the corpus: programs that together reach all of the driver that
-// programs have been found to reach. Every run begins with them, and half of the
-// programs that are made up begin as one of them does.
+// corpusFile has the corpus: programs that together reach all the code of the driver that
+// any program was found to reach. Every run begins with them, and half of the generated
+// programs begin like one of them.
 const corpusFile = "test/differential/corpus.txt"
 
-// corpusArgs are the arguments for playMain to play the corpus, and seedArgs those
-// to play the programs of seeds.
+// corpusArgs returns the arguments with which playMain plays the corpus, and seedArgs
+// those with which it plays the programs of seeds.
 func corpusArgs() []string { return []string{"-adapt", "-file", absolute(corpusFile)} }
 
 func seedArgs(first, last uint64) []string {
 	return []string{"-corpus", absolute(corpusFile), "-seeds", fmt.Sprintf("%d-%d", first, last)}
 }
 
-// absolute returns the path of a file in the repository, whose root is the working
-// directory.
+// absolute returns the absolute path of a file in the repository, whose root must be the
+// working directory.
 func absolute(file string) string {
 	path, err := filepath.Abs(file)
 	if err != nil {
@@ -40,8 +40,8 @@ func absolute(file string) string {
 	return path
 }
 
-// seededProgram returns the program that seed stands for. If it's even, the
-// program begins with some steps of one in the corpus.
+// seededProgram returns the program of a seed. If the seed is even, the program begins with
+// some steps of one in the corpus.
 func seededProgram(seed uint64, options play.Options, corpus []pkgprogram.Program) play.Source {
 	g := play.NewGenerator(seed, options)
 	if seed%2 == 0 && len(corpus) > 0 {
@@ -52,16 +52,17 @@ func seededProgram(seed uint64, options play.Options, corpus []pkgprogram.Progra
 	return g
 }
 
-// counter is one of Go's coverage counters: the package's number, the function's
-// in it, and the counter's in that.
+// counter identifies one of Go's coverage counters: the index of the package, that of the
+// function in the package, and that of the counter in the function.
 type counter [3]uint64
 
-// reach is what of the driver a program has reached, and about how often: by
-// counter, a bit for each of "once", "twice", "up to eight times" and "more".
+// reach is the code of the driver that programs have reached, and roughly how often: a
+// set of bits for each counter, of which 1 means once, 2 twice, 4 up to eight times, and
+// 8 more often.
 type reach map[counter]uint8
 
-// parseReach decodes Go's coverage counters, in base64. What it doesn't understand
-// it takes for nothing.
+// parseReach decodes Go's coverage counters, in base64. It returns nil for a format that it
+// doesn't know.
 func parseReach(text string) reach {
 	const (
 		sizeOfHeader  = 32
@@ -99,14 +100,14 @@ func parseReach(text string) reach {
 	return r
 }
 
-// add adds what other has reached, and returns whether there's news in it.
+// add adds other to r, and returns whether that has changed r.
 func (r reach) add(other reach) bool {
-	news := false
+	changed := false
 	for c, often := range other {
-		news = news || r[c]|often != r[c]
+		changed = changed || r[c]|often != r[c]
 		r[c] |= often
 	}
-	return news
+	return changed
 }
 
 // has returns whether r has reached all the counters.
@@ -114,7 +115,7 @@ func (r reach) has(all []counter) bool {
 	return !slices.ContainsFunc(all, func(c counter) bool { return r[c] == 0 })
 }
 
-// explorer collects programs by what they reach.
+// explorer collects programs that reach new code.
 type explorer struct {
 	here    place
 	dir     string
@@ -123,7 +124,7 @@ type explorer struct {
 	steps   int
 }
 
-// corpusMain makes the corpus anew, of what it has now and the seeds' programs.
+// corpusMain rebuilds the corpus from its current programs and those of the seeds.
 func corpusMain(here place, first, last uint64) error {
 	dir, err := os.MkdirTemp("build", "corpus")
 	if err != nil {
@@ -156,7 +157,7 @@ func corpusMain(here place, first, last uint64) error {
 	return writePrograms(corpusFile, programs)
 }
 
-// write writes the steps of what was found into a file.
+// write writes the programs found to a file, and returns its name.
 func (e *explorer) write() (string, error) {
 	var programs []pkgprogram.Program
 	for _, t := range e.found {
@@ -166,8 +167,8 @@ func (e *explorer) write() (string, error) {
 	return file, writePrograms(file, programs)
 }
 
-// play plays programs and keeps those that reach what no other has, or reach it
-// more or less often.
+// play plays programs and keeps those that reach code that no other program has reached, or
+// not that often or that rarely.
 func (e *explorer) play(args ...string) error {
 	traces, err := e.here.play(append([]string{"-coverage=each"}, args...)...)
 	if err != nil {
@@ -182,7 +183,7 @@ func (e *explorer) play(args ...string) error {
 	return nil
 }
 
-// explore plays the programs of seeds, half of which begin as one found before.
+// explore plays the programs of seeds, half of which begin like one found before.
 func (e *explorer) explore(first, last uint64) error {
 	for first <= last {
 		file, err := e.write()
@@ -199,13 +200,14 @@ func (e *explorer) explore(first, last uint64) error {
 	return nil
 }
 
-// duty is a program of the corpus, and what it is there to reach.
+// duty is a program of the corpus and the counters that it must reach.
 type duty struct {
 	pkgprogram.Program
 	counters []counter
 }
 
-// choose returns few of the programs found that together reach all, however often.
+// choose returns a small selection of the programs found that together reach every counter,
+// however often.
 func (e *explorer) choose() []duty {
 	var kept []duty
 	left := maps.Clone(e.reached)
@@ -232,7 +234,7 @@ func (e *explorer) choose() []duty {
 	return kept
 }
 
-// confirm leaves out of duties what programs don't reach every time.
+// confirm removes from duties the counters that programs don't reach every time.
 func (e *explorer) confirm(kept []duty) error {
 	traces, err := e.traces(kept)
 	for i, t := range traces {
@@ -241,9 +243,9 @@ func (e *explorer) confirm(kept []duty) error {
 	return err
 }
 
-// cut takes n steps at a time out of programs as long as they still do their duty.
+// cut removes chunks of n steps from programs as long as these still fulfill their duty.
 func (e *explorer) cut(kept []duty, n int) error {
-	// First what could go alone, of each...
+	// First find the chunks of each program that can be removed on their own...
 	var tried []duty
 	for _, k := range kept {
 		for at := 0; at < len(k.Steps); at += n {
@@ -265,7 +267,7 @@ func (e *explorer) cut(kept []duty, n int) error {
 			done = done[1:]
 		}
 	}
-	// ... then as much of that as can go together, from the start on.
+	// ... then remove as many of these together as possible, from the start.
 	if done, err = e.done(tried); err != nil {
 		return err
 	}
@@ -283,7 +285,7 @@ func (e *explorer) cut(kept []duty, n int) error {
 	return nil
 }
 
-// without returns d without the n steps at each of places.
+// without returns d without the n steps at each of the given indices.
 func (d duty) without(n int, places ...int) duty {
 	var steps []pkgprogram.Step
 	for at := 0; at < len(d.Steps); at += n {
@@ -295,7 +297,7 @@ func (d duty) without(n int, places ...int) duty {
 	return d
 }
 
-// done returns whether programs do their duties.
+// done returns, for each duty, whether its program fulfills it.
 func (e *explorer) done(all []duty) ([]bool, error) {
 	done := make([]bool, 0, len(all))
 	for part := range slices.Chunk(all, *batch) {
@@ -310,7 +312,7 @@ func (e *explorer) done(all []duty) ([]bool, error) {
 	return done, nil
 }
 
-// traces plays programs.
+// traces plays the programs of duties and returns the traces.
 func (e *explorer) traces(all []duty) ([]trace, error) {
 	var programs []pkgprogram.Program
 	for _, d := range all {

@@ -21,17 +21,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A line of playMain's output with this and base64 has the coverage of the driver
-// by all programs of a batch, as the gate gives it.
+// coverageHeader begins the line of playMain's output that has the driver's coverage in a
+// batch, in the gate's format and base64.
 const coverageHeader = "+++ coverage "
 
-// A line with this has, of the same, just the counters, of one program.
+// reachedHeader begins lines that have only the counters of that, of one program.
 const reachedHeader = "+++ reached "
 
 // gateCoverage is the gate's request for coverage.
 const gateCoverage = 0x6702
 
-// readCoverage asks the gate for coverage: Go's meta data and counters, each after
+// readCoverage asks the gate for coverage: Go's metadata and counters, each preceded by
 // its size.
 func readCoverage() ([]byte, error) {
 	fd, err := unix.Open("/dev/binder_gate", unix.O_RDWR|unix.O_CLOEXEC, 0)
@@ -47,7 +47,7 @@ func readCoverage() ([]byte, error) {
 	return b[:n], nil
 }
 
-// splitCoverage returns the parts of what readCoverage returns.
+// splitCoverage splits what readCoverage returns.
 func splitCoverage(b []byte) (meta, counters []byte, err error) {
 	part := func() []byte {
 		if len(b) < 8 {
@@ -67,8 +67,8 @@ func splitCoverage(b []byte) (meta, counters []byte, err error) {
 	return meta, counters, err
 }
 
-// saveCoverage puts the coverage lines among out into dir, in the form that go tool
-// covdata reads, and returns the other lines.
+// saveCoverage saves the coverage in out to dir, unless that is "", in the format that go
+// tool covdata reads. It returns the other lines of out.
 func saveCoverage(dir, out string) (string, error) {
 	var rest strings.Builder
 	for line := range strings.Lines(out) {
@@ -88,7 +88,7 @@ func saveCoverage(dir, out string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		// The counters' header has the hash of the meta data.
+		// The header of the counters has the hash of the metadata.
 		if len(counters) < 24 {
 			return "", errors.New("coverage is cut short")
 		}
@@ -107,15 +107,16 @@ func saveCoverage(dir, out string) (string, error) {
 	return rest.String(), nil
 }
 
-// blocks has, by block of the driver's code, its statements and whether they ran.
+// blocks has the blocks of the driver's code, by place.
 type blocks map[string]block
 
+// block is a block of code: its number of statements, and whether it ran.
 type block struct {
 	statements int
 	ran        bool
 }
 
-// readBlocks reads the coverage in dir, as saveCoverage leaves it.
+// readBlocks reads the coverage that saveCoverage has saved in dir.
 func readBlocks(dir string) (blocks, error) {
 	profile := filepath.Join(dir, "profile")
 	if out, err := exec.Command("go", "tool", "covdata", "textfmt", "-i="+dir, "-o="+profile).CombinedOutput(); err != nil {
@@ -125,8 +126,7 @@ func readBlocks(dir string) (blocks, error) {
 	return all, all.read(profile)
 }
 
-// read adds what a profile, of go test, says. What is generated is
-// not counted.
+// read adds a coverage profile of go test, without generated code.
 func (b blocks) read(profile string) error {
 	text, err := os.ReadFile(profile)
 	if err != nil {
@@ -143,8 +143,8 @@ func (b blocks) read(profile string) error {
 	return nil
 }
 
-// report prints how many of the statements tests have reached, and, with -missed,
-// the places that they have not.
+// report prints the share of statements that tests have reached and, with -missed, the
+// places that they have not.
 func (b blocks) report(tests string) {
 	ran, total := 0, 0
 	for _, place := range slices.Sorted(maps.Keys(b)) {
@@ -158,8 +158,8 @@ func (b blocks) report(tests string) {
 	fmt.Printf("%.1f%% of the driver's statements ran in %s\n", 100*float64(ran)/float64(max(total, 1)), tests)
 }
 
-// coverageMain tells how much of the driver's code all tests reach together: its
-// unit tests, the conformance tests, and the corpus and the programs of the seeds.
+// coverageMain reports how much of the driver's code all tests reach together: its unit
+// tests, the conformance tests, and the corpus and the programs of the seeds.
 func coverageMain(here place, first, last uint64) error {
 	dir, err := os.MkdirTemp("build", "coverage")
 	if err != nil {
@@ -189,7 +189,8 @@ func coverageMain(here place, first, last uint64) error {
 		play func(p place) error
 	}{
 		{"the conformance tests", func(p place) error {
-			// They are run, and then no program is.
+			// The shell runs the tests, then playMain, which plays no program but
+			// prints the coverage.
 			p.command = inSandbox(*runsc, "sh", "-c", conformance+` >&2; exec "$@"`, "sh")
 			_, err := p.play("-file", os.DevNull)
 			return err

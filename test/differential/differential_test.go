@@ -19,7 +19,7 @@ import (
 	pkgprogram "sentrybinder/test/differential/program"
 )
 
-// What is found is printed as a test.
+// A divergence is printed as a test.
 func TestCase(t *testing.T) {
 	d := &divergence{
 		before: []string{
@@ -47,7 +47,7 @@ func TestCase(t *testing.T) {
 `, d.asCase())
 }
 
-// What a program has reached is decoded from what Go's runtime writes.
+// Coverage is decoded from the format that Go's runtime writes.
 func TestParseReach(t *testing.T) {
 	header := make([]byte, 32)
 	header[24] = 2
@@ -68,7 +68,7 @@ func TestParseReach(t *testing.T) {
 	assert.False(t, all.has([]counter{{1, 7, 3}, {1, 7, 0}}))
 }
 
-// Every program of the corpus does something.
+// Every program of the corpus has steps.
 func TestCorpus(t *testing.T) {
 	corpus, err := readPrograms("corpus.txt")
 	require.NoError(t, err)
@@ -78,26 +78,26 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// A rule either hides a difference, and the comparison goes on, or explains where it
-// ends.
+// A rule either hides a difference, and the comparison continues, or explains the
+// divergence with which the comparison ends.
 func TestRules(t *testing.T) {
 	defer func(was string) { *peer = was }(*peer)
 	*peer = "c"
-	lines := func(offsets, news string) trace {
+	lines := func(offsets, returned string) trace {
 		return trace{name: "7", lines: []string{
 			`1 {"Op":"write-read","P":0,"T":0,"ReadSize":256}`,
 			"  ok w=0/0 r=72 NOOP",
 			"    TRANSACTION 0x0 0x0 code=9 flags=0x10 pid=P1 euid=0 data=m0:0x0+0 offsets=" + offsets + "+0 00000000 00000000",
 			`2 {"Op":"write-read","P":0,"T":1,"ReadSize":256}`,
 			"  ok w=0/0 r=24 NOOP",
-			"    " + news,
+			"    " + returned,
 			`3 {"Op":"kill","P":0,"T":1}`,
 		}}
 	}
 	linux, here := lines("0x48", "RELEASE 0x1000 0x1001"), lines("0x0", "RELEASE 0x1000 0x1001")
 	hidden := make(map[string]int)
 	require.Nil(t, compare(&linux, &here, hidden))
-	assert.Equal(t, map[string]int{"fields that mean nothing": 1}, hidden)
+	assert.Equal(t, map[string]int{"fields without a meaning": 1}, hidden)
 
 	*peer = "rust"
 	linux = lines("0x0", "DECREFS 0x1000 0x1001")
@@ -117,16 +117,16 @@ func TestRules(t *testing.T) {
 	assert.Empty(t, d.rule)
 }
 
-// If a process ends with two devices, either may be the first that others are told of.
+// If a process ends with two devices, either may be the first whose death is notified.
 func TestTwoDevices(t *testing.T) {
 	defer func(was string) { *peer = was }(*peer)
 	*peer = "c"
 	const (
-		first  = "    DEAD_BINDER 0xd0"
-		second = "    DEAD_BINDER 0xd1"
-		other  = "    DEAD_BINDER 0xd2"
-		untold = "  has dead binder"
-		told   = "  has delivered dead binder"
+		first     = "    DEAD_BINDER 0xd0"
+		second    = "    DEAD_BINDER 0xd1"
+		other     = "    DEAD_BINDER 0xd2"
+		queued    = "  has dead binder"
+		delivered = "  has delivered dead binder"
 	)
 	open := func(device int) pkgprogram.Step { return pkgprogram.Step{Op: pkgprogram.Open, P: 1, Device: device} }
 	ask := pkgprogram.Step{Op: pkgprogram.WriteRead, ReadSize: 256, Write: []pkgprogram.Command{
@@ -139,15 +139,15 @@ func TestTwoDevices(t *testing.T) {
 		linux, here []string
 		explained   bool
 	}{
-		{"the other is told of", 2, []string{second}, []string{first}, true},
-		{"the order", 2, []string{second, first}, []string{first, second}, true},
-		{"what a log says", 2, []string{untold, told}, []string{told, untold}, true},
-		{"what a log says of one that is left", 2, []string{untold}, []string{told}, true},
-		{"a death that nobody has asked for", 2, []string{other}, []string{first}, false},
+		{"the other death", 2, []string{second}, []string{first}, true},
+		{"the other order", 2, []string{second, first}, []string{first, second}, true},
+		{"the other order in a log", 2, []string{queued, delivered}, []string{delivered, queued}, true},
+		{"the other one left in a log", 2, []string{queued}, []string{delivered}, true},
+		{"a death that was not requested", 2, []string{other}, []string{first}, false},
 		{"one more", 2, []string{second, first}, []string{first}, false},
-		{"a log with one more", 2, []string{untold, told}, []string{told}, false},
+		{"one more in a log", 2, []string{queued, delivered}, []string{delivered}, false},
 		{"one device", 1, []string{second}, []string{first}, false},
-		{"one device, and a log", 1, []string{untold}, []string{told}, false},
+		{"one device in a log", 1, []string{queued}, []string{delivered}, false},
 	} {
 		before := []string{fmt.Sprintf("1 %v", ask), "  sleeps"}
 		for device := range c.devices {
@@ -160,13 +160,13 @@ func TestTwoDevices(t *testing.T) {
 		require.NotNil(t, d, c.name)
 		var want string
 		if c.explained {
-			want = "which device of a process is released first"
+			want = "which of a process's devices is released first"
 		}
 		assert.Equal(t, want, d.rule, c.name)
 	}
 }
 
-// Each of what Linux's driver in Rust does differently is explained, and only that.
+// What Linux's Rust driver does differently is explained, and nothing else.
 func TestRustRules(t *testing.T) {
 	defer func(was string) { *peer = was }(*peer)
 	type steps = []pkgprogram.Step
@@ -194,41 +194,41 @@ func TestRustRules(t *testing.T) {
 	const (
 		done   = "  ok w=68/68 r=0"
 		failed = "  ok w=68/68 r=8 NOOP"
-		told   = "  ok w=68/68 r=28 NOOP"
+		read28 = "  ok w=68/68 r=28 NOOP"
 		called = "    TRANSACTION 0x26b0 0x26b1 code=26 flags=0x40 pid=P0 euid=0 data=m0:0x48+0 offsets=0x0+0 00000000 00000000"
 		hidden = "hidden"
 	)
 	for _, c := range []struct {
 		name string
-		// steps are those up to the difference. The first, if there are others,
-		// tells of two references.
+		// steps are those up to the difference. If there are several, the first returns
+		// notifications of two references.
 		steps       steps
 		linux, here []string
 		// rule is the name of the rule that explains it, or hidden, or "".
 		rule string
 	}{
-		{"the dead, who are not frozen", steps{ask(1, 0xf0)},
+		{"a dead process is not frozen", steps{ask(1, 0xf0)},
 			[]string{"  ok w=24/24 r=24", "    SPAWN_LOOPER ", "    FROZEN_BINDER 0xf0 0x0"}, []string{"  EAGAIN w=24/24 r=0"},
-			"which thread is told what it asked for"},
-		{"a freeze that nobody asked for", steps{ask(1, 0xf0)},
+			"which thread gets a requested notification"},
+		{"a freeze notification that was not requested", steps{ask(1, 0xf0)},
 			[]string{"  ok w=24/24 r=24", "    SPAWN_LOOPER ", "    FROZEN_BINDER 0xf1 0x0"}, []string{"  EAGAIN w=24/24 r=0"}, ""},
 
-		{"two nodes of whose handles were given up", steps{read, kill, read},
-			[]string{told, "    DECREFS 0x1000 0x1001", "    RELEASE 0x2000 0x2001", "    DECREFS 0x2000 0x2001"},
-			[]string{told, "    RELEASE 0x2000 0x2001", "    DECREFS 0x2000 0x2001", "    DECREFS 0x1000 0x1001"}, "news of nodes"},
-		{"two nodes in another order, and nobody ends", steps{read, read},
-			[]string{told, "    DECREFS 0x1000 0x1001", "    DECREFS 0x2000 0x2001"},
-			[]string{told, "    DECREFS 0x2000 0x2001", "    DECREFS 0x1000 0x1001"}, ""},
-		{"two nodes that are new, in another order", steps{read, kill, read},
-			[]string{told, "    INCREFS 0x1000 0x1001", "    INCREFS 0x2000 0x2001"},
-			[]string{told, "    INCREFS 0x2000 0x2001", "    INCREFS 0x1000 0x1001"}, ""},
+		{"two nodes whose handles were released", steps{read, kill, read},
+			[]string{read28, "    DECREFS 0x1000 0x1001", "    RELEASE 0x2000 0x2001", "    DECREFS 0x2000 0x2001"},
+			[]string{read28, "    RELEASE 0x2000 0x2001", "    DECREFS 0x2000 0x2001", "    DECREFS 0x1000 0x1001"}, "node notifications"},
+		{"two nodes in another order, and no process ends", steps{read, read},
+			[]string{read28, "    DECREFS 0x1000 0x1001", "    DECREFS 0x2000 0x2001"},
+			[]string{read28, "    DECREFS 0x2000 0x2001", "    DECREFS 0x1000 0x1001"}, ""},
+		{"two new nodes in another order", steps{read, kill, read},
+			[]string{read28, "    INCREFS 0x1000 0x1001", "    INCREFS 0x2000 0x2001"},
+			[]string{read28, "    INCREFS 0x2000 0x2001", "    INCREFS 0x1000 0x1001"}, ""},
 
-		{"a thread that would be the manager", steps{manage(2), read}, []string{"  sleeps"}, []string{failed, called}, "work that comes to nothing"},
-		{"another that would", steps{manage(1), read}, []string{"  sleeps"}, []string{failed, called}, ""},
-		{"one that would, and has slept", steps{manage(1), call},
-			[]string{done, "end P0"}, []string{done, "  P0.1:  ok w=0/0 r=72 NOOP", called}, "work that comes to nothing"},
-		{"one that would, and does not sleep", steps{manage(2), read}, []string{failed}, []string{failed, called}, ""},
-		{"another that has slept", steps{manage(0), call},
+		{"a thread that asked to be the manager", steps{manage(2), read}, []string{"  sleeps"}, []string{failed, called}, "void work"},
+		{"another thread did", steps{manage(1), read}, []string{"  sleeps"}, []string{failed, called}, ""},
+		{"it did, and has slept", steps{manage(1), call},
+			[]string{done, "end P0"}, []string{done, "  P0.1:  ok w=0/0 r=72 NOOP", called}, "void work"},
+		{"it did, and doesn't sleep", steps{manage(2), read}, []string{failed}, []string{failed, called}, ""},
+		{"another thread did, and it has slept", steps{manage(0), call},
 			[]string{done, "end P0"}, []string{done, "  P0.1:  ok w=0/0 r=72 NOOP", called}, ""},
 
 		{"a message freed twice", steps{free, free, call},
@@ -236,7 +236,7 @@ func TestRustRules(t *testing.T) {
 
 		{"one of two references acknowledged", steps{read, acknowledge, kill},
 			[]string{"end P0"}, []string{"  P0.1:  EFAULT w=0/0 r=0"}, "references that were not acknowledged"},
-		{"one of two references acknowledged, before a write that was no write", steps{read, acknowledge, kill},
+		{"one of two references acknowledged, before an ioctl without a write", steps{read, acknowledge, kill},
 			[]string{"end P0"}, []string{"  P0.1:  EFAULT w=68/0 r=0"}, "references that were not acknowledged"},
 		{"neither acknowledged", steps{read, kill},
 			[]string{"end P0"}, []string{"  P0.1:  EFAULT w=0/0 r=0"}, ""},
@@ -244,23 +244,23 @@ func TestRustRules(t *testing.T) {
 			[]string{"end P0"}, []string{"  P1.1:  EFAULT w=0/0 r=0"}, ""},
 
 		{"a node sent twice", steps{read, send(0x1000, 0), send(0x1000, 256)},
-			[]string{told, "    INCREFS 0x1000 0x1001", "    TRANSACTION_COMPLETE "},
-			[]string{told, "    TRANSACTION_COMPLETE ", "    INCREFS 0x1000 0x1001"}, "news of nodes"},
-		{"a node sent twice and told of in between", steps{read, send(0x1000, 256), send(0x1000, 256)},
-			[]string{told, "    INCREFS 0x1000 0x1001", "    TRANSACTION_COMPLETE "},
-			[]string{told, "    TRANSACTION_COMPLETE ", "    INCREFS 0x1000 0x1001"}, ""},
+			[]string{read28, "    INCREFS 0x1000 0x1001", "    TRANSACTION_COMPLETE "},
+			[]string{read28, "    TRANSACTION_COMPLETE ", "    INCREFS 0x1000 0x1001"}, "node notifications"},
+		{"a node sent twice and notified in between", steps{read, send(0x1000, 256), send(0x1000, 256)},
+			[]string{read28, "    INCREFS 0x1000 0x1001", "    TRANSACTION_COMPLETE "},
+			[]string{read28, "    TRANSACTION_COMPLETE ", "    INCREFS 0x1000 0x1001"}, ""},
 		{"two nodes", steps{read, send(0x1000, 0), send(0x2000, 256)},
-			[]string{told, "    INCREFS 0x1000 0x1001", "    TRANSACTION_COMPLETE "},
-			[]string{told, "    TRANSACTION_COMPLETE ", "    INCREFS 0x1000 0x1001"}, ""},
+			[]string{read28, "    INCREFS 0x1000 0x1001", "    TRANSACTION_COMPLETE "},
+			[]string{read28, "    TRANSACTION_COMPLETE ", "    INCREFS 0x1000 0x1001"}, ""},
 		{"the rest in another order", steps{read, send(0x1000, 0), send(0x1000, 256)},
-			[]string{told, "    INCREFS 0x1000 0x1001", "    TRANSACTION_COMPLETE ", "    FAILED_REPLY "},
-			[]string{told, "    FAILED_REPLY ", "    TRANSACTION_COMPLETE ", "    INCREFS 0x1000 0x1001"}, ""},
+			[]string{read28, "    INCREFS 0x1000 0x1001", "    TRANSACTION_COMPLETE ", "    FAILED_REPLY "},
+			[]string{read28, "    FAILED_REPLY ", "    TRANSACTION_COMPLETE ", "    INCREFS 0x1000 0x1001"}, ""},
 
-		{"other pages in use", steps{peek}, []string{"  <nil> true"}, []string{"  bad address false"}, hidden},
+		{"different pages in use", steps{peek}, []string{"  <nil> true"}, []string{"  bad address false"}, hidden},
 		{"what comes after a peek", steps{peek}, []string{"  <nil> true", "end P0"},
 			[]string{"  <nil> true", "  P1.2:  ok w=0/0 r=4 NOOP"}, ""},
 
-		{"sizes too large, for the dead", steps{lastError}, []string{"  ok FAILED_REPLY -12"}, []string{"  ok DEAD_REPLY -22"}, hidden},
+		{"excessive sizes, sent to the dead", steps{lastError}, []string{"  ok FAILED_REPLY -12"}, []string{"  ok DEAD_REPLY -22"}, hidden},
 		{"no memory", steps{lastError}, []string{"  ok FAILED_REPLY -12"}, []string{"  ok OK 0"}, ""},
 	} {
 		var before []string
@@ -289,7 +289,7 @@ func TestRustRules(t *testing.T) {
 	}
 }
 
-// There are few rules, each with a name of its own and a reason.
+// There are few rules, each with a unique name and a reason.
 func TestFewRules(t *testing.T) {
 	for peer, most := range map[string]int{"c": 7, "rust": 9} {
 		names := make(map[string]bool)
@@ -306,7 +306,7 @@ func TestFewRules(t *testing.T) {
 	}
 }
 
-// The tests that are to find faults are there.
+// The tests that must find named faults exist.
 func TestNamedTests(t *testing.T) {
 	for _, f := range namedFaults {
 		dir := filepath.Join("../..", f.dir())
@@ -320,7 +320,7 @@ func TestNamedTests(t *testing.T) {
 	}
 }
 
-// Each fault can still be planted, and only in one place.
+// Each fault can still be planted, in exactly one place.
 func TestFaultsFit(t *testing.T) {
 	all := slices.Clone(faults)
 	for _, f := range namedFaults {

@@ -15,76 +15,76 @@ import (
 	"time"
 )
 
-// A namedFault is a fault that a certain test is to find: random programs would need
-// luck for it, or it takes several threads. Those below are of the classes of the
-// vulnerabilities that were reported of other implementations of Binder.
+// A namedFault is a fault that a particular test must find, since random programs would
+// need luck, or since it takes several threads. Most of those below are like vulnerabilities
+// that were reported in other implementations of Binder.
 type namedFault struct {
 	fault
 
 	// test is the name of the test.
 	test string
 
-	// unit is true if the test is one of the driver's own, for the race
-	// detector; if not it's one of test/syscalls.
+	// unit is true if the test is one of the driver's unit tests, run with the race
+	// detector, and false if it is one of test/syscalls.
 	unit bool
 }
 
 var namedFaults = []namedFault{
-	{fault{"a buffer is freed before its receiver knows of it", "alloc/space.go",
+	{fault{"a buffer is freed before it is delivered", "alloc/space.go",
 		"	if *f != delivered {\n", "	if false {\n"},
 		"TestCVE_2019_2025", false},
-	{fault{"a thread that has left is still known", "process.go",
+	{fault{"a thread that has exited is still known", "process.go",
 		"	delete(p.inner.threads, th.id)\n", ""},
 		"TestCVE_2019_2215", false},
-	{fault{"an object that was not looked at is a parent", "gather.go",
+	{fault{"an object that was not checked can be a parent", "gather.go",
 		"		if g.open[i].index != index {\n", "		if g.open[i].index > index {\n"},
 		"TestCVE_2020_0041", false},
-	{fault{"work is given up without the lock", "release.go",
+	{fault{"work is released without the lock", "release.go",
 		"			if w, more = th.inner.todo.popFront(); !more {\n",
 		"			p.mu.Unlock()\n			w, more = th.inner.todo.popFront()\n			p.mu.Lock()\n			if !more {\n"},
 		"TestCVE_2020_0423", true},
-	{fault{"a reference that was refused stays", "ref.go",
+	{fault{"a rejected reference stays", "ref.go",
 		"		r.removeIfUnusedLocked(ctx, p)\n", ""},
 		"TestCVE_2022_20421", true},
-	{fault{"the references of a buffer stay", "buffer.go",
+	{fault{"a freed buffer's references stay", "buffer.go",
 		"		_ = p.changeRef(ctx, uint32(o.Binder), false, o.Type == binder.BINDER_TYPE_HANDLE)\n", ""},
 		"TestCVE_2022_20421", false},
-	{fault{"objects are cleaned that were not translated", "compose.go",
+	{fault{"objects that were not translated are cleaned up", "compose.go",
 		"		to.discardBuffer(task, &b, c.translated)\n", "		to.discardBuffer(task, &b, m.OffsetsSize)\n"},
 		"TestCVE_2023_20938", false},
-	{fault{"no objects to clean are all objects", "compose.go",
+	{fault{"no objects to clean up means all objects", "compose.go",
 		"		to.discardBuffer(task, &b, c.translated)\n",
 		"		to.discardBuffer(task, &b, min(c.translated-1, m.OffsetsSize-1)+1)\n"},
 		"TestCVE_2023_21255", false},
-	{fault{"a thread's own work does not wake those who poll", "thread.go",
+	{fault{"a thread's own work does not wake pollers", "thread.go",
 		"		p.pollers.Notify(waiter.ReadableEvents)\n", ""},
 		"TestCVE_2024_26606", false},
 	{fault{"offsets need not be aligned", "translate.go",
 		"	if n < binder.SizeOfObjectHeader || offset%4 != 0 {\n", "	if n < binder.SizeOfObjectHeader {\n"},
 		"TestCVE_2024_26926", false},
-	{fault{"the data before an object has no end", "translate.go",
+	{fault{"an object's offset may be beyond the data", "translate.go",
 		"(offset < c.copied || offset > b.DataSize) {", "offset < c.copied {"},
 		"TestCVE_2024_46740", false},
 	{fault{"a notification is withdrawn without the lock", "ref.go",
 		"		p.inner.deliveredDeath.dequeue(ctx, d.cookie, d)\n", "		p.mu.Unlock()\n		p.inner.deliveredDeath.dequeue(ctx, d.cookie, d)\n		p.mu.Lock()\n"},
 		"TestCVE_2025_68260", true},
-	{fault{"an empty array is a pointer", "scatter_gather.go",
+	{fault{"an empty array is fixed up like a pointer", "scatter_gather.go",
 		"	if o.NumFDs == 0 {\n",
 		"	c.gather.fixups = append(c.gather.fixups, fixup{parent.start + o.ParentOffset, 8, 0, true})\n	if o.NumFDs == 0 {\n"},
 		"TestCVE_2026_23194", false},
-	{fault{"a thread that is no looper waits for itself", "death.go",
+	{fault{"a thread that is not a looper deadlocks with itself", "death.go",
 		"	p.inner.todo.pushBack(w)\n	p.wakeupLocked(ctx)\n}\n", "	p.mu.Lock()\n	p.inner.todo.pushBack(w)\n	p.wakeupLocked(ctx)\n}\n"},
 		"TestCVE_2026_23400", false},
-	{fault{"whatever is in the mapping's place receives", "alloc/space.go",
+	{fault{"transactions go to whatever has replaced the mapping", "alloc/space.go",
 		"	s.inner.mapped = false\n", ""},
 		"TestCVE_2026_43434", false},
-	{fault{"large transactions are no spam", "alloc/spam.go",
+	{fault{"large transactions don't count as spam", "alloc/spam.go",
 		" || share.bytes > in.size/suspectFraction", ""},
 		"TestCVE_2026_43435", false},
-	{fault{"the security context is space for buffers", "compose.go",
+	{fault{"the security context's space is used for buffers", "compose.go",
 		"	c.gather.end = c.gather.next + c.m.buffersSize\n", "	c.gather.end = c.gather.next + b.ExtraSize\n"},
 		"TestCVE_2026_68458", false},
-	{fault{"a call that is replaced keeps its files open", "call.go",
+	{fault{"a superseded call keeps its files open", "call.go",
 		"		superseded.Get().abandon(task)\n", "		superseded.Get().files = nil\n		superseded.Get().abandon(task)\n"},
 		"TestUpdateClosesFiles", false},
 }
@@ -97,15 +97,15 @@ func (f *namedFault) dir() string {
 	return "test/syscalls"
 }
 
-// plantNamed plants one named fault after the other and runs its test, after a run
-// without any fault.
+// plantNamed plants each named fault and runs its test. First it checks that the tests pass
+// without a fault.
 func plantNamed() error {
 	dir, err := os.MkdirTemp("build", "faults")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	// It must be found from another directory.
+	// Commands are run in other directories.
 	if dir, err = filepath.Abs(dir); err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func plantNamed() error {
 			command = []string{unit}
 		}
 		command = append(command, "-test.run=^"+f.test+"$", "-test.timeout=90s")
-		// A sandbox whose driver hangs doesn't end.
+		// A sandbox whose driver hangs never ends.
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, command[0], command[1:]...)
@@ -175,13 +175,13 @@ func plantNamed() error {
 		fmt.Printf("%-60s %s, in %v\n", f.name, verdict, time.Since(start).Round(time.Second))
 	}
 	if missed > 0 {
-		return fmt.Errorf("%d of %d faults are not found by the tests that should", missed, len(chosen))
+		return fmt.Errorf("%d of %d faults were not found by their tests", missed, len(chosen))
 	}
-	fmt.Printf("%d faults found by the tests that should\n", len(chosen))
+	fmt.Printf("%d faults found by their tests\n", len(chosen))
 	return nil
 }
 
-// goBuild runs the go command, with cgo or without.
+// goBuild runs the go command with cgo enabled, "1", or disabled, "0".
 func goBuild(cgo string, args ...string) error {
 	cmd := exec.Command("go", args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)

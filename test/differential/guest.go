@@ -17,22 +17,22 @@ import (
 	pkgprogram "sentrybinder/test/differential/program"
 )
 
-// A program's trace begins with a line of this and the program's name.
+// header and the program's name form the first line of a trace.
 const header = "=== "
 
-// playMain plays programs and prints their traces. It's what runs in the sandbox
-// and under the kernel.
+// playMain plays programs and prints their traces. It runs in the sandbox and under the
+// kernel.
 func playMain(args []string) (err error) {
 	flags := flag.NewFlagSet("play", flag.ExitOnError)
-	seeds := flags.String("seeds", "", "the first and the last seed")
-	file := flags.String("file", "", "file with programs")
-	corpus := flags.String("corpus", "", "file with programs that half of the seeds' begin like")
-	coverage := flags.String("coverage", "", "when to print the coverage of the driver: at the end, or after each program")
+	seeds := flags.String("seeds", "", "first and last seed of the programs to play, as FIRST-LAST")
+	file := flags.String("file", "", "file with programs to play instead of -seeds")
+	corpus := flags.String("corpus", "", "file with programs; every second seed's program begins like one of them")
+	coverage := flags.String("coverage", "", "when to print the driver's coverage: \"end\" or \"each\", after each program")
 	var options play.Options
-	adapt := flags.Bool("adapt", false, "have the programs of a file keep to the same as those that are made up")
-	flags.BoolVar(&options.LikeC, "like-c", false, "keep to what Linux's driver in C does as the sandbox does")
-	flags.BoolVar(&options.LikeRust, "like-rust", false, "keep to what Linux's driver in Rust does as the sandbox does")
-	flags.BoolVar(&options.NoState, "no-state", false, "leave out the driver's state")
+	adapt := flags.Bool("adapt", false, "apply -like-c and -like-rust to the programs of -file, too")
+	flags.BoolVar(&options.LikeC, "like-c", false, "leave out what Linux's C driver does differently")
+	flags.BoolVar(&options.LikeRust, "like-rust", false, "leave out what Linux's Rust driver does differently")
+	flags.BoolVar(&options.NoState, "no-state", false, "leave the driver's logs and counts out of traces")
 	flags.Parse(args)
 
 	w, err := play.NewWorld(options)
@@ -105,8 +105,8 @@ func parseSeeds(s string) (first, last uint64, err error) {
 	return first, last, nil
 }
 
-// readPrograms reads programs: each is a header and steps, one a line, which may
-// have a number before them, as in a trace. Other lines don't count.
+// readPrograms reads programs. Each is a header followed by steps, one per line, which may
+// be numbered as in a trace. Other lines are ignored.
 func readPrograms(file string) ([]pkgprogram.Program, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -134,8 +134,7 @@ func readPrograms(file string) ([]pkgprogram.Program, error) {
 	return programs, nil
 }
 
-// parseStep parses a line that holds a step, as traces do. It returns false if it
-// doesn't.
+// parseStep parses a line of a trace. It returns false if the line is not a step.
 func parseStep(line string) (s pkgprogram.Step, ok bool, err error) {
 	at := strings.IndexByte(line, '{')
 	if at < 0 || strings.Trim(line[:at], "0123456789 ") != "" {
@@ -147,6 +146,7 @@ func parseStep(line string) (s pkgprogram.Step, ok bool, err error) {
 	return s, true, nil
 }
 
+// writePrograms writes programs in the form that readPrograms reads.
 func writePrograms(file string, programs []pkgprogram.Program) error {
 	var b strings.Builder
 	for _, p := range programs {

@@ -16,16 +16,17 @@ import (
 
 const driverDir = "pkg/sentry/devices/binder"
 
-// A round is programs that are played in one go, by the arguments for playMain, and
-// their traces under Linux, by the programs' names. Those that Linux has another
-// trace of than the driver without a fault are left out.
+// A round is a batch of programs.
 type round struct {
-	args      []string
+	// args are the arguments with which playMain plays them.
+	args []string
+	// reference has Linux's traces by the programs' names, except for programs that
+	// diverge without a fault.
 	reference map[string]*trace
 }
 
-// plantFaults builds the sandbox with one fault after the other and sees whether
-// the corpus or the programs of the given seeds find it.
+// plantFaults builds a sandbox for each fault and checks whether the corpus or the programs
+// of the given seeds find it.
 func plantFaults(first, last uint64, linux, here place) error {
 	rounds := []round{{args: corpusArgs()}}
 	const few = 100
@@ -74,12 +75,13 @@ func plantFaults(first, last uint64, linux, here place) error {
 	}
 	fmt.Printf("%d of %d faults found by the corpus and programs %d-%d\n", found, planted, first, last)
 	if planted-found > planted/25 {
-		return errors.New("too many are not found")
+		return errors.New("too many faults were not found")
 	}
 	return nil
 }
 
-// overlay returns a file in dir that tells the go command of the fault.
+// overlay creates a file in dir that makes the go command build with the fault, and returns
+// its name.
 func (f *fault) overlay(dir string) (string, error) {
 	path := filepath.Join(driverDir, f.file)
 	source, err := os.ReadFile(path)
@@ -87,7 +89,7 @@ func (f *fault) overlay(dir string) (string, error) {
 		return "", err
 	}
 	if n := strings.Count(string(source), f.old); n != 1 {
-		return "", fmt.Errorf("%s has %d places for it", path, n)
+		return "", fmt.Errorf("%s has %d places for it instead of one", path, n)
 	}
 	faulty := filepath.Join(dir, "faulty.go")
 	if err := os.WriteFile(faulty, []byte(strings.Replace(string(source), f.old, f.new, 1)), 0o644); err != nil {
@@ -103,7 +105,7 @@ func (f *fault) overlay(dir string) (string, error) {
 	return config, errors.Join(err, os.WriteFile(config, overlay, 0o644))
 }
 
-// build builds the sandbox with the fault.
+// build builds a sandbox with the fault in dir, and returns its name.
 func (f *fault) build(dir string) (string, error) {
 	config, err := f.overlay(dir)
 	if err != nil {
@@ -119,12 +121,13 @@ func (f *fault) build(dir string) (string, error) {
 	return binary, nil
 }
 
-// find plays programs until one shows the fault, and says which.
+// find plays programs until one shows the fault, and says which did. It returns "" if none
+// does.
 func (f *fault) find(rounds []round, faulty place) (string, error) {
 	for _, r := range rounds {
 		traces, err := faulty.play(r.args...)
 		if err != nil {
-			return fmt.Sprintf("the sandbox ends: %.60q", err), nil
+			return fmt.Sprintf("the sandbox fails: %.60q", err), nil
 		}
 		for i := range traces {
 			ref := r.reference[traces[i].name]

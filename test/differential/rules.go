@@ -13,29 +13,29 @@ import (
 	pkgprogram "sentrybinder/test/differential/program"
 )
 
-// A rule explains divergences that are no mistake of the driver's. What a program
-// does after one that is explained says nothing any more, unless the rule hides it.
+// A rule explains divergences that are not bugs of our driver. What a program does after an
+// explained divergence is not compared, unless the rule can hide the difference.
 type rule struct {
 	name string
-	// peer is the driver that differs: "c", "rust" or "" for both.
+	// peer is the driver that differs: "c", "rust", or "" for both.
 	peer string
 	// why is the reason.
 	why string
-	// applies says whether d is explained.
+	// applies, if not nil, returns whether the rule explains d.
 	applies func(d *divergence) bool
 
-	// hide, if it's there, returns two lines of what came of a step without the
-	// difference, so that the comparison goes on.
+	// hide, if not nil, returns two result lines of step s without the difference, so
+	// that the comparison can continue.
 	hide func(s *pkgprogram.Step, linux, here string) (string, string)
 }
 
 var rules = []rule{
 	{
-		name: "which device of a process is released first",
+		name: "which of a process's devices is released first",
 		peer: "c",
-		why: "Linux leaves the release of devices to a worker. If a process ends with two of them, which it takes " +
-			"first depends on whether it comes before the second one is there. The sandbox releases them in order. " +
-			"Who has asked for both deaths is told of one or of the other; if by the same cookie, only a log says of which.",
+		why: "On Linux, a worker releases devices. If a process ends with two, which one comes first depends on whether " +
+			"the worker runs before the second one is queued. The sandbox releases them in order. A thread that requested " +
+			"both death notifications gets one or the other first. If they have the same cookie, only a log says which.",
 		applies: func(d *divergence) bool {
 			if !d.endsWithTwo() {
 				return false
@@ -46,25 +46,25 @@ var rules = []rule{
 		},
 	},
 	{
-		name: "readiness that Linux's epoll has not heard of",
-		why: "An epoll instance asks a device again only when it's woken, and Linux wakes it for what one thread " +
-			"has to do, not for a close that makes all return. gVisor can't tell threads apart there, and wakes " +
-			"it for all that happens to the process.",
+		name: "readiness that Linux's epoll was not notified of",
+		why: "An epoll instance only checks a device again when it is woken. Linux wakes it for one thread's work, but " +
+			"not for a flush, after which all threads return. gVisor can't tell threads apart there, and wakes it for " +
+			"everything that happens to the process.",
 		applies: func(d *divergence) bool {
 			return d.last().Op == pkgprogram.Epoll &&
 				first(d.linux) == "  ok 0 00000000" && first(d.here) == "  ok 1 01000000"
 		},
 		hide: func(_ *pkgprogram.Step, linux, here string) (string, string) {
-			// That it has asked the device is a flag of the thread's.
+			// The check sets a flag of the thread.
 			return polled.ReplaceAllStringFunc(linux, notPolled), polled.ReplaceAllStringFunc(here, notPolled)
 		},
 	},
 	{
-		name: "an error of files that news of a node bring up",
+		name: "an error of descriptors that surfaces at a node",
 		peer: "c",
-		why: "If a transaction is not delivered since there's no room for its descriptors, Linux's driver in C keeps the " +
-			"error in a variable that it looks at again when it comes to a node in the same read. The read fails " +
-			"with it, and what was to be told of the node is lost. The one in Rust has no such variable.",
+		why: "If a transaction can't be delivered since there is no room for its descriptors, Linux's C driver leaves the " +
+			"error in a variable that it checks again if it comes to a node in the same read. The read then fails with " +
+			"that error, and the node's notification is lost. The Rust driver has no such variable.",
 		applies: func(d *divergence) bool {
 			here := first(d.here)
 			return d.last().ReadSize > 0 && d.has(pkgprogram.FileLimit) &&
@@ -73,17 +73,17 @@ var rules = []rule{
 		},
 	},
 	{
-		name: "fields that mean nothing",
+		name: "fields without a meaning",
 		peer: "c",
-		why: "Linux's driver in C carries the flags of descriptors and of arrays of them, the one in Rust clears them. " +
-			"The address of offsets, if there are none, is the end of the data in C, and 0 in Rust.",
+		why: "Linux's C driver passes on the flags of descriptors and of arrays of descriptors, the Rust driver clears " +
+			"them. If there are no offsets, their address is the end of the data in C, and 0 in Rust.",
 		hide: without(regexp.MustCompile(`offsets=0x[0-9a-f]+\+0 |^      FD \d+ \S+ 0x[0-9a-f]+|^      FDA 0x[0-9a-f]+`)),
 	},
 	{
-		name: "a handle that is not known, or not strong",
+		name: "a handle that is unknown, or only weak",
 		peer: "c",
-		why: "BINDER_GET_NODE_INFO_FOR_REF says EINVAL of a handle that is unknown in C, and ENOENT in Rust, to which " +
-			"a weak one will do.",
+		why: "In C, BINDER_GET_NODE_INFO_FOR_REF is EINVAL for an unknown handle and for a weak one. In Rust, it is ENOENT " +
+			"for an unknown one, and a weak one will do.",
 		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
 			if rest, ok := strings.CutPrefix(linux, "  EINVAL"); ok && s.Op == pkgprogram.NodeInfo && (here == "  ENOENT"+rest || strings.HasPrefix(here, "  ok ")) {
 				linux = here
@@ -92,10 +92,10 @@ var rules = []rule{
 		},
 	},
 	{
-		name: "whom a report is for",
+		name: "the receiver in a report",
 		peer: "c",
-		why: "Reports of transactions to the dead, and by who waits for the answer to another one, say whom they are for " +
-			"in Rust, and not in C.",
+		why: "Reports of failed transactions to the dead, and by a thread that waits for the reply to another one, name " +
+			"the receiver in Rust, but not in C.",
 		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
 			if strings.HasPrefix(linux, "  report ") && strings.HasPrefix(here, "  report ") {
 				return withoutReceiver(s, linux, here)
@@ -106,7 +106,7 @@ var rules = []rule{
 	{
 		name: "an argument at a bad address",
 		peer: "c",
-		why:  "Some requests of Linux's driver in C answer EINVAL, and none of the one in Rust.",
+		why:  "It is EINVAL for some requests in C, and EFAULT for all in Rust.",
 		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
 			if rest, ok := strings.CutPrefix(linux, "  EINVAL"); ok && s.Op == pkgprogram.Ioctl && here == "  EFAULT"+rest {
 				linux = here
@@ -116,13 +116,14 @@ var rules = []rule{
 	},
 }
 
-// withoutReceiver leaves out whom reports are for, if they differ in that.
+// withoutReceiver removes the receiver from reports if they differ in it.
 var withoutReceiver = without(regexp.MustCompile(fmt.Sprintf(` (%d|%d)=\S+`, binder.BINDER_A_REPORT_TO_PID, binder.BINDER_A_REPORT_TO_TID)))
 
-// polled matches what a log says of a thread that has BINDER_LOOPER_STATE_POLL, up
-// to the digit with that flag, and notPolled returns it without.
+// polled matches a thread in a log up to the first digit of its looper flags, if these
+// include BINDER_LOOPER_STATE_POLL.
 var polled = regexp.MustCompile(`^  thread [^ ]+: l [23]`)
 
+// notPolled returns a match of polled without that flag.
 func notPolled(thread string) string {
 	last := len(thread) - 1
 	return thread[:last] + string(thread[last]-2)
@@ -130,8 +131,8 @@ func notPolled(thread string) string {
 
 func init() { rules = append(rules, rustRules...) }
 
-// endsWithTwo returns whether a process has ended that had two devices open, if it
-// has not closed one of them otherwise than by program.Close.
+// endsWithTwo returns whether a process has ended while it had two devices open. Of the ways
+// to close one, it only knows program.Close.
 func (d *divergence) endsWithTwo() bool {
 	var open [pkgprogram.MaxProcesses]int
 	var last pkgprogram.Step
@@ -156,7 +157,7 @@ func (d *divergence) endsWithTwo() bool {
 	return false
 }
 
-// undelivered returns a log in which no death has been told of.
+// undelivered returns a log with all death notifications marked as not delivered yet.
 func undelivered(lines []string) []string {
 	lines = slices.Clone(lines)
 	for i, line := range lines {
@@ -167,11 +168,12 @@ func undelivered(lines []string) []string {
 	return lines
 }
 
-// sameLines returns whether a and b differ in the order of lines only.
+// sameLines returns whether a and b have the same lines in any order.
 func sameLines(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
+// first returns the first line, or "" if there is none.
 func first(lines []string) string {
 	if len(lines) == 0 {
 		return ""
@@ -179,7 +181,7 @@ func first(lines []string) string {
 	return lines[0]
 }
 
-// explain returns the name of the rule that explains d, or "".
+// explain returns the name of the rule that explains d, or "" if none does.
 func explain(d *divergence) string {
 	for _, r := range rules {
 		if (r.peer == "" || r.peer == *peer) && r.applies != nil && r.applies(d) {
@@ -189,8 +191,8 @@ func explain(d *divergence) string {
 	return ""
 }
 
-// hide returns whether rules hide all that differs in line i, and counts those that
-// are needed for it in hidden.
+// hide returns whether rules hide every difference in line i. If they do, and hidden is
+// not nil, it counts the line in hidden for each rule that this took.
 func hide(linux, here *trace, i int, hidden map[string]int) bool {
 	s := linux.stepAt(i)
 	if s == nil || here.lines[i] == "" {
@@ -222,8 +224,8 @@ func hide(linux, here *trace, i int, hidden map[string]int) bool {
 	return true
 }
 
-// without returns a function that leaves out what differs in the places of a line
-// that match re.
+// without returns a function for rule.hide that removes the parts of lines that match re, if
+// these parts differ.
 func without(re *regexp.Regexp) func(s *pkgprogram.Step, linux, here string) (string, string) {
 	return func(_ *pkgprogram.Step, linux, here string) (string, string) {
 		if slices.Equal(re.FindAllString(linux, -1), re.FindAllString(here, -1)) {

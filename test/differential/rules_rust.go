@@ -13,15 +13,15 @@ import (
 	pkgprogram "sentrybinder/test/differential/program"
 )
 
-// rustRules are what Linux's driver in Rust does in another way than the one in C.
-// What programs for it leave out is told in package play.
+// rustRules are the rules for what Linux's Rust driver does differently. See package play
+// for the differences that programs leave out.
 var rustRules = []rule{
 	{
 		name: "where a buffer is",
 		peer: "rust",
-		why: "Linux's driver in C takes the smallest hole that a buffer fits in, and of several of that size the one that " +
-			"is at the top of its tree of them. The one in Rust prefers the end of what is in use, and the lowest. What is " +
-			"large may so fit in one, and not in the other, and pages are in use that are not in the other.",
+		why: "The C driver takes the smallest hole that a buffer fits into, and of several with that size the topmost in " +
+			"its tree of holes. The Rust driver prefers the end of the space in use, and then the lowest hole. So a large " +
+			"buffer may fit on one driver and not on the other, and different pages are in use.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
 			return d.writes(func(c *pkgprogram.Command) bool {
@@ -36,10 +36,10 @@ var rustRules = []rule{
 		},
 	},
 	{
-		name: "who called and is gone",
+		name: "the sender of a call, if it is gone",
 		peer: "rust",
-		why: "The driver in Rust remembers the process that a call came from, " +
-			"the one in C takes it from the thread that waits for the answer, if there is one.",
+		why: "The Rust driver records the process that a call came from, " +
+			"the C driver looks it up through the thread that waits for the reply, if that still exists.",
 		hide: func(_ *pkgprogram.Step, linux, here string) (string, string) {
 			if strings.Contains(here, " pid=0 ") {
 				linux = senderPID.ReplaceAllString(linux, " pid=0 ")
@@ -48,13 +48,14 @@ var rustRules = []rule{
 		},
 	},
 	{
-		name: "how what is refused is told",
+		name: "how a failure is reported",
 		peer: "rust",
-		why: "The two drivers give requests, and transactions, that make no sense different errnos. In Rust, freezing a " +
-			"process without a device is no error, nor is for BINDER_GET_EXTENDED_ERROR that a target is dead or frozen. " +
-			"Calls by a thread that waits for an answer are refused last, after whatever else is wrong. A malformed " +
-			"transaction to a dead node is BR_FAILED_REPLY, and BR_DEAD_REPLY in C. Reports of calls that were not queued " +
-			"don't say for which thread they are, nor those of answers for whom; answers to who has left are not reported.",
+		why: "The drivers have different errnos for malformed requests and transactions. In Rust, freezing a process " +
+			"without a device is no error, and BINDER_GET_EXTENDED_ERROR does not report that a target is dead or frozen. " +
+			"That a thread already waits for a reply is checked last, after everything else that may be wrong with a call. " +
+			"A malformed transaction to a dead node is BR_FAILED_REPLY in Rust, and BR_DEAD_REPLY in C. Reports of calls " +
+			"that were not queued don't name the receiving thread, those of replies don't name the receiver, and replies " +
+			"to a caller that has exited are not reported.",
 		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
 			for _, e := range errnos {
 				if rest, ok := strings.CutPrefix(linux, e.linux); ok && e.op == s.Op && here == e.here+rest {
@@ -74,20 +75,20 @@ var rustRules = []rule{
 		},
 	},
 	{
-		name: "work that comes to nothing",
+		name: "void work",
 		peer: "rust",
-		why: "The drivers differ in when they take back work that is none any more, and in whether a thread is woken for it. " +
-			"One that is finds nothing and waits again, now as the latest; meanwhile it does not count as waiting for " +
-			"BR_SPAWN_LOOPER. And in Rust there's something to poll for, and to read BR_TRANSACTION_COMPLETE with, or nothing. " +
-			"To become the context manager makes a node there, and work of it, even if that is refused: a thread that comes " +
-			"to it waits for its own work alone in that read.",
+		why: "The drivers differ in when they withdraw work that is void, and in whether a thread is woken for it. A woken " +
+			"thread finds nothing and waits again, now as the latest. In between, it does not count as waiting when the " +
+			"driver decides about BR_SPAWN_LOOPER. So, in Rust, there may be something to poll for, with which deferred " +
+			"BR_TRANSACTION_COMPLETEs are read, or nothing. Besides, a request to become context manager creates a node and " +
+			"work for it even if it is refused: a thread that takes this work waits only for its own work in that read.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
 			if allNamed(slices.Concat(more, less), "SPAWN_LOOPER") {
 				return true
 			}
 			if first(d.here) == "  sleeps" && len(less) == 0 &&
-				(len(more) == 1 && allNamed(more, "TRANSACTION_COMPLETE") || len(more) == 0 && strings.HasSuffix(first(d.linux), " r=4 NOOP") || d.cantTell()) {
+				(len(more) == 1 && allNamed(more, "TRANSACTION_COMPLETE") || len(more) == 0 && strings.HasSuffix(first(d.linux), " r=4 NOOP") || d.countsUnwritable()) {
 				return true
 			}
 			if len(more) == 0 && len(less) == 1 && d.wouldManage(less[0]) &&
@@ -114,36 +115,38 @@ var rustRules = []rule{
 	{
 		name: "references that were not acknowledged",
 		peer: "rust",
-		why: "With references to a node gone, the driver in C tells BR_RELEASE or BR_DECREFS when the respective " +
-			"BR_ACQUIRE or BR_INCREFS has been acknowledged, the one in Rust when as many acknowledgements have come " +
-			"as are due, of either kind.",
+		why: "When the references to a node are gone, the C driver returns BR_RELEASE once the BR_ACQUIRE has been " +
+			"acknowledged, and BR_DECREFS once the BR_INCREFS has been. The Rust driver returns each once as many " +
+			"acknowledgements of either kind have arrived as are due.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
 			acknowledges := d.writes(func(c *pkgprogram.Command) bool {
 				return c.Code == binder.BC_INCREFS_DONE || c.Code == binder.BC_ACQUIRE_DONE
 			})
 			return allNamed(slices.Concat(more, less), "RELEASE", "DECREFS") ||
-				unwritten.MatchString(first(d.here)) && (acknowledges || d.halfAcknowledged()) // who was told has no memory for it
+				// The thread that is notified has a bad read buffer.
+				unwritten.MatchString(first(d.here)) && (acknowledges || d.halfAcknowledged())
 		},
 	},
 	{
-		name: "news of nodes",
+		name: "node notifications",
 		peer: "rust",
-		why: "Until the driver in C has told of a reference to a node, it may take that back, because the reference has " +
-			"gone, tell another thread, which has sent the node, too, or tell the same one later, which has sent it again. " +
-			"The one in Rust tells as it has decided first, and counts such references. A thread that was woken for news " +
-			"that was taken back reads what else there is. A process that ends gives up its handles in their order in C, " +
-			"and in that of a tree's leaves before its branches in Rust.",
+		why: "Until the C driver has delivered the notification of a reference, it may withdraw it, because the reference " +
+			"is gone, move it to another thread, which has sent the node as well, or move it back, because the same thread " +
+			"has sent the node again. The Rust driver delivers each notification as first decided, and counts such " +
+			"references. A thread that was woken for a notification that was then withdrawn reads other work. A process " +
+			"that ends releases its handles in ascending order in C, and in an order that depends on the shape of a tree " +
+			"in Rust.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
-			news := []string{"INCREFS", "ACQUIRE", "RELEASE", "DECREFS", "SPAWN_LOOPER"}
-			if allNamed(more, news...) && allNamed(less, "TRANSACTION_COMPLETE") {
+			notifications := []string{"INCREFS", "ACQUIRE", "RELEASE", "DECREFS", "SPAWN_LOOPER"}
+			if allNamed(more, notifications...) && allNamed(less, "TRANSACTION_COMPLETE") {
 				return true
 			}
 			if len(more) == 0 && len(less) == 0 {
-				return d.newsReordered(news)
+				return d.reordered(notifications)
 			}
-			return allNamed(slices.Concat(more, less), news...)
+			return allNamed(slices.Concat(more, less), notifications...)
 		},
 		hide: func(s *pkgprogram.Step, linux, here string) (string, string) {
 			if s.Op == pkgprogram.NodeInfo || s.Op == pkgprogram.NodeDebug {
@@ -153,11 +156,11 @@ var rustRules = []rule{
 		},
 	},
 	{
-		name: "which thread is told what it asked for",
+		name: "which thread gets a requested notification",
 		peer: "rust",
-		why: "Of a death that has happened already the driver in C tells the thread that asks, and of the state of being " +
-			"frozen one that reads. The one in Rust tells one that waits, if there's any. It also tells that who is dead " +
-			"is not frozen, which the one in C does not.",
+		why: "If a death notification is requested of the dead, the C driver notifies the requesting thread, and it gives " +
+			"the initial freeze state to any thread that reads. The Rust driver gives both to a waiting thread, if there " +
+			"is one. It also notifies that a dead process is not frozen, which the C driver does not.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
 			return slices.ContainsFunc([][]string{more, less}, func(returns []string) bool {
@@ -167,13 +170,13 @@ var rustRules = []rule{
 		},
 	},
 	{
-		name: "an answer, and the end of the call before",
+		name: "a reply, and the end of an earlier call",
 		peer: "rust",
-		why: "If the call that a thread made before has ended meanwhile, and it answers another one, the driver in Rust " +
-			"tells the one first, the one in C the other.",
+		why: "If a thread replies to a call after a call that it made earlier has ended, the Rust driver returns the " +
+			"end of its own call first, and the C driver the BR_TRANSACTION_COMPLETE of the reply.",
 		applies: func(d *divergence) bool {
 			more, less := d.returns()
-			// There may be room for one of them only.
+			// The buffer may have room for only one of them.
 			one := len(more) == 1 && len(less) == 1 && allNamed(more, "DEAD_REPLY") && allNamed(less, "TRANSACTION_COMPLETE")
 			return (one || len(more) == 0 && len(less) == 0) &&
 				strings.HasSuffix(first(d.linux), "DEAD_REPLY ") && strings.HasSuffix(first(d.here), "TRANSACTION_COMPLETE ")
@@ -181,44 +184,44 @@ var rustRules = []rule{
 	},
 }
 
-// What reports of transactions that have failed say of how.
+// The error in the report of a failed transaction.
 var (
 	reportOfFailed = fmt.Sprintf(" %d=%#x ", binder.BINDER_A_REPORT_ERROR, uint32(binder.BR_FAILED_REPLY))
 	reportOfDead   = fmt.Sprintf(" %d=%#x ", binder.BINDER_A_REPORT_ERROR, uint32(binder.BR_DEAD_REPLY))
 )
 
-// has returns whether the program has a step of kind op.
+// has returns whether the program has a step with operation op.
 func (d *divergence) has(op pkgprogram.Op) bool {
 	return slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool { return s.Op == op })
 }
 
-// ended returns whether a process has ended, or closed a device.
+// ended returns whether any process has ended or closed a device.
 func (d *divergence) ended() bool {
 	return d.has(pkgprogram.Kill) || d.has(pkgprogram.Exit) || d.has(pkgprogram.Close) ||
 		slices.ContainsFunc(d.before, func(line string) bool { return strings.HasPrefix(line, "end P") })
 }
 
-// writes returns whether the step that shows the divergence writes a command that is
-// as told.
+// writes returns whether the divergent step writes a command for which is returns true.
 func (d *divergence) writes(is func(c *pkgprogram.Command) bool) bool {
 	return slices.ContainsFunc(d.last().Write, func(c pkgprogram.Command) bool { return is(&c) })
 }
 
-// cantTell returns whether a read can't tell that it has returned something.
-func (d *divergence) cantTell() bool {
+// countsUnwritable returns whether, on Linux, the divergent step fails since the driver
+// can't write to the ioctl's argument how much it has read.
+func (d *divergence) countsUnwritable() bool {
 	return d.last().Fault == pkgprogram.ArgReadOnly && strings.HasPrefix(first(d.linux), "  EFAULT ")
 }
 
-// wouldManage returns whether the thread that r is for has asked to be a context
-// manager.
+// wouldManage returns whether the thread that gets return r has ever asked to become
+// context manager.
 func (d *divergence) wouldManage(r string) bool {
 	p, t := d.threadOf(r)
 	return slices.ContainsFunc(d.steps, func(s pkgprogram.Step) bool { return s.P == p && s.T == t && s.WouldManage() })
 }
 
-// unread returns what the thread whose step shows the divergence has written before
-// that step, and not read since.
-func (d *divergence) unread() []pkgprogram.Command {
+// sinceLastRead returns what the thread of the divergent step has written since its last
+// read, before that step.
+func (d *divergence) sinceLastRead() []pkgprogram.Command {
 	last := d.last()
 	var written []pkgprogram.Command
 	for _, s := range slices.Backward(d.steps[:len(d.steps)-1]) {
@@ -233,25 +236,25 @@ func (d *divergence) unread() []pkgprogram.Command {
 	return written
 }
 
-// newsReordered returns whether what the divergent step lets threads read is in another
-// order on Linux, and that is because some of it is news of a node: one that was sent
-// again, or several that nobody has any more because a process has ended.
-func (d *divergence) newsReordered(news []string) bool {
+// reordered returns whether the returns that result from the divergent step are in another
+// order on Linux because of notifications among them: either of a node that was sent again,
+// or of several nodes that lost their references when a process ended.
+func (d *divergence) reordered(notifications []string) bool {
 	linux, here := returnsOf(d.linuxRest), returnsOf(d.hereRest)
 	if slices.Equal(linux, here) {
 		return false
 	}
-	ofNews := func(r string) bool { return slices.Contains(news, kindOf(r)) }
-	again := slices.ContainsFunc(linux, func(r string) bool { return ofNews(r) && d.sentAgain(r) })
+	notifies := func(r string) bool { return slices.Contains(notifications, kindOf(r)) }
+	again := slices.ContainsFunc(linux, func(r string) bool { return notifies(r) && d.sentAgain(r) })
 	begun := slices.ContainsFunc(linux, func(r string) bool { return kindOf(r) == "INCREFS" || kindOf(r) == "ACQUIRE" })
-	return (again || !begun && d.ended()) && slices.Equal(slices.DeleteFunc(linux, ofNews), slices.DeleteFunc(here, ofNews))
+	return (again || !begun && d.ended()) && slices.Equal(slices.DeleteFunc(linux, notifies), slices.DeleteFunc(here, notifies))
 }
 
-// sentAgain returns whether the thread whose step shows the divergence has sent the
-// node that r is news of more than once since it has read last.
+// sentAgain returns whether the thread of the divergent step has sent the node that r
+// notifies of more than once since its last read.
 func (d *divergence) sentAgain(r string) bool {
 	sent := 0
-	for _, c := range append(d.unread(), d.last().Write...) {
+	for _, c := range append(d.sinceLastRead(), d.last().Write...) {
 		if c.Transaction == nil {
 			continue
 		}
@@ -265,8 +268,8 @@ func (d *divergence) sentAgain(r string) bool {
 	return sent > 1
 }
 
-// halfAcknowledged returns whether the process of the thread that finds something here
-// was told of both a weak and a strong reference to a node, and has acknowledged one.
+// halfAcknowledged returns whether the process that gets a return on our driver was notified
+// of both a weak and a strong reference to a node, and has acknowledged one of them.
 func (d *divergence) halfAcknowledged() bool {
 	p, _ := d.threadOf(first(d.here))
 	type node struct{ ptr, cookie uint64 }
@@ -303,12 +306,12 @@ func (d *divergence) halfAcknowledged() bool {
 	return false
 }
 
-// unwritten matches the result of a thread that has no memory for what it would return,
-// whether it has slept or not.
+// unwritten matches the result of a read, whether it has slept or not, that can't write
+// what it would return.
 var unwritten = regexp.MustCompile(`^  (P\d+\.\d+:  )?EFAULT w=\d+/\d+ r=0$`)
 
-// returns returns what the divergent step lets threads read on Linux, and not here,
-// and the other way round: each with the thread, if it's not the step's, before it.
+// returns returns the returns that result from the divergent step only on Linux, and those
+// that result only here. Each is preceded by its thread, or by "-" for the step's own.
 func (d *divergence) returns() (more, less []string) {
 	less = returnsOf(d.hereRest)
 	for _, r := range returnsOf(d.linuxRest) {
@@ -321,8 +324,8 @@ func (d *divergence) returns() (more, less []string) {
 	return more, less
 }
 
-// returnsOf returns what a step lets threads read, as returns does. Lines are what
-// came of the step, and of others, which don't count.
+// returnsOf returns all returns that result from a step, in the form that returns has. lines
+// are the step's results, and what follows them, which is ignored.
 func returnsOf(lines []string) []string {
 	var all []string
 	thread := "-"
@@ -340,26 +343,26 @@ func returnsOf(lines []string) []string {
 	return all
 }
 
-// unlike is what rules hide of returns.
+// unlike matches the parts of returns in which rules hide differences.
 var unlike = regexp.MustCompile(` pid=\S+|data=m\d+:0x[0-9a-f]+|offsets=0x[0-9a-f]+\+0 `)
 
-// peeked matches what comes of program.Peek.
+// peeked matches the result of program.Peek.
 var peeked = regexp.MustCompile(`^  [^:]+ (true|false)$`)
 
 var withoutPlace = without(regexp.MustCompile(`\bdata=m\d+:0x[0-9a-f]+`))
 
-// kindOf returns the name of a return.
+// kindOf returns the name of a return in the form that returns has.
 func kindOf(r string) string { return strings.Fields(r)[1] }
 
-// threadOf returns the numbers of the process and the thread that a return is for, or
-// a line tells of.
+// threadOf returns the indices of the process and the thread that a return, or a line of
+// results, is for.
 func (d *divergence) threadOf(r string) (p, t int) {
 	p, t = d.last().P, d.last().T
 	fmt.Sscanf(strings.TrimSpace(r), "P%d.%d", &p, &t)
 	return p, t
 }
 
-// allNamed returns whether there are returns, and all have one of names.
+// allNamed returns whether there are any returns, and each has one of the names.
 func allNamed(returns []string, names ...string) bool {
 	for _, r := range returns {
 		if !slices.Contains(names, kindOf(r)) {
@@ -369,8 +372,8 @@ func allNamed(returns []string, names ...string) bool {
 	return len(returns) > 0
 }
 
-// asked returns whether the program has asked for one of the deaths or freezes that
-// returns tell of.
+// asked returns whether the program has requested one of the death or freeze notifications
+// among returns.
 func (d *divergence) asked(returns []string) bool {
 	for _, s := range d.steps {
 		for _, c := range s.Write {
@@ -388,10 +391,10 @@ func (d *divergence) asked(returns []string) bool {
 
 var senderPID = regexp.MustCompile(` pid=P[0-9?]+ `)
 
-// nodeCounts are counts of references to a node, or a node that is still known.
+// nodeCounts matches the counts of references to a node, or the result if it is unknown.
 var nodeCounts = regexp.MustCompile(`^  (ok|EINVAL) [0-9a-f]{48}$`)
 
-// errnos are results of the same failure, by the driver in Rust and here.
+// errnos are pairs of results for the same failure, by the Rust driver and here.
 var errnos = []struct {
 	op          pkgprogram.Op
 	linux, here string

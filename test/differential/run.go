@@ -20,12 +20,14 @@ import (
 	pkgprogram "sentrybinder/test/differential/program"
 )
 
-// place is where programs are played.
+// place is a place where programs are played.
 type place struct {
-	name    string
+	name string
+
+	// command is the beginning of a command that runs another one there.
 	command []string
 
-	// coverage is the directory for the coverage of the driver, or "".
+	// coverage is the directory to save the driver's coverage in, or "".
 	coverage string
 }
 
@@ -34,17 +36,19 @@ func inSandbox(runsc string, options ...string) []string {
 	return append([]string{runsc, "--platform=systrap", "--network=none", "--ignore-cgroups", "do"}, options...)
 }
 
+// places returns the places whose drivers are compared. If there is an error, here is valid
+// even so.
 func places() (linux, here place, err error) {
-	// With the security context that Linux's senders have.
+	// The security context is that of senders on Linux.
 	here = place{name: "sandbox", command: inSandbox(*runsc, "--annotation", "dev.sentrybinder.security-context=kernel")}
 	if *oracle == "" {
-		return linux, here, errors.New("there's no Linux to compare with: set BINDER_ORACLE")
+		return linux, here, errors.New("no Linux to compare with: set BINDER_ORACLE")
 	}
 	linux = place{name: "linux", command: []string{*oracle, "-k", *peer, "-s", "-t", "3600", "--"}}
 	return linux, here, nil
 }
 
-// play runs playMain with args in a place, and returns the traces.
+// play runs playMain with args in p and returns the traces.
 func (p place) play(args ...string) ([]trace, error) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -80,15 +84,15 @@ func (p place) play(args ...string) ([]trace, error) {
 		if len(traces) == 0 {
 			return nil, fmt.Errorf("%s: %w: %s", p.name, err, stderr.String())
 		}
-		// What became of the last program is in its trace.
+		// The error belongs to the last program, whose trace is incomplete.
 		last := &traces[len(traces)-1]
 		last.lines = append(last.lines, fmt.Sprintf("%s: %v: %s", p.name, err, stderr.String()))
 	}
 	return traces, nil
 }
 
-// playBoth plays the same programs in both places. The result has the traces of
-// those that were played in both, in order.
+// playBoth plays the same programs in both places. It returns the traces of those that
+// were played in both, in order.
 func playBoth(linux, here place, args ...string) (l, h []trace, err error) {
 	var wg sync.WaitGroup
 	var errL, errH error
@@ -102,24 +106,26 @@ func playBoth(linux, here place, args ...string) (l, h []trace, err error) {
 	return l[:n], h[:n], nil
 }
 
-// tally is what a run has found.
+// tally accumulates the results of a run.
 type tally struct {
-	// steps are those that were compared, unseen those that came after a
-	// divergence that is explained.
+	// steps is the number of steps that were compared, and unseen that of the steps
+	// that were not since they followed an explained divergence.
 	programs, steps, unseen int
 
-	// explained are the divergences by rule, hidden the numbers of lines.
+	// explained has the explained divergences by rule, and hidden the numbers of lines
+	// in which a rule has hidden a difference.
 	explained map[string][]*divergence
 	hidden    map[string]int
 
+	// kinds has the unexplained divergences by kind.
 	kinds map[string][]*divergence
-	// fleeting are the divergences that did not show again.
+	// fleeting is the number of divergences that were not found again.
 	fleeting int
 	playing  time.Duration
 }
 
-// rate returns the number of steps in a second, the time to start the sandbox and
-// the kernel included.
+// rate returns the number of steps per second, including the time that it takes to start
+// the sandbox and the kernel.
 func (t *tally) rate() int {
 	return int(float64(t.steps) / max(t.playing, time.Millisecond).Seconds())
 }
@@ -131,9 +137,9 @@ func toolMain() error {
 	switch {
 	case seedsErr != nil:
 		return seedsErr
-	case *anew:
+	case *rebuild:
 		return corpusMain(here, first, last)
-	case *everyTest:
+	case *allTests:
 		return coverageMain(here, first, last)
 	case *plant && *named:
 		return plantNamed()
@@ -161,7 +167,7 @@ func toolMain() error {
 			first = uint64(time.Now().UnixNano())
 			last = first
 		}
-		fmt.Printf("the corpus, and programs from %d on\n", first)
+		fmt.Printf("the corpus, then programs from seed %d\n", first)
 		if _, err := t.play(linux, here, corpusArgs()...); err != nil {
 			return err
 		}
@@ -176,8 +182,8 @@ func toolMain() error {
 			}
 			fmt.Fprintf(os.Stderr, "%d programs, %d steps, %d kinds of divergences, %d steps/s\n",
 				t.programs, t.steps, len(t.kinds), t.rate())
-			// If the last one has broken the world, those after it are still to
-			// be played.
+			// If a program broke its world, those after it have yet to be
+			// played.
 			first += uint64(n)
 		}
 	}
@@ -196,14 +202,14 @@ func toolMain() error {
 	return nil
 }
 
-// play plays programs in both places and adds what comes of it. It returns how many
-// were played in both. A divergence counts if its program diverges again when all
-// are played again: on a busy machine a thread may come too late.
+// play plays programs in both places, compares the traces, and adds the result. It returns
+// how many programs were played in both. A divergence counts only if its program diverges
+// again when all are replayed: on a busy machine, a thread may be late.
 func (t *tally) play(linux, here place, args ...string) (int, error) {
 	began := time.Now()
 	l, h, err := playBoth(linux, here, args...)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "once more, after:", err)
+		fmt.Fprintln(os.Stderr, "retrying after error:", err)
 		if l, h, err = playBoth(linux, here, args...); err != nil {
 			return 0, err
 		}
@@ -223,7 +229,7 @@ func (t *tally) play(linux, here place, args ...string) (int, error) {
 	}
 	for _, d := range found {
 		if same[d.name] {
-			fmt.Fprintf(os.Stderr, "program %s: %s, but not again\n%s", d.name, d.kind(), d)
+			fmt.Fprintf(os.Stderr, "program %s: %s, but not when replayed\n%s", d.name, d.kind(), d)
 			t.fleeting++
 			continue
 		}
@@ -233,7 +239,7 @@ func (t *tally) play(linux, here place, args ...string) (int, error) {
 	return len(l), nil
 }
 
-// add compares traces, and returns the divergences that aren't explained.
+// add compares traces, adds the result, and returns the unexplained divergences.
 func (t *tally) add(linux, here []trace) (found []*divergence) {
 	for i := range linux {
 		t.programs++
@@ -265,10 +271,10 @@ func (t *tally) report(linux, here place) {
 		fmt.Printf("\n==== %d of kind %s\n", len(found), kind)
 		shortest := shortestOf(found)
 		if *shrink {
-			if less, err := cutDown(linux, here, shortest); err != nil {
-				fmt.Printf("cutting it down: %v\n", err)
+			if reduced, err := reduce(linux, here, shortest); err != nil {
+				fmt.Printf("can't reduce it: %v\n", err)
 			} else {
-				shortest = less
+				shortest = reduced
 			}
 			for _, s := range shortest.steps {
 				fmt.Println(s)
@@ -289,26 +295,27 @@ func (t *tally) report(linux, here place) {
 		fmt.Printf("  %d lines explained by %s\n", t.hidden[name], name)
 	}
 	if t.fleeting > 0 {
-		fmt.Printf("  %d not again when the same was played again\n", t.fleeting)
+		fmt.Printf("  %d not found again when replayed\n", t.fleeting)
 	}
 	if t.unseen > 0 {
-		fmt.Printf("  %d steps more, %.1f%%, came after what is explained\n", t.unseen, 100*float64(t.unseen)/float64(t.steps+t.unseen))
+		fmt.Printf("  %d more steps, %.1f%%, followed an explained divergence\n", t.unseen, 100*float64(t.unseen)/float64(t.steps+t.unseen))
 	}
 	if *fresh {
-		// What new programs find was there before. It's for somebody to look at,
-		// and not the fault of what is tested.
+		// A bug that new programs find was there before, and is not the fault of the
+		// change under test.
 		fmt.Printf("%d passed, 0 failed, %d skipped\n", t.programs-diverged, diverged)
 		return
 	}
 	fmt.Printf("%d passed, %d failed\n", t.programs-diverged, diverged)
 }
 
+// shortestOf returns the divergence with the fewest steps.
 func shortestOf(found []*divergence) *divergence {
 	return slices.MinFunc(found, func(a, b *divergence) int { return len(a.steps) - len(b.steps) })
 }
 
-// cutDown returns the shortest program found that shows the same divergence as d.
-func cutDown(linux, here place, d *divergence) (*divergence, error) {
+// reduce returns the smallest program found that shows a divergence of the same kind as d.
+func reduce(linux, here place, d *divergence) (*divergence, error) {
 	kind := d.kind()
 	for round := 0; ; round++ {
 		candidates := smaller(d.steps)
@@ -340,7 +347,7 @@ func cutDown(linux, here place, d *divergence) (*divergence, error) {
 		}
 		if best == nil {
 			if round == 0 {
-				fmt.Println("nothing smaller shows it")
+				fmt.Println("no smaller program shows it")
 			}
 			return d, nil
 		}
@@ -349,7 +356,7 @@ func cutDown(linux, here place, d *divergence) (*divergence, error) {
 	}
 }
 
-// size is what is to become small.
+// size returns the size of a program, which reduce minimizes.
 func size(steps []pkgprogram.Step) int {
 	n := 0
 	for _, s := range steps {

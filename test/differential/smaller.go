@@ -10,13 +10,13 @@ import (
 	pkgprogram "sentrybinder/test/differential/program"
 )
 
-// smaller returns programs that are a bit smaller than steps.
+// smaller returns programs that are slightly smaller than steps.
 func smaller(steps []pkgprogram.Step) []pkgprogram.Program {
 	var all []pkgprogram.Program
 	add := func(s []pkgprogram.Step) {
 		all = append(all, pkgprogram.Program{Name: fmt.Sprint(len(all)), Steps: s})
 	}
-	// The last step is the one that shows it.
+	// The last step, which shows the divergence, stays.
 	last := len(steps) - 1
 	for n := last / 2; n >= 1; n /= 2 {
 		for at := 0; at+n <= last; at += n {

@@ -40,18 +40,18 @@ func (c *Call) Errno() unix.Errno {
 	return 0
 }
 
-// maxCalls is the number of calls that can be posted at once.
+// maxCalls is the maximum number of calls that can be posted at once.
 const maxCalls = 8
 
-// slot is the part of the arena by which the controller and an actor talk. The
-// assembly knows its layout.
+// slot is the part of the arena through which the controller and an actor communicate.
+// The assembly relies on its layout.
 type slot struct {
 	// posted is the futex that the actor waits on.
 	posted uint32
 	state  uint32
 	n      uint64
-	// childSlot is the slot of the child if the call is a clone, else 0. Then
-	// there's only that call.
+	// childSlot is the child's slot if the call is a clone(2), which must then be
+	// the only one; otherwise it is 0.
 	childSlot uintptr
 	_         [40]byte
 	calls     [maxCalls]Call
@@ -64,7 +64,7 @@ const (
 	done   = 2
 )
 
-// A Process is a process of actors.
+// A Process is a process whose threads are actors.
 type Process struct {
 	PID     int
 	Threads []*Thread
@@ -81,25 +81,24 @@ type Thread struct {
 	place uintptr
 	slot  *slot
 
-	// busy is true if it was given calls that it has not finished, as far as
-	// the controller has been told, and doomed if they won't be.
-	busy   bool
-	doomed bool
+	// busy is set while the thread has calls that, as far as the controller knows,
+	// it has not finished.
+	busy bool
 }
 
-// Scratch returns the address of ScratchSize bytes of the arena for the
-// arguments of the thread's system calls.
+// Scratch returns the address of ScratchSize bytes in the arena for the arguments of
+// the thread's system calls.
 func (th *Thread) Scratch() uintptr { return th.place + slotSize + stackSize }
 
 // Busy returns whether the thread is still in calls that were posted.
 func (th *Thread) Busy() bool { return th.busy }
 
-// Calls returns the n calls that were posted last.
+// Calls returns the n calls that were last posted.
 func (th *Thread) Calls(n int) []Call { return th.slot.calls[:n] }
 
 func (th *Thread) finished() bool { return atomic.LoadUint32(&th.slot.state) == done }
 
-// Machine has all actors. It is used by a single goroutine, which is locked to
+// Machine owns all actors. It must be used by a single goroutine, which is locked to
 // its thread.
 type Machine struct {
 	quiescence
@@ -109,20 +108,20 @@ type Machine struct {
 	live   []*Process
 }
 
-// quiescence is how the controller waits until nothing moves.
+// quiescence is the way in which the controller waits for quiescence.
 type quiescence interface {
-	// prepare prepares a process that all others are forked from.
+	// prepare prepares the process that all others are forked from.
 	prepare(zygote *Thread) error
 	// begin is called before each program.
 	begin() error
-	// settle returns when the calls that were posted to th last are done, or
-	// it sleeps in one, and all others are done or asleep, too. It returns an
+	// settle returns when th has finished the calls last posted to it, or sleeps
+	// in one, and all other threads have finished or sleep, too. It returns an
 	// error if that takes too long.
 	settle(m *Machine, th *Thread) error
-	// interrupt sends sig to th, which sleeps, and settles.
+	// interrupt sends sig to th, which must be asleep, and then settles.
 	interrupt(m *Machine, th *Thread, sig unix.Signal) error
-	// awaitFiles returns when files are closed that nobody has any more since
-	// what had them was on its way to a device that is released.
+	// awaitFiles returns when all files have been closed whose last reference was
+	// in a message to a device that has been released.
 	awaitFiles(m *Machine) error
 }
 
@@ -131,7 +130,7 @@ type quiescence interface {
 func New() (*Machine, error) {
 	runtime.LockOSThread()
 	if unsafe.Sizeof(Call{}) != 64 || unsafe.Offsetof(slot{}.calls) != 64 {
-		panic("the assembly has another layout of slot")
+		panic("slot's layout is not the assembly's")
 	}
 	if err := mapArena(); err != nil {
 		return nil, err
@@ -158,8 +157,8 @@ func New() (*Machine, error) {
 	return m, m.prepare(th)
 }
 
-// setUp makes a copy of the controller an actor: without Go's signal handlers
-// and without the memory that it does not need.
+// setUp turns a copy of the controller into an actor: it resets Go's signal handlers and
+// unmaps the memory that an actor does not need.
 func (p *Process) setUp() error {
 	th := p.Threads[0]
 	action := (*sigaction)(pointer(th.Scratch()))
@@ -187,7 +186,7 @@ func (p *Process) setUp() error {
 	type span struct{ start, end uintptr }
 	const maxFD = 1<<32 - 1
 	th.Quick(NewCall(unix.SYS_CLOSE_RANGE, 3, maxFD, 0))
-	var shed []span
+	var unneeded []span
 	lines := bufio.NewScanner(maps)
 	for lines.Scan() {
 		var s span
@@ -198,12 +197,12 @@ func (p *Process) setUp() error {
 		if s.start <= code && code < s.end || s.start == arenaStart || s.start == readOnlyStart || strings.Contains(lines.Text(), "[v") {
 			continue
 		}
-		shed = append(shed, s)
+		unneeded = append(unneeded, s)
 	}
 	if err := lines.Err(); err != nil {
 		return err
 	}
-	for _, s := range shed {
+	for _, s := range unneeded {
 		th.Quick(NewCall(unix.SYS_MUNMAP, s.start, s.end-s.start))
 	}
 	return nil
@@ -217,7 +216,7 @@ type sigaction struct {
 	mask     uint64
 }
 
-// newThread returns a thread of p that is yet to be started.
+// newThread returns a thread of p that has yet to be started.
 func (m *Machine) newThread(p *Process) *Thread {
 	place := m.takePlace()
 	th := &Thread{Process: p, place: place, slot: (*slot)(pointer(place))}
@@ -226,10 +225,10 @@ func (m *Machine) newThread(p *Process) *Thread {
 	return th
 }
 
-// takePlace returns a thread's part of the arena. It's the lowest that is free, so
-// that processes that come back at the start of a program have the places that they
-// had: a program that sends addresses of its memory does the same, whoever was killed
-// in those before it.
+// takePlace allocates a thread's part of the arena. It takes the lowest free one, so
+// that processes recreated at the start of a program get their previous places: a
+// program that sends addresses of its memory must send the same ones, whichever
+// processes earlier programs killed.
 func (m *Machine) takePlace() uintptr {
 	if len(m.free) == 0 {
 		panic("too many threads")
@@ -240,10 +239,10 @@ func (m *Machine) takePlace() uintptr {
 	return place
 }
 
-// Post makes the thread start on calls.
+// Post makes the thread start to make calls.
 func (th *Thread) Post(calls ...Call) {
 	if th.busy {
-		panic("a thread that is busy was given more to do")
+		panic("calls posted to a busy thread")
 	}
 	s := th.slot
 	s.n = uint64(copy(s.calls[:], calls))
@@ -258,8 +257,8 @@ func (th *Thread) wake() {
 	unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&th.slot.posted)), futexWake, 1, 0, 0, 0)
 }
 
-// Quick makes system calls that don't block and have nothing to do with the
-// driver, and returns the last one's result.
+// Quick makes system calls that neither block nor wake other actors, and returns the
+// last one.
 func (th *Thread) Quick(calls ...Call) *Call {
 	th.Post(calls...)
 	for !th.finished() {
@@ -269,22 +268,21 @@ func (th *Thread) Quick(calls ...Call) *Call {
 	return &th.slot.calls[len(calls)-1]
 }
 
-// Do posts calls and waits until nothing moves any more. Afterwards, the thread
-// may be Busy, and threads that were may not be.
+// Do posts calls and waits for quiescence. Afterwards the thread may be Busy, and
+// threads that were may no longer be.
 func (th *Thread) Do(calls ...Call) error {
 	th.Post(calls...)
 	return th.Process.machine.Settle(th)
 }
 
-// Settle waits until nothing moves any more, after something that made th run, if
-// it's not nil.
+// Settle waits for quiescence. If th is not nil, it was just given calls.
 func (m *Machine) Settle(th *Thread) error { return m.settled(m.settle(m, th)) }
 
-// AwaitFiles waits until files are closed that were on their way to a device that
-// has been released, and nothing moves any more.
+// AwaitFiles waits until all files have been closed whose last reference was in a
+// message to a device that has been released, and then for quiescence.
 func (m *Machine) AwaitFiles() error { return m.settled(m.awaitFiles(m)) }
 
-// settled notes who has finished.
+// settled updates which threads are busy.
 func (m *Machine) settled(err error) error {
 	if err != nil {
 		return err
@@ -311,8 +309,8 @@ func (m *Machine) NewProcess(n int) *Process {
 	return p
 }
 
-// Fork starts a child of p, by its main thread, which must not be busy. It has
-// one thread. Its parent, for wait(2), is the controller.
+// Fork makes p's main thread, which must not be busy, fork a child with one thread.
+// For wait(2), the child's parent is the controller.
 func (p *Process) Fork() *Process {
 	child := &Process{machine: p.machine}
 	th := p.machine.newThread(child)
@@ -339,14 +337,13 @@ func (p *Process) clone(child *Thread, flags uintptr) int {
 	return child.TID
 }
 
-// Interrupt sends sig to a thread that sleeps, and waits until nothing moves any
-// more.
+// Interrupt sends sig to a sleeping thread and waits for quiescence.
 func (th *Thread) Interrupt(sig unix.Signal) error {
 	m := th.Process.machine
 	return m.settled(m.interrupt(m, th, sig))
 }
 
-// Kill ends the process with SIGKILL.
+// Kill kills the process with SIGKILL, and reaps it.
 func (p *Process) Kill() error {
 	if p.gone {
 		return nil
@@ -355,7 +352,7 @@ func (p *Process) Kill() error {
 	return p.Reap()
 }
 
-// Reap returns when the process, whose end is under way, has gone.
+// Reap waits for the process, which must be about to end, and frees its threads' places.
 func (p *Process) Reap() error {
 	for {
 		_, err := unix.Wait4(p.PID, nil, 0, nil)

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Threads that come back have the places of those that have gone, in whatever order
-// these went.
+// New threads get the places of those that are gone, lowest first, in whatever order
+// these were freed.
 func TestPlaces(t *testing.T) {
 	m := &Machine{free: []uintptr{1, 2, 3, 4}}
 	assert.Equal(t, []uintptr{1, 2}, []uintptr{m.takePlace(), m.takePlace()})

@@ -3,7 +3,7 @@
 
 #include "textflag.h"
 
-// Offsets in slot and in Call.
+// Offsets in slot and Call.
 #define slot_posted     0
 #define slot_state      4
 #define slot_n          8
@@ -18,8 +18,8 @@
 #define SYS_clone       56
 #define SYS_futex       202
 
-// loop serves the slot in R13. Nothing else is kept from one post to the next, so
-// that the child of a clone can go on with its own.
+// loop serves the slot in R13. It keeps no other state between posts, so the child of a
+// clone can serve a slot of its own just by changing it.
 TEXT loop<>(SB), NOSPLIT|NOFRAME, $0-0
 next:
 	XORL	AX, AX
@@ -29,7 +29,7 @@ next:
 	MOVL	$SYS_futex, AX
 	LEAQ	slot_posted(R13), DI
 	XORL	SI, SI // FUTEX_WAIT
-	XORL	DX, DX // as long as nothing is posted
+	XORL	DX, DX // sleep only while nothing is posted
 	XORL	R10, R10
 	SYSCALL
 	JMP	next
@@ -54,8 +54,8 @@ call:
 	TESTQ	R15, R15
 	JEQ	returned
 
-	// This is a clone's child. It must not look into its parent's slot, which
-	// may have been given other calls by now.
+	// This is a clone's child. It must not access its parent's slot, which may already
+	// hold the next calls.
 	MOVQ	R15, R13
 	JMP	next
 
@@ -87,7 +87,7 @@ TEXT ·fork(SB), NOSPLIT, $0-32
 child:
 	JMP	loop<>(SB)
 
-// A signal handler that does nothing, and what it returns to.
+// handler is a signal handler that does nothing. It returns to restorer.
 TEXT handler<>(SB), NOSPLIT|NOFRAME, $0-0
 	RET
 

@@ -3,7 +3,7 @@
 
 #include "textflag.h"
 
-// Offsets in slot and in Call.
+// Offsets in slot and Call.
 #define slot_posted     0
 #define slot_state      4
 #define slot_n          8
@@ -18,11 +18,11 @@
 #define SYS_sigreturn   139
 #define SYS_clone       220
 
-// loop serves the slot in R20. Nothing else is kept from one post to the next, so
-// that the child of a clone can go on with its own.
+// loop serves the slot in R20. It keeps no other state between posts, so the child of a
+// clone can serve a slot of its own just by changing it.
 //
-// What the controller posts is acquired with slot_posted, and what comes of it is
-// released with slot_state.
+// Loading slot_posted acquires what the controller posted. Storing slot_state releases
+// the results.
 TEXT loop<>(SB), NOSPLIT|NOFRAME, $0-0
 next:
 	ADD	$slot_posted, R20, R23
@@ -35,7 +35,7 @@ take:
 	MOVD	$SYS_futex, R8
 	MOVD	R23, R0
 	MOVD	$0, R1 // FUTEX_WAIT
-	MOVD	$0, R2 // as long as nothing is posted
+	MOVD	$0, R2 // sleep only while nothing is posted
 	MOVD	$0, R3
 	SVC
 	JMP	take
@@ -60,8 +60,8 @@ call:
 	CBNZ	R0, returned
 	CBZ	R22, returned
 
-	// This is a clone's child. It must not look into its parent's slot, which
-	// may have been given other calls by now.
+	// This is a clone's child. It must not access its parent's slot, which may already
+	// hold the next calls.
 	MOVD	R22, R20
 	JMP	next
 
@@ -92,7 +92,7 @@ TEXT ·fork(SB), NOSPLIT, $0-32
 child:
 	JMP	loop<>(SB)
 
-// A signal handler that does nothing, and what it returns to.
+// handler is a signal handler that does nothing. It returns to restorer.
 TEXT handler<>(SB), NOSPLIT|NOFRAME, $0-0
 	RET
 

@@ -3,17 +3,17 @@
 
 package actor
 
-// fork makes the calling process fork, with flags as for clone(2). The child is
-// an actor's main thread, which serves slot and has its stack end at stack. The
-// result is the child's id or a negative errno.
+// fork forks the calling process, with flags as for clone(2). The child becomes an
+// actor that serves slot; stack is the end of its stack. The result is the child's
+// process ID, or a negative errno.
 func fork(flags, stack, slot uintptr) uintptr
 
-// codeAddress returns an address in the code that actors run, which is all in
-// the same few pages.
+// codeAddress returns an address in the code that actors run, which must all be in
+// one mapping.
 func codeAddress() uintptr
 
 // handlerAddress returns the address of a signal handler that does nothing.
 func handlerAddress() uintptr
 
-// restorerAddress returns the address of what a signal handler returns to.
+// restorerAddress returns the address of the code that a signal handler returns to.
 func restorerAddress() uintptr

@@ -10,17 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The arena is memory that the controller shares with all actors, at the same
-// address in each: what the controller builds there, pointers included, can be
-// the argument of an actor's system call as it is.
+// The arena is memory that the controller shares with all actors, at the same address
+// in each. What the controller builds there, pointers included, can be used as is as
+// the arguments of an actor's system calls.
 const (
 	arenaStart = 0x20_0000_0000
 
-	// MaxThreads is the number of actors that there can be at a time.
+	// MaxThreads is the maximum number of actors at a time.
 	MaxThreads = 64
 
-	// Each thread has a slot, a stack, which only signals make use of, and
-	// scratch memory.
+	// Each thread has a slot, a stack, which only signal handlers use, and scratch
+	// memory.
 	slotSize    = 4 << 10
 	stackSize   = 8 << 10
 	threadSize  = 128 << 10
@@ -33,22 +33,22 @@ const (
 	edgeSize  = 64 << 10
 )
 
-// Edge is the end of memory: below it are a few pages that can be written, and
-// there's none above.
+// Edge is the end of the arena: there are a few writable pages below it, and no memory
+// above.
 const Edge = uintptr(arenaStart + arenaSize)
 
-// Pattern is the address of PatternSize bytes that any payload can be taken
-// from: each is the low byte of the product of its index and 167.
+// Pattern is the address of PatternSize bytes that serve as payload. Each is the low
+// byte of its index times 167.
 const Pattern = uintptr(arenaStart + MaxThreads*threadSize)
 
-// readOnlyStart is where the arena is a second time, not to be written.
+// readOnlyStart is where the arena is mapped a second time, read-only.
 const readOnlyStart = arenaStart + 1<<32
 
-// ReadOnly returns an address of the same memory as addr, which is in the arena,
-// that can't be written to.
+// ReadOnly returns the read-only address of the memory at addr, which must be in the
+// arena.
 func ReadOnly(addr uintptr) uintptr { return addr - arenaStart + readOnlyStart }
 
-// mapArena creates the arena.
+// mapArena creates and maps the arena.
 func mapArena() error {
 	fd, err := unix.MemfdCreate("arena", unix.MFD_CLOEXEC)
 	if err != nil {
@@ -71,8 +71,8 @@ func mapArena() error {
 	return nil
 }
 
-// pointer returns a pointer to address addr of the arena, which Go's collector
-// knows nothing of.
+// pointer returns a pointer to address addr of the arena, which Go's garbage collector
+// doesn't know about.
 func pointer(addr uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&addr)) }
 
 // Bytes returns the n bytes at address addr of the arena.

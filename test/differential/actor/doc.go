@@ -1,37 +1,36 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package actor runs system calls in other processes and threads, one at a time,
-// and knows when one sleeps.
+// Package actor makes system calls in other processes and threads, one at a time, and
+// detects when a thread sleeps in one.
 //
 // # Actors
 //
-// An actor is a thread that runs no code of its own but a loop of a few
-// instructions: it waits on a futex until calls are posted in its slot, makes
-// them, and marks them done. There's no Go runtime in its process, nor any
-// memory but that code and the arena, which the controller and all actors share
-// at the same address.
+// An actor is a thread that only runs a loop of a few instructions: it waits on a
+// futex until calls are posted in its slot, makes them, and marks them done. Its
+// process has no Go runtime, and no memory but that code and the arena, which the
+// controller and all actors share at the same address.
 //
 // # Quiescence
 //
-// After each post the controller waits until nothing moves any more: the actor
-// that got the post has made its calls or sleeps in one, and so has every other
-// that this woke. Only then is the next thing done. The order in which actors
-// run is thereby the same every time, and a program's outcome a function of the
-// program alone. How this is known differs:
+// After each post the controller waits for quiescence: the actor that got the post,
+// and every other one that was woken as a result, has finished its calls or sleeps
+// in one. Only then does the next step begin. So actors always run in the same order,
+// and the outcome of a program depends on the program alone. How quiescence is
+// detected depends on the place:
 //
-// On Linux, with a single processor, actors have a real-time policy, the
-// kernel's own threads run before them, and the controller runs when nobody else
-// wants to. So when the controller runs, nobody else can, and whoever has not
-// finished sleeps. See scheduler.
+// On Linux, with a single CPU, actors have a real-time scheduling policy, kernel
+// threads have a higher priority than actors, and the controller only runs when
+// nothing else can. So when it runs, every actor that has not finished is asleep. See
+// scheduler.
 //
-// In the sandbox, whose threads nobody schedules, the sentry's gate tells: a
-// thread that the driver puts to sleep reports there, and one that the driver
-// wakes goes on when the controller lets it. It's a scheduler of the driver's that
-// only the sandboxes of this test have. See package gate.
+// In a sandbox, which doesn't control how its threads are scheduled, the gate detects
+// quiescence: a thread that the driver puts to sleep registers with it, and one that
+// the driver wakes continues only when the controller says so. The gate is a scheduler
+// for the driver that only this test's sandboxes have. See package gate.
 //
-// In both, a thread that is woken starts to run when the one that woke it has
-// finished or sleeps, and of several that are woken by the same call one runs
-// after the other. What the driver does when two are at it at the same time is
-// for other tests.
+// In either place, a woken thread starts to run when the thread that woke it has
+// finished or sleeps, and threads that were woken by the same call run one after
+// another. What the driver does when threads use it concurrently is left to other
+// tests.
 package actor

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// gatePath is the device of a sandbox that was built for this test.
+// gatePath is a device that only this test's sandboxes have.
 const gatePath = "/dev/binder_gate"
 
 func newQuiescence() (quiescence, error) {
@@ -27,9 +27,9 @@ func newQuiescence() (quiescence, error) {
 	return &gate{file: f, fd: uintptr(f.Fd())}, nil
 }
 
-// scheduler is quiescence by Linux's scheduler.
+// scheduler implements quiescence with Linux's scheduler.
 type scheduler struct {
-	// raised are the processes that raiseKernelThreads has looked at.
+	// raised are the processes that raiseKernelThreads has seen.
 	raised map[string]bool
 }
 
@@ -47,17 +47,17 @@ func newScheduler() (quiescence, error) {
 		return nil, err
 	}
 	if n := cpus.Count(); n != 1 {
-		return nil, fmt.Errorf("there are %d processors, and no %s: what the outcome is would be chance", n, gatePath)
+		return nil, fmt.Errorf("outcomes would be random: there are %d CPUs, and no %s", n, gatePath)
 	}
-	// Real-time threads leave nothing to others, however long they run.
+	// However long real-time threads run, no CPU time is reserved for others.
 	if err := os.WriteFile("/proc/sys/kernel/sched_rt_runtime_us", []byte("-1"), 0); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile("/sys/kernel/debug/sched/fair_server/cpu0/runtime", []byte("0"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	// A device that a thread has polled is released in two halves, with a grace
-	// period of RCU in between. It's to be over before anybody else runs.
+	// A device that a thread has polled is released in two halves, with an RCU grace
+	// period in between, which must be over before any actor runs.
 	if err := os.WriteFile("/sys/kernel/rcu_expedited", []byte("1"), 0); err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func newScheduler() (quiescence, error) {
 
 func (s *scheduler) begin() error { return s.raiseKernelThreads() }
 
-// raiseKernelThreads lets the kernel's workers, which close devices, and what they
-// wait for, run before actors that they wake. There are new ones now and then.
+// raiseKernelThreads makes the kernel's workers, which close devices, and the threads
+// that they wait for, run before the actors that they wake. New ones appear now and then.
 func (s *scheduler) raiseKernelThreads() error {
 	proc, err := os.Open("/proc")
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *scheduler) raiseKernelThreads() error {
 		if _, err := fmt.Sscan(name, &pid); err != nil {
 			continue
 		}
-		// It may have gone.
+		// An error means that it is gone.
 		setScheduler(pid, schedFIFO, kernelPriority)
 	}
 	return nil
@@ -115,43 +115,45 @@ func (*scheduler) interrupt(_ *Machine, th *Thread, sig unix.Signal) error {
 	return unix.Tgkill(th.Process.PID, th.TID, sig)
 }
 
-// awaitFiles waits for as long as Linux takes. A file that a kernel thread is the last
-// to have is closed by another one, which a timer starts at the next tick but one at
-// the latest, and nothing tells that it has. A tick is at most 10 ms long.
+// awaitFiles waits for as long as Linux can take. If the last reference to a file is
+// dropped by a kernel thread, another one closes it, which a timer starts by the next
+// tick but one. Nothing reports when that is done. A tick is at most 10 ms long.
 func (*scheduler) awaitFiles(*Machine) error {
 	return unix.Nanosleep(&unix.Timespec{Nsec: 30e6}, nil)
 }
 
-// gate is quiescence by the sentry's gate.
+// gate implements quiescence with the sentry's gate.
 type gate struct {
 	file *os.File
 	fd   uintptr
 }
 
-// gateWait is the argument of the gate's only request. The sentry knows its
-// layout.
+// gateWait is the argument of gateRequest. The sentry relies on its layout.
 type gateWait struct {
-	// state is the address of a slot's state. The gate waits until it's done,
-	// or until thread tid sleeps in the driver. If tid is 0 it does not wait.
+	// state is the address of the state of thread tid's slot. The gate waits until it
+	// is done, or until the thread sleeps in the driver. If tid is 0, the gate does
+	// not wait.
 	state uint64
 	tid   int32
 	// resume is 0 or one of the constants below.
 	resume uint32
-	// late is set to 1 if the gate has waited for too long.
+	// late is set to 1 if the wait has timed out.
 	late uint32
-	// n is set to the number of threads that sleep and were woken. The first
-	// ones are in woken.
+	// n is set to the number of sleeping threads that were woken, and woken to their
+	// IDs, in the order in which they were woken.
 	n     uint32
 	woken [MaxThreads]int32
 }
 
+// gateRequest is the gate's request to wait for quiescence.
 const gateRequest = 0x6701
 
 // Values of gateWait.resume.
 const (
-	// Thread tid sleeps and was woken, and is to go on.
+	// gateResume lets thread tid, which sleeps and was woken, continue.
 	gateResume = 1
-	// Thread tid sleeps, and is sent a signal, whose number is added.
+	// gateInterrupt plus the number of a signal sends that signal to thread tid, which
+	// sleeps.
 	gateInterrupt = 0x100
 )
 
@@ -161,8 +163,7 @@ func (*gate) begin() error { return nil }
 
 func (g *gate) settle(m *Machine, th *Thread) error { return g.wait(m, th, 0) }
 
-// awaitFiles has nothing to wait for but those who were woken: the sentry closes files
-// at once.
+// awaitFiles only has to wait for quiescence: the sentry closes files at once.
 func (g *gate) awaitFiles(m *Machine) error { return g.settle(m, nil) }
 
 func (g *gate) interrupt(m *Machine, th *Thread, sig unix.Signal) error {
@@ -181,16 +182,15 @@ func (g *gate) wait(m *Machine, th *Thread, resume uint32) error {
 		if w.late != 0 {
 			stuck := m.thread(int(w.tid))
 			stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/stat", stuck.Process.PID, stuck.TID))
-			return fmt.Errorf("thread %d neither finishes nor sleeps: posted %d, state %d, %.30s", w.tid, stuck.slot.posted, stuck.slot.state, stat)
+			return fmt.Errorf("thread %d has neither finished nor gone to sleep: posted %d, state %d, %.30s", w.tid, stuck.slot.posted, stuck.slot.state, stat)
 		}
 		if w.n == 0 {
 			return nil
 		}
-		// The first is the one that was woken first.
 		tid := w.woken[0]
 		next := m.thread(int(tid))
 		if next == nil {
-			return fmt.Errorf("thread %d, which was woken, is unknown", tid)
+			return fmt.Errorf("unknown thread %d was woken", tid)
 		}
 		w = gateWait{tid: int32(next.TID), state: uint64(uintptr(unsafe.Pointer(&next.slot.state))), resume: gateResume}
 	}

@@ -13,10 +13,10 @@ import (
 	"gvisor.dev/gvisor/pkg/usermem"
 )
 
-// coverageRequest copies what Go's coverage counters say of the driver since the
-// last such request to an application: the meta data first, then the counters,
-// each after its size in 8 bytes. The result is the number of bytes. Without
-// counters, the error is ENOTTY.
+// coverageRequest copies the driver's Go coverage since the last such request to the
+// application: first the metadata, then the counters, each preceded by its size in 8
+// bytes. The result is the number of bytes copied. If the sandbox was built without
+// coverage, the error is ENOTTY.
 const coverageRequest = 0x6702
 
 func copyOutCoverage(caller *kernel.Task, uio usermem.IO, at hostarch.Addr) (uintptr, error) {

@@ -1,11 +1,11 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package gate is a part of the sandboxes that test/differential runs its programs
-// in. A thread that the driver wakes goes on only when that test's controller says
-// so, which is thereby told when nothing moves any more. See
-// test/differential/actor. As long as there's no controller, threads go on by
-// themselves.
+// Package gate is the part of test/differential's sandboxes that makes the order of
+// threads deterministic. A thread that the driver wakes continues only when the test's
+// controller lets it, and the controller learns from the gate when the sandbox is
+// quiescent. See test/differential/actor. Until there is a controller, threads continue
+// on their own.
 package gate
 
 import (
@@ -30,10 +30,10 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder"
 )
 
-// Gate is a binder.Scheduler that a controller commands by a device, and the
-// extension of runsc that registers the device.
+// Gate is a binder.Scheduler that a controller commands through a device, and the
+// runsc extension that registers the device.
 type Gate struct {
-	// controlled is set with the first request of a controller.
+	// controlled is set by the controller's first request.
 	controlled atomicbitops.Bool
 
 	mu sync.Mutex
@@ -42,7 +42,7 @@ type Gate struct {
 	// +checklocks:mu
 	sleepers []*sleeper
 
-	// lastTurn counts those that were woken.
+	// lastTurn is the number of wake-ups so far.
 	// +checklocks:mu
 	lastTurn int
 }
@@ -50,12 +50,13 @@ type Gate struct {
 // sleeper is a thread that sleeps in the driver.
 type sleeper struct {
 	task *kernel.Task
-	// wake is what the driver wakes it by, and resume what it really waits on.
+	// wake is the channel through which the driver wakes the thread, and resume the
+	// one that it actually waits on.
 	wake   <-chan struct{}
 	resume chan struct{}
 
-	// turn says when it was woken, in relation to the others; 0 if it was before
-	// it slept.
+	// turn orders sleepers by when they were woken. It is 0 if the thread was woken
+	// before it slept.
 	turn int
 }
 
@@ -99,7 +100,7 @@ func (g *Gate) Block(caller binder.Task, wake <-chan struct{}) error {
 	return err
 }
 
-// wait is the gate's end of actor.gateWait.
+// wait is the gate's counterpart of actor.gateWait.
 type wait struct {
 	state  uint64
 	tid    int32
@@ -117,14 +118,14 @@ const (
 	stateDone         = 2
 	patience          = time.Minute
 	minor             = 250
-	spinsToRest       = 1000
+	spinsToSleep      = 1000
 )
 
 // Name implements gVisor's extension.Extension.Name.
 func (*Gate) Name() string { return "gate" }
 
-// Register implements gVisor's extension.Extension.Register. It registers the
-// device that is the gate's other end.
+// Register implements gVisor's extension.Extension.Register. It registers the device
+// through which the controller commands the gate.
 func (g *Gate) Register(_ context.Context, vfsObj *vfs.VirtualFilesystem, _ *specs.Spec) error {
 	return vfsObj.RegisterDevice(vfs.CharDevice, linux.MISC_MAJOR, minor, &device{g}, &vfs.RegisterDeviceOptions{
 		GroupName: "misc",
@@ -184,7 +185,7 @@ func (g *Gate) settle(caller *kernel.Task, uio usermem.IO, at hostarch.Addr) err
 		resume: hostarch.ByteOrder.Uint32(raw[12:]),
 	}
 	if w.tid != 0 {
-		// A thread that was killed meanwhile is not waited for.
+		// There is no task if the thread was killed meanwhile.
 		if task := caller.PIDNamespace().TaskWithID(kernel.ThreadID(w.tid)); task != nil {
 			var slept *sleeper
 			if w.resume != 0 {
@@ -214,8 +215,8 @@ func (g *Gate) settle(caller *kernel.Task, uio usermem.IO, at hostarch.Addr) err
 	return err
 }
 
-// end ends the sleep of a thread: it was woken, or is sent a signal. It
-// returns how it has slept.
+// end ends a thread's sleep: it resumes the thread, or sends it a signal. It returns the
+// sleeper that it ended, or nil.
 func (g *Gate) end(task *kernel.Task, how uint32) *sleeper {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -233,8 +234,8 @@ func (g *Gate) end(task *kernel.Task, how uint32) *sleeper {
 	return nil
 }
 
-// await waits until a thread's state is done, or it sleeps, but not as
-// before. It returns false if that takes too long.
+// await waits until a thread's state is done, or the thread sleeps as another sleeper
+// than before. It returns false if that takes too long.
 func (g *Gate) await(caller *kernel.Task, uio usermem.IO, task *kernel.Task, before *sleeper, state hostarch.Addr) bool {
 	var deadline time.Time
 	for spins := 0; ; spins++ {
@@ -245,7 +246,7 @@ func (g *Gate) await(caller *kernel.Task, uio usermem.IO, task *kernel.Task, bef
 		if g.sleeps(task, before) {
 			return true
 		}
-		if spins < spinsToRest {
+		if spins < spinsToSleep {
 			runtime.Gosched()
 			continue
 		}
@@ -258,6 +259,7 @@ func (g *Gate) await(caller *kernel.Task, uio usermem.IO, task *kernel.Task, bef
 	}
 }
 
+// sleeps returns whether a thread sleeps as another sleeper than before.
 func (g *Gate) sleeps(task *kernel.Task, before *sleeper) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

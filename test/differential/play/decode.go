@@ -18,7 +18,8 @@ import (
 
 const sysIoctl = unix.SYS_IOCTL
 
-// writeReadResult says what came of a BINDER_WRITE_READ.
+// writeReadResult describes the outcome of a BINDER_WRITE_READ, and updates what the
+// process knows.
 func (w *World) writeReadResult(th *thread, dev *device, c *actor.Call) string {
 	base := th.Scratch()
 	var wr binder.WriteRead
@@ -33,7 +34,7 @@ func (w *World) writeReadResult(th *thread, dev *device, c *actor.Call) string {
 	if wr.ReadBuffer != uint64(base+readOffset) || wr.ReadConsumed > maxRead || s.ReadConsumed < 0 {
 		return out.String()
 	}
-	// What was there before the call is not the driver's.
+	// The driver has not written what the buffer held before the call.
 	returns := actor.Bytes(base+readOffset, int(wr.ReadConsumed))
 	returns = returns[min(len(returns), s.ReadConsumed):]
 	for len(returns) >= 4 {
@@ -57,11 +58,11 @@ func (w *World) writeReadResult(th *thread, dev *device, c *actor.Call) string {
 		case size == binder.SizeOfPtrCookie:
 			ptr, cookie := binary.NativeEndian.Uint64(params), binary.NativeEndian.Uint64(params[8:])
 			fmt.Fprintf(&out, "\n    %s %#x %#x", returnName(code), ptr, cookie)
-			dev.told(code, ptr, cookie)
+			dev.notified(code, ptr, cookie)
 		case size == 8:
 			cookie := binary.NativeEndian.Uint64(params)
 			fmt.Fprintf(&out, "\n    %s %#x", returnName(code), cookie)
-			dev.told(code, 0, cookie)
+			dev.notified(code, 0, cookie)
 		default:
 			fmt.Fprintf(&out, "\n    %s %x", returnName(code), params)
 		}
@@ -69,7 +70,7 @@ func (w *World) writeReadResult(th *thread, dev *device, c *actor.Call) string {
 	return out.String()
 }
 
-// message describes a transaction that th has received.
+// message describes a transaction or a reply that th has received.
 func (w *World) message(th *thread, dev *device, code uint32, params []byte) string {
 	var tr binder.TransactionDataSecctx
 	rest := tr.TransactionData.UnmarshalBytes(params)
@@ -122,10 +123,11 @@ func (w *World) message(th *thread, dev *device, code uint32, params []byte) str
 }
 
 // place returns the canonical form of an address in one of the mappings that the
-// device's owner has made. It may not be of this device, if the device was closed
-// and its descriptor is another one's now.
+// device's owner has made. That may be another device's mapping: if this device was
+// closed, its descriptor may be the other's now.
 func (d *device) place(addr uint64) string {
-	// Mappings that the process no longer has may overlap, on one side only.
+	// The device's own mapping comes first: it may overlap former ones of the process,
+	// possibly on one driver only.
 	order := []int{d.mapping}
 	for i := range d.owner.mappings {
 		order = append(order, i)
@@ -138,7 +140,7 @@ func (d *device) place(addr uint64) string {
 	return fmt.Sprintf("%#x", addr)
 }
 
-// read returns what's in the memory of the process that has the mapping.
+// read reads the memory of the process that has the mapping.
 func (d *device) read(addr, size uint64) ([]byte, error) {
 	if size == 0 {
 		return nil, nil
@@ -153,5 +155,5 @@ func (d *device) read(addr, size uint64) ([]byte, error) {
 	return b[:max(n, 0)], err
 }
 
-// returnName returns the name of a BR_ code, without that.
+// returnName returns the name of a BR_ code without that prefix.
 func returnName(code uint32) string { return strings.TrimPrefix(wire.ReturnName(code), "BR_") }

@@ -11,7 +11,7 @@ import (
 	"sentrybinder/test/differential/program"
 )
 
-// Where things are in a thread's scratch memory.
+// Layout of a thread's scratch memory.
 const (
 	bwrOffset   = 0
 	miscOffset  = 256
@@ -20,19 +20,22 @@ const (
 	writeOffset = readOffset + maxRead
 	dataOffset  = writeOffset + 8<<10
 
-	// maxExcess is how much more than there is a write may be said to have, and
-	// maxDataExcess data. What is there is not to be what another program left.
+	// maxExcess is the number of bytes behind the commands, and maxDataExcess of those
+	// behind data, that are cleared in case the declared size extends that far: they
+	// must not be what an earlier program has left.
 	maxExcess     = 16
 	maxDataExcess = 64
 )
 
 func putUint32(b []byte, v uint32) { binary.NativeEndian.PutUint32(b, v) }
 
-// memory hands out scratch memory, aligned to 8 bytes.
+// memory allocates scratch memory, aligned to 8 bytes.
 type memory struct {
 	next, end uintptr
 }
 
+// put copies data to newly allocated memory and returns its address, or badAddress if
+// there is no room.
 func (m *memory) put(data []byte) uintptr {
 	at := (m.next + 7) &^ 7
 	if at+uintptr(len(data))+maxDataExcess > m.end {
@@ -44,8 +47,7 @@ func (m *memory) put(data []byte) uintptr {
 	return at
 }
 
-// encode returns the bytes of a program's commands. What they point to goes into
-// m.
+// encode encodes commands. What they point to goes to m.
 func encode(commands []program.Command, dev *device, m *memory) []byte {
 	var b []byte
 	for i := range commands {
@@ -78,6 +80,7 @@ func encode(commands []program.Command, dev *device, m *memory) []byte {
 	return b
 }
 
+// encodeTransaction appends the argument of a transaction or a reply to b.
 func encodeTransaction(b []byte, c *program.Command, m *memory) []byte {
 	t := c.Transaction
 	if t == nil {
@@ -124,8 +127,8 @@ func encodeTransaction(b []byte, c *program.Command, m *memory) []byte {
 	return b
 }
 
-// encodeParts returns the bytes of parts, and the offsets of objects. A part that
-// is bytes of the pattern counts only if it's the only one.
+// encodeParts returns the bytes of parts and the offsets of the objects among them. It
+// returns nothing for bytes of the pattern, which only count if they are the only part.
 func encodeParts(parts []program.Part, m *memory) (data []byte, offsets []uint64) {
 	if len(parts) == 1 && parts[0].Bytes != 0 {
 		return nil, nil
@@ -182,7 +185,7 @@ func encodeObject(p *program.Part, m *memory) []byte {
 	}
 }
 
-// faulty returns the address for an argument that is at arg.
+// faulty returns the address to pass for an argument at arg.
 func faulty(arg uintptr, f program.Fault) uintptr {
 	switch f {
 	case program.ArgFault:
@@ -200,7 +203,7 @@ func (w *World) writeRead(th *thread, dev *device, fd uintptr, s *program.Step) 
 	b := encode(s.Write, dev, m)
 	b = b[:min(len(b), dataOffset-writeOffset-maxExcess)]
 	copy(actor.Bytes(base+writeOffset, len(b)), b)
-	// It may be taken for another command.
+	// The driver may read beyond the commands.
 	clear(actor.Bytes(base+writeOffset+uintptr(len(b)), maxExcess))
 	readSize := min(max(s.ReadSize, 0), maxRead)
 	wr := binder.WriteRead{

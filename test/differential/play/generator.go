@@ -13,7 +13,7 @@ import (
 	"sentrybinder/test/differential/program"
 )
 
-// Generator is a Source that makes up a program.
+// Generator is a Source that generates a program.
 type Generator struct {
 	rng     *rand.Rand
 	weights Weights
@@ -21,15 +21,16 @@ type Generator struct {
 	queued  []program.Step
 	procs   int
 	mapping uint64
-	// recent are the last steps that have written commands.
+	// recent are the latest steps that have written commands.
 	recent []program.Step
-	// kept are steps that take the place of one. See keep.
+	// kept are the steps yet to be returned of those that replace a generated one. See
+	// keep.
 	kept []program.Step
-	// cookies is the number of cookies that keep has made.
+	// cookies is the number of cookies that keepC has allocated.
 	cookies uint64
 }
 
-// NewGenerator returns a generator of the program that seed stands for.
+// NewGenerator returns a generator of a seed's program.
 func NewGenerator(seed uint64, options Options) *Generator {
 	g := &Generator{rng: rand.New(rand.NewPCG(seed, 0))}
 	g.weights = randomWeights(g.rng)
@@ -43,8 +44,8 @@ func NewGenerator(seed uint64, options Options) *Generator {
 	return g
 }
 
-// NewAdapter returns a generator of a program that is like steps, as far as options let
-// it be.
+// NewAdapter returns a generator of a program that consists of steps, except for what
+// options leave out.
 func NewAdapter(steps []program.Step, options Options) *Generator {
 	g := NewGenerator(0, options)
 	g.steps = 0
@@ -52,7 +53,7 @@ func NewAdapter(steps []program.Step, options Options) *Generator {
 	return g
 }
 
-// Begin makes the program begin with steps, in place of what most begin with.
+// Begin makes the program begin with steps instead of the usual ones.
 func (g *Generator) Begin(steps []program.Step) {
 	g.queued = slices.Clone(steps)
 	for _, s := range steps {
@@ -64,10 +65,10 @@ func (g *Generator) Begin(steps []program.Step) {
 
 func pick[T any](rng *rand.Rand, of ...T) T { return of[rng.IntN(len(of))] }
 
-// one returns true once in n times.
+// one returns true one time in n, on average.
 func (g *Generator) one(n int) bool { return g.rng.IntN(n) == 0 }
 
-// begin queues what most programs begin with.
+// begin queues the steps with which programs usually begin.
 func (g *Generator) begin() {
 	for p := range g.procs {
 		if g.one(60) {
@@ -103,7 +104,7 @@ func (g *Generator) Next(w *World) (program.Step, bool) {
 	return s, true
 }
 
-// next returns the next step as it was made up.
+// next returns the next step as generated, before keep.
 func (g *Generator) next(w *World) (program.Step, bool) {
 	if len(g.queued) > 0 {
 		s := g.queued[0]
@@ -114,7 +115,7 @@ func (g *Generator) next(w *World) (program.Step, bool) {
 		return program.Step{}, false
 	}
 	if g.steps == 0 && g.one(4) {
-		// Not before: Linux's driver in C makes work of its logs.
+		// Only as the last step: in Linux's C driver, reading a log creates work.
 		return program.Step{Op: program.Log, Arg: uint64(g.rng.IntN(len(program.LogNames)) | g.rng.IntN(g.procs)<<8)}, true
 	}
 	s := g.step(w)
@@ -124,7 +125,7 @@ func (g *Generator) next(w *World) (program.Step, bool) {
 	return s, true
 }
 
-// step makes up a step.
+// step generates a step.
 func (g *Generator) step(w *World) program.Step {
 	idle, asleep := w.threads(g.procs)
 	if len(idle) == 0 || len(asleep) > 0 && g.one(12) {
@@ -146,7 +147,7 @@ func (g *Generator) step(w *World) program.Step {
 			}
 		}
 	}
-	// Those that have been called are to answer at some time.
+	// Prefer threads that have yet to reply to a call.
 	for range 3 {
 		if th.incoming > 0 {
 			break
@@ -166,7 +167,8 @@ func (g *Generator) step(w *World) program.Step {
 		if g.one(20) {
 			s.Arg |= pick[uint64](g.rng, unix.O_NONBLOCK, unix.O_NONBLOCK, unix.O_DIRECT) << 8
 			if th.proc.soiled {
-				// That there's no descriptor left is what Linux finds first, and gVisor last.
+				// If there is no free descriptor either, Linux and gVisor fail with
+				// different errors: Linux allocates it first, gVisor last.
 				s.Arg &^= unix.O_DIRECT << 8
 			}
 		}
@@ -243,7 +245,7 @@ func (g *Generator) ioctl(s *program.Step) {
 	}
 }
 
-// writeRead makes up the commands and the read buffer of a BINDER_WRITE_READ.
+// writeRead generates the commands and the read buffer of a BINDER_WRITE_READ.
 func (g *Generator) writeRead(w *World, th *thread, dev *device, s *program.Step) {
 	writes := 0
 	if !g.one(3) || th.incoming > 0 {
@@ -275,7 +277,7 @@ func (g *Generator) writeRead(w *World, th *thread, dev *device, s *program.Step
 	}
 }
 
-// command makes up a command.
+// command generates a command.
 func (g *Generator) command(th *thread, dev *device) program.Command {
 	code := weighted(g.rng, g.weights.commands[:], commandTable).code
 	if th.incoming > 0 && g.one(2) {
@@ -345,7 +347,7 @@ func (g *Generator) command(th *thread, dev *device) program.Command {
 	return c
 }
 
-// handle returns a handle, most of the time one that dev's process knows.
+// handle returns a handle, usually one that dev's process knows.
 func (g *Generator) handle(dev *device) uint32 {
 	if len(dev.handles) > 0 && !g.one(4) {
 		return pick(g.rng, dev.handles...)
@@ -401,7 +403,7 @@ func (g *Generator) size() int {
 	return max(1, pick(g.rng, 1, 8, 100, 4096, m/4, m/2, m/2+8, m/2-8, m, m+1, m-8, g.rng.IntN(m)))
 }
 
-// object makes up an object.
+// object generates an object.
 func (g *Generator) object(th *thread, dev *device) program.Part {
 	o := program.Part{Type: weighted(g.rng, g.weights.objects[:], objectTable).code, Flags: binder.FLAT_BINDER_FLAG_ACCEPTS_FDS}
 	if g.one(6) {
@@ -424,7 +426,7 @@ func (g *Generator) object(th *thread, dev *device) program.Part {
 	return o
 }
 
-// family gives PTR and FDA objects contents and parents.
+// family gives PTR objects contents, and PTR and FDA objects parents.
 func (g *Generator) family(t *program.Transaction) {
 	index := uint64(0)
 	var ptrs []uint64
@@ -445,7 +447,7 @@ func (g *Generator) family(t *program.Transaction) {
 		case binder.BINDER_TYPE_PTR:
 			o.Flags, o.Binder, o.Cookie = 0, 0, 0
 			for range pick(g.rng, 0, 1, 2, 4, 8, 8, 9) {
-				// What may be descriptors.
+				// Numbers that may be descriptors.
 				o.Content = append(o.Content, uint32(pick(g.rng, 3, 4, 5, 3, 4, 5, 3, 4, 5, 3, 4, 5, 6, 999)))
 			}
 			if len(ptrs) > 0 && !g.one(3) {
@@ -469,8 +471,7 @@ func (g *Generator) family(t *program.Transaction) {
 	}
 }
 
-// tree returns PTR objects with others in them, and with descriptors, that are in
-// order, mostly.
+// tree returns a mostly well-formed tree of PTR objects and arrays of descriptors.
 func (g *Generator) tree() []program.Part {
 	content := func() []uint32 {
 		var c []uint32
@@ -481,7 +482,7 @@ func (g *Generator) tree() []program.Part {
 	}
 	root := program.Part{Type: binder.BINDER_TYPE_PTR, Content: content()}
 	if !g.one(8) {
-		// The driver in C doesn't see a parent at the data's start.
+		// The C driver does not accept a parent at the start of the data.
 		root.Words = []uint32{7, 7}
 	}
 	parts := []program.Part{root}
@@ -515,7 +516,7 @@ func (g *Generator) tree() []program.Part {
 		case 3:
 			o.Binder = pick[uint64](g.rng, 0, o.Binder+1, 1<<62)
 		case 4:
-			// There's nothing at the address.
+			// There is no memory at the address.
 			o.Content, o.Length = nil, 64
 		case 5:
 			last := len(parts) - 1
@@ -525,7 +526,8 @@ func (g *Generator) tree() []program.Part {
 	return parts
 }
 
-// room sets the size of the buffers that a transaction's PTR objects need.
+// room sets buffers_size to what a transaction's PTR objects need, or, now and then, to
+// something else.
 func (g *Generator) room(t *program.Transaction) {
 	for _, o := range t.Parts {
 		if o.Type == binder.BINDER_TYPE_PTR {
@@ -557,8 +559,8 @@ func (g *Generator) breakTransaction(t *program.Transaction) {
 	}
 }
 
-// threads returns the threads of the first n processes, and of those that were
-// forked, that have nothing to do, and those that sleep.
+// threads returns the idle and the sleeping threads of the first n processes and of
+// forked ones.
 func (w *World) threads(n int) (idle, asleep []*thread) {
 	for i, p := range w.procs {
 		if p == nil || i >= n && i < program.Processes {

@@ -13,65 +13,73 @@ import (
 	"sentrybinder/test/differential/program"
 )
 
-// What follows keeps programs to what one of Linux's drivers, or both, do as the sandbox
-// does. Most programs would otherwise begin with one of a few differences, which would
-// hide all that comes after it.
+// What follows leaves out of programs what one of Linux's drivers, or either, is known to
+// do differently. Otherwise most programs would soon run into one of a few differences, and
+// nothing after it could be compared. The names in parentheses are those of the differences
+// in docs/linux.md.
 //
-// What is left out for the driver in C (LikeC):
+// Left out for the C driver (LikeC):
 //
-//   - A thread's first ioctl, which does not wait for anything: it is preceded by a
-//     BINDER_VERSION, which counts as that.
-//   - Transactions that can't be told for want of memory: their buffers stay.
-//   - Threads that leave, and may have news or a reply to read: they take it along.
-//   - Devices that a child has inherited: it may use them.
-//   - Commands that go on behind the end of the write buffer: they are carried out.
-//   - Parents' offsets that are no multiple of 4, and PTR objects at the start of the
-//     data, which nothing can be in.
-//   - Two freeze notifications with the same cookie.
+//   - A thread's first ioctl, which never waits (first-read): a BINDER_VERSION that is
+//     not part of the program comes first.
+//   - Reads whose buffer has no memory for a transaction, whose buffer then stays
+//     (faulty-read).
+//   - Exits of threads that may have node notifications or a reply to read, which get
+//     lost (exit).
+//   - Use of devices that were inherited from a parent, which is permitted (opener).
+//   - Commands that extend beyond the end of the write buffer, which are executed
+//     (commands-end).
+//   - Parent offsets that are not a multiple of 4 (alignment), and PTR objects at the
+//     start of the data, which can't be parents (parents).
+//   - Two freeze notifications with the same cookie (cookie-twice).
 //
-// What is left out for the driver in Rust (LikeRust):
+// Left out for the Rust driver (LikeRust):
 //
-//   - Reads after a flush, which do not wait here: each is preceded by a BINDER_VERSION,
-//     which counts as that.
-//   - Threads that wait while their device is flushed, also by a child: here they are
-//     told what was deferred.
-//   - Threads that ask for a process's work without being loopers: they don't get any.
-//   - Reads with too little room for any return: they don't wait.
-//   - Calls to handle 0 by the manager's process, through another open device: here
-//     they fail.
-//   - Processes that never map anything: to have no memory for the answer to a call
-//     is BR_FAILED_REPLY, too.
-//   - Processes with little room in their mappings: the holes are elsewhere.
-//   - Answers with TF_ONE_WAY: they use the space for one-way calls.
-//   - Reads whose buffer has an end behind the BR_NOOP: what could not be returned
-//     is forgotten. Reads behind what was read before: here BR_SPAWN_LOOPER goes in
-//     front of it.
-//   - Calls by threads that have not read the answer to another: here they fail.
-//   - Threads that exit in the middle of a call: who is called by them can't call back.
-//   - Commands after a one-way call, and such a call without a read: that the target
-//     is frozen is an error, which commands wait for to be read.
-//   - Buffers that are freed, and references acknowledged while others wait, by an
-//     ioctl that also reads: what that makes work is for those who wait.
-//   - Buffers that are freed twice, or by an address that may be another's: another
-//     one may be there in one driver, and not in the other.
-//   - References that are acknowledged and were not told of: acknowledgements of either
-//     kind are counted.
-//   - Freeze notifications asked for by a thread that does not read the answer at
-//     once, or while others wait: they may be told in its place.
-//   - Descriptors of devices in messages: such a device is closed at some time.
-//   - BC_REGISTER_LOOPER after BC_ENTER_LOOPER, which counts as a thread that was asked
-//     for.
-//   - Nodes with other cookies or flags than before: a node is known for longer.
-//   - Arrays of no descriptors, which are malformed.
-//   - Processes without the mapping that they had, or all of it, and mappings that
-//     move: that's BR_FAILED_REPLY, here BR_DEAD_REPLY. So it is with those who end, or
-//     close their devices, while a child has them.
-//   - Limits of descriptors: an answer with too many is lost.
-//   - Logs, which have another form.
-//   - Priorities, of which it knows nothing.
+//   - Reads after a flush, which return at once on our driver (flush): a BINDER_VERSION
+//     that is not part of the program takes the place of that return.
+//   - Flushes, also by a child, while threads of the process wait: on our driver, these
+//     return with deferred work, too (flush).
+//   - Requests for a process's work by threads that are not loopers, which get none
+//     (no-looper).
+//   - Reads without room for any return, which don't wait (small-buffer).
+//   - Calls to handle 0 by the manager's process through another open device, which fail
+//     on our driver (manager-itself).
+//   - Processes that never map anything: a reply that they have no memory for is
+//     BR_FAILED_REPLY, too (no-mapping).
+//   - Processes with small mappings: holes are in other places (best-fit).
+//   - Replies with TF_ONE_WAY, which take up space for one-way calls (one-way-space).
+//   - Read buffers that end soon after the BR_NOOP: what can't be returned is dropped
+//     (unread-failure). Reads that append to an earlier read: our driver puts
+//     BR_SPAWN_LOOPER in front of that.
+//   - Calls by threads that have not read the reply to another one, which fail on our
+//     driver (in-a-call).
+//   - Exits of threads in the middle of a call: those that they have called can't call
+//     back.
+//   - Commands after a one-way call, and one-way calls without a read: if the target is
+//     frozen, that is a failure, and later commands are not executed until it has been
+//     read (pending-frozen).
+//   - Freeing a buffer, or acknowledging a reference while other threads wait, in an ioctl
+//     that also reads: the resulting work goes to a waiting thread (waiting-first).
+//   - Freeing a buffer twice, or by an address that may be another buffer's: one of the
+//     drivers may have another buffer there.
+//   - Acknowledgements of references that were not notified, which are counted regardless
+//     of their kind (acknowledgements).
+//   - Requests for freeze notifications by a thread that does not read them at once, or
+//     while others wait, which may get them instead (told-thread).
+//   - Sending descriptors of devices: it is unclear when such a device is closed.
+//   - BC_REGISTER_LOOPER after BC_ENTER_LOOPER, which counts as a requested thread
+//     (registered-looper).
+//   - Nodes whose cookie or flags change: a node is known for longer (known-nodes).
+//   - Arrays of no descriptors, which are malformed (empty-arrays).
+//   - Processes that unmap their mapping, or a part of it, or move it: calls to them are
+//     BR_FAILED_REPLY, not BR_DEAD_REPLY (no-mapping). The same goes for processes that
+//     end, or close their devices, while a child still has these open.
+//   - Limits of descriptors: a reply with too many is lost (lost-reply).
+//   - Logs, whose format differs (logs).
+//   - Nice values, which it ignores (nice).
 
-// prime makes th make an ioctl before s, which is about to be one by dev, if s is not
-// to be the first one or, for the driver in Rust, one that is not the first.
+// prime makes th request BINDER_VERSION before step s, which uses dev. It does so for the C
+// driver if th has made no ioctl yet, and for the Rust driver if it has.
 func (w *World) prime(th *thread, dev *device, s *program.Step) {
 	at := caller{dev.fd, th.index}
 	called := th.proc.called[at]
@@ -86,8 +94,7 @@ func (w *World) prime(th *thread, dev *device, s *program.Step) {
 	}
 }
 
-// keep returns steps that take the place of s, which was made up, and is yet to keep to
-// what w's options say.
+// keep returns the steps that replace the generated step s to leave out what w's options say.
 func (g *Generator) keep(w *World, s program.Step) []program.Step {
 	if w.options.LikeC {
 		g.keepC(w, &s)
@@ -98,7 +105,7 @@ func (g *Generator) keep(w *World, s program.Step) []program.Step {
 	return []program.Step{s}
 }
 
-// keepC makes s keep to what the driver in C does as the sandbox does.
+// keepC changes s to leave out what the C driver does differently.
 func (g *Generator) keepC(w *World, s *program.Step) {
 	if p := w.procs[s.P]; p != nil && s.T < len(p.threads) && s.Op == program.Ioctl && uint32(s.Arg) == binder.BINDER_THREAD_EXIT {
 		th, dev := p.threads[s.T], p.devices[s.Device]
@@ -136,11 +143,11 @@ func (g *Generator) keepC(w *World, s *program.Step) {
 	}
 }
 
-// minRead is the size that a read buffer needs for a BR_NOOP and any return.
+// minRead is the size of a read buffer that has room for a BR_NOOP and any return.
 const minRead = 4 + 4 + binder.SizeOfTransactionDataSecctx
 
-// keepRust returns steps that take the place of s, and keep to what the driver in Rust
-// does as the sandbox does.
+// keepRust returns the steps that replace s to leave out what the Rust driver does
+// differently.
 func (g *Generator) keepRust(w *World, s program.Step) []program.Step {
 	if s.Op == program.Log {
 		s = program.Step{Op: program.Poll}
@@ -215,7 +222,7 @@ func (p *process) sleeps() bool {
 	return slices.ContainsFunc(p.threads, func(th *thread) bool { return th.pending != nil })
 }
 
-// parentSleeps returns whether a thread of a process that p descends from sleeps.
+// parentSleeps returns whether a thread of one of p's ancestors sleeps.
 func (p *process) parentSleeps() bool {
 	for q := p.parent; q != nil; q = q.parent {
 		if q.sleeps() {
@@ -225,7 +232,7 @@ func (p *process) parentSleeps() bool {
 	return false
 }
 
-// keepWriteRead is keepRust for a BINDER_WRITE_READ by th, of dev.
+// keepWriteRead does what keepRust does for a BINDER_WRITE_READ by th on dev.
 func (g *Generator) keepWriteRead(th *thread, dev *device, s *program.Step) {
 	s.ReadConsumed = 0
 	if s.Fault == program.ReadEdge {
@@ -267,7 +274,7 @@ func (g *Generator) keepWriteRead(th *thread, dev *device, s *program.Step) {
 			}
 			last = true
 		case binder.BC_REGISTER_LOOPER:
-			// It has been one or the other before, see keepRust.
+			// The thread is a looper of one kind or the other already, see keepRust.
 			continue
 		case binder.BC_FREE_BUFFER:
 			i := slices.Index(unfreed, c.Message)
@@ -304,10 +311,10 @@ func (g *Generator) keepWriteRead(th *thread, dev *device, s *program.Step) {
 	}
 }
 
-// minMapping is the size that mappings have at least.
+// minMapping is the minimum size of mappings.
 const minMapping = 1 << 16
 
-// nodeFlags are the flags of nodes, by their addresses.
+// nodeFlags are the flags of nodes, chosen by their addresses.
 var nodeFlags = [...]uint32{
 	binder.FLAT_BINDER_FLAG_ACCEPTS_FDS,
 	binder.FLAT_BINDER_FLAG_ACCEPTS_FDS | binder.FLAT_BINDER_FLAG_TXN_SECURITY_CTX,
@@ -315,7 +322,7 @@ var nodeFlags = [...]uint32{
 	binder.FLAT_BINDER_FLAG_ACCEPTS_FDS,
 }
 
-// keepTransaction is keepRust for a transaction, which is sent by the command code.
+// keepTransaction does what keepRust does for a transaction that command code sends.
 func (g *Generator) keepTransaction(code uint32, was *program.Transaction) *program.Transaction {
 	if was == nil {
 		return nil

@@ -10,43 +10,45 @@ import (
 	"sentrybinder/test/differential/program"
 )
 
-// known is what a process knows of an open device from what it has written and
-// read: what a well-behaved application would act on.
+// known is what a process knows about an open device from what it has written and read,
+// and what a well-behaved application would act on.
 type known struct {
 	nonBlocking bool
 
-	// handles are those that it was sent.
+	// handles are the handles that the process was sent.
 	handles []uint32
 
-	// messages are the transactions that it has received, in order.
+	// messages are the transactions and replies that it has received, in order.
 	messages []message
 
-	// owed are acknowledgements of references, acknowledged those that were made,
-	// and deaths those of deaths.
+	// owed are the acknowledgements of references that it has yet to write, and
+	// acknowledged those that it has written. deaths are the cookies of the death
+	// notifications that it has yet to acknowledge.
 	owed, acknowledged []program.Command
 	deaths             []uint64
 
-	// watched are the death and freeze notifications that it has asked for.
+	// watched are its requests for death and freeze notifications.
 	watched []program.Command
 
-	// frozen are the freeze notifications that it has to acknowledge.
+	// frozen are the cookies of the freeze notifications that it has yet to acknowledge.
 	frozen []uint64
 
-	// loopers are the threads that have said that they are.
+	// loopers are the threads that have declared themselves loopers.
 	loopers [program.Threads]bool
 
-	// unread are the threads that may have something to read which the driver in C drops,
-	// or keeps for good, if they leave: changes of nodes, or a transaction.
+	// unread are the threads that may have unread work which Linux's C driver drops, or
+	// keeps forever, when they exit: node notifications or a transaction.
 	unread [program.Threads]bool
 }
 
-// message is a transaction that was received.
+// message is a transaction or a reply that was received.
 type message struct {
 	addr  uint64
 	freed bool
 }
 
-// buffer returns the address of the buffer of message i, or of nothing.
+// buffer returns the address of the buffer of message i, or an invalid one if there is no
+// such message.
 func (d *device) buffer(i int) uint64 {
 	if d == nil || i < 0 || i >= len(d.messages) {
 		return 0x10
@@ -54,7 +56,7 @@ func (d *device) buffer(i int) uint64 {
 	return d.messages[i].addr
 }
 
-// unfreed returns the messages whose buffers the process still has.
+// unfreed returns the indices of the messages whose buffers were not freed.
 func (k *known) unfreed() []int {
 	var found []int
 	for i, m := range k.messages {
@@ -65,14 +67,14 @@ func (k *known) unfreed() []int {
 	return found
 }
 
-// learn makes a handle known.
+// learn adds a handle to those that are known.
 func (d *device) learn(h uint32) {
 	if !slices.Contains(d.handles, h) {
 		d.handles = append(d.handles, h)
 	}
 }
 
-// wrote notes that th writes a command.
+// wrote records that th writes a command.
 func (w *World) wrote(th *thread, dev *device, c *program.Command) {
 	if dev == nil {
 		return
@@ -122,19 +124,20 @@ func indexOfOwed(owed []program.Command, c *program.Command) int {
 	})
 }
 
-// waits returns whether the thread has made a call of which it does not know the
-// outcome.
+// waits returns whether the latest call that the thread takes part in is one that it
+// made, and whose outcome it doesn't know.
 func (th *thread) waits() bool { return len(th.stack) > 0 && th.stack[len(th.stack)-1] }
 
-// pop notes that the thread's latest call is over, if it's its own or not as told.
+// pop records that the thread's latest call is over, if own says correctly whether it was
+// one that the thread made.
 func (th *thread) pop(own bool) {
 	if n := len(th.stack); n > 0 && th.stack[n-1] == own {
 		th.stack = th.stack[:n-1]
 	}
 }
 
-// told notes a return about a node or a death.
-func (d *device) told(code uint32, ptr, cookie uint64) {
+// notified records a notification of a node, a death or a freeze.
+func (d *device) notified(code uint32, ptr, cookie uint64) {
 	switch code {
 	case binder.BR_INCREFS:
 		d.owed = append(d.owed, program.Command{Code: binder.BC_INCREFS_DONE, Ptr: ptr, Cookie: cookie})
@@ -147,8 +150,8 @@ func (d *device) told(code uint32, ptr, cookie uint64) {
 	}
 }
 
-// sendsDevice returns whether a descriptor of one of p's devices is among what t, if
-// it's not nil, may send.
+// sendsDevice returns whether t, which may be nil, may send a descriptor of one of p's
+// devices.
 func (p *process) sendsDevice(t *program.Transaction) bool {
 	if t == nil {
 		return false
@@ -167,7 +170,7 @@ func (p *process) sendsDevice(t *program.Transaction) bool {
 	return false
 }
 
-// sendsNode returns whether there are nodes among what t, if it's not nil, sends.
+// sendsNode returns whether t, which may be nil, sends a node.
 func sendsNode(t *program.Transaction) bool {
 	return t != nil && slices.ContainsFunc(t.Parts, func(o program.Part) bool {
 		return o.Type == binder.BINDER_TYPE_BINDER || o.Type == binder.BINDER_TYPE_WEAK_BINDER

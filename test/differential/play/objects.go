@@ -14,8 +14,8 @@ import (
 	"sentrybinder/test/wire"
 )
 
-// objects describes the objects of a message that was received, one after the
-// other, and makes them known.
+// objects describes the objects of a received message, in order, and records the handles
+// among them as known.
 type objects struct {
 	world *World
 	th    *thread
@@ -24,13 +24,13 @@ type objects struct {
 	// buffer is the address of the message's buffer.
 	buffer uint64
 
-	// buffers has, for each object before, the address of the buffer that it
-	// stands for if it's a PTR.
+	// buffers has, for each object so far, the address of its buffer if it is a PTR,
+	// else 0.
 	buffers []uint64
 }
 
-// describe describes the object that b begins with, and returns its size. B has
-// at least the size of a flat_binder_object.
+// describe describes the object at the start of b, and returns its size. b must have at
+// least the size of a flat_binder_object.
 func (o *objects) describe(b []byte) (string, int) {
 	var flat binder.FlatObject
 	flat.UnmarshalBytes(b[:binder.SizeOfFlatObject])
@@ -67,8 +67,8 @@ func (o *objects) describe(b []byte) (string, int) {
 	return fmt.Sprintf("%s %#x %#x %#x", wire.ObjectName(flat.Type), flat.Flags, flat.Binder, flat.Cookie), binder.SizeOfFlatObject
 }
 
-// content describes what a PTR points to: 32-bit numbers, among which there may be
-// addresses of other such contents, wherever they stand.
+// content describes what a PTR points to: 32-bit numbers, among which addresses of other
+// buffers may be at any offset.
 func (o *objects) content(addr, size uint64) string {
 	b, err := o.dev.read(addr, min(size, 256))
 	var out strings.Builder
@@ -96,8 +96,8 @@ func (o *objects) content(addr, size uint64) string {
 	return out.String()
 }
 
-// place returns the canonical form of an address: where in the buffer it is, if
-// it's in the mapping and not before the buffer.
+// place returns the canonical form of an address: its offset from the message's buffer,
+// if it is in the mapping and not below the buffer.
 func (o *objects) place(addr uint64) string {
 	place := o.dev.place(addr)
 	if place[0] == 'm' && addr >= o.buffer {
@@ -106,7 +106,7 @@ func (o *objects) place(addr uint64) string {
 	return place
 }
 
-// file describes a file that the thread's process has: its number and its name.
+// file describes a descriptor of the thread's process: its number and the file's name.
 func (o *objects) file(fd uint32) string {
 	link, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", o.th.proc.actors.PID, fd))
 	if err != nil {

@@ -20,29 +20,29 @@ import (
 type pending struct {
 	step *program.Step
 	dev  *device
-	// calls is the number of system calls that the step is.
+	// calls is the number of system calls that the step consists of.
 	calls int
-	// result says what came of it, when the calls are done.
+	// result describes the outcome when the calls are done.
 	result func(calls []actor.Call) string
 }
 
-// noFD is a descriptor that nobody has.
+// noFD is a descriptor that is never open.
 const noFD = 999
 
-// badAddress is where there is no memory.
+// badAddress is an address without memory.
 const badAddress = 0x5000
 
-// movedStart is where mappings move to: movedSize for each of a process's devices.
+// movedStart is where mappings move to. Each of a process's devices has movedSize bytes.
 const (
 	movedStart = 0x30_0000_0000
 	movedSize  = 64 << 20
 )
 
-// play makes one step.
+// play plays one step.
 func (w *World) play(s *program.Step) {
 	if s.Op == program.Log {
 		w.printf("%s", w.log(s))
-		// It may have woken somebody; see withoutOwnWork.
+		// It may have woken a thread; see withoutOwnWork.
 		w.settle(nil)
 		w.reportWoken(nil)
 		return
@@ -89,7 +89,7 @@ func (w *World) play(s *program.Step) {
 		flags := uintptr(s.Arg>>8) | unix.O_RDWR | unix.O_CLOEXEC
 		one(actor.NewCall(unix.SYS_OPENAT, ^uintptr(99), putString(th.Scratch()+miscOffset, "/dev/"+program.DeviceNames[name]), flags, 0), func(c *actor.Call) string {
 			if c.Errno() == 0 {
-				// What it had before may still be mapped.
+				// The device that this replaces may still be mapped.
 				p.soiled = p.soiled || dev != nil && dev.size != 0
 				p.devices[s.Device%program.Devices] = &device{name: name, fd: int(c.Ret), owner: p}
 				maps.DeleteFunc(p.called, func(by caller, _ bool) bool { return by.fd == int(c.Ret) })
@@ -132,7 +132,7 @@ func (w *World) play(s *program.Step) {
 			w.printf("  not mapped\n")
 			return
 		}
-		// Each device has a place for each of its moves.
+		// Each device alternates between two places.
 		dev.moves++
 		to := uintptr(movedStart + s.Device*movedSize + dev.moves%2*movedSize/2)
 		size := uintptr(uint32(s.Arg))
@@ -180,7 +180,7 @@ func (w *World) play(s *program.Step) {
 		one(actor.NewCall(unix.SYS_CLOSE, uintptr(s.Arg)), plain)
 	case program.Nice:
 		if th.user != 0 {
-			w.printf("  not permitted\n") // But gVisor would.
+			w.printf("  not permitted\n") // gVisor would permit it.
 			return
 		}
 		p.soiled = true
@@ -208,7 +208,7 @@ func (w *World) play(s *program.Step) {
 		})
 	case program.LastError:
 		w.structIoctl(th, s, dev, fd, binder.BINDER_GET_EXTENDED_ERROR, []uint32{0, 0, 0}, func(b []byte) string {
-			// The first is a number that's given to all sorts of things.
+			// The first field, a debug ID, depends on what else the driver has made.
 			return fmt.Sprintf("%s %d", returnName(binary.NativeEndian.Uint32(b[4:])), int32(binary.NativeEndian.Uint32(b[8:])))
 		})
 	case program.Poll:
@@ -234,7 +234,7 @@ func (w *World) play(s *program.Step) {
 			return errnoName(c.Errno())
 		})
 	case program.DupClose:
-		// The descriptor of the copy is one that's not in use.
+		// copyFD is a descriptor that nothing else uses.
 		const copyFD = 200
 		w.begin(th, &pending{step: s, calls: 2, result: func(calls []actor.Call) string {
 			return errnoName(calls[1].Errno())
@@ -264,8 +264,8 @@ func (w *World) play(s *program.Step) {
 	}
 }
 
-// structIoctl makes an ioctl whose argument is a structure of 32-bit numbers.
-// Describe says what it is afterwards.
+// structIoctl makes an ioctl whose argument is a structure of 32-bit numbers. Unless it
+// is nil, describe returns what to record of the structure afterwards.
 func (w *World) structIoctl(th *thread, s *program.Step, dev *device, fd, request uintptr, arg []uint32, describe func(b []byte) string) {
 	at := th.Scratch() + miscOffset
 	b := actor.Bytes(at, 4*len(arg))
@@ -281,14 +281,14 @@ func (w *World) structIoctl(th *thread, s *program.Step, dev *device, fd, reques
 	}}, actor.NewCall(unix.SYS_IOCTL, fd, request, faulty(at, s.Fault)))
 }
 
-// epoll asks an epoll instance of its own for the state of a device, which is
-// made known to it first if it's not.
+// epoll asks the epoll instance of a device, which it creates first if there is none,
+// whether the device is ready.
 func (w *World) epoll(th *thread, s *program.Step, dev *device, fd uintptr) {
 	at := th.Scratch() + miscOffset
 	var calls []actor.Call
 	if dev != nil && dev.epoll != 0 && dev.epollBy != th {
-		// Linux tells an instance only of the thread that it knows the device
-		// from, the sandbox of all of them.
+		// Linux notifies an instance only of what happens to the thread that added
+		// the device, the sandbox of what happens to any thread.
 		w.printf("  another's\n")
 		return
 	}
@@ -298,7 +298,7 @@ func (w *World) epoll(th *thread, s *program.Step, dev *device, fd uintptr) {
 			w.printf("  no instance\n")
 			return
 		}
-		// It is none of the numbers that devices and files get.
+		// firstEpoll is higher than any descriptor of devices and files.
 		const firstEpoll = 210
 		dev.epoll = firstEpoll + s.Device
 		copied := th.Quick(actor.NewCall(unix.SYS_DUP3, uintptr(created), uintptr(dev.epoll), unix.O_CLOEXEC)).Ret
@@ -325,7 +325,7 @@ func (w *World) epoll(th *thread, s *program.Step, dev *device, fd uintptr) {
 	}}, calls...)
 }
 
-// pid returns the id of a process, or of none.
+// pid returns the ID of process i, or one that no process has.
 func (w *World) pid(i uint64) uint32 {
 	if i < program.MaxProcesses && w.procs[i] != nil {
 		return uint32(w.procs[i].actors.PID)
@@ -333,12 +333,13 @@ func (w *World) pid(i uint64) uint32 {
 	return 1<<22 + 1
 }
 
-// begin makes th start on a step, and reports what came of it and of others.
+// begin makes th start on a step, and records its result and those of the steps that it
+// ends.
 func (w *World) begin(th *thread, pe *pending, calls ...actor.Call) {
 	th.pending, th.lastStep = pe, pe.step
 	w.do(th, calls...)
 	for pe.step.Op == program.Freeze && th.Busy() && w.err == nil {
-		// It waits for its time to be up: nobody does anything meanwhile.
+		// Wait until the request times out: no other thread does anything meanwhile.
 		unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
 		w.settle(nil)
 	}
@@ -350,7 +351,7 @@ func (w *World) begin(th *thread, pe *pending, calls ...actor.Call) {
 	w.reportWoken(th)
 }
 
-// report writes down what a thread's step came to, if it's done.
+// report records the result of a thread's step, or that the thread sleeps.
 func (w *World) report(th *thread) {
 	pe := th.pending
 	if pe == nil {
@@ -364,8 +365,8 @@ func (w *World) report(th *thread) {
 	w.printf("  %s\n", pe.result(th.Calls(pe.calls)))
 }
 
-// reportWoken writes down what came of steps that threads other than self were
-// asleep in.
+// reportWoken records the results of the steps that threads other than self have slept
+// in and finished.
 func (w *World) reportWoken(self *thread) {
 	for _, p := range w.procs {
 		if p == nil {
@@ -390,7 +391,7 @@ func (w *World) fork(p *process) {
 		if w.procs[i] == nil {
 			child := newProcess(i, p.actors.Fork())
 			p.forked, child.parent = true, p
-			child.soiled = p.soiled // It may be short of descriptors, too.
+			child.soiled = p.soiled // It inherits the limit of descriptors.
 			if !w.options.LikeC {
 				child.devices = p.devices
 			}
@@ -405,7 +406,7 @@ func (w *World) fork(p *process) {
 	w.printf("  too many\n")
 }
 
-// exit makes a process exit, by one of its threads.
+// exit makes a thread call exit_group(2).
 func (w *World) exit(th *thread) {
 	p := th.proc
 	th.Post(actor.NewCall(unix.SYS_EXIT_GROUP, 0))

@@ -13,7 +13,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// openReports begins to listen to reports of failing transactions.
+// openReports subscribes to the reports of failed transactions.
 func (w *World) openReports() error {
 	w.reports = -1
 	c, err := genetlink.Dial(nil)
@@ -23,9 +23,9 @@ func (w *World) openReports() error {
 	defer c.Close()
 	family, err := c.GetFamily(binder.BINDER_FAMILY_NAME)
 	if err != nil {
-		return fmt.Errorf("the family of generic netlink: %w", err)
+		return fmt.Errorf("generic netlink family %s: %w", binder.BINDER_FAMILY_NAME, err)
 	}
-	// Not c itself, whose events wake others.
+	// c itself is not used, since Go's poller would wake up for it.
 	if w.reports, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_GENERIC); err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (w *World) openReports() error {
 	return nil
 }
 
-// reported writes down the reports that have come since the last time.
+// reported records the reports that have arrived since the last call.
 func (w *World) reported() {
 	if w.reports < 0 {
 		return
@@ -59,7 +59,7 @@ func (w *World) reported() {
 	}
 }
 
-// describeReport returns what a report says.
+// describeReport returns the canonical form of a report.
 func (w *World) describeReport(b []byte) string {
 	const headers = unix.SizeofNlMsghdr + 4
 	if len(b) < headers {

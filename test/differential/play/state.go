@@ -20,9 +20,9 @@ import (
 	"sentrybinder/test/differential/program"
 )
 
-// What is renamed in binder_logs, or left out: numbers of processes and threads,
-// what is counted all over the driver, times, addresses, lines of the kernel's
-// source, and transactions of other programs.
+// What is replaced in binder_logs, or left out: IDs of processes and threads, numbers
+// that the driver allocates globally, times, addresses, line numbers of the kernel's
+// source, and earlier programs' transactions.
 var (
 	stateProc   = regexp.MustCompile(`(?m)^proc (\d+)$`)
 	stateThread = regexp.MustCompile(`(?m)^  thread (\d+):`)
@@ -37,12 +37,12 @@ var (
 	stateDeath  = regexp.MustCompile(`(?m) d 0*[1-9a-f][0-9a-f]*$`)
 )
 
-// state returns what the driver says of all that it has, which is more than a
-// program can see of it.
+// state returns the driver's log of its whole state, which is more than a program can
+// observe otherwise.
 func (w *World) state() string { return w.readLog("state") }
 
-// readLastID returns the number that the driver, which numbers all it makes, has
-// given out last. The driver tells those of transactions that fail.
+// readLastID returns the debug ID that the driver allocated last. It makes a transaction
+// that fails, since the driver reports the debug ID of those.
 func readLastID() (int, error) {
 	fd, err := unix.Open("/dev/binder", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -68,7 +68,7 @@ func readLastID() (int, error) {
 	return int(failure.ID), err
 }
 
-// log returns a log.
+// log returns the log that s reads.
 func (w *World) log(s *program.Step) string {
 	name := program.LogNames[s.Arg&0xff%uint64(len(program.LogNames))]
 	if name == "proc" {
@@ -81,7 +81,7 @@ func (w *World) log(s *program.Step) string {
 	return text
 }
 
-// readLog returns the contents of a file in binder_logs.
+// readLog returns the contents of a file in binder_logs, in canonical form.
 func (w *World) readLog(file string) string {
 	b, err := os.ReadFile(filepath.Join(filepath.Dir(w.stats.Name()), file))
 	if err != nil {
@@ -119,7 +119,7 @@ func (w *World) readLog(file string) string {
 		return numberInState.ReplaceAllStringFunc(match, func(digits string) string {
 			id, _ := strconv.Atoi(digits)
 			if id == 0 {
-				return digits // It's the number of nothing.
+				return digits // 0 is nothing's ID.
 			}
 			return strconv.Itoa(id - w.lastID)
 		})
@@ -131,10 +131,10 @@ func (w *World) readLog(file string) string {
 	return w.withoutOwnWork(s)
 }
 
-// withoutOwnWork removes what the log itself has led to: to show a node, the driver
-// holds it for a moment, and lets its owner look for news of it afterwards. If a
-// thread of the owner sleeps, that may be woken, and may have looked or not when the
-// log comes to what there's to do for the owner.
+// withoutOwnWork removes work that reading the log itself has caused: to show a node, the
+// driver holds a reference to it for a moment, and queues the node to its owner afterwards.
+// If that wakes a sleeping thread of the owner, the thread may or may not have taken the
+// work by the time that the log shows the owner's work.
 func (w *World) withoutOwnWork(log string) string {
 	sleeps := make(map[string]bool)
 	for _, p := range w.procs {

@@ -10,8 +10,8 @@ import (
 	"sentrybinder/test/differential/program"
 )
 
-// An entry of a table is something to choose, and how often it is chosen in
-// relation to the others, before a program's weights.
+// opEntry and codeEntry are entries of the tables that the generator chooses from. The
+// weight, multiplied by the program's own, is relative to those of the other entries.
 type opEntry struct {
 	op     program.Op
 	weight int
@@ -89,16 +89,17 @@ var objectTable = []codeEntry{
 	{binder.BINDER_TYPE_FDA, 5},
 }
 
-// Weights are how often a program does what.
+// Weights say how often a program does what.
 type Weights struct {
 	ops      [32]int
 	commands [32]int
 	objects  [16]int
-	// One in so many transactions is one-way, or replaces another; one in so many
-	// things is broken, or done again.
+	// On average, one in oneWay transactions is one-way, one in update has
+	// TF_UPDATE_TXN, one in rarity things is malformed, and one in again steps repeats
+	// an earlier one.
 	oneWay, update, rarity, again int
-	// nodes is the number of nodes of a process, and parts the mean of that of a
-	// transaction's parts.
+	// nodes is the number of nodes of a process, and parts the mean number of parts of
+	// a transaction.
 	nodes, parts int
 }
 
@@ -109,7 +110,7 @@ func randomWeights(rng *rand.Rand) Weights {
 			group[i] = pick(rng, 0, 1, 1, 2, 2, 4)
 		}
 	}
-	// There's little without these.
+	// Without WriteRead and BC_TRANSACTION, little would happen.
 	w.ops[0], w.commands[0] = 2, 2
 	w.oneWay = pick(rng, 2, 3, 5, 20)
 	w.update = pick(rng, 3, 50, 1000)

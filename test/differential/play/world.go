@@ -1,22 +1,21 @@
 // Copyright 2026 The sentrybinder Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package play plays programs and writes down what happens.
+// Package play plays programs and records what happens.
 //
 // # Traces
 //
-// A trace has a line for each step, with its result, and one for each thread that
-// slept and has finished because of it. Two drivers that behave in the same way
-// have the same trace. What may differ without a difference in behaviour is
-// renamed: addresses in a mapping become distances from its start, process ids
-// the processes' numbers, and files that were received their names.
+// A trace has each step, its result, and the results of threads that slept until the
+// step. Drivers that behave in the same way produce the same trace. Values that may
+// differ even so are replaced by canonical ones: addresses in a mapping by offsets in it,
+// process IDs by the processes' indices, and received files by their names.
 //
 // # Generation
 //
-// A program is generated while it's played, from a seed and from what the
-// processes have seen so far: generator chooses what is likely to mean something
-// in the present state, and sometimes what is not. As long as two drivers behave
-// in the same way, the same seed gives the same program with each.
+// A program is generated while it is played, from a seed and from what its processes have
+// observed so far. Generator mostly chooses steps that make sense in the current state,
+// and sometimes ones that don't. As long as two drivers behave in the same way, a seed
+// generates the same program on both.
 package play
 
 import (
@@ -31,34 +30,33 @@ import (
 	"sentrybinder/test/differential/program"
 )
 
-// World is where programs are played, one after the other.
+// World plays programs, one after another.
 type World struct {
 	machine *actor.Machine
 	procs   [program.MaxProcesses]*process
 	stats   *os.File
-	// reports is a socket that gets the reports of failing transactions, or negative.
+	// reports is a socket that receives the reports of failed transactions, or negative.
 	reports int
 	trace   *strings.Builder
-	// lastID is the number that the driver had given out last when the program
-	// began.
+	// lastID is the last debug ID that the driver had allocated when the program began.
 	lastID int
-	// sentDevice is set if the program has sent a descriptor of a device. It may
-	// be the device's last when the message that it's in comes to nothing.
+	// sentDevice is set if the program has sent a descriptor of a device. If the
+	// message is not delivered, that may have been the last reference to the device.
 	sentDevice bool
-	// err is why the world can't go on with the program.
+	// err is the error that keeps the program from being continued, or nil.
 	err error
 
 	options Options
 }
 
-// Options say how programs are made and played.
+// Options say how programs are generated and played.
 type Options struct {
-	// LikeC keeps to what Linux's driver in C does as the sandbox does, and LikeRust to
-	// what the one in Rust does. See keep.go.
+	// LikeC leaves out what Linux's C driver is known to do differently, and LikeRust
+	// what its Rust driver does. See keep.go.
 	LikeC, LikeRust bool
 
-	// NoState leaves out what the driver says of its state, which Linux's driver
-	// in Rust doesn't.
+	// NoState leaves the driver's logs and counts out of traces. Linux's Rust driver
+	// does not have them all.
 	NoState bool
 }
 
@@ -68,18 +66,20 @@ type process struct {
 	actors  *actor.Process
 	threads []*thread
 	devices [program.Devices]*device
-	// mappings are all that the process has ever made.
+	// mappings are all those that the process has ever made.
 	mappings []span
-	// manages are the contexts, by their devices' names, whose manager the process
-	// has ever been.
+	// manages has, by index in program.DeviceNames, whether the process has ever been
+	// that context's manager.
 	manages [len(program.DeviceNames)]bool
-	// called has who has made an ioctl by which descriptor of a device: a device that was
-	// closed may still be known when another one has its descriptor.
+	// called says which threads have made an ioctl on which descriptors of devices. Its
+	// key is a descriptor, not a device, since a closed device may still be in devices
+	// when another one has been given its descriptor.
 	called map[caller]bool
-	// forked is set if the process has had a child, whose parent it is.
+	// forked is set if the process has ever had a child. parent is the process that it
+	// is a child of, or nil.
 	forked bool
 	parent *process
-	// soiled is set if the process can't be used in another program.
+	// soiled is set if the process can't be reused for another program.
 	soiled bool
 }
 
@@ -91,41 +91,43 @@ type thread struct {
 	proc  *process
 	index int
 
-	// pending is the step that the thread is busy with.
+	// pending is the step that the thread is busy with, or nil.
 	pending  *pending
 	lastStep *program.Step
 
-	// user is the thread's user.
+	// user is the thread's effective user ID.
 	user uint64
 
-	// incoming is the number of calls that the thread has received and not
-	// answered.
+	// incoming is the number of calls that the thread has received and not yet
+	// replied to.
 	incoming int
 
-	// stack has the calls that the thread takes part in, the latest last: whether
-	// they are its own, of which it doesn't know the outcome yet, or are to be
-	// answered.
+	// stack has an element for each call that the thread takes part in, the latest
+	// last: true if the thread made the call and does not know the outcome yet, false
+	// if it received the call and has not replied.
 	stack []bool
 }
 
 // caller is a thread, by its index, that uses a descriptor.
 type caller struct{ fd, thread int }
 
-// device is an open device, or was one.
+// device is a device that is open, or was.
 type device struct {
-	name  int // in program.DeviceNames
+	name  int // index in program.DeviceNames
 	fd    int
 	owner *process
 
-	// The mapping. Size is 0 if there is none. moves is how often it has moved.
+	// base and size describe the mapping; size is 0 if there is none. moves is the
+	// number of times that it has moved.
 	base, size uintptr
 	moves      int
 
-	// mapping is the index, in the owner's mappings, of the one that the driver knows.
+	// mapping is the index, in the owner's mappings, of the one that the driver has
+	// recorded.
 	mapping int
 
-	// epoll is the descriptor of the epoll instance that knows the device, or 0,
-	// and epollBy the thread that it knows it from.
+	// epoll is the descriptor of the epoll instance that the device was added to, or
+	// 0, and epollBy the thread that added it.
 	epoll   int
 	epollBy *thread
 
@@ -145,7 +147,7 @@ func NewWorld(options Options) (*World, error) {
 	return w, w.openReports()
 }
 
-// openStats opens the file in which the driver counts its objects.
+// openStats opens the log in which the driver reports how many objects it has.
 func (w *World) openStats() error {
 	const mounted = "/dev/binderfs"
 	dir := mounted
@@ -162,12 +164,12 @@ func (w *World) openStats() error {
 	return err
 }
 
-// counts returns the numbers of objects that the driver has.
+// counts returns how many objects the driver has, by type.
 func (w *World) counts() string {
 	b := make([]byte, 64<<10)
 	n, err := w.stats.ReadAt(b, 0)
 	if n == 0 && err != nil {
-		return "" // Linux's driver in Rust has nothing to say.
+		return "" // Linux's Rust driver leaves the file empty.
 	}
 	global, _, _ := strings.Cut(string(b[:n]), "\nproc ")
 	var counts []string
@@ -181,8 +183,8 @@ func (w *World) counts() string {
 	return strings.Join(counts, " ")
 }
 
-// settledCounts returns what is left when all processes have closed all devices.
-// In Linux, the end of a process that has polled takes a while.
+// settledCounts returns the counts after all processes have closed all devices. On
+// Linux, the release of a process that has polled takes a while.
 func (w *World) settledCounts() string {
 	left := w.counts()
 	for deadline := time.Now().Add(2 * time.Second); left != "" && time.Now().Before(deadline); left = w.counts() {
@@ -191,7 +193,7 @@ func (w *World) settledCounts() string {
 	return left
 }
 
-// start gives program.Processes processes to a program.
+// start makes sure that there are program.Processes processes for a program.
 func (w *World) start() {
 	for i := range program.Processes {
 		if w.procs[i] == nil {
@@ -226,8 +228,8 @@ func putString(at uintptr, s string) uintptr {
 	return at
 }
 
-// finish ends all that's left of a program: processes that can be used again
-// close what they have, the others are killed.
+// finish cleans up after a program: processes that can be reused close what they have
+// open, the others are killed.
 func (w *World) finish() {
 	for i, p := range w.procs {
 		if p == nil {
@@ -263,7 +265,7 @@ func (w *World) kill(p *process) {
 	w.gone(p)
 }
 
-// gone notes that a process is gone, and reports what that has led to.
+// gone records that a process is gone, and the results of steps that this has ended.
 func (w *World) gone(p *process) {
 	w.procs[p.index] = nil
 	w.settle(nil)
@@ -298,7 +300,7 @@ func (w *World) settle(th *actor.Thread) {
 
 func (w *World) printf(format string, args ...any) { fmt.Fprintf(w.trace, format, args...) }
 
-// name returns the canonical form of a process id.
+// name returns the canonical form of a process ID.
 func (w *World) name(pid int32) string {
 	if pid == 0 {
 		return "0"
@@ -311,14 +313,14 @@ func (w *World) name(pid int32) string {
 	return "P?"
 }
 
-// A Source says what a program does.
+// A Source supplies the steps of a program.
 type Source interface {
-	// Next returns the next step, or false if there's none.
+	// Next returns the next step, or false if there are no more.
 	Next(w *World) (program.Step, bool)
 }
 
-// Play plays a program and returns its trace, and the steps that it consists of.
-// The error is for what keeps the world from going on with other programs.
+// Play plays a program and returns its trace and its steps. An error means that the world
+// can't play any other programs.
 func (w *World) Play(src Source) (string, []program.Step, error) {
 	w.trace, w.sentDevice = &strings.Builder{}, false
 	w.lastID, w.err = readLastID()
@@ -348,7 +350,7 @@ func (w *World) Play(src Source) (string, []program.Step, error) {
 	left := w.settledCounts()
 	w.printf("counts %s\n", left)
 	if left != "" {
-		// It's for this program to say, not for the next one.
+		// Only this program's trace is to show what it has left, not the next one's.
 		for _, p := range w.procs {
 			if p != nil {
 				w.kill(p)
@@ -356,13 +358,13 @@ func (w *World) Play(src Source) (string, []program.Step, error) {
 		}
 	}
 	if err != nil {
-		// Whoever is stuck may be so because the driver is.
+		// A thread may be stuck because the driver is.
 		return w.trace.String(), steps, err
 	}
 	return w.trace.String(), steps, nil
 }
 
-// Replay is a Source of given steps.
+// Replay is a Source that supplies given steps.
 type Replay struct {
 	Steps []program.Step
 }

@@ -3,8 +3,7 @@
 
 //go:build ignore
 
-// Binary sandbox is runsc with the gate of the differential test. It's built like
-// runsc.
+// Binary sandbox is runsc with the differential test's gate. It is built like runsc.
 package main
 
 import (
