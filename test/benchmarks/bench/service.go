@@ -46,6 +46,7 @@ type keeper struct {
 // object kept last.
 func service() {
 	k := &keeper{endpoint: open(), echo: make([]byte, callBytes), loaded: newPreloaded(*preload)}
+	k.Dozing = *dozing
 	k.made = 1 // after the node that it publishes
 	if *with == "" {
 		k.BecomeManager()
@@ -58,10 +59,6 @@ func service() {
 	ready()
 	k.out = peer.Command(k.out, binder.BC_ENTER_LOOPER)
 	for {
-		if *dozing {
-			k.flush()
-			k.Wait()
-		}
 		call := k.await(binder.BR_TRANSACTION)
 		data, offsets := k.answer(call)
 		if call.Code != serviceHold {

@@ -223,18 +223,6 @@ func (p *Process) Returns(f func(br uint32, params []byte)) {
 	}
 }
 
-// Wait waits until there is something to read. Go's scheduler knows, so that a
-// process that only waits uses no CPU.
-func (p *Process) Wait() {
-	fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
-	for {
-		if _, err := unix.Poll(fds, -1); err != unix.EINTR {
-			Check(err)
-			return
-		}
-	}
-}
-
 // Close unmaps and closes the device, which no other thread may be using.
 func (p *Process) Close() {
 	Check(unix.Munmap(p.mapping))

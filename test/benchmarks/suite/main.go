@@ -72,12 +72,22 @@ func suite(names []string) error {
 		if len(b.Rows)+len(b.Attacks) != 0 {
 			r.Benchmarks = append(r.Benchmarks, b)
 		}
+		// Whoever interrupts the rest keeps what has been measured.
+		if err := r.write(); err != nil {
+			return err
+		}
 	}
+	fmt.Print(r.markdown())
+	if failed > 0 {
+		return fmt.Errorf("%d runs failed", failed)
+	}
+	return nil
+}
+
+// write writes the tables and results to -out.
+func (r *report) write() error {
 	r.Machine.LoadAfter = load()
 	r.Marks = r.marks()
-
-	text := r.markdown()
-	fmt.Print(text)
 	encoded, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
 		return err
@@ -85,14 +95,8 @@ func suite(names []string) error {
 	if err := os.MkdirAll(*out, 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(*out, "report.md"), []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(*out, "report.md"), []byte(r.markdown()), 0o644); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(*out, "results.json"), append(encoded, '\n'), 0o644); err != nil {
-		return err
-	}
-	if failed > 0 {
-		return fmt.Errorf("%d runs failed", failed)
-	}
-	return nil
+	return os.WriteFile(filepath.Join(*out, "results.json"), append(encoded, '\n'), 0o644)
 }
