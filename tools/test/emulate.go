@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -37,10 +39,18 @@ type job struct {
 
 // A machine is one that test/arm64/machine emulates.
 type machine struct {
-	name string
-	args []string
-	jobs []job
+	runs  string // what it does
+	place string // the processor and the size of pages
+	args  []string
+	jobs  []job
 }
+
+// What machines are.
+const (
+	arm64Small = "arm64, 4 KiB pages"
+	arm64Large = "arm64, 16 KiB pages"
+	amd64      = "amd64"
+)
 
 // unitJob runs the unit tests of a package on the machine's kernel.
 func unitJob(pkg string) job {
@@ -91,7 +101,7 @@ func checkpointJob(platforms, tests string) job {
 }
 
 // smallMachines is what takes minutes, not hours.
-var smallMachines = []machine{{"4 KiB pages", []string{"-t", "300"}, []job{
+var smallMachines = []machine{{"a small set", arm64Small, []string{"-t", "300"}, []job{
 	demoJob("systrap"),
 	demoJob("ptrace"),
 	syscallsJob("systrap", "-test.run='^Test(Transaction|Reply|Death|FD|Poll)'"),
@@ -101,38 +111,73 @@ var smallMachines = []machine{{"4 KiB pages", []string{"-t", "300"}, []job{
 
 // machines is everything.
 func machines() []machine {
-	first := machine{name: "4 KiB pages", args: []string{"-n", "4", "-t", "3600"}}
+	first := machine{"units, demo, storm, checkpoints", arm64Small, []string{"-n", "4", "-t", "3600"}, nil}
 	for _, pkg := range emulatedUnits {
 		first.jobs = append(first.jobs, unitJob(pkg))
 	}
 	first.jobs = append(first.jobs, unitJob("test/syscalls/remote"), unitJob("test/differential/actor"),
 		demoJob("systrap"), demoJob("ptrace"), stormJob(10), checkpointJob("both platforms", "^TestSyscallsGoOn$"))
 	const limit = "-test.timeout=3500s"
+	syscalls := func(what, place, on string, args ...string) machine {
+		flags := limit
+		if on == "linux" {
+			args = append(args, "-bs")
+			flags += withoutBinderfs
+		}
+		return machine{what, place, append(args, "-t", "3600"), []job{syscallsJob(on, flags)}}
+	}
 	return []machine{
 		first,
-		{"4 KiB pages", []string{"-t", "3600"}, []job{syscallsJob("systrap", limit)}},
-		{"4 KiB pages", []string{"-t", "3600"}, []job{syscallsJob("ptrace", limit)}},
+		syscalls("conformance tests on systrap", arm64Small, "systrap"),
+		syscalls("conformance tests on ptrace", arm64Small, "ptrace"),
 		// For comparison: Linux's own driver.
-		{"4 KiB pages", []string{"-bs", "-t", "3600"}, []job{syscallsJob("linux", limit+withoutBinderfs)}},
-		{"16 KiB pages", []string{"-bs", "-p", "16k", "-t", "3600"}, []job{syscallsJob("linux", limit+withoutBinderfs)}},
+		syscalls("conformance tests on Linux", arm64Small, "linux"),
+		syscalls("conformance tests on Linux", arm64Large, "linux", "-k", "16k"),
+		syscalls("conformance tests on Linux", amd64, "linux", "-k", "amd64"),
 	}
 }
 
-// emulate returns the steps that test on emulated arm64: all, or the small ones.
-func emulate(small bool) []step {
-	steps := []step{
-		{"build for arm64", check("make", "--no-print-directory", "programs", "ARCH=arm64")},
-		{"unit tests under qemu-aarch64", emulateUnits},
-		{"Debian's kernels", check("test/arm64/prepare.sh")},
+// emulate returns the steps that test on emulated processors: all, or the small ones. Of
+// those that are not preparations it leaves out what only doesn't match.
+func emulate(small bool, only *regexp.Regexp) []step {
+	var steps []step
+	if small {
+		steps = []step{
+			{"build for arm64", check("sh", "-c", buildSmall())},
+			{"Debian's kernel", check("test/arm64/prepare.sh", "4k")},
+		}
+	} else {
+		steps = []step{
+			{"build for arm64", check("make", "--no-print-directory", "programs", "ARCH=arm64")},
+			{"build for amd64", check("sh", "-c", buildTests(surfaceSuite, "bin"))},
+			{"Debian's kernels", check("test/arm64/prepare.sh", "4k", "16k", "amd64")},
+		}
 	}
+	tests := []step{{"unit tests under qemu-aarch64", emulateUnits}}
 	all := smallMachines
 	if !small {
 		all = machines()
 	}
 	for _, m := range all {
-		steps = append(steps, step{"a machine with " + m.name, m.run})
+		tests = append(tests, step{m.place + ": " + m.runs, m.run})
 	}
-	return steps
+	return append(steps, slices.DeleteFunc(tests, func(s step) bool { return !only.MatchString(s.name) })...)
+}
+
+// buildTests returns a command that builds the tests of a package as tools/build/programs
+// does.
+func buildTests(pkg, bin string) string {
+	return "CGO_ENABLED=0 go test -c -trimpath -buildvcs=false -ldflags='-s -w' -o " + bin + "/tests/" + testBinary(pkg) + " ./" + pkg
+}
+
+// buildSmall returns a command that builds, of make programs, what the small set runs.
+func buildSmall() string {
+	script := "set -e; make --no-print-directory runsc ARCH=arm64; export GOARCH=arm64; mkdir -p bin/arm64/programs\n" +
+		"CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-s -w' -o bin/arm64/programs/ ./examples/demo\n"
+	for _, pkg := range append(slices.Clone(emulatedUnits), surfaceSuite, "test/pod") {
+		script += buildTests(pkg, "bin/arm64") + "\n"
+	}
+	return script
 }
 
 // emulateUnits runs unit tests as processes of this machine.
@@ -197,7 +242,7 @@ func (m machine) results(output string) (rows []row, broken bool) {
 			fmt.Println(printed)
 		}
 		broken = broken || c.failed > 0
-		rows = append(rows, row{j.suite, fmt.Sprintf("arm64, %s: %s", m.name, j.place), c})
+		rows = append(rows, row{j.suite, m.place + ": " + j.place, c})
 	}
 	return rows, broken
 }

@@ -10,7 +10,7 @@
 // With -table it only updates the table of what works in docs/conformance.md; with -android
 // it only rehearses Android's boot, and with -android-table it updates the table of results.
 // With -arm64 it only tests arm64 under emulation, and with -arm64-small only a part of
-// that which takes minutes.
+// that which takes minutes; -only runs only those of their parts whose names it matches.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -63,9 +64,10 @@ func main() {
 	bootTable := flag.Bool("android-table", false, "only update the rehearsal's table in "+bootTableFile)
 	arm64 := flag.Bool("arm64", false, "only test arm64, under emulation")
 	small := flag.Bool("arm64-small", false, "only do a small part of that")
+	only := flag.String("only", "", "with either: only what this regular expression matches")
 	flag.Parse()
 	if *arm64 || *small {
-		steps = emulate(*small)
+		steps = emulate(*small, regexp.MustCompile(*only))
 	}
 	for _, mode := range []struct {
 		chosen bool
