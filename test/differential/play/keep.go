@@ -41,6 +41,9 @@ import (
 //     return with deferred work, too (flush).
 //   - Requests for a process's work by threads that are not loopers, which get none
 //     (no-looper).
+//   - A child's edge-triggered wait for a device that it has inherited, which reports
+//     POLLERR once (opener). On our driver, it reports POLLERR again whenever a thread of
+//     the opener may have work, since a waiter.Queue can't tell who waits.
 //   - Reads without room for any return, which don't wait (small-buffer).
 //   - Calls to handle 0 by the manager's process through another open device, which fail
 //     on our driver (manager-itself).
@@ -204,13 +207,16 @@ func (g *Generator) keepRust(w *World, s program.Step) []program.Step {
 		return []program.Step{instead(program.Munmap), instead(program.Close)}
 	case program.WriteRead, program.Poll, program.Epoll:
 		var steps []program.Step
-		if dev != nil && !dev.loopers[s.T%program.Threads] {
+		if dev != nil && dev.owner == p && !dev.loopers[s.T%program.Threads] {
 			enter := instead(program.WriteRead)
 			enter.Write = []program.Command{{Code: pick[uint32](g.rng, binder.BC_ENTER_LOOPER, binder.BC_ENTER_LOOPER, binder.BC_REGISTER_LOOPER)}}
 			steps = append(steps, enter)
 		}
 		if s.Op == program.WriteRead {
 			g.keepWriteRead(th, dev, &s)
+		}
+		if s.Op == program.Epoll && dev != nil && dev.owner != p {
+			s.Arg &^= unix.EPOLLET
 		}
 		return append(steps, s)
 	}

@@ -33,7 +33,8 @@ type known struct {
 	// frozen are the cookies of the freeze notifications that it has yet to acknowledge.
 	frozen []uint64
 
-	// loopers are the threads that have declared themselves loopers.
+	// loopers are the owner's threads that have declared themselves loopers. A child that
+	// has inherited the device may not: its commands fail.
 	loopers [program.Threads]bool
 
 	// unread are the threads that may have unread work which Linux's C driver drops, or
@@ -85,7 +86,7 @@ func (w *World) wrote(th *thread, dev *device, c *program.Command) {
 	}
 	switch c.Code {
 	case binder.BC_ENTER_LOOPER, binder.BC_REGISTER_LOOPER:
-		if th.index < len(dev.loopers) {
+		if dev.owner == th.proc && th.index < len(dev.loopers) {
 			dev.loopers[th.index] = true
 		}
 	case binder.BC_TRANSACTION, binder.BC_TRANSACTION_SG:
