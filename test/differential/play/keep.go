@@ -179,7 +179,7 @@ func (g *Generator) keepRust(w *World, s program.Step) []program.Step {
 	case program.CloseFile:
 		s.Arg = min(s.Arg, program.FirstFree-1)
 	case program.Ioctl:
-		if s.WouldManage() && len(p.mappings) > 1 || uint32(s.Arg) == binder.BINDER_THREAD_EXIT && len(th.stack) > 0 {
+		if s.WouldManage() && (len(p.mappings) > 1 || p.hasOther(dev)) || uint32(s.Arg) == binder.BINDER_THREAD_EXIT && len(th.stack) > 0 {
 			s.Arg = binder.BINDER_VERSION
 		}
 	case program.Mmap:
@@ -226,6 +226,12 @@ func (g *Generator) keepRust(w *World, s program.Step) []program.Step {
 // sleeps returns whether a thread of the process sleeps.
 func (p *process) sleeps() bool {
 	return slices.ContainsFunc(p.threads, func(th *thread) bool { return th.pending != nil })
+}
+
+// hasOther returns whether the process has opened another device with the name of dev,
+// which may be nil.
+func (p *process) hasOther(dev *device) bool {
+	return dev != nil && slices.ContainsFunc(p.devices[:], func(d *device) bool { return d != nil && d != dev && d.name == dev.name })
 }
 
 // parentSleeps returns whether a thread of one of p's ancestors sleeps.

@@ -41,3 +41,21 @@ func TestKeepRustChild(t *testing.T) {
 	assert.Equal(t, uint64(unix.EPOLLET), kept(parent, program.Epoll)[0].Arg)
 	assert.Zero(t, kept(child, program.Epoll)[0].Arg)
 }
+
+// A process does not become the manager if it has another device of that context, mapped
+// or not.
+func TestKeepRustManager(t *testing.T) {
+	w := &World{options: Options{LikeRust: true}}
+	p := newProcess(0, &actor.Process{Threads: []*actor.Thread{{}}})
+	w.procs[0] = p
+	p.devices[0] = &device{owner: p}
+	g := NewGenerator(1, w.options)
+	manage := program.Step{Op: program.Ioctl, Arg: binder.BINDER_SET_CONTEXT_MGR}
+	kept := func() uint64 { return g.keepRust(w, manage)[0].Arg }
+
+	assert.Equal(t, manage.Arg, kept())
+	p.devices[1] = &device{owner: p, name: 1}
+	assert.Equal(t, manage.Arg, kept(), "another context's")
+	p.devices[1].name = 0
+	assert.Equal(t, uint64(binder.BINDER_VERSION), kept())
+}
