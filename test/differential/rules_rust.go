@@ -412,6 +412,7 @@ var errnos = []struct {
 	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok DEAD_REPLY -3"},
 	{pkgprogram.LastError, "  ok FAILED_REPLY -22", "  ok DEAD_REPLY -22"},
 	{pkgprogram.LastError, "  ok OK 0", "  ok DEAD_REPLY -22"},
+	{pkgprogram.LastError, "  ok DEAD_REPLY 0", "  ok DEAD_REPLY -3"},
 	{pkgprogram.LastError, "  ok OK 0", "  ok DEAD_REPLY -3"},
 	{pkgprogram.LastError, "  ok OK 0", "  ok FROZEN_REPLY 0"},
 }
