@@ -251,7 +251,7 @@ func TestOrderOfLog(t *testing.T) {
 	add := func(from int32) func() {
 		return func() {
 			defer over.Store(true)
-			for i := range int32(litmusRounds()) {
+			for i := range int32(100 * litmusRounds()) {
 				id := from + 2*i
 				l.update(l.add(&logEntry{debugID: id}), entry(id))
 			}
