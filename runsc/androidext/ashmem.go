@@ -17,8 +17,8 @@ import (
 	"sentrybinder/pkg/sentry/devices/ashmem"
 )
 
-// hasAshmem is the annotation that gives a sandbox /dev/ashmem, under the name with the
-// boot ID appended, too, and its ioctls on memfds.
+// hasAshmem is the annotation that gives a sandbox /dev/ashmem, also under that name with
+// the boot ID appended, and ashmem's ioctls on memfds.
 var hasAshmem = annotation[bool]{
 	key:   Prefix + "ashmem",
 	scope: ofSandbox,

@@ -13,7 +13,7 @@ import (
 )
 
 // devices is the annotation whose value lists the names of a sandbox's Binder devices,
-// separated by commas. Each device has a context of its own, and so a context manager.
+// separated by commas. Each device has its own context, and so its own context manager.
 //
 // Without the annotation a sandbox has Android's devices; if the value is empty, it has
 // none. The names are distinct file names of at most 255 bytes, without spaces or control
@@ -30,7 +30,7 @@ var devices = annotation[[]string]{
 const maxNameLen = 255
 
 // devNames are the names that gVisor and hasAshmem create directly in /dev. A device
-// file of such a name would silently be left out.
+// file with such a name would silently be left out.
 var devNames = []string{
 	ashmem.Name, "block", "char", "fd", "full", "fuse", "kmsg", "mqueue", "net", "null", "ptmx", "pts",
 	"random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero",

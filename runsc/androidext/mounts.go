@@ -85,8 +85,8 @@ func isBind(m specs.Mount) bool {
 	return m.Type == "bind" || slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
 }
 
-// validateMounts returns an error if spec has a mount of binderfs that would be ignored
-// in part. root is the spec of the sandbox's first container.
+// validateMounts returns an error if spec has a mount of binderfs that would be partly
+// ignored. root is the spec of the sandbox's first container.
 func (c binderConfig) validateMounts(spec, root *specs.Spec) error {
 	shared := sharedOptions(root)
 	for _, m := range spec.Mounts {
@@ -103,7 +103,7 @@ func (c binderConfig) validateMounts(spec, root *specs.Spec) error {
 		case isBinderfsDir(m) && isBind(m):
 			// Nobody means this: it is a pod's volume, and containerd has dropped the
 			// annotations that make it a binderfs.
-			err = fmt.Errorf("this would be the host's %q, not a binderfs: neither its type nor annotations %sNAME.{source,type,share} make it one; containerd passes on the annotations of a pod that pod_annotations in its config names", m.Source, hintPrefix)
+			err = fmt.Errorf("this would be the host's %q, not a binderfs: neither its type nor annotations %sNAME.{source,type,share} make it one; of a pod's annotations, containerd passes on only those that pod_annotations in its config names", m.Source, hintPrefix)
 		}
 		if err != nil {
 			return fmt.Errorf("mount at %s: %w", m.Destination, err)

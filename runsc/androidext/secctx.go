@@ -10,8 +10,8 @@ import (
 
 // securityContext is the annotation whose value is the security context of a container's
 // processes, which a node that asks for it receives with each transaction: a string of 1
-// to 4095 bytes. Without the annotation it is the context that Android's policy gives to
-// what is unlabeled, which may do nothing.
+// to 4095 bytes. Without the annotation it is the context of unlabeled objects in Android's
+// policy, which allows it nothing.
 var securityContext = annotation[string]{
 	key:    Prefix + "security-context",
 	scope:  ofContainer,
@@ -25,5 +25,5 @@ var securityContext = annotation[string]{
 }
 
 // maxSecurityContextLen is the maximum length of a security context in bytes. With its
-// NUL it fits in a page, as on Linux where one is shown.
+// NUL it fits in a page, the most that Linux's /proc/PID/attr takes.
 const maxSecurityContextLen = 4095

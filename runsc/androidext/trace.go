@@ -115,7 +115,7 @@ type recorder struct {
 	names    names
 	maxBytes int64
 
-	// Closing stop ends the trace, once, by endOnce; over is closed when it has ended.
+	// end closes stop, once, which ends the trace. over is closed when it has ended.
 	stop, over chan struct{}
 	endOnce    sync.Once
 

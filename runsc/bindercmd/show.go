@@ -24,7 +24,7 @@ type log struct {
 	json bool
 }
 
-// Names of logs: those of binder_logs where Linux has them, except for the last two.
+// Names of logs. The first four are those of files in Linux's binder_logs.
 const (
 	State        = "state"
 	Transactions = "transactions"

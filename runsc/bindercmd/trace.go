@@ -170,7 +170,7 @@ func (t *tracing) write(c *Container) (err error) {
 	return nil
 }
 
-// record has the sandbox write events to file until the time is over, or until the
+// record has the sandbox write events to file until the time is up, or until the
 // command is interrupted.
 func (t *tracing) record(c *Container, file *os.File) (*TraceResult, error) {
 	args := TraceArgs{Duration: t.duration, Events: t.events, MaxBytes: t.maxSize}
