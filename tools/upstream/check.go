@@ -43,10 +43,10 @@ func (t *tree) check(quick, test bool) error {
 	step("messages", t.checkMessages)
 	step("git am", t.checkApplies)
 	step("gofmt", t.checkFormat)
-	step("words and rules of gVisor's", t.checkText)
+	step("rules of gVisor's CONTRIBUTING.md", t.checkText)
 	step("generated code", t.checkGenerated)
 	step("BUILD files", t.checkBuild)
-	step("names that gVisor's tests have", t.checkClashes)
+	step("names that clash with gVisor's tests", t.checkClashes)
 	if !quick {
 		step("go build ./...", func([]string) error { return t.run("go", "build", "./...") })
 		packages := t.packages(files)
@@ -66,7 +66,7 @@ func (t *tree) check(quick, test bool) error {
 	if err := t.tryMain(); err != nil {
 		errs = append(errs, err)
 	}
-	fmt.Println("not checked: gVisor's own build, by Bazel, which needs what the network provides")
+	fmt.Println("not checked: gVisor's own build, by Bazel, which needs the network")
 	return errors.Join(errs...)
 }
 

@@ -211,7 +211,7 @@ func (t *tree) marshal(dir string, files map[string][]byte) error {
 }
 
 // generateTests writes the state methods of types in tests. gVisor's rules don't
-// generate them, so that they are checked in.
+// generate them, so they are checked in.
 func (t *tree) generateTests(dir string, tests map[string][]byte) error {
 	if !anyMarked(tests, "// +stateify ") {
 		return nil
