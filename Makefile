@@ -13,7 +13,7 @@ ifeq ($(BINDER_ORACLE),)
 export BINDER_ORACLE := $(realpath build/oracle/run)
 endif
 
-# ARCH=arm64 has programs built for that architecture, in bin/arm64.
+# ARCH=arm64 builds programs for that architecture, in bin/arm64.
 BIN := bin$(if $(ARCH),/$(ARCH))
 BUILD := CGO_ENABLED=0 GOARCH=$(ARCH) $(GO) build
 
@@ -46,7 +46,7 @@ metric-server: prerequisites ## Build gVisor's metric server, where runsc finds 
 	@tools/build/gvisor
 	@GOARCH=$(ARCH) BIN=$(BIN) tools/build/metric-server
 
-# Where there is no machine to run it on, "make programs ARCH=arm64" tells that it builds.
+# Where there is no machine to run it on, "make programs ARCH=arm64" shows that it builds.
 .PHONY: programs
 programs: shim metric-server ## Build all programs, examples, benchmarks and tests.
 	@GOARCH=$(ARCH) BIN=$(BIN) tools/build/programs
@@ -86,8 +86,8 @@ android: runsc ## Rehearse Android's boot: ask of the kernel what its user space
 android-table: runsc ## Update the table of its results in docs/android.md.
 	@$(GO) run ./tools/test -android-table
 
-# The first time, it gets three kernels, of 320 MB. All of it takes an hour.
-# "ARM64=-only=systrap" runs the parts with such names.
+# The first time, it downloads three kernels, 320 MB in all. All of it takes an hour.
+# "ARM64=-only=systrap" runs only the parts whose names match.
 .PHONY: arm64
 arm64: prerequisites ## Test on arm64: user mode, and machines with Debian's kernels, emulated.
 	@$(NEED) qemu-aarch64=qemu-user qemu-system-aarch64=qemu-system-arm qemu-system-x86_64=qemu-system-x86
@@ -245,7 +245,7 @@ pin: prerequisites ## Say which patches fit a version of gVisor; if all do, move
 
 # "UPSTREAM=-quick" checks what takes seconds, "UPSTREAM=-test" also runs the tests there.
 .PHONY: upstream
-upstream: prerequisites ## Make a series of patches against gVisor of it all, and check it.
+upstream: prerequisites ## Turn all of it into a series of patches against gVisor, and check it.
 	@$(NEED) git
 	@$(GO) run ./tools/upstream $(UPSTREAM)
 

@@ -34,7 +34,7 @@ type job struct {
 	suite   string
 	place   string
 	command string // of the shell
-	isTest  bool   // whether it prints what a Go test does; else it is one
+	isTest  bool   // whether it prints a Go test's output; otherwise it counts as one test
 }
 
 // A machine is one that test/arm64/machine emulates.
@@ -45,7 +45,7 @@ type machine struct {
 	jobs  []job
 }
 
-// What machines are.
+// Values of machine.place.
 const (
 	arm64Small = "arm64, 4 KiB pages"
 	arm64Large = "arm64, 16 KiB pages"
@@ -95,7 +95,7 @@ func demoJob(platform string) job {
 
 // checkpointJob saves and restores sandboxes.
 func checkpointJob(platforms, tests string) job {
-	// It is what runs in the containers, too.
+	// The same binary runs in the containers.
 	return job{"checkpoint and restore", platforms, "cp " + arm64Test("test/pod") + " /tmp/pod.test && cd /tmp && " +
 		"RUNSC=/bin/runsc ./pod.test -test.v=test2json -test.run='" + tests + "'", true}
 }
