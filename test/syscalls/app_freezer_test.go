@@ -30,7 +30,7 @@ func newAppCgroup(t *testing.T, p *process) appCgroup {
 	t.Helper()
 	root := t.TempDir()
 	if err := unix.Mount("cgroup2", root, "cgroup2", 0, ""); err == unix.ENODEV {
-		t.Skip("this sandbox has no cgroup2: it was not asked for")
+		t.Skip("this sandbox has no cgroup2, which an annotation would add")
 	} else {
 		require.NoError(t, err)
 	}

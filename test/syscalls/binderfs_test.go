@@ -369,7 +369,7 @@ func TestBinderfsRemountFails(t *testing.T) {
 	require.True(t, strings.HasPrefix(mountOptions(t, dir), "ro,"))
 }
 
-// The same with the new mount API.
+// binderfs can be mounted with the new mount API.
 //
 //covers:mount
 func TestBinderfsMountInSteps(t *testing.T) {
@@ -713,7 +713,7 @@ func TestBinderfsRenameMakesRoom(t *testing.T) {
 	require.Equal(t, unix.ENOSPC, addDevice(t, dir, "b"))
 }
 
-// A device can go to features, from where nothing returns.
+// A device can be moved into features, but not out of it, nor removed from it.
 func TestBinderfsRenameIntoFeatures(t *testing.T) {
 	dir := mountBinderfs(t, "")
 	require.NoError(t, unix.Rename(dir+"/binder", dir+"/features/binder"))
@@ -972,8 +972,8 @@ func TestBinderfsChmodOfDirectory(t *testing.T) {
 	user.open(link, unix.O_RDWR)
 }
 
-// A mount can't be unmounted while one of its devices is open, except lazily: then only
-// its name goes.
+// A mount can't be unmounted while one of its devices is open, except lazily, which
+// only detaches it.
 //
 //covers:mount
 func TestBinderfsUnmount(t *testing.T) {

@@ -313,7 +313,7 @@ func TestCVE_2026_43435(t *testing.T) {
 }
 
 // CVE-2026-68458: the space for buffers was too large by the size of the sender's
-// security context behind it, which the sender could therefore replace.
+// security context, which follows it, so the sender could replace the context.
 //
 //covers:scatter-gather,security-context
 func TestCVE_2026_68458(t *testing.T) {

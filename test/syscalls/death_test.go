@@ -134,8 +134,8 @@ func TestUnaskedDeadBinderDone(t *testing.T) {
 	client.expect(brNoop, brDeadBinder(1))
 }
 
-// If it is cleared after the death was read, but before that was acknowledged, the
-// clearing is acknowledged after that.
+// If a request is cleared after the death was read, but before that was acknowledged, the
+// clearing is acknowledged only then.
 func TestClearDeathAfterDeath(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 1))
@@ -147,8 +147,8 @@ func TestClearDeathAfterDeath(t *testing.T) {
 	client.expect(brNoop, brClearDeathDone(1))
 }
 
-// If it is cleared after the death, but before that was read, both the death and, once
-// that is acknowledged, the clearing are reported.
+// If a request is cleared after the death, but before that was read, both the death and,
+// once that is acknowledged, the clearing are reported.
 func TestClearDeathBeforeItIsTold(t *testing.T) {
 	owner, client, h := newMortal(t)
 	client.write(bcRequestDeath(h, 1))
@@ -222,12 +222,11 @@ func TestCallDead(t *testing.T) {
 	}
 }
 
-// The acknowledgement can be written together with others.
+// A looper that clears a request gets the acknowledgement itself.
 func TestClearDeathAcknowledgedInThread(t *testing.T) {
 	_, client, h := newMortal(t)
 	th := client.newLooper()
 	th.write(bcRequestDeath(h, 1), bcClearDeath(h, 1))
-	// It is delivered to the thread that cleared the request.
 	client.expectNothing()
 	th.expect(brNoop, brClearDeathDone(1))
 }

@@ -132,7 +132,7 @@ func TestNoLostWorkWhenReadersReturn(t *testing.T) {
 func TestNoLostCallWhenDeviceCloses(t *testing.T) {
 	rounds := 10
 	if isC {
-		rounds = 1 // it can lose a node in this, once in some hundred times
+		rounds = 1 // it can lose a node here, once in a few hundred times
 	}
 	for range rounds {
 		server, client := newManager(t), newProcess(t)

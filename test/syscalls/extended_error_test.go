@@ -161,8 +161,8 @@ func (th *thread) failCall() {
 	th.expect(brNoop, brFailedReply)
 }
 
-// Each transaction, replies included, clears the failure of the previous one, and keeps
-// its number.
+// Each transaction, replies included, clears the failure of the previous one, and
+// records its own number.
 func TestExtendedErrorAfterSuccess(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
 	client.failCall()

@@ -155,7 +155,7 @@ func TestFreezeCookieAgain(t *testing.T) {
 	client.watch(other, 1)
 }
 
-// So is a request for a nonexistent handle.
+// A request for a nonexistent handle is refused.
 func TestRequestFreezeOfNothing(t *testing.T) {
 	newManager(t)
 	client := newProcess(t)
@@ -391,7 +391,7 @@ func TestFreezeNotificationOfFailureWhenFrozen(t *testing.T) {
 	client.expect(brNoop, brFrozenBinder(1, false))
 }
 
-// The owner's death leaves the request in place, and what has come of it.
+// The owner's death leaves the request in place, in whatever state it is.
 func TestFreezeNotificationOfDead(t *testing.T) {
 	for _, tc := range []string{"thawed", "frozen", "frozen, not acknowledged", "frozen, not read"} {
 		t.Run(tc, func(t *testing.T) {

@@ -465,7 +465,7 @@ func TestFreezeSeveralBusy(t *testing.T) {
 	}
 }
 
-// A fork that uses its parent's device belongs to the parent.
+// A child that only inherited its parent's device can't be frozen or queried.
 func TestFreezeForked(t *testing.T) {
 	freezer, p := newProcess(t), newProcess(t)
 	child := p.fork()
@@ -547,7 +547,7 @@ func TestFreezeWaitsForNew(t *testing.T) {
 	require.NoError(t, freezer.finishFreeze())
 }
 
-// A process that has nothing left to do but itself waits for a reply isn't frozen after
+// A process that has handled everything, but waits for a reply itself, isn't frozen after
 // the wait.
 func TestFreezeWaitsInVain(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
@@ -799,7 +799,7 @@ func TestUpdateConditions(t *testing.T) {
 		"only the first":  {bcTransaction{flags: oneWayUpdate}, bcTransaction{flags: oneWay}, false, false, false},
 		"only the second": {bcTransaction{flags: oneWay}, bcTransaction{flags: oneWayUpdate}, false, false, false},
 		"neither":         {bcTransaction{flags: oneWay}, bcTransaction{flags: oneWay}, false, false, false},
-		"no more frozen":  {bcTransaction{flags: oneWayUpdate}, bcTransaction{flags: oneWayUpdate}, true, false, false},
+		"thawed":          {bcTransaction{flags: oneWayUpdate}, bcTransaction{flags: oneWayUpdate}, true, false, false},
 		"another process": {bcTransaction{flags: oneWayUpdate}, bcTransaction{flags: oneWayUpdate}, false, true, false},
 		"other node":      {bcTransaction{flags: oneWayUpdate}, bcTransaction{flags: oneWayUpdate, handle: 0xffff}, false, false, false},
 	} {

@@ -255,7 +255,7 @@ func (th *thread) tryMmap(fd, size, prot, flags int) (uintptr, error) {
 // pageSize is the size of a page, which on arm64 may be more than 4 KiB.
 var pageSize = uintptr(unix.Getpagesize())
 
-// pageEdge returns the address of the end of a readable and writable page, behind which
+// pageEdge returns the address of the end of a readable and writable page, beyond which
 // nothing is accessible.
 func (th *thread) pageEdge() uintptr {
 	th.t.Helper()

@@ -123,11 +123,11 @@ func TestMmapPopulate(t *testing.T) {
 	}
 }
 
-// A mapping may be longer than its used part by any length. There is nothing behind its
+// A mapping may be longer than its used part by any length. There is nothing beyond its
 // first 4 MiB.
 //
 //covers:mmap,pages
-func TestFarBehindTheEnd(t *testing.T) {
+func TestFarBeyondTheEnd(t *testing.T) {
 	const far = 1 << 44
 	server, client := newUnmappedProcess(t), newProcess(t)
 	server.mmap(far + 1<<20)

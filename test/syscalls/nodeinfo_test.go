@@ -13,7 +13,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// debugInfo returns the first of the process's nodes behind ptr. The rest of the argument
+// debugInfo returns the first of the process's nodes after ptr. The rest of the argument
 // is ignored.
 func (th *thread) debugInfo(ptr uint64) binder.NodeDebugInfo {
 	th.t.Helper()
@@ -48,7 +48,7 @@ func TestNodeDebugInfo(t *testing.T) {
 	require.Zero(t, client.debugInfo(^uint64(0)))
 }
 
-// A node at 0, such as the manager's, is behind no pointer.
+// A node at 0, such as the manager's, comes after no pointer.
 func TestNodeDebugInfoOfManager(t *testing.T) {
 	require.Zero(t, newManager(t).debugInfo(0))
 }

@@ -407,7 +407,7 @@ func (m *message) expectPayload(t testing.TB, want ...part) {
 	require.Equal(t, describe(data, offsets), describe(m.data, m.offsets))
 }
 
-// Buffers follow each other behind the offsets, each aligned to 8 bytes; the objects say
+// Buffers follow each other after the offsets, each aligned to 8 bytes; the objects say
 // where.
 func TestSGBuffers(t *testing.T) {
 	server, client := newManager(t), newProcess(t)
@@ -574,7 +574,7 @@ func TestSGDeep(t *testing.T) {
 	}
 }
 
-// The security context is behind the space for buffers.
+// The security context follows the space for buffers.
 //
 //covers:scatter-gather,security-context
 func TestSGWithSecurityContext(t *testing.T) {

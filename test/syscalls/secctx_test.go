@@ -36,7 +36,7 @@ func newCuriousManager(t *testing.T) *process {
 }
 
 // expectLabel checks that a message of the thread's process has the label in its buffer,
-// behind size bytes.
+// after size bytes.
 func (th *thread) expectLabel(m *message, size int) {
 	th.t.Helper()
 	require.EqualValues(th.t, m.buffer+uint64(size), m.secctx)
@@ -45,7 +45,7 @@ func (th *thread) expectLabel(m *message, size int) {
 	require.Equal(th.t, label, string(got))
 }
 
-// A node that asks for it gets the caller's security context, behind the data and the
+// A node that asks for it gets the caller's security context, after the data and the
 // offsets.
 func TestSecurityContext(t *testing.T) {
 	for _, tc := range []struct {

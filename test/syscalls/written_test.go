@@ -19,7 +19,7 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// guard holds the bytes before and behind an argument.
+// guard holds the bytes before and after an argument.
 var guard = bytes.Repeat([]byte{0xa5}, 32)
 
 // requireWritten makes an ioctl on fd with arg, and checks that it returns err and that
@@ -196,7 +196,7 @@ func TestWrittenByWriteRead(t *testing.T) {
 		var arg, want [binder.SizeOfWriteRead]byte
 		wr := binder.WriteRead{WriteConsumed: 5, WriteBuffer: 6, ReadSize: 256, ReadConsumed: consumed, ReadBuffer: b}
 		wr.MarshalBytes(arg[:])
-		wr.ReadConsumed = max(consumed, 4) + 4 // behind a BR_NOOP, or what was there
+		wr.ReadConsumed = max(consumed, 4) + 4 // after a BR_NOOP, or what was there
 		wr.MarshalBytes(want[:])
 		p.requireWritten(p.fd, binder.BINDER_WRITE_READ, arg[:], want[:], nil)
 	}
