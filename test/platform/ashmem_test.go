@@ -30,7 +30,7 @@ const (
 func needAshmem(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(ashmemPath); onLinux() && os.IsNotExist(err) {
-		t.Skip("Linux has no ashmem since 5.18")
+		t.Skip("Linux has had no ashmem since 5.18")
 	}
 }
 

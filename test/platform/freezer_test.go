@@ -38,7 +38,7 @@ func rootCgroup(t *testing.T) cgroup {
 	dir := t.TempDir()
 	err := unix.Mount("cgroup2", dir, "cgroup2", 0, "")
 	if err == unix.ENODEV && !onLinux() {
-		t.Skip("this sandbox has no cgroup2: it was not asked for")
+		t.Skip("this sandbox has no cgroup2, which an annotation would add")
 	}
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, unix.Unmount(dir, unix.MNT_DETACH)) })

@@ -95,7 +95,7 @@ func (r kmsgReader) must() kmsgRecord {
 	return record
 }
 
-// end seeks behind the last record.
+// end seeks past the last record.
 func (r kmsgReader) end() {
 	r.t.Helper()
 	_, err := unix.Seek(r.fd, 0, unix.SEEK_END)
@@ -324,7 +324,7 @@ func TestKmsgPositions(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first, r.must())
 
-	// SEEK_DATA is behind what was cleared, which still exists.
+	// SEEK_DATA is after what was cleared, which still exists.
 	_, err = unix.Klogctl(unix.SYSLOG_ACTION_CLEAR, nil)
 	require.NoError(t, err)
 	r.write("after\n")

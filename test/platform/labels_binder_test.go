@@ -49,7 +49,7 @@ func binderIoctl(fd int, request uintptr, arg unsafe.Pointer) error {
 	}
 }
 
-// binderBuffers is what the driver gets the addresses of: Go could move it on a stack.
+// binderBuffers holds what the driver gets the addresses of: Go could move a stack.
 var binderBuffers struct {
 	write []byte
 	read  [512]byte

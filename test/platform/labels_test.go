@@ -218,7 +218,7 @@ func TestLabelsAttributes(t *testing.T) {
 	alone(t, steps(set("current", "u:r:kernel:s0:c1"), has("current=u:r:kernel:s0:c1 prev="+kernelLabel)))
 }
 
-// A thread can't change its type alone, but it can change its level.
+// One of several threads can't change its type, but it can change its level.
 func TestLabelsThreads(t *testing.T) {
 	needLabels(t)
 	alone(t, steps(
@@ -414,8 +414,8 @@ func labeledSocket(t *testing.T, attr, label string, make func() (int, error)) i
 	return fd
 }
 
-// A socket has the label of its creator, or the one that this has set for sockets. Both
-// ends of a connection see the other's.
+// A socket has the label of its creator, or the one that its creator has set for sockets.
+// Both ends of a connection see the other's.
 func TestLabelsOfPeers(t *testing.T) {
 	needLabels(t)
 	const clientLabel, serverLabel = "u:r:kernel:s0:c1", "u:r:init:s0:c1"

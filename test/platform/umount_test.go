@@ -15,7 +15,7 @@ import (
 )
 
 // TestUmountOfAnothersMountPoint: a directory that is a mount point only in another mount
-// namespace is none here, and the mount that contains it stays.
+// namespace isn't one here, and the mount that contains it stays.
 func TestUmountOfAnothersMountPoint(t *testing.T) {
 	outer := t.TempDir()
 	require.NoError(t, unix.Mount("tmpfs", outer, "tmpfs", 0, ""))

@@ -17,7 +17,7 @@ import (
 	"sentrybinder/test/syscalls/remote"
 )
 
-// labels are extended attributes that only security modules interpret, and none that is
+// labels are extended attributes that only security modules interpret, none of which is
 // active.
 func labels() []string {
 	// Without SELinux, no label is shown.
@@ -157,8 +157,8 @@ func TestLabelFiles(t *testing.T) {
 	})
 }
 
-// Only whoever has CAP_SYS_ADMIN in the file system's user namespace changes labels;
-// everyone reads them. The file's permissions don't matter.
+// Only whoever has CAP_SYS_ADMIN in the file system's user namespace can change labels;
+// everyone can read them. The file's permissions don't matter.
 func TestLabelPrivileges(t *testing.T) {
 	eachLabelledDirectory(t, func(t *testing.T, dir string) {
 		passable(t, dir)

@@ -231,7 +231,7 @@ func (c *client) tryIoctl(request uintptr, arg unsafe.Pointer) error {
 	return nil
 }
 
-// kept holds what the driver gets the addresses of: Go could move it on a stack.
+// kept holds what the driver gets the addresses of: Go could move a stack.
 var kept struct {
 	data, offsets, commands []byte
 	read                    [256]byte
