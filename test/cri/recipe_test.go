@@ -70,7 +70,7 @@ func TestRecipes(t *testing.T) {
 			name: "not shared", annotations: with(hint("share"), ""), want: "want one of pod, container",
 		},
 		{
-			name: "an option that there is not", annotations: with(hint("options"), "stats=local"), want: "stats",
+			name: "a nonexistent option", annotations: with(hint("options"), "stats=local"), want: "stats",
 		},
 		{
 			name: "a misspelt annotation", annotations: with("dev.sentrybinder.device", "binder"),
@@ -123,8 +123,8 @@ func TestAnnotations(t *testing.T) {
 	require.Equal(t, "alpha", info.Info.RuntimeSpec.Annotations["dev.sentrybinder.devices"], out)
 }
 
-// TestCheck: sentrybinder-setup notices that the line is missing without which containerd
-// silently drops all annotations.
+// TestCheck: sentrybinder-setup notices if a config lacks the line without which
+// containerd silently drops all annotations.
 func TestCheck(t *testing.T) {
 	need(t)
 	out, err := setup("--check", "--config", node.config, "containerd")

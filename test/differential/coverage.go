@@ -25,7 +25,7 @@ import (
 // batch, in the gate's format and base64.
 const coverageHeader = "+++ coverage "
 
-// reachedHeader begins lines that have only the counters of that, of one program.
+// reachedHeader begins lines that have only the counters of the coverage, of one program.
 const reachedHeader = "+++ reached "
 
 // gateCoverage is the gate's request for coverage.

@@ -80,7 +80,7 @@ class Timeline:
     def _track_event(self, packet, tracks, open_waits):
         e = packet.track_event
         if e.track_uuid not in tracks:
-            self.errors.append(f"an event is on track {e.track_uuid}, which there isn't")
+            self.errors.append(f"an event is on track {e.track_uuid}, which does not exist")
             return
         parent = tracks.get(tracks[e.track_uuid].parent_uuid)
         owner = (parent.thread.tid or parent.process.pid) if parent else 0
@@ -130,7 +130,7 @@ class Timeline:
     def _received(self, e, debug_id, stack):
         sent = self._sent.pop(debug_id, None)
         if sent is None:
-            self.errors.append(f"transaction {debug_id} is received, and was not sent")
+            self.errors.append(f"transaction {debug_id} is received, but was not sent")
             return
         if sent.name == "binder reply":
             if not stack or stack[-1].name != "binder transaction":

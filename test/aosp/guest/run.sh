@@ -5,7 +5,7 @@
 # Usage: run.sh SECONDS PROGRAM [ARG...]
 #
 # Runs one program in the root that build.sh makes, on any kernel, with AOSP's
-# servicemanager and what else a test expects on Android. The output has sections for
+# servicemanager and whatever else a test expects on Android. The output has sections for
 # run.py, each after a line "@@ NAME": the program's standard output, its standard error,
 # the output of the service manager and others, and how the program ended.
 

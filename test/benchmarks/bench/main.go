@@ -116,7 +116,7 @@ func main() {
 		run = benchmarks[flag.Arg(0)]
 	}
 	// Processes that a benchmark starts get their role's flags before the last
-	// argument. That must be the benchmark: flags behind it are not parsed.
+	// argument. That must be the benchmark: flags after it are not parsed.
 	if run == nil || flag.NArg() > 1 {
 		peer.Fail("usage: bench [flags] BENCHMARK; the benchmarks are %s", strings.Join(slices.Sorted(maps.Keys(benchmarks)), ", "))
 	}

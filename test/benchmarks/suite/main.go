@@ -58,7 +58,7 @@ func suite(names []string) error {
 		}
 	}
 	if os.Getenv("BINDER_ORACLE") == "" {
-		fmt.Fprintln(os.Stderr, "suite: not measuring Linux's own drivers: build them by make oracle, or name them in BINDER_ORACLE")
+		fmt.Fprintln(os.Stderr, "suite: not measuring Linux's own drivers: build them with make oracle, or name them in BINDER_ORACLE")
 	}
 	r := report{Machine: describeMachine()}
 	failed := 0

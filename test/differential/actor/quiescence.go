@@ -116,8 +116,8 @@ func (*scheduler) interrupt(_ *Machine, th *Thread, sig unix.Signal) error {
 }
 
 // awaitFiles waits for as long as Linux can take. If the last reference to a file is
-// dropped by a kernel thread, another one closes it, which a timer starts by the next
-// tick but one. Nothing reports when that is done. A tick is at most 10 ms long.
+// dropped by a kernel thread, another one closes it, which a timer starts at the next
+// tick but one, or earlier. Nothing reports when that is done. A tick is at most 10 ms long.
 func (*scheduler) awaitFiles(*Machine) error {
 	return unix.Nanosleep(&unix.Timespec{Nsec: 30e6}, nil)
 }

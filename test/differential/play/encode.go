@@ -20,8 +20,8 @@ const (
 	writeOffset = readOffset + maxRead
 	dataOffset  = writeOffset + 8<<10
 
-	// maxExcess is the number of bytes behind the commands, and maxDataExcess of those
-	// behind data, that are cleared in case the declared size extends that far: they
+	// maxExcess is the number of bytes after the commands, and maxDataExcess of those
+	// after data, that are cleared in case the declared size extends that far: they
 	// must not be what an earlier program has left.
 	maxExcess     = 16
 	maxDataExcess = 64
