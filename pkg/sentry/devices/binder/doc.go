@@ -33,44 +33,50 @@
 //	gather, scatter_gather
 //	files, buffer, cargo         descriptors for its receiver; what its buffer holds and
 //	                             how that is released
-//	failure, extended_error      why it was not sent
+//	failure, refusal,            why it was not sent, or a command was refused
+//	extended_error
+//	complaint, report            who else is told: kernel log, listeners
 //	freeze, death,               the other requests
 //	freeze_notification, node_info
 //
 //	context, manager             a device, and its context manager
-//	process, freezer, thread     one open of it, and a thread that uses it
+//	process, freezer, thread     an open of it, and a thread that uses it
 //	node, nodes, ref, refset,    an object, and a process's handle for it
 //	handles
 //	transaction, stack,          a call or a reply, the calls that a thread is in, and
 //	completion, priority         what the sender is told
-//	work, async, delivered       what threads are to be told, and the lists of it
+//	work, async, delivered,      what threads are to be told, and the lists of it
+//	process_todo
 //
 //	driver, domain, tenant, view the sandbox, a /dev or an instance of binderfs, a
 //	                             container, and what a caller can see of them
+//	pid, inspect                 process IDs in PID namespaces; what an operator sees
 //	registry, flights, release   open devices, those in flight, and how processes and
 //	                             threads are released
 //	prices                       what each object is charged
-//	log, log_*, stats,           the contents of binder_logs
-//	transaction_log
+//	log, log_*, stats, hasher,   the contents of binder_logs, and of the operator's log
+//	transaction_log, failed
 //	metrics, traffic, inventory  what gVisor's metric server exports
 //	trace                        events for the operator: see package trace
+//	batch, scheduler,            walks that yield, sleeping, the driver's own mistakes,
+//	warnings, save_restore       checkpoints
 //
 // A Context belongs to a Domain: the /dev of a container, which is a Tenant, or an
 // instance of binderfs. Package alloc manages the mapping's buffers and their memory,
 // and knows nothing of what they carry: see cargo. Objects describe themselves to
-// the logs. Nothing below device.go needs a kernel.Task; see Task.
+// the logs. No request below device.go needs a kernel.Task; see Task.
 //
 // # Ownership
 //
 // Whatever a thread has to be told is a work item: a transaction, a node whose
 // references changed, a death, an error. Items of all kinds sit on the same todo
 // lists, by links that they carry themselves (sentrybinder/pkg/binder/list), so
-// that queueing allocates nothing and can't fail. A list holds a reference to each
-// item on it. The comments of the types name the other holders; statistics count
-// an object until its last reference is dropped.
+// queueing can't fail, and allocates nothing but a node's item. A list holds a
+// reference to each item on it. The comments of the types name the other holders;
+// statistics count an object until its last reference is dropped.
 //
 // A file that is sent belongs to its Transaction until the receiver gets it. It may
-// itself be a binder device, so that dropping it may release a Process: files are
+// itself be a binder device, and dropping it may then release a Process: files are
 // dropped without any lock held, and list.Counted.Destroy never drops any.
 //
 // Devices reachable only through transactions may be in flight in a cycle. flights.go
@@ -91,19 +97,20 @@
 // No lock is taken by every transaction of a context. The order is:
 //
 //	Process.refsMu            a process's handles, and its Refs: refInner
-//	  Process.mu              threads, todo lists, nodes, the ends of transactions:
-//	                          processInner, threadInner, nodeInner
+//	  Process.mu              threads, todo lists, nodes, which transactions are
+//	                          outstanding: processInner, threadInner, nodeInner
 //	    Context.mu            which process may become context manager
 //	    Transaction.mu        which threads a call is linked to: transactionInner
 //	    deadNodes.mu          nodes without an owner; a leaf
 //	    flights.mu            the devices in transactions; a leaf
-//	    Process.pollers and Process.idle: the queue's own, and those of what it
-//	                          notifies, such as epoll's EventPoll.readyMu
+//	    Process.pollers and Process.idle: the queues' own, and those of what they
+//	                          notify, such as epoll's EventPoll.readyMu
 //	closedCounts.sumMu        one sum at a time
 //	  closedCounts.mu         what closed processes have written and read
 //	    registry.mu           the processes of a domain or a tenant; a leaf
 //	tenants.mu                changes to the list of containers; a leaf
-//	logSlot.mu                an entry of the transaction log; a leaf
+//	reportListeners.mu        changes to a container's listeners; a leaf
+//	logSlot.mu and failureSlot.mu: an entry of a log; leaves
 //	alloc's locks             the buffers of a process; see package alloc
 //
 // Each lock is a class of its own for gVisor's lockdep, which proves the order in the
