@@ -39,7 +39,7 @@ type updateChain struct {
 	first, last *Transaction
 }
 
-// updateKind returns t's, or false if it supersedes nothing.
+// updateKind returns t's, or false if t lacks TF_UPDATE_TXN.
 func (t *Transaction) updateKind() (updateKind, bool) {
 	return updateKind{t.buffer.Sender(), t.code, t.flags}, t.flags&binder.TF_UPDATE_TXN != 0
 }

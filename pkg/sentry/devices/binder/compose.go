@@ -16,7 +16,7 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/alloc"
 )
 
-// composer makes a transaction out of a message: it copies the data into a
+// composer makes a transaction from a message: it copies the data into a
 // buffer of the receiver, once, and translates the objects on the way.
 type composer struct {
 	task Task
@@ -124,9 +124,10 @@ func (th *Thread) compose(task Task, uio usermem.IO, m *message, to *Process, ta
 
 // fill copies and translates the contents.
 //
-// Errors: EFAULT if the sender's memory can't be read, EINVAL if the contents are
-// malformed or refer to what the sender doesn't have, EPERM if the receiver doesn't
-// accept files, EBADF if the sender has no such file.
+// Errors: EFAULT or EINVAL, as on Linux, if the sender's memory can't be read, or if the
+// contents are malformed or refer to what the sender doesn't have; EPERM if the receiver
+// doesn't accept files, EBADF if the sender has no such file; ENOMEM if an account has no
+// room for what is created, or if the receiver has used up its handles.
 func (c *composer) fill() error {
 	b := &c.t.placed
 	if err := c.copyIn(b.OffsetsStart(), c.m.Offsets, b.OffsetsSize); err != nil {

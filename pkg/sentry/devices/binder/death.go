@@ -17,11 +17,11 @@ const (
 	// deathRequested: the node's death has not been noticed.
 	deathRequested deathState = iota
 
-	// deathDead: BR_DEAD_BINDER is queued, or delivered and not answered.
+	// deathDead: BR_DEAD_BINDER was queued, and perhaps delivered and answered since.
 	deathDead
 
-	// deathDeadAndClear: as deathDead, but the process has cleared the request
-	// meanwhile, which is confirmed once it has answered.
+	// deathDeadAndClear: the process has cleared the request before it answered
+	// BR_DEAD_BINDER. That is confirmed once it has answered.
 	deathDeadAndClear
 
 	// deathClear: BR_CLEAR_DEATH_NOTIFICATION_DONE is queued.

@@ -86,6 +86,7 @@ func (th *Thread) closeFiles(task Task, b *alloc.Claimed) {
 			done += n
 		}
 	}
+	// As on Linux, where the files are closed when the thread returns to user space.
 	th.proc.mu.Lock()
 	defer th.proc.mu.Unlock()
 	th.needReturn.Store(true)

@@ -60,7 +60,7 @@ type cookieUse struct {
 }
 
 // useFreezeCookieLocked records that p requests a notification for node n with cookie.
-// It returns false if the cookie is in use for another one.
+// It returns false if an active notification has that cookie, or one for another node.
 //
 // +checklocks:p.mu
 func (p *Process) useFreezeCookieLocked(cookie uint64, n *Node) bool {

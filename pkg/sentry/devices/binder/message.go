@@ -30,7 +30,7 @@ type message struct {
 	// have received the transaction.
 	receiver *Process
 
-	// composed is true once there is a Transaction, which statistics count on its own.
+	// composed is true once there is a Transaction, whose Destroy counts its deletion.
 	composed bool
 }
 

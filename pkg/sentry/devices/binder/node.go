@@ -73,8 +73,8 @@ type nodeInner struct {
 	localStrong int32
 	localWeak   int32
 
-	// users counts the calls that are about to make references to the node. They
-	// keep it as a weak reference would.
+	// users counts brief uses of the node, such as by a call that is about to make a
+	// reference to it. They keep it as a weak reference would.
 	users int32
 
 	// dead is true once the owner has closed the device.
@@ -208,7 +208,7 @@ func (p *Process) newNodeLocked(object *binder.FlatObject) (*Node, error) {
 	return n, nil
 }
 
-// becomeManagerLocked makes n, a node of p, a context manager's: it holds references
+// becomeManagerLocked makes n, a node of p, a context manager's node: it holds references
 // to itself for good, and p is not told of them.
 //
 // +checklocks:p.mu
@@ -223,8 +223,9 @@ func (n *Node) becomeManagerLocked(p *Process) {
 // owner's own buffers.
 //
 // If the owner must be told, the notification goes to th, the owner's thread that
-// sends the node. Without th, adding the first strong reference fails with EINVAL: a
-// process can't turn a weak reference into a strong one.
+// sends the node. Without th, a Ref's strong reference fails with EINVAL if it is the
+// first, except to the context manager's node: a process can't turn a weak reference
+// into a strong one.
 //
 // +checklocks:n.owner.mu
 func (n *Node) incLocked(ctx context.Context, strong, internal bool, th *Thread) error {
@@ -262,7 +263,7 @@ func (n *Node) decLocked(ctx context.Context, p *Process, strong, internal bool)
 		if internal {
 			in.internalStrong--
 		} else if !in.dead {
-			// A dead owner's went with it.
+			// A dead owner's local references went with it.
 			in.localStrong--
 		}
 		if in.strong() {

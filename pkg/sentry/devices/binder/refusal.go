@@ -54,9 +54,9 @@ const (
 	// The sender's state.
 	reasonUnreadCall
 	reasonInCall     // the number of the call
-	reasonNoStack    // a reply
-	reasonWrongStack // a reply; the number of the call
-	reasonNoCaller   // a reply
+	reasonNoStack    // for a reply
+	reasonWrongStack // for a reply: the number of the call
+	reasonNoCaller   // for a reply
 
 	// Memory.
 	reasonNoMemory
@@ -84,7 +84,8 @@ const (
 	reasonFDsUnaligned
 	reasonFDArray
 
-	// Of other commands and requests. All begin with the command.
+	// Of other commands and requests. The args of all but the last two begin with the
+	// command.
 	reasonUnknownCommand
 	reasonRefChange   // the command, the handle
 	reasonNoRef       // the command, the handle

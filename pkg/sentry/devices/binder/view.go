@@ -25,7 +25,7 @@ type View struct {
 	pids pidsIn
 }
 
-// View returns what the caller can see in a log of d.
+// View returns what ctx's task can see through d.
 func (d *Domain) View(ctx context.Context) *View {
 	v := &View{domain: d}
 	if t := kernel.TaskFromContext(ctx); t != nil {

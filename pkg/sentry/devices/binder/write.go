@@ -68,7 +68,7 @@ const maxCommandsAtOnce = 4096
 // by whole commands. It stops, without an error, after a failure that the thread has
 // to read.
 //
-// Errors: EFAULT if a command can't be read, EINVAL if it is unknown or refused,
+// Errors: EFAULT if a command can't be read, EINVAL if it is unknown, those of command,
 // ERESTARTSYS if there are many and the thread is interrupted.
 func (th *Thread) write(task Task, uio usermem.IO, wr *binder.WriteRead) error {
 	r := &th.scratch.commands
@@ -121,9 +121,9 @@ func knownCommand(cmd uint32) bool {
 // command carries out one command. If what it refers to doesn't exist, it has no
 // effect, or the thread has a failure to read.
 //
-// Errors: EINVAL if the command concerns freeze notifications and is invalid, ENOMEM
-// if it requests one and the process's account has no room for it. The command is not
-// consumed then.
+// Errors: EINVAL if the command concerns freeze notifications and is invalid, or if the
+// context manager's process acquires handle 0; ENOMEM if it requests freeze notifications
+// and the process's account has no room for that. The command is not consumed then.
 func (th *Thread) command(task Task, uio usermem.IO, cmd uint32, params []byte) error {
 	p := th.proc
 	switch cmd {
