@@ -63,7 +63,7 @@ func (th *Thread) tryCall(task Task, uio usermem.IO, m *message) *failure {
 	return f
 }
 
-// send queues t, a call that compose has made of m, for inChain, or, if that is nil, for
+// send queues t, a call that compose has made from m, for inChain or, if that is nil, for
 // any thread of its receiver, and done for th.
 func (th *Thread) send(task Task, m *message, t *Transaction, inChain *Thread, done *completion) *failure {
 	p := th.proc

@@ -32,7 +32,7 @@ type cargo struct {
 var cargos pool.Pool[cargo]
 
 // newCargo returns the cargo of a buffer for target. It takes over the reference to
-// target; the bufferPrice has been charged to payer.
+// target, and the charge of a bufferPrice to payer.
 func newCargo(target list.Arc[*Node], payer *account.Account) *cargo {
 	c := cargos.Get()
 	c.target, c.payer = target, payer

@@ -17,8 +17,8 @@ import (
 	"gvisor.dev/gvisor/pkg/sync"
 )
 
-// Refusals are reported three times: to the application, by an errno or a return; to the
-// operator, in the logs of the domain; and, as on Linux, in the container's kernel log.
+// Refusals are reported in three places: to the application, by an errno or a return; to
+// the operator, in the logs of the domain; and, as on Linux, in the container's kernel log.
 
 // KernelLog writes a message to the kernel log of a task's container.
 type KernelLog func(t *kernel.Task, msg string)
@@ -29,7 +29,7 @@ type KernelLog func(t *kernel.Task, msg string)
 func (d *Driver) SetKernelLog(l KernelLog) { d.kernelLog = l }
 
 // The rate of a container's messages to its kernel log, as on Linux: complaintsAtOnce in
-// a burst, then one each complaintPeriod.
+// a burst, then one every complaintPeriod.
 const (
 	complaintsAtOnce = 10
 	complaintPeriod  = 500 * time.Millisecond
@@ -88,7 +88,7 @@ func (th *Thread) refuse(task Task, cmd uint32, why *refusal) {
 func (th *Thread) refuseIoctl(task Task, request uint32, arg hostarch.Addr, err error) {
 	e, ok := err.(*errors.Error)
 	if !ok || e == linuxerr.EAGAIN || e == linuxerr.EINTR || e == linuxerr.ERESTARTSYS {
-		return // These don't refuse the request.
+		return // These are no refusals.
 	}
 	th.noteRefusal(task, refusalFor(reasonIoctl, uint64(request), uint64(arg), uint64(e.Errno())))
 }

@@ -53,8 +53,8 @@ func (c *completion) Destroy(context.Context) {
 	completions.Put(c)
 }
 
-// completeLocked queues c, which tells th, a thread of p, that t was queued. For a
-// synchronous call that can wait: th will wait for the reply anyway. So it can if the
+// completeLocked queues c, which tells th, a thread of p, that t was queued. After a
+// synchronous call, c can wait: th will wait for the reply anyway. c can also wait if the
 // sender set TF_DEFER_COMPLETE, unless th is to be told of spam.
 //
 // +checklocks:p.mu

@@ -14,8 +14,8 @@ import (
 
 // containerDevice implements vfs.Device for a device in /dev. All containers of a sandbox
 // have the same devices, by number, but each has its own /dev, and must not reach other
-// containers through it: binderfs serves that, and they can share it or not. So the
-// device leads each container to its own context.
+// containers through it: containers that want to talk share a binderfs. So the device
+// leads each container to its own context.
 //
 // +stateify savable
 type containerDevice struct {

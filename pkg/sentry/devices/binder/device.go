@@ -136,7 +136,7 @@ func (fd *deviceFD) ConfigureMMap(ctx context.Context, opts *memmap.MMapOpts) er
 	}
 	opts.MaxPerms.Write = false
 	opts.MaxPerms.Execute = false
-	// The mapping shows the buffers from the first on, whatever the offset.
+	// The mapping shows all buffers, whatever the offset.
 	opts.Offset = 0
 	return vfs.GenericConfigureMMap(&fd.vfsfd, fd.proc, opts)
 }

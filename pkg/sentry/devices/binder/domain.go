@@ -90,7 +90,7 @@ type closedCounts struct {
 type closedCountsInner struct {
 	counts commandCounts
 
-	// summing is true during a summing. sum then holds the counts of all processes
+	// summing is true while counts is running. sum then holds the counts of all processes
 	// closed when it began, of the live ones whose ordinal is at least summed, and
 	// of those with a smaller ordinal that have closed meanwhile.
 	summing bool          `state:"nosave"`

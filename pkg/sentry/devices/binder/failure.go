@@ -13,7 +13,7 @@ import (
 
 // failure says how a transaction failed: with which return, and why. Logs show line,
 // the line of its declaration below. Applications can fail as often as they like, so
-// that failing must be cheap. A failure is immutable.
+// failing must be cheap. A failure is immutable.
 type failure struct {
 	br   uint32
 	err  error

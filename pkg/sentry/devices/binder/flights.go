@@ -19,8 +19,8 @@ import (
 // close it. As the kernel does for sockets in flight, flights finds such cycles and
 // releases their processes.
 //
-// An unreachable cycle never changes, so that periodic searches suffice, if they check
-// again what has changed meanwhile.
+// An unreachable cycle never changes, so periodic searches suffice, as long as they
+// recheck what has changed meanwhile.
 
 // flightPeriod is the time between two searches while devices are in flight.
 const flightPeriod = time.Second

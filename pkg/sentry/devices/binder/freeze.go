@@ -12,9 +12,9 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// freezeProcess handles BINDER_FREEZE: it freezes or thaws everything that process
-// info.PID has open, of any device that the caller can see, newest first. If left is not
-// zero, the call is repeated after an interruption, and left is its remaining time.
+// freezeProcess handles BINDER_FREEZE: it freezes or thaws, newest first, all devices that
+// process info.PID has open and that the caller can see. If left is not zero, the call is
+// repeated after an interruption, and left is its remaining time.
 //
 // Errors: EINVAL if the caller can see no such process. EAGAIN if it is busy, or still
 // is after the timeout. ERESTARTSYS if the wait was interrupted. On failure, the open

@@ -15,8 +15,7 @@ func (p *Process) setFrozenLocked(frozen bool) {
 	p.inner.freezer.syncReceived, p.inner.freezer.asyncReceived = false, false
 }
 
-// refusesLocked records a call to p if p is frozen, and returns whether p refuses it for
-// that.
+// refusesLocked records a call to p if p is frozen, and returns whether p refuses it.
 //
 // +checklocks:p.mu
 func (p *Process) refusesLocked(oneWay bool) bool {

@@ -52,7 +52,7 @@ func (t *handleTable) get(handle uint32) *Ref {
 	return chunk.refs[handle%handlesPerChunk]
 }
 
-// insert maps id to ref, at payer's charge.
+// insert maps id to ref, at payer's expense.
 //
 // Errors: ENOMEM if payer has no room for what the table needs.
 //
@@ -106,5 +106,5 @@ func (t *handleTable) next(handle uint32, refs []*Ref) (found []*Ref, next uint3
 	return refs, handle, handle < t.end()
 }
 
-// end returns an upper bound of the handles in use, exclusive.
+// end returns an exclusive upper bound on the handles in use.
 func (t *handleTable) end() uint32 { return uint32(t.chunks.Len() * handlesPerChunk) }

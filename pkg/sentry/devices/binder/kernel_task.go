@@ -13,7 +13,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 )
 
-// kernelTask implements Task by a kernel.Task.
+// kernelTask implements Task for a kernel.Task.
 type kernelTask struct {
 	*kernel.Task
 }

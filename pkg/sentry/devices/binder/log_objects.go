@@ -245,8 +245,8 @@ func (l *logWriter) nextBuffers() {
 	}
 }
 
-// findHandled sets the calls, by number, that a thread of p handles to true. It takes the
-// lock for a batch of threads at a time, and not while it follows their stacks.
+// findHandled sets calls[number] to true for each call in calls that a thread of p handles.
+// It takes the lock for a batch of threads at a time, and not while it follows their stacks.
 func (p *Process) findHandled(ctx context.Context, calls map[int32]bool) {
 	p.mu.Lock()
 	none := p.inner.stacked == 0

@@ -41,8 +41,8 @@ func (p *Process) Translate(ctx context.Context, required, optional memmap.Mappa
 }
 
 // InvalidateUnsavable implements memmap.Mappable.InvalidateUnsavable. It is called
-// before a checkpoint, so that the image holds no memory that buffers don't use, and
-// leaves nothing to the Reclaimer.
+// before a checkpoint, and frees the memory that buffers don't use: the image has none
+// of it, and the Reclaimer has nothing left to do.
 func (p *Process) InvalidateUnsavable(context.Context) error {
 	p.alloc.ReclaimAll()
 	return nil

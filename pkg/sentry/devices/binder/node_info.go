@@ -11,8 +11,8 @@ import (
 )
 
 // debugInfo handles BINDER_GET_NODE_DEBUG_INFO: it describes p's node with the
-// lowest address above ptr, so that an application can visit all that the driver
-// has of its own. The zero value means that there's none.
+// lowest address above ptr, so that an application can visit all of its nodes. The zero
+// value means that there's none.
 func (p *Process) debugInfo(ptr uint64) binder.NodeDebugInfo {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -7,8 +7,8 @@ package binder
 // their entries in tables and lists. They are charged to the account of the process that
 // creates the object; see package account.
 //
-// The sender pays for a call: with its buffer in the receiver's mapping, until the receiver
-// frees that, and with the receiver's references to the nodes in it, until the receiver
+// The sender pays for a call, for its buffer in the receiver's mapping until the receiver
+// frees that, and for the receiver's references to the nodes in it until the receiver
 // releases them. The receiver pays for a reply, which it asked for. So no process can use
 // up another's account by sending to it or by calling it.
 const (

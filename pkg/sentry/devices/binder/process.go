@@ -90,7 +90,7 @@ type Process struct {
 }
 
 // numRecent is the number of slots of Process.recent. Most applications have no more
-// threads, with consecutive IDs.
+// threads than that, and these have consecutive IDs.
 const numRecent = 16
 
 // processInner is what a Process's mu guards.
@@ -118,7 +118,7 @@ type processInner struct {
 	deliveredFreezes deliveredWork
 
 	// freezeCookies holds the cookies of freeze notifications in use: of those that
-	// exist, and of those that were cleared until p has read so.
+	// exist, and of cleared ones until p has read the confirmation.
 	freezeCookies map[uint64]cookieUse
 
 	// freezer is p's freeze state.
@@ -177,7 +177,7 @@ func (c *Context) open(tenant *Tenant, opener *kernel.ThreadGroup, id identity, 
 // pointer to p for as long as an application likes.
 func (p *Process) hold() { p.holders.Add(1) }
 
-// drop undoes hold, or open's share in it.
+// drop undoes hold, or open's own.
 func (p *Process) drop() {
 	if p.holders.Add(-1) == 0 {
 		p.account.Credit(processPrice + int64(len(p.label)))
@@ -235,7 +235,7 @@ func (p *Process) wakeThreadLocked(th *Thread) {
 	p.pollers.Notify(waiter.ReadableEvents)
 }
 
-// thread returns the Thread of the task id, which its first call creates.
+// thread returns the Thread of task id, and creates it if this is the task's first call.
 //
 // Errors: ENOMEM if p's account has no room for it.
 func (p *Process) thread(id int32) (*Thread, error) {

@@ -14,7 +14,7 @@ const maxOvertaken = 32
 // which it was queued, with one exception: a transaction waits for at most maxOvertaken
 // notifications of deaths, freezes or changed references. A process that ends can
 // send others a million of them at once. A notification says how things stand when it
-// is read, so that it may as well come later.
+// is read, so it may as well come later.
 //
 // Its user is a Process, whose mu guards it.
 //

@@ -213,7 +213,7 @@ func (th *Thread) takeWork(w *returnWriter, wait, nonBlocking bool) (d delivery,
 	d = item.Get().take(w.task, th)
 	item.Release(w.task)
 	if d.n != 0 && th.inner.todo.empty() && !(w.procWork && !p.inner.todo.empty()) {
-		d.last = true // Nobody has to look again.
+		d.last = true // There is nothing more to read.
 	}
 	return d, true, false, nil
 }

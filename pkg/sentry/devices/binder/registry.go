@@ -9,8 +9,8 @@ import (
 	"github.com/google/btree"
 )
 
-// registry holds open devices, by age and by the process that opened them. Under its lock
-// it takes logarithmic time, or lists a batch.
+// registry holds open devices, by age and by the process that opened them. Its lock is
+// held for no more than logarithmic time, or for a batch.
 //
 // +stateify savable
 type registry struct {

@@ -91,7 +91,7 @@ func (c *composer) translateFileArray(o *binder.FDArrayObject) error {
 	var raw [maxFilesAtOnce * size]byte
 	for done := uint64(0); done < o.NumFDs*size; {
 		n := min(o.NumFDs*size-done, uint64(len(raw)))
-		// The files before one that can't be read count, for the error.
+		// Descriptors before an unreadable one are taken first: their errors prevail.
 		copied, err := c.uio.CopyIn(c.task, hostarch.Addr(addr+done), raw[:n], ioOpts)
 		for i := 0; i+size <= copied; i += size {
 			if err := c.takeFile(hostarch.ByteOrder.Uint32(raw[i:]), start+done+uint64(i)); err != nil {

@@ -102,7 +102,7 @@ func (l *transactionLog) add(e *logEntry) uint64 {
 	return place
 }
 
-// update replaces the entry at place by e, unless a later one has taken it.
+// update replaces the entry at place with e, unless a later one has taken it.
 func (l *transactionLog) update(place uint64, e *logEntry) {
 	slot := &l.entries[place%logSize]
 	slot.mu.Lock()
@@ -127,7 +127,7 @@ func (l *transactionLog) print(buf *bytes.Buffer, ids pidsIn) {
 }
 
 // failureLog keeps the last failed transactions, or other refused commands and requests.
-// Of these, logEntry holds only the caller and the device.
+// Of the latter, logEntry holds only the caller and the device.
 //
 // +stateify savable
 type failureLog struct {

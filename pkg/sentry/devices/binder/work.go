@@ -50,7 +50,7 @@ type delivery struct {
 	// failure is cleared once the delivery was read.
 	failure *threadError
 
-	// last is true if the same call reads nothing after this.
+	// last is true if the same read returns nothing after this.
 	last bool
 }
 
