@@ -55,7 +55,7 @@ type writer struct {
 	clocks  Clocks
 	threads map[int32]*Thread
 
-	// unnamed maps the threads that are missing in threads to their processes.
+	// unnamed maps the threads that are missing from threads to their processes.
 	unnamed map[int32]int32
 
 	// waits, processes and freezers hold the threads and processes that have a track.
@@ -183,7 +183,7 @@ func (t *writer) start() {
 	t.tree(slices.Collect(maps.Values(t.threads)))
 }
 
-// tree writes processes and threads. Those without a name have none in the trace.
+// tree writes threads, with their names if known, and processes with a known name.
 func (t *writer) tree(threads []*Thread) {
 	slices.SortFunc(threads, func(a, b *Thread) int {
 		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID))

@@ -22,8 +22,8 @@ type List[T Counted, ID any] struct {
 
 	head, tail *Links[T, ID]
 
-	// label makes the place of the values on this list: no other list has had
-	// it. It is 0 before the first push.
+	// label tells the place of the values on this list from that on others: no
+	// other list has had it. It is 0 before the first push.
 	label uint64
 }
 

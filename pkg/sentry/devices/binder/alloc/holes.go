@@ -109,8 +109,8 @@ func (t *holeTree) remove(h *hole) {
 	}
 }
 
-// repair rebalances after the removal of a black node, which is missing on all paths
-// through h, which may be nil, below parent.
+// repair rebalances after the removal of a black node: all paths through h, a child of
+// parent that may be nil, lack one.
 func (t *holeTree) repair(h, parent *hole) {
 	for parent != nil && !h.isRed() {
 		leftward := h == parent.left

@@ -115,8 +115,7 @@ type pages struct {
 	// used holds the pages that buffers are on. They are present.
 	used pageSet `state:"nosave"`
 
-	// recent holds the pages that a buffer was on that was freed since the last
-	// call of age.
+	// recent holds the pages of buffers freed since the last call of age.
 	recent pageSet `state:"nosave"`
 
 	// leaving holds the pages whose memory is being decommitted. A sender that gets
@@ -140,8 +139,8 @@ func (s *Space) Init(mf *pgalloc.MemoryFile, r *Reclaimer) {
 
 // Map records that the process has the mapping at ar. It succeeds once.
 //
-// Errors: ENOMEM for any later mapping: the first can't grow. EAGAIN if that is in
-// another address space, which a fork makes.
+// Errors: ENOMEM for any later mapping: the first can't grow. EAGAIN for one in another
+// address space, which a fork makes, while the first exists.
 func (s *Space) Map(ms memmap.MappingSpace, ar hostarch.AddrRange) error {
 	s.addressMu.Lock()
 	defer s.addressMu.Unlock()

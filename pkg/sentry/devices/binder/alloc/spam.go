@@ -23,8 +23,8 @@ type asyncShare struct {
 // noteAsync adds the new rec to its sender's share. It returns whether the sender is
 // suspected: only the first time, until there's space again.
 //
-// As on Linux, rec itself counts if the last buffer at its place came from the same
-// sender, that is from lastSender.
+// As on Linux, rec itself counts only if its sender is lastSender, which sent the last
+// buffer at its place.
 func (in *inner) noteAsync(rec *record, lastSender int32) (suspect bool) {
 	share := in.asyncShares[rec.sender]
 	more := asyncShare{share.buffers + 1, share.bytes + rec.size}

@@ -46,7 +46,7 @@ const (
 	// Closed: the process closed the device, or died.
 	Closed
 
-	// Lost: Extra events were dropped, for lack of room, since the event read before.
+	// Lost: Extra events were dropped, for lack of room, since the one read before.
 	Lost
 )
 
