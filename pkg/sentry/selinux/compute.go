@@ -97,8 +97,8 @@ func Relabel(source, target string, class Class) (string, error) {
 	return c.String(), nil
 }
 
-// Member returns the context of the instance of a polyinstantiated object of the
-// class with the context target that is for a task with the context source.
+// Member returns the context of a task's instance of a polyinstantiated object of the
+// class. The task has the context source, the object the context target.
 //
 // Errors: EINVAL if either is not a security context.
 func Member(source, target string, class Class) (string, error) {

@@ -136,7 +136,8 @@ func (l *level) dominates(other *level) bool {
 	return true
 }
 
-// next returns the first category from i on, or numCategories.
+// next returns the first category from i on that l has or, if has is false, lacks; or
+// numCategories.
 func (l *level) next(i int, has bool) int {
 	for ; i < numCategories; i++ {
 		categories := l.categories[i/64]

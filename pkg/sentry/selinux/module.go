@@ -63,7 +63,7 @@ type taskContext struct {
 // NewModule returns a module without containers.
 func NewModule() *Module { return &Module{containers: make(map[string]container)} }
 
-// StartContainer adds a container whose first process gets the context initial. Name
+// StartContainer adds a container whose first process gets the context initial. name
 // is unique among the containers that exist at a time, and survives a restore.
 //
 // Errors: EINVAL if initial is not a security context.

@@ -163,7 +163,9 @@ func (a *area) mappedRegion() (*region, error) {
 
 // read reads at offset, which is in bytes and not negative.
 //
-// Errors: io.EOF at the end, also of an area without a size. See also mappedRegion.
+// An area without a size reads as empty.
+//
+// Errors: io.EOF at the end. See also mappedRegion.
 func (a *area) read(ctx context.Context, dst usermem.IOSequence, offset int64) (int64, error) {
 	r, err := a.mappedRegion()
 	if r == nil || dst.NumBytes() == 0 {
@@ -175,8 +177,8 @@ func (a *area) read(ctx context.Context, dst usermem.IOSequence, offset int64) (
 // configureMMap implements vfs.FileDescriptionImpl.ConfigureMMap.
 //
 // Errors: EINVAL if the length is 0 or exceeds the area, EPERM if the mask lacks a
-// protection, and those that mmap(2) checks first: then nothing is mapped, and name and
-// size can still be set.
+// protection, and those of mmap(2)'s own checks, which come first: a call that fails
+// creates no region, so name and size can still be set.
 func (a *area) configureMMap(ctx context.Context, opts *memmap.MMapOpts) error {
 	addr, offset := opts.Addr, hostarch.Addr(opts.Offset)
 	if opts.Length == 0 || !offset.IsPageAligned() || opts.Fixed && !addr.IsPageAligned() || opts.GrowsDown {

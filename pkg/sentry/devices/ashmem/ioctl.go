@@ -19,7 +19,7 @@ import (
 //
 // Errors: ENOTTY for an unknown request, EFAULT for a bad pointer, and those of the
 // methods of area. PURGE_ALL_CACHES, which purges what the caller's container has
-// unpinned, is EPERM without CAP_SYS_ADMIN in the container's user namespace.
+// unpinned, fails with EPERM without CAP_SYS_ADMIN in the container's user namespace.
 func (fd *areaFD) Ioctl(ctx context.Context, uio usermem.IO, sysno uintptr, args arch.SyscallArguments) (uintptr, error) {
 	a := fd.area
 	mem := memory{ctx, uio, args[2].Pointer()}

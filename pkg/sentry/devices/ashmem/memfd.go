@@ -22,8 +22,7 @@ const sealFutureWrite = 0x10
 
 // MemfdIoctler implements ashmem's requests on memfds, as Android's common kernels do:
 // programs that know only ashmem receive memfds from newer ones. Only PROT_WRITE can be
-// taken away, by a seal. Pages are always pinned, and the receiver can't set names and
-// sizes.
+// taken away, by a seal. Pages are always pinned, and names and sizes can't be set.
 type MemfdIoctler struct{}
 
 // Ioctl implements tmpfs.MemfdIoctler.Ioctl (see runsc/patches).

@@ -121,7 +121,7 @@ func (r *ranges) purge(f func(p pages)) {
 // clear removes all ranges.
 func (r *ranges) clear() { r.replace(0, len(r.list)) }
 
-// replace replaces list[from:to] by repl.
+// replace replaces list[from:to] with repl.
 //
 // Errors: ENOMEM if the account can't pay for it, or there would be too many ranges.
 func (r *ranges) replace(from, to int, repl ...unpinnedRange) error {

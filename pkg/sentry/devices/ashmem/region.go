@@ -34,7 +34,7 @@ type region struct {
 	// size is in bytes, at least 1. It and the next three are immutable.
 	size uint64
 
-	// name, devID and fileID are shown in /proc/PID/maps, as an inode's on a device.
+	// name, devID and fileID are what /proc/PID/maps shows: a file's name, device and inode.
 	name   string
 	devID  uint64
 	fileID uint64

@@ -78,8 +78,8 @@ func (t *logText) savePiece() []byte { return t.piece.Bytes() }
 // loadPiece is invoked by stateify.
 func (t *logText) loadPiece(_ goContext.Context, piece []byte) { t.piece.Write(piece) }
 
-// seek goes to offset, if the text is that long. As on Linux, reading anywhere but on from
-// the last read generates the log anew.
+// seek goes to offset, if the text is that long. As on Linux, a read that doesn't continue
+// the last one generates the log anew.
 func (t *logText) seek(ctx context.Context, f *logFile, offset int64) {
 	if offset != t.offset {
 		*t = logText{}

@@ -21,9 +21,9 @@ var MountOptions = []string{"max", "stats", modeOption}
 // no other way to change them.
 const modeOption = "mode"
 
-// CheckMountOptions returns an error that tells users what is wrong with options, those
-// of MountOptions, of a mount in a container's config. devices are the instance's initial
-// devices.
+// CheckMountOptions returns an error that tells users what is wrong with the options, from
+// among MountOptions, of a mount in a container's config. devices are the instance's
+// initial devices.
 func CheckMountOptions(options []string, devices []string) error {
 	for _, o := range options {
 		if _, _, err := parseConfigOptions(o, 0); err != nil {
@@ -73,7 +73,7 @@ type options struct {
 
 // parseOptions returns the options in data. Unlike Linux, where a machine has one
 // owner, an instance without max doesn't get all numbers. An unprivileged caller
-// can't have the logs, which show everybody's processes.
+// can't have the logs, which show the processes of everybody who uses the instance.
 //
 // Errors: EINVAL if an option is unknown or malformed, EPERM if the caller may not
 // use it.

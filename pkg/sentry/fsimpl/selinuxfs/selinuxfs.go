@@ -81,7 +81,7 @@ func (fstype *FilesystemType) Release(ctx context.Context) { fstype.status.DecRe
 
 // GetFilesystem implements vfs.FilesystemType.GetFilesystem.
 //
-// Errors: EPERM if the caller is in a user namespace of its own, EINVAL for any option.
+// Errors: EPERM without CAP_SYS_ADMIN in the root user namespace, EINVAL for any option.
 func (fstype *FilesystemType) GetFilesystem(ctx context.Context, vfsObj *vfs.VirtualFilesystem, creds *auth.Credentials, _ string, opts vfs.GetFilesystemOptions) (*vfs.Filesystem, *vfs.Dentry, error) {
 	if !opts.InternalMount && !creds.HasRootCapability(linux.CAP_SYS_ADMIN) {
 		return nil, nil, linuxerr.EPERM
