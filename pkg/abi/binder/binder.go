@@ -7,11 +7,11 @@
 // Linux 7.3's include/uapi/linux/android/binder.h.
 //
 // Names are those of the C header. All layouts are those of 64-bit
-// applications, protocol version 8; the 32-bit protocol 7 was removed from
-// Linux in 6.x and is not described here.
+// applications, protocol version 8. Linux no longer has the 32-bit protocol 7,
+// which is not described here.
 //
-// The package holds facts only. It doesn't import the driver, so that tests,
-// clients and the driver can share it.
+// The package holds only definitions, and doesn't import the driver, so that
+// tests, clients and the driver can share it.
 package binder
 
 // BINDER_CURRENT_PROTOCOL_VERSION is the version that BINDER_VERSION reports.
