@@ -62,7 +62,7 @@ func TestCountConcurrent(t *testing.T) {
 	}
 }
 
-// witness notes what each holder of a reference does with it, and what its end sees of
+// witness notes what each holder of a reference does with it, and what Destroy sees of
 // that.
 type witness struct {
 	Count
@@ -72,7 +72,7 @@ type witness struct {
 func (w *witness) Destroy(context.Context) { w.seen = w.done }
 
 // TestDestroyComesAfterAllUse: whoever releases the last reference sees what the others
-// did before they released theirs. docs/arm64.md tells why that has a test.
+// did before they released theirs. docs/arm64.md says why that has a test.
 func TestDestroyComesAfterAllUse(t *testing.T) {
 	for round := range 2000 {
 		w := new(witness)

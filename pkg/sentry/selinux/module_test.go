@@ -36,7 +36,7 @@ func mustSet(t *testing.T, m *Module, sc any, attr, value string) any {
 	return sc
 }
 
-// Attributes are set and unset, and that leaves contexts alone that others share.
+// Setting and unsetting attributes leaves contexts alone that others share.
 func TestSetAttr(t *testing.T) {
 	m, initial := startModule(t)
 	require.Equal(t, [6]string{"u:r:init:s0:c0,c1", "u:r:init:s0:c0,c1"}, m.all(initial))
@@ -73,7 +73,7 @@ func TestSetAttr(t *testing.T) {
 	require.Empty(t, m.Attr(initial, "nothing"))
 }
 
-// A thread stays what its process is, but may go to another level.
+// One thread of several keeps its type, but may change its level.
 func TestSetCurrentOfThread(t *testing.T) {
 	m, initial := startModule(t)
 	sc, err := m.SetAttr(initial, attrCurrent, "u:r:init:s0:c5", false)
@@ -85,8 +85,8 @@ func TestSetCurrentOfThread(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// By an execve(2) a task becomes what was set, or what the file says, and what it has
-// set is gone.
+// On execve(2) a task gets the context that it has set, or the one that the file's
+// determines, and what it has set is gone.
 func TestExecContext(t *testing.T) {
 	m, sc := startModule(t)
 	for _, attr := range []string{attrFSCreate, attrKeyCreate, attrSockCreate} {

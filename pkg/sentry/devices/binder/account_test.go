@@ -39,7 +39,7 @@ func (w *world) withoutRoom(try func() (ok bool)) (failures int) {
 	}
 }
 
-// expectNoMemory reads br, and that the reason is ENOMEM.
+// expectNoMemory reads want, and checks that the reason is ENOMEM.
 func (th *thread) expectNoMemory(want ...uint32) {
 	th.w.t.Helper()
 	th.expect(want...)

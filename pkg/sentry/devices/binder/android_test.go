@@ -11,9 +11,9 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// androidDefault is a container's default memory limit in a sandbox whose memory is not
-// limited, or to 8 GiB or more: runsc/androidext's maxDefaultMemory. minAndroidDefault is
-// the smallest default.
+// androidDefault is a container's default memory limit in a sandbox whose own memory is
+// not limited, or limited to 8 GiB or more: runsc/androidext's maxDefaultMemory.
+// minAndroidDefault is the smallest default.
 const (
 	androidDefault    = 1 << 30
 	minAndroidDefault = 16 << 20

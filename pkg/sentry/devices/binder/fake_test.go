@@ -150,8 +150,8 @@ type app struct {
 type appIO struct {
 	usermem.BytesIO
 
-	// onCopy is called, once, when the contents of a transaction are copied, whose
-	// command is the first in the next ioctl. copies counts what was copied before.
+	// onCopy is called, once, when the contents of a transaction are copied: the one
+	// that the next ioctl's first command sends. copies counts what was copied before.
 	onCopy func()
 	copies int
 }

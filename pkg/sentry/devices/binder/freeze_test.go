@@ -333,7 +333,7 @@ func TestRefusedFreezeCommands(t *testing.T) {
 	}
 }
 
-// TestFreezeBadArgument passes arguments that can't be read, or not written.
+// TestFreezeBadArgument passes arguments that can't be read.
 func TestFreezeBadArgument(t *testing.T) {
 	_, _, client, _, _ := freezeWorld(t)
 	for _, request := range []uint32{binder.BINDER_FREEZE, binder.BINDER_GET_FROZEN_INFO} {

@@ -152,8 +152,8 @@ func (m *machine) run() {
 	}
 }
 
-// start starts application i, which has a file. It and each other one know a node of each
-// other.
+// start starts application i, which has a file. It and every other application know one of
+// each other's nodes.
 func (m *machine) start(i int, mapping uint64) {
 	s := &slot{app: m.open(mapping)}
 	m.slots[i] = s

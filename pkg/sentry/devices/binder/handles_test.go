@@ -150,8 +150,8 @@ func TestHandlesUsedUp(t *testing.T) {
 	require.Equal(t, linuxerr.ENOMEM, err)
 }
 
-// TestHandleMismatch breaks the bitmap or the table. No process loses a handle by that, or
-// gets another's.
+// TestHandleMismatch breaks the bitmap or the table. No process loses a handle because of
+// that, or gets another's.
 func TestHandleMismatch(t *testing.T) {
 	type scene struct {
 		*Process

@@ -17,9 +17,9 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// Work is removed from a list that is about to be given up elsewhere. Items on a list that
-// was moved aside are still known to others, and so is the lock that guards them; see
-// workList.cancelAll.
+// Work is removed from a list that is about to be given up elsewhere. Others still know the
+// items of such a list, even of one that was moved aside: the same lock guards them, and
+// cancelAll takes one at a time off with it held.
 
 // cancelWorld is a device and the processes that use it.
 type cancelWorld struct {

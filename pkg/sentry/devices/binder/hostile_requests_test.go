@@ -97,7 +97,8 @@ func (s *hostileThread) rarely() {
 			s.app.closeFile(s, int32(s.n(hostileFiles)))
 		}
 	case 21:
-		// The thread ends, unless it is another one, and a new one takes its place.
+		// As if the thread had ended without BINDER_THREAD_EXIT, and a new one taken its
+		// place.
 		s.id = s.app.storm.lastTID.Add(1)
 		s.nice = int(s.n(40)) - 20
 	default:

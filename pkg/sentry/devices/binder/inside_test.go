@@ -10,8 +10,7 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// Tests' access to the driver's structures. There's one goroutine, so that they need no
-// locks.
+// Tests' access to the driver's structures. There's one goroutine, so they need no locks.
 
 // +checklocksignore
 func (c *Context) managerNow() *Node { return c.manager.Load() }

@@ -96,7 +96,7 @@ func (c *crowd) release() {
 	}
 }
 
-// Whatever there is much of, no piece of a log is large, and everything is shown once.
+// However many objects there are, no piece of a log is large, and everything is shown once.
 func TestLogPiecesAreBounded(t *testing.T) {
 	c := newCrowd(t)
 	defer c.release()

@@ -20,10 +20,10 @@ import (
 	"sentrybinder/pkg/sentry/devices/binder/memorytest"
 )
 
-// These are litmus tests of what is read without the lock that it is written with:
-// docs/arm64.md lists it. Each repeats one short race very often. What a processor
-// with weaker order may do, if the code lets it, is an error; and the race detector
-// has its say on every machine.
+// These are litmus tests of what is read without the lock that it is written under:
+// docs/arm64.md lists it. Each repeats one short race very often. If the code lets a
+// processor with weaker memory order get it wrong, that shows as an error there; the race
+// detector has its say on every machine.
 
 // litmusRounds is how often a race is repeated.
 func litmusRounds() int {
@@ -33,7 +33,7 @@ func litmusRounds() int {
 	return 3000
 }
 
-// together calls functions at the same time, or as nearly so as it can be had.
+// together calls functions at the same time, or as nearly so as possible.
 func together(fs ...func()) {
 	var ready atomic.Int32
 	var wg sync.WaitGroup

@@ -11,7 +11,7 @@ import (
 	"sentrybinder/pkg/abi/binder"
 )
 
-// TestSpam: a sender of too much is told, if it has enabled that when it reads the
+// TestSpam: a sender of too much is told, if detection is enabled when it reads the
 // completion; its share of the space survives a restore.
 func TestSpam(t *testing.T) {
 	w := newWorld(t)

@@ -57,7 +57,7 @@ func TestReplyWakes(t *testing.T) {
 	out.woken(client, 1, binder.BR_TRANSACTION_COMPLETE, binder.BR_REPLY)
 }
 
-// TestNestedWakes wakes a thread that waits for a reply by a call back.
+// TestNestedWakes calls back a thread that waits for a reply: the call wakes it.
 func TestNestedWakes(t *testing.T) {
 	c := newChain(t)
 	c.call(c.a, c.b, 0)
@@ -162,8 +162,8 @@ func TestWakeIsPassedOn(t *testing.T) {
 	outer.woken(m.thread, 1, binder.BR_DEAD_BINDER)
 }
 
-// TestReadAfterClose: a thread's first read sleeps as any other, but not one after a
-// close.
+// TestReadAfterClose: a thread's first read sleeps like any other; one after a close
+// doesn't.
 func TestReadAfterClose(t *testing.T) {
 	w := newWorld(t)
 	a := w.open(testMapping)
@@ -258,8 +258,8 @@ func TestThreadExit(t *testing.T) {
 	require.NotSame(t, before, th.state())
 }
 
-// TestThreadExitHandsOver has a thread leave without reading: what another one can be
-// told it is, and nothing is left of the rest.
+// TestThreadExitHandsOver has a thread leave without reading: another thread is told what
+// it can be told, and nothing is left of the rest.
 func TestThreadExitHandsOver(t *testing.T) {
 	w := newWorld(t)
 	manager, client := w.newManager(), w.newApp()

@@ -470,7 +470,7 @@ func TestOpenDevice(t *testing.T) {
 	requireErr(t, linuxerr.ENXIO, err)
 }
 
-// A mount without devices lets none be opened.
+// A nodev mount lets no device be opened.
 func TestNoDevices(t *testing.T) {
 	w := newWorld(t, "")
 	mnt := w.vfs.NewDisconnectedMount(w.mnt.Filesystem(), w.mnt.Root(), &vfs.MountOptions{Flags: vfs.MountFlags{NoDev: true}})

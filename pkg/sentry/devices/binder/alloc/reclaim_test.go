@@ -27,7 +27,7 @@ func addrsOf(first, n uint32) hostarch.AddrRange {
 	return hostarch.AddrRange{Start: testMapAddr + hostarch.Addr(mr.Start), End: testMapAddr + hostarch.Addr(mr.End)}
 }
 
-// TestMemoryInUseStays frees every second of many buffers, some of which share a
+// TestMemoryInUseStays frees every other one of many buffers, some of which share a
 // page.
 func TestMemoryInUseStays(t *testing.T) {
 	w := newFixture(t, mib)
@@ -212,7 +212,7 @@ func TestClosedWhileEvictable(t *testing.T) {
 func TestManyRuns(t *testing.T) {
 	const n = 5 * maxSteps
 	if n > maxPages {
-		t.Skip("a mapping has not so many pages of this size")
+		t.Skip("a mapping doesn't have that many pages of this size")
 	}
 	w := newFixture(t, max(mib, n*hostarch.PageSize))
 	var all []*Buffer
