@@ -88,7 +88,7 @@ func (th *Thread) refuse(task Task, cmd uint32, why *refusal) {
 func (th *Thread) refuseIoctl(task Task, request uint32, arg hostarch.Addr, err error) {
 	e, ok := err.(*errors.Error)
 	if !ok || e == linuxerr.EAGAIN || e == linuxerr.EINTR || e == linuxerr.ERESTARTSYS {
-		return // These are no refusals.
+		return // These aren't refusals.
 	}
 	th.noteRefusal(task, refusalFor(reasonIoctl, uint64(request), uint64(arg), uint64(e.Errno())))
 }

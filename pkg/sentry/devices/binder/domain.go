@@ -60,7 +60,7 @@ func (d *Domain) add(p *Process) { d.procs.add(p) }
 
 // remove removes p, which has closed its device.
 func (d *Domain) remove(p *Process) {
-	// To holders of closed.mu, p is always in exactly one of the two.
+	// To holders of closed.mu, p's counts are always in exactly one of procs and closed.
 	d.closed.mu.Lock()
 	defer d.closed.mu.Unlock()
 	d.procs.remove(p)

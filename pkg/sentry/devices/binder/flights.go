@@ -129,7 +129,7 @@ func (f *flights) tick() {
 		ctx = f.supervisor.SupervisorContext()
 	}
 	for _, p := range f.unreachable() {
-		// Another process's release drops its file, or its own does.
+		// This or the release of another of them drops the last reference to its file.
 		p.release(ctx)
 	}
 	f.mu.Lock()

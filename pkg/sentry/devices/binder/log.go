@@ -126,8 +126,8 @@ const (
 	logAsync
 )
 
-// logPieceSize is the size in bytes after which a piece of a log ends. What is written
-// in one go is of similar size.
+// logPieceSize is the size in bytes after which a piece of a log ends. The step that
+// fills it writes about as much at most.
 const logPieceSize = 16 << 10
 
 // logWriter writes a piece of a log.

@@ -154,8 +154,8 @@ func (r *registry) olderOf(list []registryEntry, id identity, before uint64) []r
 	return list
 }
 
-// deadNodes holds the nodes without an owner that are still referenced, by the time of
-// the owner's death.
+// deadNodes holds the nodes without an owner that are still referenced, in the order of
+// their owners' deaths.
 //
 // +stateify savable
 type deadNodes struct {

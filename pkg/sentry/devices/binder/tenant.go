@@ -110,8 +110,8 @@ func (ts *tenants) update(change func(byID map[string]*Tenant) map[string]*Tenan
 	ts.byID.Store(&byID)
 }
 
-// Account returns the account of the container of ctx's task, or nil if it has no task or
-// container, like the sentry's own.
+// Account returns the account of the container of ctx's task, or nil if ctx has no task,
+// like the sentry's own, or the driver doesn't know the container.
 func (d *Driver) Account(ctx context.Context) *account.Account {
 	task := kernel.TaskFromContext(ctx)
 	if task == nil {

@@ -58,8 +58,8 @@
 // MemoryFile or a clock, which take locks that the whole sentry shares: the work is
 // collected under the lock, done without it, and then recorded, or found to be outdated.
 // A pin keeps the memory meanwhile. No lock is held while a Cargo is destroyed, or contents
-// are copied, and none for longer than maxSteps buffers, free spans or runs of pages take;
-// a pageSet is a few words.
+// are copied, and none for longer than it takes to visit maxSteps buffers, free spans or
+// runs of pages, or the few words of a pageSet.
 //
 // # Saving
 //

@@ -11,7 +11,7 @@ import (
 )
 
 // age makes the free pages evictable, except for those that a buffer was on since the
-// last call. It returns whether there are any, for the next call.
+// last call. It returns whether there were any of these, which it leaves to the next call.
 func (s *Space) age() bool {
 	s.mu.Lock()
 	idle, again := s.inner.age()
