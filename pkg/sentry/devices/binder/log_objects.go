@@ -51,8 +51,8 @@ func (l *logWriter) nextDeadNode() {
 }
 
 // nextNode writes the nodes from key on, by address. LogTransactions leaves out those
-// without a one-way transaction. As on Linux, the log briefly uses each: an owner whose
-// thread has left with the notice that no references remain gets it again.
+// without a one-way transaction. As on Linux, the log briefly uses each, which thus stays
+// in the owner's table until it is written.
 func (l *logWriter) nextNode() {
 	var buf [batchSize]*Node
 	var used [batchSize]list.Arc[*Node]
