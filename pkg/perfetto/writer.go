@@ -58,8 +58,8 @@ type writer struct {
 	// unnamed maps the threads that are missing from threads to their processes.
 	unnamed map[int32]int32
 
-	// waits, processes and freezers hold the threads and processes that have a track.
-	waits, processes, freezers map[int32]bool
+	// waits holds the threads, and freezers the processes, that have a track for that.
+	waits, freezers map[int32]bool
 
 	// sent holds the numbers given to transactions of all domains but the first that
 	// were sent and not yet received. lastID is the last number given.
@@ -114,15 +114,14 @@ const chunk = 1 << 16
 // readings from any time since the host's boot.
 func Write(w io.Writer, r io.Reader, threads []Thread, clocks Clocks) error {
 	t := &writer{
-		w:         bufio.NewWriterSize(w, 1<<20),
-		clocks:    clocks,
-		threads:   make(map[int32]*Thread),
-		unnamed:   make(map[int32]int32),
-		waits:     make(map[int32]bool),
-		processes: make(map[int32]bool),
-		freezers:  make(map[int32]bool),
-		frozen:    make(map[int32]bool),
-		sent:      make(map[transaction]int32),
+		w:        bufio.NewWriterSize(w, 1<<20),
+		clocks:   clocks,
+		threads:  make(map[int32]*Thread),
+		unnamed:  make(map[int32]int32),
+		waits:    make(map[int32]bool),
+		freezers: make(map[int32]bool),
+		frozen:   make(map[int32]bool),
+		sent:     make(map[transaction]int32),
 	}
 	for i := range threads {
 		t.threads[threads[i].TID] = &threads[i]
@@ -130,7 +129,7 @@ func Write(w io.Writer, r io.Reader, threads []Thread, clocks Clocks) error {
 	t.start()
 	raw := make([]byte, chunk*trace.Size)
 	var events []trace.Event
-	for {
+	for before := 0; ; before += len(events) {
 		n, err := io.ReadFull(r, raw)
 		if err == io.EOF {
 			break
@@ -142,7 +141,7 @@ func Write(w io.Writer, r io.Reader, threads []Thread, clocks Clocks) error {
 		for b := raw[:n]; len(b) > 0; b = b[trace.Size:] {
 			var e trace.Event
 			if err := e.Decode(b); err != nil {
-				return fmt.Errorf("after %d events: %w", len(events), err)
+				return fmt.Errorf("after %d events: %w", before+len(events), err)
 			}
 			events = append(events, e)
 		}

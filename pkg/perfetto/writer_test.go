@@ -5,6 +5,7 @@ package perfetto
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -288,4 +289,12 @@ func TestManyEvents(t *testing.T) {
 func TestInvalidEvents(t *testing.T) {
 	require.Error(t, Write(&bytes.Buffer{}, bytes.NewReader(make([]byte, trace.Size)), nil, clocks))
 	require.Error(t, Write(&bytes.Buffer{}, bytes.NewReader(make([]byte, 3)), nil, clocks))
+
+	// The error says where.
+	raw := make([]byte, 0, (chunk+11)*trace.Size)
+	for range chunk + 10 {
+		raw = (&trace.Event{Kind: trace.Command, Code: binder.BC_FREE_BUFFER}).AppendTo(raw)
+	}
+	raw = append(raw, make([]byte, trace.Size)...)
+	require.ErrorContains(t, Write(&bytes.Buffer{}, bytes.NewReader(raw), nil, clocks), fmt.Sprintf("after %d events", chunk+10))
 }

@@ -117,7 +117,7 @@ func TestNested(t *testing.T) {
 	// c calls a, which waits for b, which waits for c.
 	three := c.call(c.c, c.a, 0)
 	c.a2.expectNothing()
-	require.Equal(t, three, c.received3(c.a).TransactionData.Code)
+	require.Equal(t, three, c.nestedCall(c.a).TransactionData.Code)
 	require.Equal(t, "handles 3,waits for 1,", c.a.stack())
 	require.Equal(t, "waits for 2,handles 1,", c.b.stack())
 	require.Equal(t, "waits for 3,handles 2,", c.c.stack())
@@ -125,7 +125,7 @@ func TestNested(t *testing.T) {
 	// And a calls b; the call goes to the thread that waits for c.
 	four := c.call(c.a, c.b, 0)
 	c.b2.expectNothing()
-	require.Equal(t, four, c.received3(c.b).TransactionData.Code)
+	require.Equal(t, four, c.nestedCall(c.b).TransactionData.Code)
 	require.Equal(t, "waits for 4,handles 3,waits for 1,", c.a.stack())
 
 	for _, step := range []struct{ from, to *thread }{{c.b, c.a}, {c.a, c.c}, {c.c, c.b}, {c.b, c.a}} {
@@ -141,8 +141,8 @@ func TestNested(t *testing.T) {
 	c.requireSound()
 }
 
-// received3 reads a call that follows the completion of the thread's own.
-func (c *chain) received3(th *thread) received {
+// nestedCall reads the completion of the thread's own call, and then a call to it.
+func (c *chain) nestedCall(th *thread) received {
 	c.t.Helper()
 	got := th.received(th.expect(binder.BR_TRANSACTION_COMPLETE, binder.BR_TRANSACTION)[1])
 	th.write(got.free())

@@ -65,7 +65,7 @@ func TestWrite(t *testing.T) {
 		uint32(binder.BC_TRANSACTION), binder.TransactionData{Target: 7, Code: 3, Flags: binder.TF_ACCEPT_FDS, DataSize: 100, OffsetsSize: 16},
 		uint32(binder.BC_TRANSACTION_SG), binder.TransactionDataSG{
 			TransactionData: binder.TransactionData{Code: 0x5f504e47, Flags: binder.TF_ONE_WAY | 0x100}, BuffersSize: 24},
-		uint32(binder.BC_REPLY), binder.TransactionData{DataSize: 4, Flags: binder.TF_STATUS_CODE},
+		uint32(binder.BC_REPLY), binder.TransactionData{DataSize: 4, Flags: binder.TF_STATUS_CODE | binder.TF_DEFER_COMPLETE},
 		uint32(0x12345678),
 	)
 	size := uint64(len(m) - bufferAddr)
@@ -78,7 +78,7 @@ func TestWrite(t *testing.T) {
 		"BC_DEAD_BINDER_DONE{cookie=0x30}, "+
 		"BC_TRANSACTION{handle=7 code=0x3 flags=TF_ACCEPT_FDS size=100-16}, "+
 		"BC_TRANSACTION_SG{handle=0 code='_PNG' flags=TF_ONE_WAY|0x100 size=0-0-24}, "+
-		"BC_REPLY{code=0x0 flags=TF_STATUS_CODE size=4-0}, ...]}",
+		"BC_REPLY{code=0x0 flags=TF_STATUS_CODE|TF_DEFER_COMPLETE size=4-0}, ...]}",
 		Requests()[binder.BINDER_WRITE_READ].Enter(m, 0, 1024))
 }
 

@@ -163,4 +163,5 @@ var messageFlags = []flag{
 	{binder.TF_ACCEPT_FDS, "TF_ACCEPT_FDS"},
 	{binder.TF_CLEAR_BUF, "TF_CLEAR_BUF"},
 	{binder.TF_UPDATE_TXN, "TF_UPDATE_TXN"},
+	{binder.TF_DEFER_COMPLETE, "TF_DEFER_COMPLETE"},
 }
