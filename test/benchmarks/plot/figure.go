@@ -59,10 +59,19 @@ var figures = map[string]figure{
 		{"systrap, one CPU", "median", "median, one CPU", linuxRust(false)},
 		{"systrap", "99th percentile", "p99", emphasised(true)},
 		{"systrap", "median", "median", emphasised(false)}}},
+	"restore":           {x: fewCounts, y: milliseconds, series: starts},
+	"preload":           {x: fewCounts, y: milliseconds, series: starts},
 	"sandboxes-startup": {x: counts, y: milliseconds, series: []series{{"systrap", "cold start", "start", emphasised(false)}}},
 	"sandboxes-memory":  {x: counts, y: mebibytes, series: []series{{"systrap", "memory", "memory", emphasised(false)}}},
 	"fds": {x: fewCounts, y: perSecond, series: slices.Concat(
 		peers("systrap", "SCM_RIGHTS"), linux("binder", ""), ours("systrap", "binder", "Binder"))},
+}
+
+// starts are the ways in which a sandbox gets to its first answer.
+var starts = []series{
+	{"systrap", "cold start", "cold start", peer(0)},
+	{"systrap", "restored, the last of four at once", "restored, four at once", emphasised(true)},
+	{"systrap", "restored", "restored", emphasised(false)},
 }
 
 // ours is the series of this driver.
