@@ -98,7 +98,7 @@ func TestCVE_2019_2025(t *testing.T) {
 //
 //covers:epoll,threads
 func TestCVE_2019_2215(t *testing.T) {
-	server, client := newManager(t), newProcess(t)
+	server, client, h := newPeers(t)
 	client.startWriteRead(bcTransaction{})
 	server.read()
 	// The server has a call to reply to, so that it waits only for its own work.
@@ -110,7 +110,13 @@ func TestCVE_2019_2215(t *testing.T) {
 	server.expectNothingFirst()
 	server.write(bcEnterLooper)
 	client.write(bcTransaction{flags: oneWay})
+	client.expect(brNoop, brTransactionComplete)
 	server.expect(brNoop, &message{flags: oneWay})
+	// To the driver it is a new thread, which is answered when it calls.
+	server.startWriteRead(bcTransaction{handle: h})
+	client.read()
+	client.write(bcReply{})
+	server.finishExpect(brNoop, brTransactionComplete, &message{reply: true})
 }
 
 // CVE-2020-0041: the parent of a buffer, or of an array of descriptors, could be an
