@@ -112,11 +112,15 @@ func TestCVE_2019_2215(t *testing.T) {
 	client.write(bcTransaction{flags: oneWay})
 	client.expect(brNoop, brTransactionComplete)
 	server.expect(brNoop, &message{flags: oneWay})
-	// To the driver it is a new thread, which is answered when it calls.
+	// To the driver it is a new thread, which can be called back.
 	server.startWriteRead(bcTransaction{handle: h})
 	client.read()
+	client.startWriteRead(bcTransaction{})
+	server.finishExpect(brNoop, brTransactionComplete, &message{pid: client.pid()})
+	server.write(bcReply{})
+	client.finishExpect(brNoop, brTransactionComplete, &message{reply: true})
 	client.write(bcReply{})
-	server.finishExpect(brNoop, brTransactionComplete, &message{reply: true})
+	server.expect(brNoop, brTransactionComplete, &message{reply: true})
 }
 
 // CVE-2020-0041: the parent of a buffer, or of an array of descriptors, could be an
