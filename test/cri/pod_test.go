@@ -186,21 +186,3 @@ func (c *container) stop() {
 	out, err = node.crictl("rm", c.id)
 	require.NoError(c.t, err, out)
 }
-
-// inspect returns crictl's information about a container.
-func (c *container) inspect() (info struct {
-	Status struct {
-		State    string `json:"state"`
-		ExitCode int    `json:"exitCode"`
-		Reason   string `json:"reason"`
-	} `json:"status"`
-	Info struct {
-		PID int `json:"pid"`
-	} `json:"info"`
-}) {
-	c.t.Helper()
-	out, err := node.crictl("inspect", c.id)
-	require.NoError(c.t, err, out)
-	require.NoError(c.t, json.Unmarshal([]byte(out), &info))
-	return info
-}

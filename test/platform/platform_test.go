@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -47,16 +46,4 @@ func startChild(variable string) (*exec.Cmd, error) {
 	child := exec.Command("/proc/self/exe")
 	child.Env = append(os.Environ(), variable)
 	return child, child.Start()
-}
-
-// inThread runs f in a thread that then exits, for what can't be undone.
-func inThread(f func() error) func(*testing.T) error {
-	return func(*testing.T) error {
-		done := make(chan error)
-		go func() {
-			runtime.LockOSThread()
-			done <- f()
-		}()
-		return <-done
-	}
 }

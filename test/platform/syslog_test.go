@@ -211,7 +211,7 @@ func TestSyslogRead(t *testing.T) {
 	defer unix.Close(rw)
 	_, err = unix.Write(rw, []byte("x"))
 	require.ErrorIs(t, err, unix.EIO)
-	n, err = unix.Read(proc, nil)
+	_, err = unix.Read(proc, nil)
 	require.ErrorIs(t, err, unix.EAGAIN)
 	w.write("hello\n")
 	n, err = unix.Read(proc, nil)

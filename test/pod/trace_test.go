@@ -65,8 +65,6 @@ func (tr *runningTrace) wait() string {
 
 // Fields of Perfetto's messages that these tests read.
 const (
-	tracePacket protowire.Number = 1
-
 	packetFtrace protowire.Number = 1
 	packetTree   protowire.Number = 2
 	bundleEvent  protowire.Number = 2

@@ -24,11 +24,10 @@ func main() {
 	if len(os.Args) != 2 {
 		log.Fatal("usage: init FILE")
 	}
-	if err := run(os.Args[1]); err != nil {
-		log.Fatal(err)
-	}
+	log.Fatal(run(os.Args[1]))
 }
 
+// run starts what file says, and returns only with an error.
 func run(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
