@@ -107,3 +107,10 @@ func (f *flights) numQueued() int { return len(f.inner.queued) }
 
 // +checklocksignore
 func (f *flights) forgetTimer() { f.inner.ticking = false }
+
+// len returns the number of open devices.
+func (r *registry) len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.inner.byAge.Len()
+}

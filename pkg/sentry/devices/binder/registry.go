@@ -109,13 +109,6 @@ func (r *registry) removeLocked(e registryEntry) {
 	r.inner.byOpener.Delete(e)
 }
 
-// len returns the number of open devices.
-func (r *registry) len() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.inner.byAge.Len()
-}
-
 // older appends to list the next entries with an ordinal less than before, newest first:
 // a batch at most.
 func (r *registry) older(list []registryEntry, before uint64) []registryEntry {

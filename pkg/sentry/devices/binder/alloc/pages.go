@@ -72,8 +72,6 @@ func (s *pageSet) remove(r pageRange) {
 	}
 }
 
-func (s *pageSet) has(page uint32) bool { return s.words[page/64]>>(page%64)&1 != 0 }
-
 // hasAny returns whether s has any page of r.
 func (s *pageSet) hasAny(r pageRange) bool {
 	for w := r.first / 64; w*64 < r.end; w++ {

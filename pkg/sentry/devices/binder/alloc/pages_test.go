@@ -136,3 +136,6 @@ func TestFirstRuns(t *testing.T) {
 		break
 	}
 }
+
+// has returns whether s has a page.
+func (s *pageSet) has(page uint32) bool { return s.words[page/64]>>(page%64)&1 != 0 }
