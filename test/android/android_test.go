@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package android rehearses Android's boot: it asks of the kernel what init, ueventd,
-// the native daemons, zygote and system_server ask beside Binder, in their order and
+// the native daemons, zygote and system_server ask besides Binder, in their order and
 // in their way. The same binary runs in the sandbox, with all of Android's annotations,
 // and on Linux.
 //

@@ -28,7 +28,7 @@ timeout=${TEST_TIMEOUT:-300}
 set -- "$binary" -test.v=test2json -test.paniconexit0 -test.timeout=$((timeout * 9 / 10))s "$@"
 
 # sandbox runs a command in a sandbox on platform $1, with what Android's user space needs
-# beside Binder. The output goes through a pipe: a sandbox keeps its own offset in a
+# besides Binder. The output goes through a pipe: a sandbox keeps its own offset in a
 # regular file, and would overwrite what others write there. What made the sentry panic,
 # if anything did, comes last.
 sandbox() {
