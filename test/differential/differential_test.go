@@ -6,7 +6,15 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -320,15 +328,81 @@ func TestNamedTests(t *testing.T) {
 	}
 }
 
-// Each fault can still be planted, in exactly one place.
-func TestFaultsFit(t *testing.T) {
+// plantable are all faults.
+func plantable() []fault {
 	all := slices.Clone(faults)
 	for _, f := range namedFaults {
 		all = append(all, f.fault)
 	}
-	for _, f := range all {
+	return all
+}
+
+// Each fault can still be planted, in exactly one place.
+func TestFaultsFit(t *testing.T) {
+	for _, f := range plantable() {
 		source, err := os.ReadFile(filepath.Join("../..", driverDir, f.file))
 		require.NoError(t, err)
 		assert.Equal(t, 1, strings.Count(string(source), f.old), "%s: in %s", f.name, f.file)
 	}
+}
+
+// The driver compiles with each fault.
+func TestFaultsCompile(t *testing.T) {
+	if _, err := os.Stat("../../go.mod"); err != nil {
+		t.Skip("the go command finds no module here")
+	}
+	packages := make(map[string]*driverPackage)
+	for _, f := range plantable() {
+		dir, name := filepath.Split(filepath.Join("../..", driverDir, f.file))
+		if packages[dir] == nil {
+			packages[dir] = loadPackage(t, dir)
+		}
+		source, err := os.ReadFile(dir + name)
+		require.NoError(t, err)
+		assert.NoError(t, packages[dir].check(name, strings.Replace(string(source), f.old, f.new, 1)), f.name)
+	}
+}
+
+// driverPackage is a package of the driver that can be type-checked with a file replaced.
+type driverPackage struct {
+	fset    *token.FileSet
+	files   map[string]*ast.File
+	imports types.Importer
+}
+
+func loadPackage(t *testing.T, dir string) *driverPackage {
+	t.Helper()
+	list := func(args ...string) []string {
+		cmd := exec.Command("go", append([]string{"list"}, args...)...)
+		cmd.Dir = dir
+		out, err := cmd.Output()
+		require.NoError(t, err)
+		return strings.Fields(string(out))
+	}
+	exports := make(map[string]string)
+	for _, line := range list("-export", "-deps", "-f", "{{.ImportPath}}={{.Export}}") {
+		path, file, _ := strings.Cut(line, "=")
+		exports[path] = file
+	}
+	p := &driverPackage{fset: token.NewFileSet(), files: make(map[string]*ast.File)}
+	p.imports = importer.ForCompiler(p.fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
+	for _, name := range list("-f", "{{range .GoFiles}}{{.}} {{end}}") {
+		file, err := parser.ParseFile(p.fset, filepath.Join(dir, name), nil, 0)
+		require.NoError(t, err)
+		p.files[name] = file
+	}
+	return p
+}
+
+// check returns an error if the package does not compile with source as the file name.
+func (p *driverPackage) check(name, source string) error {
+	file, err := parser.ParseFile(p.fset, name, source, 0)
+	if err != nil {
+		return err
+	}
+	files := maps.Clone(p.files)
+	files[name] = file
+	config := types.Config{Importer: p.imports}
+	_, err = config.Check("", p.fset, slices.Collect(maps.Values(files)), nil)
+	return err
 }

@@ -57,7 +57,7 @@ var namedFaults = []namedFault{
 		"		to.discardBuffer(task, &b, min(c.translated-1, m.OffsetsSize-1)+1)\n"},
 		"TestCVE_2023_21255", false},
 	{fault{"a thread's own work does not wake pollers", "thread.go",
-		"		p.pollers.Notify(waiter.ReadableEvents)\n", ""},
+		"		p.pollers.Notify(waiter.ReadableEvents)\n", "		p.pollers.Notify(waiter.EventMask(0))\n"},
 		"TestCVE_2024_26606", false},
 	{fault{"offsets need not be aligned", "translate.go",
 		"	if n < binder.SizeOfObjectHeader || offset%4 != 0 {\n", "	if n < binder.SizeOfObjectHeader {\n"},
