@@ -66,7 +66,7 @@ var namedFaults = []namedFault{
 		"(offset < c.copied || offset > b.DataSize) {", "offset < c.copied {"},
 		"TestCVE_2024_46740", false},
 	{fault{"a notification is withdrawn without the lock", "ref.go",
-		"		p.inner.deliveredDeath.dequeue(ctx, d.cookie, d)\n", "		p.mu.Unlock()\n		p.inner.deliveredDeath.dequeue(ctx, d.cookie, d)\n		p.mu.Lock()\n"},
+		"		p.inner.deliveredDeath.dequeue(ctx, d.cookie, d)\n", "		p.mu.Unlock()\n		(&longWalk{}).yield()\n		p.inner.deliveredDeath.dequeue(ctx, d.cookie, d)\n		p.mu.Lock()\n"},
 		"TestCVE_2025_68260", true},
 	{fault{"an empty array is fixed up like a pointer", "scatter_gather.go",
 		"	if o.NumFDs == 0 {\n",
