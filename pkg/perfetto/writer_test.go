@@ -74,15 +74,20 @@ func (m fields) text(n protowire.Number) string {
 // clocks put boot time 1000 ns ahead of monotonic time.
 var clocks = Clocks{Realtime: 5_000_000, Monotonic: 500, Boottime: 1500}
 
-// packets writes a trace of events, and returns its packets.
-func packets(t *testing.T, threads []Thread, events ...trace.Event) []fields {
-	t.Helper()
+// encode returns events as the driver writes them.
+func encode(events []trace.Event) []byte {
 	raw := make([]byte, 0, len(events)*trace.Size)
 	for i := range events {
 		raw = events[i].AppendTo(raw)
 	}
+	return raw
+}
+
+// packets writes a trace of events, and returns its packets.
+func packets(t *testing.T, threads []Thread, events ...trace.Event) []fields {
+	t.Helper()
 	var out bytes.Buffer
-	require.NoError(t, Write(&out, bytes.NewReader(raw), threads, clocks))
+	require.NoError(t, Write(&out, bytes.NewReader(encode(events)), threads, clocks))
 	return decode(t, out.Bytes()).all(t, traceID)
 }
 
@@ -291,10 +296,7 @@ func TestInvalidEvents(t *testing.T) {
 	require.Error(t, Write(&bytes.Buffer{}, bytes.NewReader(make([]byte, 3)), nil, clocks))
 
 	// The error says where.
-	raw := make([]byte, 0, (chunk+11)*trace.Size)
-	for range chunk + 10 {
-		raw = (&trace.Event{Kind: trace.Command, Code: binder.BC_FREE_BUFFER}).AppendTo(raw)
-	}
-	raw = append(raw, make([]byte, trace.Size)...)
+	valid := slices.Repeat([]trace.Event{{Kind: trace.Command}}, chunk+10)
+	raw := append(encode(valid), make([]byte, trace.Size)...)
 	require.ErrorContains(t, Write(&bytes.Buffer{}, bytes.NewReader(raw), nil, clocks), fmt.Sprintf("after %d events", chunk+10))
 }
