@@ -357,9 +357,9 @@ func TestFaultsCompile(t *testing.T) {
 		if packages[dir] == nil {
 			packages[dir] = loadPackage(t, dir)
 		}
-		source, err := os.ReadFile(dir + name)
-		require.NoError(t, err)
-		assert.NoError(t, packages[dir].check(name, strings.Replace(string(source), f.old, f.new, 1)), f.name)
+		source, err := f.plant(dir + name)
+		require.NoError(t, err, f.name)
+		assert.NoError(t, packages[dir].check(name, source), f.name)
 	}
 }
 

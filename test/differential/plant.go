@@ -80,10 +80,8 @@ func plantFaults(first, last uint64, linux, here place) error {
 	return nil
 }
 
-// overlay creates a file in dir that makes the go command build with the fault, and returns
-// its name.
-func (f *fault) overlay(dir string) (string, error) {
-	path := filepath.Join(driverDir, f.file)
+// plant returns the text of the fault's file, which is at path, with the fault.
+func (f *fault) plant(path string) (string, error) {
 	source, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
@@ -91,8 +89,19 @@ func (f *fault) overlay(dir string) (string, error) {
 	if n := strings.Count(string(source), f.old); n != 1 {
 		return "", fmt.Errorf("%s has %d places for it instead of one", path, n)
 	}
+	return strings.Replace(string(source), f.old, f.new, 1), nil
+}
+
+// overlay creates a file in dir that makes the go command build with the fault, and returns
+// its name.
+func (f *fault) overlay(dir string) (string, error) {
+	path := filepath.Join(driverDir, f.file)
+	source, err := f.plant(path)
+	if err != nil {
+		return "", err
+	}
 	faulty := filepath.Join(dir, "faulty.go")
-	if err := os.WriteFile(faulty, []byte(strings.Replace(string(source), f.old, f.new, 1)), 0o644); err != nil {
+	if err := os.WriteFile(faulty, []byte(source), 0o644); err != nil {
 		return "", err
 	}
 	abs := func(name string) string {
