@@ -18,13 +18,14 @@ import (
 	"time"
 )
 
-// hung is how long the director waits before it gives up. The play takes a fraction of a
-// second.
+// hung is how long the director waits for anything to happen before it gives up. The play
+// takes a fraction of a second.
 const hung = 40 * time.Second
 
 // stage is where the play takes place.
 type stage struct {
 	ctx   context.Context
+	hung  *time.Timer // ends ctx once nothing has happened for that long
 	cast  []*actor
 	steps int
 
@@ -48,9 +49,9 @@ type actor struct {
 
 // direct runs the play, shows it on out, and returns the first failed expectation.
 func direct(out io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), hung)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s := &stage{ctx: ctx, out: out}
+	s := &stage{ctx: ctx, hung: time.AfterFunc(hung, cancel), out: out}
 	s.play()
 	// The end of the context kills actors that are still on stage.
 	cancel()
@@ -252,6 +253,7 @@ func (a *actor) take(name string) (event, bool) {
 		return e, true
 	}
 	for e := range a.events {
+		a.stage.hung.Reset(hung)
 		// Events are shown as the director gets to them, so that causes precede effects.
 		if e.Text != "" {
 			a.stage.show(a.name, e.Text)
