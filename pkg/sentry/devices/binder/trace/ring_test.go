@@ -100,43 +100,53 @@ func TestReadersGetRoomAsEventsAreRead(t *testing.T) {
 
 func TestAddersAndTheReaderDoNotWait(t *testing.T) {
 	const adders, each = 8, 20_000
-	r := NewRing(MinEvents)
-	var wg sync.WaitGroup
-	for id := range int32(adders) {
-		wg.Go(func() {
-			for i := range int64(each) {
-				r.Add(&Event{Kind: Command, TID: id, Time: i, Start: ^i})
+	for _, test := range []struct {
+		name   string
+		events int
+	}{
+		{"mostly full", MinEvents},
+		{"room for all", adders * each},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := NewRing(test.events)
+			var wg sync.WaitGroup
+			for id := range int32(adders) {
+				wg.Go(func() {
+					for i := range int64(each) {
+						r.Add(&Event{Kind: Command, TID: id, Time: i, Start: ^i})
+					}
+				})
 			}
+			done := make(chan struct{})
+			go func() {
+				wg.Wait()
+				close(done)
+			}()
+			var read uint64
+			last := map[int32]int64{}
+			for over := false; ; {
+				events := readAll(t, r)
+				for _, e := range events {
+					require.Equal(t, ^e.Time, e.Start, "an event mixed with another")
+					if before, ok := last[e.TID]; ok {
+						require.Less(t, before, e.Time)
+					}
+					last[e.TID] = e.Time
+				}
+				read += uint64(len(events))
+				if over {
+					break
+				}
+				select {
+				case <-done:
+					over = true
+				default:
+				}
+			}
+			require.EqualValues(t, adders*each, read+r.Dropped())
+			require.NotZero(t, read)
 		})
 	}
-	done := make(chan struct{})
-	go func() {
-		wg.Wait()
-		close(done)
-	}()
-	var read uint64
-	last := map[int32]int64{}
-	for over := false; ; {
-		events := readAll(t, r)
-		for _, e := range events {
-			require.Equal(t, ^e.Time, e.Start, "an event mixed with another")
-			if before, ok := last[e.TID]; ok {
-				require.Less(t, before, e.Time)
-			}
-			last[e.TID] = e.Time
-		}
-		read += uint64(len(events))
-		if over {
-			break
-		}
-		select {
-		case <-done:
-			over = true
-		default:
-		}
-	}
-	require.EqualValues(t, adders*each, read+r.Dropped())
-	require.NotZero(t, read)
 }
 
 func BenchmarkAdd(b *testing.B) {
