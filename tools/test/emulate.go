@@ -11,8 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // emulatedUnits are the packages whose unit tests run on arm64: the driver and what it
@@ -65,8 +67,9 @@ func testBinary(pkg string) string { return strings.ReplaceAll(pkg, "/", "-") + 
 
 // sandboxed returns a command that runs another one in a sandbox.
 func sandboxed(platform, command string) string {
+	// A sandbox writes to a file at offsets of its own, over what others have written.
 	return "set -o pipefail; runsc --network=none --ignore-cgroups --platform=" + platform +
-		" do --annotation dev.sentrybinder.cgroup=v2 " + command + " | cat"
+		" do --annotation dev.sentrybinder.cgroup=v2 " + command + " 2>&1 | cat"
 }
 
 // syscallsJob runs the conformance tests in a sandbox, or on the machine's kernel.
@@ -117,14 +120,14 @@ func machines() []machine {
 	}
 	first.jobs = append(first.jobs, unitJob("test/syscalls/remote"), unitJob("test/differential/actor"),
 		demoJob("systrap"), demoJob("ptrace"), stormJob(10), checkpointJob("both platforms", "^TestSyscallsGoOn$"))
-	const limit = "-test.timeout=3500s"
+	const limit = "-test.timeout=7100s"
 	syscalls := func(what, place, on string, args ...string) machine {
 		flags := limit
 		if on == "linux" {
 			args = append(args, "-bs")
 			flags += withoutBinderfs
 		}
-		return machine{what, place, append(args, "-t", "3600"), []job{syscallsJob(on, flags)}}
+		return machine{what, place, append(args, "-t", "7200"), []job{syscallsJob(on, flags)}}
 	}
 	return []machine{
 		first,
@@ -153,15 +156,55 @@ func emulate(small bool, only *regexp.Regexp) []step {
 			{"Debian's kernels", check("test/arm64/prepare.sh", "4k", "16k", "amd64")},
 		}
 	}
-	tests := []step{{"unit tests under qemu-aarch64", emulateUnits}}
+	const units = "unit tests under qemu-aarch64"
+	var tests []step
+	if only.MatchString(units) {
+		tests = append(tests, step{units, emulateUnits})
+	}
 	all := smallMachines
 	if !small {
 		all = machines()
 	}
+	all = slices.DeleteFunc(all, func(m machine) bool { return !only.MatchString(m.name()) })
+	var runs []func() printed
 	for _, m := range all {
-		tests = append(tests, step{m.place + ": " + m.runs, m.run})
+		runs = append(runs, m.run)
 	}
-	return append(steps, slices.DeleteFunc(tests, func(s step) bool { return !only.MatchString(s.name) })...)
+	for i, wait := range sideBySide(runtime.NumCPU(), runs) {
+		tests = append(tests, step{all[i].name(), func() ([]row, error) { return all[i].results(wait()) }})
+	}
+	return append(steps, tests...)
+}
+
+// sideBySide returns functions that return what those of runs do. The first call starts
+// runs, in order and at most limit at a time.
+func sideBySide[T any](limit int, runs []func() T) []func() T {
+	results := make([]chan T, len(runs))
+	for i := range results {
+		results[i] = make(chan T, 1)
+	}
+	start := sync.OnceFunc(func() {
+		next := make(chan int, len(runs))
+		for i := range runs {
+			next <- i
+		}
+		close(next)
+		for range limit {
+			go func() {
+				for i := range next {
+					results[i] <- runs[i]()
+				}
+			}()
+		}
+	})
+	var waits []func() T
+	for i := range runs {
+		waits = append(waits, func() T {
+			start()
+			return <-results[i]
+		})
+	}
+	return waits
 }
 
 // buildTests returns a command that builds the tests of a package as tools/build/programs
@@ -203,8 +246,17 @@ func emulateUnits() ([]row, error) {
 // jobMark begins the lines before and after what a job prints.
 const jobMark = "==== job "
 
+// name returns what m does, and on which processor.
+func (m machine) name() string { return m.place + ": " + m.runs }
+
+// printed is what a machine has printed.
+type printed struct {
+	text string
+	err  error // of the machine
+}
+
 // run runs all of m's jobs, one after the other.
-func (m machine) run() ([]row, error) {
+func (m machine) run() printed {
 	script := "cp /programs/runsc /bin/runsc\n"
 	for i, j := range m.jobs {
 		script += fmt.Sprintf("echo; echo '%s%d'; (%s) 2>&1; status=$?; echo; echo '%send' $status\n",
@@ -213,36 +265,36 @@ func (m machine) run() ([]row, error) {
 	cmd := exec.Command("test/arm64/machine", append(m.args, "--", "sh", "-c", script)...)
 	cmd.Stderr = os.Stderr
 	output, err := cmd.Output()
-	rows, broken := m.results(string(output))
-	if err != nil && !broken {
-		return rows, err
-	}
-	return rows, nil
+	return printed{string(output), err}
 }
 
-// results returns what the jobs counted, and whether one has failed, from what m
-// printed.
-func (m machine) results(output string) (rows []row, broken bool) {
+// results returns what the jobs counted. It returns the machine's error if no job has
+// failed.
+func (m machine) results(p printed) (rows []row, err error) {
+	broken := false
 	for i, j := range m.jobs {
-		_, printed, _ := strings.Cut(output, fmt.Sprintf("\n%s%d\n", jobMark, i))
-		printed, rest, ended := strings.Cut(printed, "\n"+jobMark+"end ")
+		_, text, _ := strings.Cut(p.text, fmt.Sprintf("\n%s%d\n", jobMark, i))
+		text, rest, ended := strings.Cut(text, "\n"+jobMark+"end ")
 		ok := ended && strings.HasPrefix(rest, "0\n")
 		c := counts{passed: 1}
 		if !ok {
 			c = counts{failed: 1}
 		}
 		if j.isTest {
-			if results, err := readLog(j.suite, strings.NewReader(printed), os.Stdout); err == nil {
+			if results, err := readLog(j.suite, strings.NewReader(text), os.Stdout); err == nil {
 				c = results.counts(!ok)
 			} else {
 				c = counts{failed: 1}
 			}
 		}
 		if c.failed > 0 && !j.isTest {
-			fmt.Println(printed)
+			fmt.Println(text)
 		}
 		broken = broken || c.failed > 0
 		rows = append(rows, row{j.suite, m.place + ": " + j.place, c})
 	}
-	return rows, broken
+	if broken {
+		return rows, nil
+	}
+	return rows, p.err
 }
