@@ -161,7 +161,7 @@ func emulate(small bool, only *regexp.Regexp) []step {
 	if only.MatchString(units) {
 		tests = append(tests, step{units, emulateUnits})
 	}
-	all := smallMachines
+	all := slices.Clone(smallMachines)
 	if !small {
 		all = machines()
 	}
