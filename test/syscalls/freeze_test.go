@@ -18,6 +18,15 @@ import (
 // forever is a timeout of BINDER_FREEZE, in milliseconds, that no test outlasts.
 const forever = 1_000_000
 
+// untilWoken returns a timeout of BINDER_FREEZE, in milliseconds, for a change that Linux
+// does not wake the caller for: there it has to pass, once the caller was seen to wait.
+func untilWoken() uint32 {
+	if inSandbox() {
+		return forever
+	}
+	return 2000
+}
+
 // freezeInfo returns the argument of BINDER_FREEZE.
 func freezeInfo(pid int, enable, timeout uint32) []byte {
 	return words(uint32(pid), enable, timeout).encode()
@@ -614,7 +623,7 @@ func TestFreezeWaitsForThreadExit(t *testing.T) {
 	client.start(readSize, bcTransaction{handle: h})
 	th := server.newLooper()
 	th.read()
-	if !freezer.startFreezeHandling(server, 200) { // Linux does not wake it
+	if !freezer.startFreezeHandling(server, untilWoken()) {
 		return
 	}
 	require.NoError(t, th.ioctl(binder.BINDER_THREAD_EXIT, 0))
@@ -665,7 +674,7 @@ func TestFreezeDying(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.start(readSize, bcTransaction{handle: h})
 	server.read()
-	if !freezer.startFreezeHandling(server, 200) {
+	if !freezer.startFreezeHandling(server, untilWoken()) {
 		return
 	}
 	server.kill()
@@ -733,7 +742,7 @@ func TestThawWhileFreezing(t *testing.T) {
 	server, client, freezer, h := newFreezable(t)
 	client.write(bcTransaction{handle: h, flags: oneWay})
 	client.read()
-	freezer.startFreeze(server, 200) // Linux does not wake it
+	freezer.startFreeze(server, untilWoken())
 	client.thaw(server)
 	server.read()
 	require.NoError(t, freezer.finishFreeze())
