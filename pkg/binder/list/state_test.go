@@ -210,8 +210,8 @@ func TestSaveSaturated(t *testing.T) {
 // orders, and on some by pointers that are found late.
 func TestSaveLong(t *testing.T) {
 	long := 100_000
-	if sync.RaceEnabled {
-		long /= 10 // Package state checks a lot more.
+	if testing.Short() || sync.RaceEnabled { // With the race detector, package state checks a lot more.
+		long /= 10
 	}
 	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
 	p := new(savedProcess)

@@ -279,7 +279,10 @@ func TestSenderPays(t *testing.T) {
 // TestDeadProcessKeepsLittle: whatever a process had, a reference to one of its nodes
 // keeps no more memory than is charged.
 func TestDeadProcessKeepsLittle(t *testing.T) {
-	const n = 200
+	n := uint64(200)
+	if testing.Short() {
+		n = 50
+	}
 	w := newWorld(t)
 	client, holder := w.newApp(), w.newApp()
 	before := heapInUse()
