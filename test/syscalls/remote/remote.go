@@ -33,8 +33,8 @@ import (
 )
 
 // Timeout is how long a test waits for a remote system call before it fails. It is far
-// longer than any call takes that is not stuck.
-var Timeout = 10 * time.Second
+// longer than any call takes that is not stuck, on an emulated processor, too.
+var Timeout = time.Minute
 
 // ErrGone is the result of a system call whose thread ended meanwhile.
 var ErrGone = errors.New("the remote thread is gone")
