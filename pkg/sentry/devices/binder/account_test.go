@@ -285,8 +285,7 @@ func TestDeadProcessKeepsLittle(t *testing.T) {
 	}
 	w := newWorld(t)
 	client, holder := w.newApp(), w.newApp()
-	before := heapInUse()
-	for range n {
+	die := func() {
 		dying := w.newApp()
 		w.give(dying, holder, 0x10)
 		handle := w.give(dying, client, 0x20)
@@ -302,6 +301,11 @@ func TestDeadProcessKeepsLittle(t *testing.T) {
 		for handle := uint32(1); handle < 200; handle++ {
 			client.write(cmd(binder.BC_RELEASE, handle))
 		}
+	}
+	die() // Now the client's and the holder's tables have grown.
+	before := heapInUse()
+	for range n {
+		die()
 	}
 	took := (heapInUse() - before) / n
 	t.Logf("a dead process with a node takes %d bytes", took)
