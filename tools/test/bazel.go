@@ -47,11 +47,11 @@ func bazelTests() ([]row, error) {
 		if err != nil {
 			return rows, err
 		}
-		c := results.counts(!t.ok)
-		if c.failed > 0 {
+		r := results.row(t.suite(), t.place, !t.ok)
+		if r.failed > 0 {
 			testErr = nil // a row shows it
 		}
-		rows = append(rows, row{t.suite(), t.place, c})
+		rows = append(rows, r)
 		// A place where the tests could not run has one skipped test instead.
 		if t.suite() == surfaceSuite && t.log != "" && results.tests[t.place] == nil {
 			conformance[t.place] = results

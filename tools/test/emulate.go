@@ -243,7 +243,7 @@ func emulateUnits() ([]row, error) {
 		if readErr != nil {
 			return rows, errors.Join(err, readErr)
 		}
-		rows = append(rows, row{pkg, "arm64, user mode", results.counts(err != nil)})
+		rows = append(rows, results.row(pkg, "arm64, user mode", err != nil))
 	}
 	return rows, nil
 }
@@ -281,22 +281,22 @@ func (m machine) results(p printed) (rows []row, err error) {
 		_, text, _ := strings.Cut(p.text, fmt.Sprintf("\n%s%d\n", jobMark, i))
 		text, rest, ended := strings.Cut(text, "\n"+jobMark+"end ")
 		ok := ended && strings.HasPrefix(rest, "0\n")
-		c := counts{passed: 1}
+		r := row{suite: j.suite, place: m.place + ": " + j.place, counts: counts{passed: 1}}
 		if !ok {
-			c = counts{failed: 1}
+			r.counts = counts{failed: 1}
 		}
 		if j.isTest {
 			if results, err := readLog(j.suite, strings.NewReader(text), os.Stdout); err == nil {
-				c = results.counts(!ok)
+				r = results.row(r.suite, r.place, !ok)
 			} else {
-				c = counts{failed: 1}
+				r.counts = counts{failed: 1}
 			}
 		}
-		if c.failed > 0 && !j.isTest {
+		if r.failed > 0 && !j.isTest {
 			fmt.Println(text)
 		}
-		broken = broken || c.failed > 0
-		rows = append(rows, row{j.suite, m.place + ": " + j.place, c})
+		broken = broken || r.failed > 0
+		rows = append(rows, r)
 	}
 	if broken {
 		return rows, nil

@@ -32,11 +32,11 @@ func TestMachineResults(t *testing.T) {
 		"\n==== job 3\n" + "\x16=== RUN   TestA\n", died})
 	require.NoError(t, err, "a failed job stands for it")
 	require.Equal(t, []row{
-		{"demo", "m: systrap", counts{passed: 1}},
-		{"tests", "m: ptrace", counts{passed: 1}},
-		{"tests", "m: linux", counts{failed: 1}},
-		{"cut off", "m: systrap", counts{failed: 1}},
-		{"not begun", "m: systrap", counts{failed: 1}},
+		{"demo", "m: systrap", counts{passed: 1}, nil},
+		{"tests", "m: ptrace", counts{passed: 1}, nil},
+		{"tests", "m: linux", counts{failed: 1}, []string{"TestA"}},
+		{"cut off", "m: systrap", counts{failed: 1}, []string{"TestA"}},
+		{"not begun", "m: systrap", counts{failed: 1}, nil},
 	}, rows)
 
 	m.jobs = m.jobs[:2]

@@ -58,15 +58,32 @@ func (p *packageResult) test(name string) *testResult {
 }
 
 // readEvents reads the output of go test -json or go tool test2json to its end, and
-// returns the packages in the order in which they ended. Meanwhile it writes to w the
-// output of what failed, and a line for each package.
+// returns the packages in the order in which they ended; those that never did have failed.
+// Meanwhile it writes to w the output of what failed, and a line for each package.
 func readEvents(r io.Reader, w io.Writer) []*packageResult {
 	var ended []*packageResult
 	running := map[string]*packageResult{}
+	end := func(p *packageResult, elapsed float64) {
+		delete(running, p.name)
+		ended = append(ended, p)
+		for _, name := range slices.Sorted(maps.Keys(p.tests)) {
+			if t := p.tests[name]; t.outcome == 0 || t.outcome == failed {
+				io.WriteString(w, t.output.String())
+			}
+		}
+		c := p.counts(p.test("").outcome == failed)
+		fmt.Fprintf(w, "%s: %d passed, %d failed, %d skipped in %.1f s\n",
+			p.name, c.passed, c.failed, c.skipped, elapsed)
+	}
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadString('\n')
 		if err != nil && line == "" {
+			for _, name := range slices.Sorted(maps.Keys(running)) {
+				p := running[name]
+				p.test("").outcome = failed
+				end(p, 0)
+			}
 			return ended
 		}
 		var e struct {
@@ -93,19 +110,9 @@ func readEvents(r io.Reader, w io.Writer) []*packageResult {
 		t := p.test(e.Test)
 		t.output.WriteString(e.Output)
 		t.outcome |= outcomes[e.Action]
-		if e.Test != "" || t.outcome == 0 {
-			continue
+		if e.Test == "" && t.outcome != 0 {
+			end(p, e.Elapsed)
 		}
-		delete(running, e.Package)
-		ended = append(ended, p)
-		for _, name := range slices.Sorted(maps.Keys(p.tests)) {
-			if t := p.tests[name]; t.outcome == 0 || t.outcome == failed {
-				io.WriteString(w, t.output.String())
-			}
-		}
-		c := p.counts(t.outcome == failed)
-		fmt.Fprintf(w, "%s: %d passed, %d failed, %d skipped in %.1f s\n",
-			p.name, c.passed, c.failed, c.skipped, e.Elapsed)
 	}
 }
 
@@ -117,6 +124,17 @@ func (p *packageResult) counts(packageFailed bool) counts {
 		c.failed = 1
 	}
 	return c
+}
+
+// row returns a row of the table; see counts.
+func (p *packageResult) row(suite, place string, packageFailed bool) row {
+	r := row{suite: suite, place: place, counts: p.counts(packageFailed)}
+	for _, name := range slices.Sorted(slices.Values(p.counted())) {
+		if p.tests[name].outcome == failed {
+			r.failures = append(r.failures, name)
+		}
+	}
+	return r
 }
 
 // counted returns the names of the tests that count. If a test has subtests, those count;

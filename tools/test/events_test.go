@@ -39,6 +39,8 @@ func TestCounts(t *testing.T) {
 		{"a test whose name is a prefix of another's", []string{"pass A", "pass AB/1", "pass AB", "pass"}, counts{2, 0, 0}},
 		{"a test that never ended", []string{"pass A", "run B", "fail"}, counts{1, 1, 0}},
 		{"a package that failed without a failed test", []string{"pass A", "fail"}, counts{1, 1, 0}},
+		{"a package that never ended", []string{"pass A", "run B"}, counts{1, 1, 0}},
+		{"a package that never ended, between two tests", []string{"pass A"}, counts{1, 1, 0}},
 		{"a package without tests", []string{"skip"}, counts{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -47,6 +49,22 @@ func TestCounts(t *testing.T) {
 			require.Equal(t, tc.want, packages[0].counts(packages[0].test("").outcome == failed))
 		})
 	}
+}
+
+// TestFailuresAreNamed: whatever failed has a line, with the test's name if there is one.
+func TestFailuresAreNamed(t *testing.T) {
+	var rows []row
+	for _, events := range [][]string{
+		{"pass A", "fail B/1", "fail B", "run C", "fail"},
+		{"pass A", "fail"},
+		{"pass A", "pass"},
+	} {
+		p := readEvents(stream(events...), io.Discard)[0]
+		rows = append(rows, p.row(fmt.Sprint("suite ", len(rows)), "host", p.test("").outcome == failed))
+	}
+	var shown strings.Builder
+	printFailures(&shown, rows)
+	require.Equal(t, "--- FAIL: B/1 (suite 0, host)\n--- FAIL: C (suite 0, host)\n--- FAIL: suite 1 (host)\n", shown.String())
 }
 
 func TestOnlyFailuresAreShown(t *testing.T) {

@@ -16,6 +16,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -29,6 +30,7 @@ type row struct {
 	suite string // a package's directory, or the name of a check
 	place string // where it ran
 	counts
+	failures []string // the names of tests that failed, as far as they are known
 }
 
 // A step runs something and returns its counts by suite and place. An error is a failure
@@ -89,7 +91,7 @@ func main() {
 		counted, err := s.run()
 		if err != nil {
 			fmt.Printf("%s: %v\n", s.name, err)
-			counted = append(counted, row{s.name, "-", counts{failed: 1}})
+			counted = append(counted, row{suite: s.name, place: "-", counts: counts{failed: 1}})
 		}
 		// A check is its own suite.
 		for i := range counted {
@@ -112,9 +114,22 @@ func main() {
 		total.skipped += r.skipped
 	}
 	w.Flush()
+	printFailures(os.Stdout, rows)
 	fmt.Printf("\n%d passed, %d failed, %d skipped\n", total.passed, total.failed, total.skipped)
 	if total.failed > 0 {
 		os.Exit(1)
+	}
+}
+
+// printFailures names what failed.
+func printFailures(w io.Writer, rows []row) {
+	for _, r := range rows {
+		for _, name := range r.failures {
+			fmt.Fprintf(w, "--- FAIL: %s (%s, %s)\n", name, r.suite, r.place)
+		}
+		if r.failed > len(r.failures) {
+			fmt.Fprintf(w, "--- FAIL: %s (%s)\n", r.suite, r.place)
+		}
 	}
 }
 
@@ -171,10 +186,10 @@ func unitTests() ([]row, error) {
 	var rows []row
 	broken := false
 	for _, p := range readEvents(events, os.Stdout) {
-		c := p.counts(p.test("").outcome == failed)
-		broken = broken || c.failed > 0
-		if c != (counts{}) {
-			rows = append(rows, row{strings.TrimPrefix(p.name, "sentrybinder/"), "host, race", c})
+		r := p.row(strings.TrimPrefix(p.name, "sentrybinder/"), "host, race", p.test("").outcome == failed)
+		broken = broken || r.failed > 0
+		if r.counts != (counts{}) {
+			rows = append(rows, r)
 		}
 	}
 	if err := cmd.Wait(); err != nil && !broken {
