@@ -128,8 +128,9 @@ func machines() []machine {
 			flags += withoutBinderfs
 		} else {
 			// With one CPU, nothing in a sandbox polls, which halves what its
-			// emulation takes. The other machine's sandboxes have two.
-			args = append(args, "-n", "1")
+			// emulation takes. The other machine's sandboxes have two. The driver may
+			// keep an eighth of the memory: less than a million nodes take with 2 GiB.
+			args = append(args, "-n", "1", "-m", "4G")
 		}
 		return machine{what, place, append(args, "-t", "7200"), []job{syscallsJob(on, flags)}}
 	}
