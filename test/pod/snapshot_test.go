@@ -307,8 +307,16 @@ func TestExecIsNotRestored(t *testing.T) {
 	executed := saved[0].serve(device, "executed")
 	saved[1].serve(device, "executed in another container")
 	var lost []string
-	for _, c := range saved {
+	lose := func(c *container) {
 		lost = append(lost, fmt.Sprintf(`process %d (agent) of exec in container %q`, c.newest(), c.id))
+	}
+	for _, c := range saved {
+		lose(c)
+	}
+	// So many that they don't exit in no time.
+	for range 40 {
+		saved[0].server("listen")
+		lose(saved[0])
 	}
 	image := t.TempDir()
 	said := p.run("checkpoint", "--leave-running", "--image-path="+image, saved[0].id)
@@ -326,13 +334,18 @@ func TestExecIsNotRestored(t *testing.T) {
 	clones, err := q.prepared(world)
 	require.NoError(t, err)
 	for i, c := range clones {
-		lost[i] = strings.ReplaceAll(lost[i], saved[i].id, c.id)
+		for j := range lost {
+			lost[j] = strings.ReplaceAll(lost[j], saved[i].id, c.id)
+		}
 		said = q.run("restore", "--detach", "--image-path="+image, c.id)
 		if i == 0 {
 			require.Empty(t, said, "nothing is restored yet")
 		}
 	}
 	require.Equal(t, want("%s was in the checkpoint and has been killed"), said)
+	for _, c := range clones {
+		require.Len(t, c.processes(), 1)
+	}
 	clones[0].await("/dev/hwbinder", "own")
 	for _, c := range clones {
 		require.Equal(t, "nobody answers\n", c.exec("call", device))
@@ -345,9 +358,14 @@ func TestExecIsNotRestored(t *testing.T) {
 // newest returns the ID, in the sandbox, of the latest process of the container.
 func (c *container) newest() int {
 	c.t.Helper()
-	var ids []int
+	return slices.Max(c.processes())
+}
+
+// processes returns the IDs, in the sandbox, of the container's processes.
+func (c *container) processes() (ids []int) {
+	c.t.Helper()
 	require.NoError(c.t, json.Unmarshal([]byte(c.run("ps", "--format=json", c.id)), &ids))
-	return slices.Max(ids)
+	return ids
 }
 
 // TestRestoreElsewhere: a restore into an unsuitable sandbox is refused, with the reason.
