@@ -86,7 +86,7 @@ android: runsc ## Rehearse Android's boot: ask of the kernel what its user space
 android-table: runsc ## Update the table of its results in docs/android.md.
 	@$(GO) run ./tools/test -android-table
 
-# The first time, it downloads three kernels, 320 MB in all. All of it takes one to two hours.
+# The first time, it downloads three kernels, 320 MB in all. All of it takes 40 minutes to two hours.
 # "ARM64=-only=systrap" runs only the parts whose names match.
 .PHONY: arm64
 arm64: prerequisites ## Test on arm64: user mode, and machines with Debian's kernels, emulated.
