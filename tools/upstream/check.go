@@ -85,6 +85,9 @@ func (t *tree) run(name string, args ...string) error {
 // complaint matches what go vet says about a line.
 var complaint = regexp.MustCompile(`^([^: ]+\.go):(\d+):\d+: `)
 
+// progress matches what go vet says of itself.
+var progress = regexp.MustCompile(`^(go: downloading |# |exit status)`)
+
 // vet runs go vet, and returns what it says about lines that the series adds.
 func (t *tree) vet(packages []string) error {
 	err := t.run("go", append([]string{"vet"}, packages...)...)
@@ -96,7 +99,7 @@ func (t *tree) vet(packages []string) error {
 	for line := range strings.Lines(err.Error()) {
 		m := complaint.FindStringSubmatch(strings.TrimPrefix(line, "vet: "))
 		switch {
-		case m == nil && strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "# ") && !strings.HasPrefix(line, "exit status"):
+		case m == nil && strings.TrimSpace(line) != "" && !progress.MatchString(line):
 			kept = append(kept, line)
 		case m == nil:
 		default:
