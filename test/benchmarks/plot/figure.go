@@ -100,7 +100,7 @@ func peers(place string, names ...string) []series {
 const (
 	width      = 20 * vg.Centimeter
 	height     = 11 * vg.Centimeter
-	labelWidth = 3.6 * vg.Centimeter
+	labelWidth = 4.2 * vg.Centimeter
 	margin     = 4 * vg.Millimeter
 )
 
