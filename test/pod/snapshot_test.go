@@ -313,7 +313,7 @@ func TestExecIsNotRestored(t *testing.T) {
 	for _, c := range saved {
 		lose(c)
 	}
-	// So many that they don't exit in no time.
+	// So many that it takes them a while to exit.
 	for range 40 {
 		saved[0].server("listen")
 		lose(saved[0])
