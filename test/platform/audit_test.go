@@ -70,7 +70,8 @@ func askAudit(t *testing.T, fd int, typ uint16, data any) error {
 	return nil
 }
 
-// getAudit returns the state of the audit system.
+// getAudit returns the state of the audit system, without the records that Linux has yet
+// to print, such as those of what the test has changed.
 func getAudit(t *testing.T, fd int) (status auditStatus) {
 	t.Helper()
 	require.NoError(t, askAudit(t, fd, unix.AUDIT_GET, []byte{}))
@@ -78,6 +79,9 @@ func getAudit(t *testing.T, fd int) (status auditStatus) {
 	require.EqualValues(t, unix.AUDIT_GET, header.Type)
 	require.NoError(t, binary.Read(bytes.NewReader(body), binary.NativeEndian, &status))
 	require.Len(t, body, binary.Size(status))
+	if onLinux() {
+		status.Backlog = 0
+	}
 	return status
 }
 
