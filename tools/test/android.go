@@ -114,17 +114,6 @@ func bootAnnotations() (string, error) {
 	return strings.Join(all, " "), nil
 }
 
-// failures returns the output of the tests that failed.
-func (p *packageResult) failures() string {
-	var b strings.Builder
-	for _, name := range p.order {
-		if t := p.tests[name]; t.outcome != passed && t.outcome != skipped {
-			b.WriteString(t.output.String())
-		}
-	}
-	return b.String()
-}
-
 // skipReason matches the reason why a test was skipped in its output.
 var skipReason = regexp.MustCompile(`(?m)^\s+\w+\.go:\d+: (.*)$`)
 

@@ -287,11 +287,11 @@ func (m machine) results(p printed) (rows []row, err error) {
 			r.counts = counts{failed: 1}
 		}
 		if j.isTest {
-			if results, err := readLog(j.suite, strings.NewReader(text), os.Stdout); err == nil {
-				r = results.row(r.suite, r.place, !ok)
-			} else {
-				r.counts = counts{failed: 1}
+			results, err := readLog(j.suite, strings.NewReader(text), os.Stdout)
+			if err != nil {
+				return rows, err
 			}
+			r = results.row(r.suite, r.place, !ok)
 		}
 		if r.failed > 0 && !j.isTest {
 			fmt.Println(text)

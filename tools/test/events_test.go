@@ -46,7 +46,7 @@ func TestCounts(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			packages := readEvents(stream(tc.events...), io.Discard)
 			require.Len(t, packages, 1)
-			require.Equal(t, tc.want, packages[0].counts(packages[0].test("").outcome == failed))
+			require.Equal(t, tc.want, packages[0].counts(false))
 		})
 	}
 }
@@ -60,7 +60,7 @@ func TestFailuresAreNamed(t *testing.T) {
 		{"pass A", "pass"},
 	} {
 		p := readEvents(stream(events...), io.Discard)[0]
-		rows = append(rows, p.row(fmt.Sprint("suite ", len(rows)), "host", p.test("").outcome == failed))
+		rows = append(rows, p.row(fmt.Sprint("suite ", len(rows)), "host", false))
 	}
 	var shown strings.Builder
 	printFailures(&shown, rows)
@@ -84,7 +84,7 @@ func TestBuildFailureIsShown(t *testing.T) {
 {"Action":"fail","Package":"p","Elapsed":0,"FailedBuild":"p [p.test]"}
 `), &shown)
 	require.Len(t, packages, 1)
-	require.Equal(t, counts{failed: 1}, packages[0].counts(packages[0].test("").outcome == failed))
+	require.Equal(t, counts{failed: 1}, packages[0].counts(false))
 	require.Contains(t, shown.String(), "p.go:1: oops")
 }
 
@@ -110,6 +110,9 @@ func TestTargetCounts(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "test.log")
 	require.NoError(t, os.WriteFile(log, []byte("a header\n\x16=== RUN   A\nnoise\x16--- PASS: A (0.00s)\n\x16=== RUN   B\n\x16--- SKIP: B (0.00s)\n\x16PASS\n"), 0o600))
 
+	cut := filepath.Join(t.TempDir(), "test.log")
+	require.NoError(t, os.WriteFile(cut, []byte("\x16=== RUN   A\n\x16--- PASS: A (0.00s)\n"), 0o600))
+
 	for _, tc := range []struct {
 		target testTarget
 		want   counts
@@ -117,6 +120,8 @@ func TestTargetCounts(t *testing.T) {
 		{testTarget{label: "//x:a", ok: true, log: log}, counts{passed: 1, skipped: 1}},
 		// Bazel's verdict that it failed counts, whatever the log says.
 		{testTarget{label: "//x:a", log: log}, counts{passed: 1, failed: 1, skipped: 1}},
+		// So does a log that breaks off, whatever Bazel says.
+		{testTarget{label: "//x:a", ok: true, log: cut}, counts{failed: 1}},
 		// A target that didn't build has no log.
 		{testTarget{label: "//x:a"}, counts{failed: 1}},
 	} {
