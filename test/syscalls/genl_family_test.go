@@ -214,8 +214,7 @@ func TestReportsAreLost(t *testing.T) {
 	client := newProcess(t)
 	r := newReports(t)
 	fail := func() {
-		client.start(readSize, bcTransaction{handle: 9})
-		client.finish().ok(t)
+		client.writeRead(readSize, bcTransaction{handle: 9}).ok(t)
 	}
 	events := func() int16 {
 		p := []unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN}}
